@@ -175,11 +175,11 @@ def test_held_rows_keep_order_and_show_changes() -> None:
         for index, name in enumerate("bcd")
     )
     before = rows([first, second, third])
-    assert [principal(row) for row in before.rows] == ["user/b", "user/c", "user/d"]
+    assert [principal(row) for row in before.rows] == ["user/b in 1", "user/c in 1", "user/d in 1"]
     facets = msgspec.structs.replace(second.facets, arns=["arn:aws:iam::1:user/z"])
     changed = msgspec.structs.replace(second, facets=facets)
     now = rows([first, changed, alert("a", arns=["arn:aws:iam::1:user/a"])], before.keys)
-    assert [principal(row) for row in now.rows] == ["user/b", "user/z"], (
+    assert [principal(row) for row in now.rows] == ["user/b in 1", "user/z in 1"], (
         "it would come last if it were sorted again"
     )
     assert (now.held_back, now.is_held) == (1, True)

@@ -43,7 +43,7 @@ def test_calendar_shows_recurrence_and_opens_alert(tmp_path: Path) -> None:
         )
         text = screen_text(app)
         assert "every hour, 10 regions, 4 times · next expected 2026-03-01 14:00:00Z" in text
-        assert text.count("·") >= 4
+        assert text.count("○") >= 4
         assert "10 regions, 1 alert" in text
         await press(pilot, "l", "enter")
         assert said(app) == "No sweep here: } goes to the next one"

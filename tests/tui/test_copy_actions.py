@@ -112,7 +112,7 @@ def test_terminal_copies_without_program(
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "y", "n")
         await until(pilot, lambda: "xclip failed with status 1" in said(app))
-        assert said(app).startswith("Copied alert id by the terminal (OSC 52)")
+        assert said(app).startswith("Copied alert ID by the terminal (OSC 52)")
         assert app._clipboard == app.screen.query_one(RowList).cursor_key
         await press(pilot, "5", "y")
         assert said(app) == "Nothing to copy"

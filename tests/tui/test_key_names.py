@@ -105,6 +105,10 @@ NAMED: dict[str, tuple[Sequence[str], str]] = {
 """Ways, by the usual keys, to a text that names keys; those are in ‹ ›."""
 
 
+NO_KEYS = re.compile(r"[◆▲●○] +\d+ \w+|\d !|! unusual")
+"""A severity that a dialog cuts to a letter, and the mark of an unusual region."""
+
+
 def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
     """Go there by the other keys: ``wanted`` is said, and no key that does nothing any more."""
 
@@ -117,7 +121,7 @@ def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
         await until(
             pilot, lambda: re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], wanted) in shown()
         )
-        words = {word.strip(",;.:()") for word in shown().split()}
+        words = {word.strip(",;.:()") for word in NO_KEYS.sub("", shown()).split()}
         assert words & SHOWN.keys() == set(), shown()
 
     hunt.play(journey, size=(160, 50), keys=other_keys(), by_clock=True)
@@ -174,5 +178,6 @@ def named() -> Iterator[str]:
 
 
 def test_texts_name_existing_bindings() -> None:
-    assert set(named()) <= every_binding().keys()
+    whole = {id for id in named() if not id.endswith(".")}  # the name of an area may follow
+    assert whole <= every_binding().keys()
     assert len(set(named())) > 20

@@ -27,7 +27,7 @@ from tui.widgets.row_list import RowList
             "A",
             "unknown key id 'alert.acknowlege', did you mean 'alert.acknowledge'?",
         ),
-        ("zzz", "A", "unknown key id 'zzz' `trailhound keys` lists them all"),
+        ("zzz", "A", "unknown key id 'zzz'; `trailhound keys` lists them all"),
         (
             "alert.acknowledge",
             "x",
@@ -40,7 +40,7 @@ from tui.widgets.row_list import RowList
         ),
         (
             "alert.acknowledge",
-            ["A", "z"],
+            ["f6", "z"],
             "z would mean both 'alert.acknowledge' and 'undo' (Alerts)",
         ),
         ("strip.up", "?", "? would mean both 'help' and 'strip.up' (Alert)"),
@@ -99,8 +99,8 @@ def test_invalid_keys_fail_at_start(
 def test_keys_command_lists_rebound_keys(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    configure(tmp_path, monkeypatch, '[keys]\n"alert.acknowledge" = ["A", "f5"]\n')
-    assert "A f5" in next(
+    configure(tmp_path, monkeypatch, '[keys]\n"alert.acknowledge" = ["f6", "f7"]\n')
+    assert "f6 f7" in next(
         line for line in cli("keys").out.splitlines() if " alert.acknowledge " in line
     )
 
@@ -112,7 +112,7 @@ def test_app_uses_rebound_keys(tmp_path: Path) -> None:
     )
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        assert "x acknowledge" in screen_text(app).splitlines()[-1]
+        assert "x ack" in screen_text(app).splitlines()[-1]
         await press(pilot, "m", "m", "x")
         assert app.screen.query_one(RowList).cursor_index == 2
         assert hunt.alert(ANA).status == "acknowledged"

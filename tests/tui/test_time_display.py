@@ -63,7 +63,7 @@ def test_key_cycles_modes_on_every_screen(tmp_path: Path) -> None:
         assert "time (UTC)" in screen_text(app)
         assert "03-01 12:00:00" in screen_text(app)
 
-    hunt.play(journey, size=(200, 50))
+    hunt.play(journey, size=(300, 50))
 
 
 @settings(max_examples=60)

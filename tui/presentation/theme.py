@@ -71,7 +71,7 @@ DARK = _theme(
     background="#14171c",
     surface="#1a1e25",
     panel="#232832",
-    muted="#8a929e",
+    muted="#8e96a2",
     border="#232832",
     primary="#7aa2c8",
     accent="#e0a458",
@@ -81,6 +81,7 @@ DARK = _theme(
     scrollbar=("#606a79", "#7a8595"),
     cursor=("#3b3226", "#f0d9b8"),
     blurred_cursor="#2e2a24",
+    **{"foreground-muted": "#8e96a2"},
 )
 
 LIGHT = _theme(
