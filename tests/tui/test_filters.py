@@ -71,11 +71,11 @@ def test_cell_filters_in_and_out(hunt: Hunt) -> None:
         assert screen.filter.text == f"-principal={BEN}"
         assert principals(app) == [CAT, CAT, ANA]
         await press(pilot, "G", "h", "equals_sign")
-        assert screen.filter.text == f"-principal={BEN} severity=low"
+        assert screen.filter.text == f"-principal={BEN} risk=21"
         assert principals(app) == [ANA]
         assert "1 of 4" in screen_text(app)
         await press(pilot, "escape", "escape", "f", "'kali or inventory", "enter", "equals_sign")
-        assert screen.filter.text.startswith("(kali or inventory) severity=")
+        assert screen.filter.text.startswith("(kali or inventory) risk=")
 
     hunt.play(journey)
 
