@@ -66,10 +66,10 @@ class HighlightedAlert(ScreenPart):
         with contextlib.suppress(StateError):  # the other lines stand without it
             signals = await asyncio.to_thread(store.context.signals, alert.alert_id)
             self._show_then(alert, then_line(alert, signals))
-            if preview.is_shown:
-                events = await asyncio.to_thread(store.alerts.events, alert.alert_id)
-                if self._is_current(alert):
-                    preview.show(alert, events, self.workspace.rules)
+            # Also while there is no room for it: a wider terminal shows it at once.
+            events = await asyncio.to_thread(store.alerts.events, alert.alert_id)
+            if self._is_current(alert):
+                preview.show(alert, events, self.workspace.rules)
         objects = await asyncio.to_thread(objects_of_signals, alert, signals)
         if objects:
             self._show_then(alert, then_line(alert, signals, lambda event: objects.get(event, "")))
