@@ -70,8 +70,7 @@ def test_preview_stands_beside_the_list_where_there_is_room(hunt: Hunt) -> None:
         assert app.screen.query_one(AlertPreview).is_shown
         assert CAT[:20] in screen_text(app)
         await pilot.resize_terminal(120, 40)
-        await pilot.pause()
-        assert not app.screen.query_one(AlertPreview).is_shown
+        await until(pilot, lambda: not app.screen.query_one(AlertPreview).is_shown)
 
     hunt.play(journey, size=(160, 48))
 
