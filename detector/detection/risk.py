@@ -12,6 +12,7 @@ import msgspec
 
 from detector.cloudtrail.tool_signatures import ToolSignature
 from detector.detection.alert import Flag, Risk
+from detector.text.abbreviations import flag_name
 
 
 class RiskError(Exception):
@@ -56,7 +57,9 @@ def risk_sentence(risk: Risk) -> str:
     """Format a risk: ``71, high: rule 21 + snapshot 50``."""
     (first, base), *added = risk.parts
     terms = [f"{first} {base}"]
-    terms += [f"{'+' if points >= 0 else '−'} {name} {abs(points)}" for name, points in added]
+    terms += [
+        f"{'+' if points >= 0 else '−'} {flag_name(name)} {abs(points)}" for name, points in added
+    ]
     total = sum(points for _, points in risk.parts)
     capped = f" = {total} → capped at {risk.score}" if total != risk.score else ""
     return f"{risk.score}, {risk.severity}: {' '.join(terms)}{capped}"

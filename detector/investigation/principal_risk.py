@@ -13,6 +13,7 @@ import msgspec
 from detector.detection.activity.actor import actor_of_arn
 from detector.detection.alert import Alert
 from detector.detection.risk import RiskTable
+from detector.text.abbreviations import flag_name
 from detector.text.time import format_age
 
 HALF_LIFE_SHARE = 0.5
@@ -51,7 +52,7 @@ class PrincipalRisk(msgspec.Struct, frozen=True):
 
 
 def _term(part: RiskPart, now: int) -> str:
-    text = f"{part.what} {part.left}"
+    text = f"{flag_name(part.what)} {part.left}"
     if part.left != part.points:
         text += f" ({format_age(max(0, now - part.time))} ago, of {part.points})"
     return text

@@ -226,7 +226,7 @@ def principal_rows(
                 principal_risk(own_alerts, newest, risk_window, table),
             )
         )
-    rows.sort(key=lambda row: (-row.risk.score, -len(row.uncommon), -row.last, row.kind, row.name))
+    rows.sort(key=lambda row: (-row.risk.total, -len(row.uncommon), -row.last, row.kind, row.name))
     return rows
 
 

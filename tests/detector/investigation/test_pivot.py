@@ -513,7 +513,7 @@ def test_report_is_complete(case: Case, tmp_path: Path) -> None:
         "first seen 40 s earlier (12 d of history)",
         "CreateAccessKey",
         "**suspicious · SEC-1 · me**",
-        "rule 21 + access-key 50",
+        "rule 21 + access key 50",
         "One AssumeRole away",
         "`ASIAONEEXAMPLE`",
     ):

@@ -51,7 +51,7 @@ def test_risk_counts_each_part_once_and_fades(alert: Alert) -> None:
         ("iam-change", 20),
     ]
     assert (risk.score, risk.total) == (91, 91)
-    assert "iam-change 20 (12 h ago, of 40)" in risk.sentence(START)
+    assert "IAM change 20 (12 h ago, of 40)" in risk.sentence(START)
 
 
 def test_alerts_that_are_each_low_may_be_high_together(alert: Alert) -> None:

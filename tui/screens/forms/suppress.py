@@ -234,8 +234,9 @@ def preview_lines(
     ids = {alert.alert_id for alert in chosen}
     others = [alert for alert in preview.hidden if alert.alert_id not in ids]
     named = list(dict.fromkeys(format.principal(alert) for alert in others))
-    which = "this one" if len(ids) == 1 else f"these {len(ids)}"
-    text = f"no alert but {which} is affected"
+    text = f"no alerts besides these {len(ids)} are affected"
+    if len(ids) == 1:
+        text = "no alert besides this one is affected"
     if others:
         text = f"also hidden: {format.first_values(named, _NAMED_ALERTS)}"
     lines.append(_line(len(others), "others", text, "$text-warning" if others else ""))

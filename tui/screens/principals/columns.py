@@ -42,26 +42,26 @@ def _count(key: str, title: str, width: int, read: Callable[[PrincipalRow], int]
 
 
 PRINCIPAL_COLUMNS: tuple[Column[PrincipalRow], ...] = (
-    _count("risk", "risk", 4, lambda row: row.risk.score, 1),
+    _count("risk", "risk", 4, lambda row: max(0, row.risk.total), 1),
     Column("severity", "", 10, _risk, drop_priority=11),
     Column("principal", "principal", 18, principal_label, drop_priority=0, flex=True),
-    Column("account", "account", 12, lambda row: row.account or "–", drop_priority=9),
+    Column("account", "account", 12, lambda row: row.account or "–", drop_priority=3),
     Column(
-        "first", "first seen", 11, lambda row: format.date_minute(row.first_seen), drop_priority=8
+        "first", "first seen", 11, lambda row: format.date_minute(row.first_seen), drop_priority=9
     ),
-    Column("last", "last call", 11, lambda row: format.date_minute(row.last), drop_priority=3),
+    Column("last", "last call", 11, lambda row: format.date_minute(row.last), drop_priority=5),
     _count("calls", "calls", 7, lambda row: row.calls, 2),
-    _count("denied", "denied", 6, lambda row: row.denied, 5),
-    _count("regions", "reg", 3, lambda row: len(row.regions), 4),
+    _count("denied", "denied", 6, lambda row: row.denied, 4),
+    _count("regions", "reg", 3, lambda row: len(row.regions), 6),
     _count("networks", "net", 3, lambda row: len(row.networks), 10),
-    _count("uncommon", "uncommon", 8, lambda row: len(row.uncommon), 6),
-    Column("rhythm", "usual", 9, lambda row: row.rhythm or "–", drop_priority=7),
+    _count("uncommon", "uncommon", 8, lambda row: len(row.uncommon), 7),
+    Column("rhythm", "usual", 9, lambda row: row.rhythm or "–", drop_priority=8),
     _count("alerts", "alerts", 6, lambda row: len(row.alerts), 12),
 )
 
 PRINCIPAL_ORDERS: dict[str, tuple[str, Callable[[PrincipalRow], Any]]] = {
-    "risk": ("risk, then rarity", lambda row: (-row.risk.score, -len(row.uncommon), -row.last)),
-    "uncommon": ("rarity", lambda row: (-len(row.uncommon), -row.risk.score, -row.last)),
+    "risk": ("risk, then rarity", lambda row: (-row.risk.total, -len(row.uncommon), -row.last)),
+    "uncommon": ("rarity", lambda row: (-len(row.uncommon), -row.risk.total, -row.last)),
     "first": ("first seen, newest first", lambda row: (-row.first_seen, row.name)),
     "last": ("last call, latest first", lambda row: (-row.last, row.name)),
     "denied": ("denied calls", lambda row: (-row.denied, -row.calls)),

@@ -197,7 +197,7 @@ def _region_lines(page: PrincipalPage) -> Iterator[Content]:
         return
     span = range(max(days[0], days[-1] - _DAYS_SHOWN + 1), days[-1] + 1)
     most = max(max(counts.values()) for counts in page.region_days.values())
-    yield _muted(f"{'':16}{_day(span[0])} … {_day(span[-1])}, a column a day")
+    yield _muted(f"{'':16}{_days(span[0], span[-1])}, one column per day")
     for region, counts in page.region_days.items():
         bars = "".join(_bar(counts.get(day, 0), most) for day in span)
         first, last = min(counts), max(counts)
@@ -205,7 +205,7 @@ def _region_lines(page: PrincipalPage) -> Iterator[Content]:
             safe.text(f"{region:16}"),
             (bars, "$accent"),
             safe.text(
-                f"  {sum(counts.values()):>9,} calls  {_day(first)} to {_day(last)}",
+                f"  {sum(counts.values()):>9,} calls  {_days(first, last)}",
                 "$foreground-muted",
             ),
         )
@@ -227,13 +227,19 @@ def _value_lines(values: Sequence[ValueDays]) -> Iterator[Content]:
             safe.text(f"{each.calls:>9,}  "),
             safe.text(each.value),
             safe.text(
-                f"  {format.plural(each.days, 'day')}{failed}, {_day(each.first)} to "
-                f"{_day(each.last)}",
+                f"  {format.plural(each.days, 'day')}{failed}, {_days(each.first, each.last)}",
                 "$foreground-muted",
             ),
         )
     if len(values) > _VALUES_SHOWN:
         yield _muted(f"{len(values) - _VALUES_SHOWN:,} more")
+
+
+def _days(first: int, last: int) -> str:
+    """Name a day, or the first and last of several."""
+    if first == last:
+        return _day(first)
+    return f"{_day(first)} to {_day(last)}"
 
 
 def _day(number: int) -> str:

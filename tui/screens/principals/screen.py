@@ -167,7 +167,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
             ("usual", _usual(row, newest)),
             ("risk", row.risk.sentence(newest)),
             ("alerts", format.plural(len(row.alerts), "alert") if row.alerts else ""),
-            ("uncommon calls", _some(row.uncommon)),
+            ("uncommon", _some(row.uncommon)),
             ("services", _some(row.services)),
             ("regions", _some(row.regions)),
             ("networks", _some(row.networks)),
