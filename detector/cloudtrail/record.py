@@ -70,9 +70,9 @@ _NO_CALLER = Caller()
 class EventSignature(NamedTuple):
     """The fields of a head without its time.
 
-    ``Head(None, *signature)`` is the head of a signature. Its parts are a
-    ``Client``, a region and a ``ApiCall``: there are far fewer of each than of signatures, so what
-    follows from one part is worked out once for it."""
+    ``Head(None, *signature)`` is the head of a signature. Its parts are an
+    ``Origin`` and an ``ApiCall``: there are far fewer of each than of signatures, so what follows
+    from one part is worked out once for it."""
 
     user_identity: Caller | None
     event_source: str | None
@@ -97,10 +97,14 @@ ApiCall = tuple[str | None, str | None, bool | None, str | None, str | None]
 """What is called: event source, event name, read-only, event category; and its error code."""
 Origin = tuple[Caller | None, str | None, str | None, str | None, str | None]
 """A client, and the region that it called."""
-CLIENT_FIELDS = ("user_identity", "recipient_account_id", "source_ip_address", "user_agent")
-ORIGIN_FIELDS = (*CLIENT_FIELDS, "aws_region")
+ORIGIN_FIELDS = (
+    "user_identity",
+    "recipient_account_id",
+    "source_ip_address",
+    "user_agent",
+    "aws_region",
+)
 CALL_FIELDS = ("event_source", "event_name", "read_only", "event_category", "error_code")
-client_of: Callable[[Head | EventSignature], Client] = attrgetter(*CLIENT_FIELDS)
 origin_of: Callable[[Head | EventSignature], Origin] = attrgetter(*ORIGIN_FIELDS)
 api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELDS)
 

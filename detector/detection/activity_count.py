@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from detector.detection.activity.activity import SessionOpening
-from detector.detection.activity.actor import Actor, actor_of_record, opened_by_record
+from detector.detection.activity.actor import (
+    Actor,
+    actor_of_record,
+    has_error_message,
+    opened_by_record,
+)
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
 from detector.detection.signature_cache import (
@@ -25,10 +30,13 @@ _SIGN_IN = "signin.amazonaws.com"
 
 def count_activity(records: Records, groups: Sequence[SignatureGroup]) -> ChunkActivity:
     """Return the activity of a chunk's records, of which those that are events count."""
-    counter = _Counter(records)
+    by_origin: dict[int, list[SignatureGroup]] = defaultdict(list)
     for group in groups:
         if group.timed:
-            counter.add(group)
+            by_origin[id(group.origin)].append(group)
+    counter = _Counter(records)
+    for of_origin in by_origin.values():
+        counter.add(of_origin)
     return counter.activity()
 
 
@@ -38,8 +46,6 @@ class _Counter:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._times: Sequence[Any] = records.times
-        self._parts: dict[tuple[int, int], tuple[int, int, int]] = {}
-        """By the objects of an actor and an origin, which the groups hold."""
         self._actors = Numbers[Actor]()
         self._traits = Numbers[Traits]()
         self._regions = Numbers[str]()
@@ -58,14 +64,32 @@ class _Counter:
             list(self._openings.items()),
         )
 
-    def add(self, group: SignatureGroup) -> None:
+    def add(self, groups: Sequence[SignatureGroup]) -> None:
+        """Count the events of a client in a region."""
+        actor = groups[0].origin.client.actor
+        first = min(group.first for group in groups)
+        last = max(group.last for group in groups)
+        if actor is None or first // HOUR != last // HOUR:
+            for group in groups:
+                self._add_group(group)
+            return
+        # The usual chunk of a trail: one caller, within an hour.
+        parts = self._parts_of(actor, groups[0].origin)
+        count = self._extended(parts, first, last, 1 << first % DAY // HOUR)
+        for group in groups:
+            if _is_told_by_message(group):
+                self._add_group(group)
+                continue
+            self._add_calls(count, group.call.outcome, len(group.timed))
+            if group.call.may_open_session:
+                self._add_openings(actor, group.timed)
+
+    def _add_group(self, group: SignatureGroup) -> None:
         """Count the events of a signature."""
-        client, call, timed = group.origin.client, group.call, group.timed
-        is_sign_in = group.signature.event_source == _SIGN_IN and not call.outcome.is_failed
-        by_actor = self._by_actor(client, timed)
-        for actor, indexes in by_actor:
+        call = group.call
+        for actor, indexes in self._by_actor(group.origin.client, group.timed):
             parts = self._parts_of(actor, group.origin)
-            if is_sign_in:
+            if _is_told_by_message(group):
                 for outcome, of_outcome in self._by_outcome(call, indexes):
                     self._count(parts, outcome, of_outcome)
             else:
@@ -75,16 +99,11 @@ class _Counter:
 
     def _parts_of(self, actor: Actor, origin: OriginFacts) -> tuple[int, int, int]:
         """Return the numbers of an actor and of what follows from its client and region."""
-        parts = self._parts.get((id(actor), id(origin)))
-        if parts is None:
-            parts = (
-                self._actors[actor],
-                self._traits[origin.client.traits],
-                self._regions[origin.region],
-            )
-            if actor is origin.client.actor:
-                self._parts[id(actor), id(origin)] = parts
-        return parts
+        return (
+            self._actors[actor],
+            self._traits[origin.client.traits],
+            self._regions[origin.region],
+        )
 
     def _by_actor(
         self, client: ClientFacts, indexes: Sequence[int]
@@ -103,7 +122,8 @@ class _Counter:
         """Return sign-ins by outcome: one that failed may have a message without a code."""
         by_outcome: dict[CallOutcome, list[int]] = defaultdict(list)
         for index in indexes:
-            is_failed = b'"errorMessage"' in self._records.canonical(index)
+            raw = self._records.canonical(index)
+            is_failed = b'"errorMessage"' in raw and has_error_message(raw)
             by_outcome[call.outcome._replace(is_failed=is_failed)].append(index)
         return by_outcome.items()
 
@@ -121,17 +141,25 @@ class _Counter:
             for of_day in by_day.values():
                 self._count(parts, outcome, of_day)
             return
-        hours = _hours_of(known, first, last)
-        number = self._outcomes[outcome]
-        count = self._counts.get((*parts, day))
+        count = self._extended(parts, first, last, _hours_of(known, first, last))
+        self._add_calls(count, outcome, len(known))
+
+    def _extended(
+        self, parts: tuple[int, int, int], first: int, last: int, hours: int
+    ) -> GroupCount:
+        """Return the count of a client in a region on a day, with its span widened."""
+        key = (*parts, first // DAY)
+        count = self._counts.get(key)
         if count is None:
-            count = GroupCount(*parts, day, first, last, hours, {number: len(known)})
-            self._counts[*parts, day] = count
-            return
+            count = self._counts[key] = GroupCount(*key, first, last, hours, {})
         count.first = min(count.first, first)
         count.last = max(count.last, last)
         count.hours |= hours
-        count.calls[number] = count.calls.get(number, 0) + len(known)
+        return count
+
+    def _add_calls(self, count: GroupCount, outcome: CallOutcome, calls: int) -> None:
+        number = self._outcomes[outcome]
+        count.calls[number] = count.calls.get(number, 0) + calls
 
     def _add_openings(self, opener: Actor, indexes: Iterable[int]) -> None:
         """Add the sessions that calls to STS opened.
@@ -147,6 +175,11 @@ class _Counter:
             time = self._times[index]
             first, last = self._openings.get(opening, (time, time))
             self._openings[opening] = min(first, time), max(last, time)
+
+
+def _is_told_by_message(group: SignatureGroup) -> bool:
+    """Tell whether only a message, which a signature lacks, tells if the calls failed."""
+    return group.signature.event_source == _SIGN_IN and not group.call.outcome.is_failed
 
 
 def _hours_of(times: Iterable[int], first: int, last: int) -> int:

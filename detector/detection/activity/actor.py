@@ -86,6 +86,21 @@ def actor_of_record(record: bytes) -> Actor:
     return Actor("external", name)
 
 
+class _MessageRecord(msgspec.Struct, rename="camel"):
+    error_message: str | None = None
+
+
+_message_decoder = msgspec.json.Decoder(_MessageRecord)
+
+
+def has_error_message(record: bytes) -> bool:
+    """Tell whether a record has an error message."""
+    try:
+        return bool(_message_decoder.decode(record).error_message)
+    except (ValueError, RecursionError):
+        return False
+
+
 class _OpenedUser(msgspec.Struct):
     arn: str | None = None
 

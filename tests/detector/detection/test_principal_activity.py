@@ -35,6 +35,11 @@ CALLS: tuple[Raw, ...] = (
     {"errorCode": "NoSuchEntity", "eventName": "GetUser", "eventSource": "iam.amazonaws.com"},
     {"eventName": "CreateUser", "eventSource": "iam.amazonaws.com", "readOnly": False},
     {"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "errorMessage": "No"},
+    {
+        "eventSource": "signin.amazonaws.com",
+        "eventName": "ConsoleLogin",
+        "additionalEventData": {"errorMessage": "of another field"},
+    },
     {"eventSource": "sts.amazonaws.com", "eventName": "GetCallerIdentity"},
     {"eventCategory": "Insight"},
     {"eventTime": "yesterday"},
