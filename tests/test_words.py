@@ -46,6 +46,7 @@ FORMER = (
     "burst before",
     "looks? further",
     "as wide as",
+    "as narrow as",
     "draw the screen again",
     "switch the rule",
     "searched by",

@@ -10,11 +10,9 @@ import html
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from detector import __version__
-from detector.text import private_files
 from detector.text.json_output import json_lines
 from detector.text.markdown import WHOLE, code, plain
 from detector.text.plural import plural
@@ -96,7 +94,7 @@ class ListExport(Generic[_R]):
             _markdown_row(_markdown_value(column, column.read(row)) for column in columns)
             for row in rows
         ]
-        return "\n".join([*lines, "", f"Made {made}.", ""])
+        return "\n".join([*lines, "", f"Generated {made}.", ""])
 
     def _html(self, rows: Sequence[_R], subtitle: str, made: str) -> str:
         columns = self._shown
@@ -110,11 +108,6 @@ class ListExport(Generic[_R]):
         return html_page(self.title, f"<p>{_escaped(count)}</p>\n{table}", made)
 
 
-def write_list(path: Path, text: str) -> None:
-    """Write an export, readable only by its owner. Raises OSError as ``write_export`` does."""
-    private_files.write_export(path, text)
-
-
 def html_page(title: str, body: str, made: str) -> str:
     """Return a page that stands for itself: no script, nothing fetched."""
     return (
@@ -123,7 +116,8 @@ def html_page(title: str, body: str, made: str) -> str:
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         '<meta name="viewport" content="width=device-width">\n'
         f"<title>{_escaped(title)}</title>\n<style>{_STYLE}</style></head>\n"
-        f"<body>\n<h1>{_escaped(title)}</h1>\n{body}\n<footer>Made {_escaped(made)}.</footer>\n"
+        f"<body>\n<h1>{_escaped(title)}</h1>\n{body}\n"
+        f"<footer>Generated {_escaped(made)}.</footer>\n"
         "</body></html>\n"
     )
 

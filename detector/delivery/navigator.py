@@ -10,6 +10,7 @@ from typing import Any
 
 from detector import __version__
 from detector.rules.rule import Rule
+from detector.text.plural import plural
 
 _LAYER_VERSION = "4.5"
 _SILENT, _FIRED = "#cfe3f7", "#d7301f"
@@ -56,7 +57,7 @@ def _technique(
         "score": sum(fired.get(rule_id, 0) for rule_id in distinct),
         "enabled": True,
         "metadata": [
-            {"name": rule.name, "value": f"{fired.get(rule_id, 0)} alerts"}
+            {"name": rule.name, "value": plural(fired.get(rule_id, 0), "alert")}
             for rule_id, rule in sorted(distinct.items())
         ],
     }

@@ -76,7 +76,13 @@ PRINCIPALS: Fields[PrincipalRow] = Fields(
         Field(
             "rhythm", "new, once, hourly, daily, weekdays, irregular", attrgetter("rhythm"), _text
         ),
-        Field("new", "whether it came within the last day", _is_new, Choice(("yes", "no"))),
+        Field(
+            "new",
+            "whether it came within the last day",
+            _is_new,
+            Choice(("yes", "no")),
+            in_word_search=False,
+        ),
         Field("alerts", "how many alerts", _alert_count, _number),
         Field("risk", "its risk over days, 0 to 100", attrgetter("risk.score"), _number),
         Field(

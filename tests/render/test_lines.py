@@ -164,6 +164,25 @@ def test_areas_shrink_with_the_width(cells: int, line: str) -> None:
     perform(AreasBar, act, (cells, 1))
 
 
+def test_click_opens_the_area_under_it() -> None:
+    """A count may end in the key of the next area."""
+    areas = [
+        Area("alerts", "1", "Alerts", "Alerts", "12"),
+        Area("principals", "2", "Principals", "Princ", "3"),
+        Area("events", "3", "Events", "Events"),
+    ]
+
+    async def act(bar: AreasBar, pilot: Pilot[None], messages: Messages) -> None:
+        bar.show(areas, "alerts", [])
+        (line,) = drawn(bar)
+        for column in (line.index("12") + 1, line.index("Principals"), line.index("Events")):
+            await pilot.click(AreasBar, offset=(column, 0))
+        chosen = [each.name for each in messages if isinstance(each, AreasBar.Chosen)]
+        assert chosen == ["alerts", "principals", "events"]
+
+    perform(AreasBar, act, (60, 1))
+
+
 def test_labelled_lines_keep_label_and_tag() -> None:
     async def act(lines: LabelledLines, pilot: Pilot[None], messages: Messages) -> None:
         lines.show(

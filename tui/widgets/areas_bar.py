@@ -113,11 +113,12 @@ class AreasBar(Widget):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        text = self.render().plain
+        # The blanks before a key tell it from a digit of a count.
+        text = _BETWEEN + self.render().plain
         starts = []
         position = 0
         for area in self._areas:
-            position = text.find(f"{area.key} ", position)
+            position = text.find(f"{_BETWEEN}{area.key} ", position)
             starts.append((position, area.name))
         for start, name in reversed(starts):
             if 0 <= start <= offset.x:

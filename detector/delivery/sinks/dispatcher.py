@@ -104,8 +104,11 @@ class Dispatcher:
 
     def run(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set, then once more what is due. Blocks: run it in a thread."""
-        while not stop.is_set():
+        while True:
+            # Cleared before the look at ``stop``: a wake-up between the two would be lost.
             self._wake.clear()
+            if stop.is_set():
+                break
             self._wake.wait(self.deliver())
         self.deliver()
         left = len(self._outbox)

@@ -1,4 +1,4 @@
-"""The author of decisions, where none set."""
+"""The author of decisions, where none is named."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_markdown_is_a_table_under_its_title() -> None:
     assert lines[2] == "2 alerts: severity\\>=high."
     assert {line.count(" | ") for line in lines if line.startswith("|")} == {18}
     assert "| `T-1`, `T-2` |" in text
-    assert text.endswith(f"Made 2026-03-01T11:00:00Z, trailhound {__version__}.\n")
+    assert text.endswith(f"Generated 2026-03-01T11:00:00Z, trailhound {__version__}.\n")
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)

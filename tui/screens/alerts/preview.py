@@ -35,7 +35,7 @@ class AlertPreview(Vertical):
 
     def show(self, alert: Alert, events: Sequence[Event], places: format.Places) -> None:
         """Show an alert with its calls, all at once."""
-        title = f"{format.principal(alert)}"
+        title = format.principal(alert)
         self.query_one("#preview-title", Static).update(
             safe.text(title, SEVERITY_STYLE.get(alert.severity, ""))
         )

@@ -102,11 +102,6 @@ class EventsScreen(PivotScreen):
     def line_columns(self) -> tuple[Column[PivotLine], ...]:
         return event_columns(self.workspace.rules)
 
-    @property
-    def is_area(self) -> bool:
-        """Whether this is the first screen of its area, and not one opened from a principal."""
-        return not self._filter_text
-
     def reference_time(self) -> float:
         newest = self.workspace.view_model.newest
         if newest is None:
@@ -220,8 +215,11 @@ class EventsScreen(PivotScreen):
         if self._since:
             self._since = self._until = 0
             self._span = _ALL
+        elif self._names_time():
+            self.workspace.say("The filter sets the time window")
+            return
         elif not 0 <= self._span + step < len(EVENT_SPANS):
-            self.workspace.say("All that is held" if step > 0 else "This is as narrow as it goes")
+            self.workspace.say("All that is held" if step > 0 else "Minimum range")
             return
         else:
             self._span += step

@@ -17,7 +17,7 @@ from tui.widgets.line import CellContent
 
 def principal_label(row: PrincipalRow) -> str:
     """Return how a principal is shown: ``role/app (40 sessions)``."""
-    name = short_arn(row.name) or "nobody is named"
+    name = short_arn(row.name) or "unknown principal"
     if row.kind in ("service", "account", "external"):
         name = f"{row.kind} {row.name}"
     if row.sessions > 1:

@@ -104,7 +104,7 @@ class PrincipalScreen(ReadingScreen):
             ("principal", row.name),
             ("first seen", format.full_time(row.first_seen)),
             ("last call", format.full_time(row.last)),
-            ("usual", f"{row.rhythm or 'too few days to tell'}"),
+            ("usual", row.rhythm or "too few days to tell"),
             ("risk", row.risk.sentence(newest)),
         )
         for alert in self._alerts():
@@ -132,11 +132,11 @@ class PrincipalScreen(ReadingScreen):
         yield from _heading("Opened by")
         yield from _tree_lines(page.opened_by, "◂ ")
         if not page.opened_by:
-            yield _muted("no call that opened a session of it was read")
+            yield _muted("no AssumeRole call for this principal was found")
         yield from _heading("Opened")
         yield from _tree_lines(page.opens, "▸ ")
         if not page.opens:
-            yield _muted("it opened no session")
+            yield _muted("no sessions opened")
         if page.left_out:
             yield _muted(f"{page.left_out:,} more sessions are not shown")
         sessions = page.values["session"]
@@ -193,7 +193,7 @@ def _region_lines(page: PrincipalPage) -> Iterator[Content]:
     """Yield a line for each region: a bar for each of the last days, and the calls."""
     days = sorted(page.days)[-_DAYS_SHOWN:]
     if not page.region_days:
-        yield _muted("no call names a region")
+        yield _muted("no regions")
         return
     span = range(max(days[0], days[-1] - _DAYS_SHOWN + 1), days[-1] + 1)
     most = max(max(counts.values()) for counts in page.region_days.values())

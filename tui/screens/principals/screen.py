@@ -174,7 +174,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
             ("programs", _some(row.programs)),
             ("keys", _some([format.masked_key(each) for each in row.keys])),
             ("called in", _some(row.accounts)),
-            ("not all", ", ".join(f"more than are kept: {kind}" for kind in row.truncated)),
+            ("truncated", ", ".join(row.truncated)),
         )
         notes = [note for note in self.workspace.view_model.notes if note.alert_id in row.alerts]
         if notes:
