@@ -8,8 +8,7 @@ EQL has no null among its truth values: a condition on fields is true or false, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
@@ -153,15 +152,4 @@ def _function_condition(node: ast.Call) -> ast.Expression:
 
 
 def _is_constant(node: ast.Expression) -> bool:
-    return not any(isinstance(part, ast.Column) for part in _parts(node))
-
-
-def _parts(node: object) -> Iterator[object]:
-    yield node
-    if isinstance(node, tuple):
-        for element in node:
-            yield from _parts(element)
-    elif isinstance(node, ast.Node):
-        for field in fields(node):
-            if field.name != "span":
-                yield from _parts(getattr(node, field.name))
+    return not any(isinstance(part, ast.Column) for part in ast.walk(node))

@@ -23,7 +23,15 @@ from detector.esql.errors import Span
 from detector.text.private_files import replace_file
 
 _Tree = TypeVar("_Tree", bound=ast.Node)
-_SOURCES = ("esql.lark", "kql.lark", "transformer.py", "kql.py", "ast.py", "parse_cache.py")
+_SOURCES = (
+    "esql.lark",
+    "kql.lark",
+    "transformer.py",
+    "kql.py",
+    "field_checks.py",
+    "ast.py",
+    "parse_cache.py",
+)
 _LONGEST = 1 << 24
 """Bytes of a tree: a longer one is parsed each time."""
 

@@ -13,7 +13,7 @@ from detector.esql.lucene.parser import idle_clauses
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.null_effects import null_effects
 from detector.rules.rule_file import Metadata
-from detector.rules.rule_types import EVERYTHING, parse_query_bar
+from detector.rules.rule_types import EVERYTHING, parse_query_bar, where_not_null
 
 
 class Advice(NamedTuple):
@@ -28,14 +28,13 @@ def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> lis
     """Return advice on a rule whose query compiles.
 
     ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
+    tree = _tree_of(metadata)
     advice = [
-        _advice(span, sentence)
-        for span, sentence in null_effects(_tree_of(metadata), fields, not strict_nulls)
+        _advice(span, sentence) for span, sentence in null_effects(tree, fields, not strict_nulls)
     ]
     if metadata.language == "lucene":
         advice += _idle_clauses(metadata.query_text)
     if metadata.type == "esql":
-        tree = parser.parse_query(metadata.query_text)
         if strict_nulls:
             advice += _null_negations(tree, fields)
         advice += _coarse_suppression(tree, metadata)
@@ -66,12 +65,8 @@ def _tree_of(metadata: Metadata) -> ast.Tree:
     if metadata.threshold:
         required += metadata.threshold.fields
         required += [each.field for each in metadata.threshold.cardinality if each.value > 0]
-    commands = [ast.Where(condition, span=condition.span)]
-    for name in required:
-        column = ast.Column(name, span=QUERY_START)
-        is_known = ast.Not(ast.IsNull(column, span=QUERY_START), span=QUERY_START)
-        commands.append(ast.Where(is_known, span=QUERY_START))
-    return ast.Tree(tuple(commands), span=QUERY_START)
+    commands = (ast.Where(condition, span=condition.span), *where_not_null(required))
+    return ast.Tree(commands, span=QUERY_START)
 
 
 def _advice(span: Span, sentence: str) -> Advice:

@@ -74,7 +74,7 @@ def null_effects(
                 judge.false_atoms[0].span,
                 f"this condition is never true here, since {because}; the others still find events",
             )
-        else:
+        elif judge.is_null(name):
             yield span, f"the column {name} stays empty here: {reason}"
 
 
@@ -98,15 +98,23 @@ class _Judge:
                     self._add(condition)
                 case ast.Eval(columns):
                     self._define(columns)
-                case ast.Stats(aggregations, by):
+                case ast.Stats(aggregations, by) | ast.InlineStats(aggregations, by):
                     self._define(tuple(each.named for each in aggregations))
                     self._define(by)
                 case ast.Rename(pairs):
                     for old, new in pairs:
                         self._known[new.name] = self._known.get(old.name, _UNKNOWN)
+                case ast.Enrich(fields=tuple(added)) if added:
+                    self._known |= {each.name: _UNKNOWN for each in added}
+                case ast.Enrich() | ast.LookupJoin() | ast.Dissect() | ast.Grok():
+                    self._known.clear()  # they may define any column
                 case ast.Sequence(steps, order):
                     for index in dict.fromkeys(order):
                         self._add(steps[index].condition)
+
+    def is_null(self, name: str) -> bool:
+        """Tell whether a column is still null after the last command."""
+        return self._known.get(name, _UNKNOWN) is None
 
     def _define(self, columns: tuple[ast.Named, ...]) -> None:
         self._known |= {each.name: self._value(each.expression) for each in columns}

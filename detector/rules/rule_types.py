@@ -223,7 +223,7 @@ def _compile_threshold(metadata: Metadata, context: QueryContext) -> Query:
     by = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in threshold.fields)
     stats = ast.Stats(tuple(aggregations), by, span=QUERY_START)
     where = ast.Where(_join("and", conditions), span=QUERY_START)
-    commands = (*_where_not_null(threshold.fields), stats, where)
+    commands = (*where_not_null(threshold.fields), stats, where)
     return _compile_filter(metadata, commands, context)
 
 
@@ -233,7 +233,7 @@ def _compile_new_terms(metadata: Metadata, context: QueryContext) -> Query:
         raise RuleError("new_terms and its history_window_start are missing", key="type")
     _check_fields(terms, context.fields, "new_terms")
     keys = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in terms)
-    query = _compile_filter(metadata, _where_not_null(terms), context, keys)
+    query = _compile_filter(metadata, where_not_null(terms), context, keys)
     return replace(query, shape="terms", window=_parse_ago(history_start, "history_window_start"))
 
 
@@ -252,7 +252,7 @@ def _suppression_keys(metadata: Metadata) -> tuple[ast.Named, ...]:
     return (*keys, ast.Named("event.id", event_id, span=QUERY_START))
 
 
-def _where_not_null(names: Sequence[str]) -> tuple[ast.Command, ...]:
+def where_not_null(names: Sequence[str]) -> tuple[ast.Command, ...]:
     """Return the commands that drop events without one of these fields."""
     return tuple(
         ast.Where(

@@ -13,6 +13,13 @@ from detector.esql.plan.grouping import Expand, Stage
 from detector.esql.plan.lookups import plan_enrich, plan_lookup_join
 from detector.esql.plan.sort_key import SortKey
 
+_WRITTEN: dict[type[ast.Command], str] = {
+    ast.InlineStats: "inline stats",
+    ast.LookupJoin: "lookup join",
+    ast.MvExpand: "mv_expand",
+}
+"""How commands are written whose classes are not called so."""
+
 
 @dataclass
 class CommandPipeline:
@@ -27,7 +34,7 @@ class CommandPipeline:
 
     def refuse_after_limit(self, command: ast.Command) -> None:
         if self.limit:
-            name = type(command).__name__.lower()
+            name = _WRITTEN.get(type(command), type(command).__name__.lower())
             raise EsqlError(
                 self.limit.span,
                 f"limit before {name} is not supported: which rows it leaves depends on "

@@ -59,7 +59,9 @@ class CompiledSequence:
 def compile_sequence(node: ast.Sequence, scope: ColumnScope) -> CompiledSequence:
     """Compile a sequence. Raises EsqlError for what cannot be run."""
     if len(node.steps) > _MOST_STEPS:
-        raise EsqlError(node.span, f"a sequence of over {_MOST_STEPS} different steps")
+        raise EsqlError(
+            node.span, f"a sequence of over {_MOST_STEPS} different steps is not supported"
+        )
     compiler = Compiler(scope)
     steps = tuple(
         CompiledStep(

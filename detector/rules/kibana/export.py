@@ -106,10 +106,12 @@ def _documents(text: str) -> Iterator[ExportedObject]:
     if isinstance(whole, dict) and isinstance(whole.get("data"), list):  # an answer of the API
         whole = whole["data"]
     documents = whole if isinstance(whole, list) else [whole]
+    lines = _lines_by_id(text)
     for document in documents:
         if not isinstance(document, dict):
             raise RuleError("no rule: an object of JSON is missing")
-        yield ExportedObject(_line_of(text, document), document)
+        name = str(document.get("rule_id") or document.get("id") or "")
+        yield ExportedObject(lines.get(name, 1), document)
 
 
 def _lines(text: str) -> Iterator[ExportedObject]:
@@ -125,8 +127,15 @@ def _lines(text: str) -> Iterator[ExportedObject]:
         yield ExportedObject(number, document)
 
 
-def _line_of(text: str, document: ObjectContent) -> int:
-    """Return the line of a document's id in a text of several lines."""
-    name = re.escape(str(document.get("rule_id") or document.get("id") or ""))
-    match = re.search(rf'"(?:rule_id|id)"\s*:\s*"{name}"', text)
-    return text.count("\n", 0, match.start()) + 1 if match else 1
+_ID = re.compile(r'"(?:rule_id|id)"\s*:\s*"([^"\\]*)"')
+
+
+def _lines_by_id(text: str) -> dict[str, int]:
+    """Return the line in which each id first stands."""
+    lines: dict[str, int] = {}
+    line, end = 1, 0
+    for match in _ID.finditer(text):
+        line += text.count("\n", end, match.start())
+        end = match.start()
+        lines.setdefault(match[1], line)
+    return lines

@@ -127,6 +127,18 @@ def test_lint_tells_what_an_always_null_field_does(tmp_path, type, query, expect
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        f'dissect user_agent.original "%{{{CITY}}} %{{x}}" | where {CITY} == "Berlin"',
+        f'eval {CITY} = "Berlin" | where {CITY} == "Berlin" | keep event.id',
+        f'inline stats {CITY} = max(user.name) by event.action | where {CITY} == "Berlin"',
+    ],
+)
+def test_lint_knows_columns_that_a_query_fills_itself(tmp_path, query):
+    assert not [note for note in lint_notes(tmp_path, f"{FROM}| {query}") if CITY in note]
+
+
+@pytest.mark.parametrize(
     "type, more",
     [
         ("threshold", f'[rule.threshold]\nfield = ["{CITY}"]\nvalue = 2'),
