@@ -29,6 +29,7 @@ from detector.ingest.reader import (
 from detector.ingest.scheduler import ReadScheduler
 from detector.ingest.signal_search import SignalSearch
 from detector.ingest.unpublished import UnpublishedChanges
+from detector.ingest.watch_search import WatchSearch
 from detector.ingest.workers import Workers, is_plain_text, is_worthwhile
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
@@ -38,6 +39,7 @@ from detector.sources.settling import SETTLE_SECONDS
 from detector.sources.source import Source
 from detector.sources.time_bounds import Bounds
 from detector.store import LATENESS, AlertChanges, FileRead, FileRow, Store
+from detector.triage.watch import WatchRow
 
 PUBLISH_EVERY = 0.25
 """Seconds between updates at the least, so that a screen gets batches and not a flood."""
@@ -67,6 +69,8 @@ class Update(msgspec.Struct, frozen=True):
     """The newest event time read, in epoch seconds."""
     problems: tuple[str, ...]
     """A line for each file that was not read."""
+    watches: tuple[WatchRow, ...] = ()
+    """The watches that saw more."""
 
 
 class Pipeline:
@@ -104,6 +108,7 @@ class Pipeline:
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
         self._scheduler = ReadScheduler(store, source, clock)
         self._signal_search = SignalSearch(store, self._scheduler.files, jobs)
+        self._watch_search = WatchSearch(store)
         self._unpublished = UnpublishedChanges()
         self._decisions = DecisionWatch(store)
         self._start_rules(rules)
@@ -318,7 +323,8 @@ class Pipeline:
         self._unpublished.add(self._store.integrity_alerts.update(is_final, self._bounds))
 
     def _correlate(self, stop: threading.Event) -> None:
-        """Search for signals around the alerts, and derive the alerts' context."""
+        """Search for what is watched for and for signals, and derive the alerts' context."""
+        self._unpublished.add_watches(self._watch_search.run(stop))
         self._signal_search.run(stop)
         if not stop.is_set():
             self._unpublished.add(self._store.context.refresh(self._risk))
@@ -334,6 +340,7 @@ class Pipeline:
             live=live,
             newest=self._store.files.newest_event_time(),
             problems=tuple(changes.problems),
+            watches=tuple(changes.watches.values()),
         )
         publish(update)
         self._unpublished = UnpublishedChanges(live)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from detector.store.alert_table import AlertChanges
+from detector.triage.watch import WatchRow
 
 
 class UnpublishedChanges:
@@ -18,12 +20,13 @@ class UnpublishedChanges:
         self.changed: dict[str, None] = {}
         self.withdrawn: list[str] = []
         self.problems: list[str] = []
+        self.watches: dict[str, WatchRow] = {}
         self.since = time.monotonic()
         self.live = live
         self.dirty = False
 
     def __bool__(self) -> bool:
-        return bool(self.changed or self.withdrawn or self.problems or self.dirty)
+        return bool(self.changed or self.withdrawn or self.problems or self.watches or self.dirty)
 
     def add(self, changes: AlertChanges) -> None:
         """Merge changed and withdrawn alerts into the next update."""
@@ -31,3 +34,7 @@ class UnpublishedChanges:
             self.changed.pop(alert_id, None)
             self.withdrawn.append(alert_id)
         self.changed.update(dict.fromkeys(changes.changed))
+
+    def add_watches(self, rows: Iterable[WatchRow]) -> None:
+        """Merge watches that saw more into the next update."""
+        self.watches.update({row.watch.watch_id: row for row in rows})

@@ -27,6 +27,8 @@ ANALYST_TABLES = (
     "status",
     "assignee",
     "rule_off",
+    "watch",
+    "sighting",
     "history",
     "decision",
     "decided",

@@ -23,6 +23,7 @@ from detector.store.database import Database
 from detector.store.decisions.decision_exchange import DecisionExchange
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import ALERT_KINDS, UndoJournal, UndoResult
+from detector.store.decisions.watch_table import WatchTable
 from detector.store.derivation.alert_derivation import AlertDerivation
 from detector.store.event_table import EventTable
 from detector.store.file_table import FileRead, FileTable
@@ -52,6 +53,7 @@ class Store:
         self.retention = Retention(database, segments)
         self.baseline = BaselineTable(database)
         self.activity = PrincipalActivityTable(database)
+        self.watches = WatchTable(database, self.journal, self.history)
         self.rules = RuleTable(database, self.journal)
         self.suppressions = SuppressionTable(database, self.history)
         self.alerts = AlertTable(database, self.windows, self.suppressions)
@@ -179,6 +181,7 @@ class Store:
         partial = merge(read.partial for read in reads)
         reread = {read.file.path for read in reads if read.reread}
         newest = _newest_time(partial, newest_allowed)
+        to_search = self.watches.worthwhile(reads)
         with self.database.transaction() as connection:
             self.files.put(connection, reads)
             self.completeness.put(connection, reads)
@@ -196,6 +199,7 @@ class Store:
             self.derivation.mark_revised(connection, written.revised)
             self.baseline.extend(connection, partial.observations)
             self.activity.append(connection, reads)
+            self.watches.append(connection, to_search)
             if newest is not None:
                 self.files.advance_newest(connection, newest)
 

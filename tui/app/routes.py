@@ -15,8 +15,8 @@ from textual.screen import Screen
 
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
+    from detector.detection.indicator import IndicatorList
     from detector.filter import Fields
-    from detector.investigation.indicators import IndicatorList
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
     from detector.triage.note import Note, NoteBody, Verdict

@@ -12,6 +12,7 @@ from detector.detection.alert import Alert
 from detector.detection.log_integrity import log_file_name
 from detector.text.json_output import json_lines
 from detector.text.visible import visible
+from tui.commandline.table import format_table
 
 _HEADINGS = (
     "TIME (UTC)",
@@ -42,11 +43,7 @@ def _table(alerts: Sequence[Alert]) -> str:
 
     The principal, which may be of any length, comes last.
     """
-    if not alerts:
-        return ""
-    rows = [_HEADINGS, *map(_table_row, alerts)]
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return "".join(_table_line(row, widths) + "\n" for row in rows)
+    return format_table(_HEADINGS, list(map(_table_row, alerts)), _RIGHT_ALIGNED)
 
 
 def _table_row(alert: Alert) -> tuple[str, ...]:
@@ -64,11 +61,3 @@ def _table_row(alert: Alert) -> tuple[str, ...]:
         visible(alert.rule.name, 40),
         visible(log_file_name(alert) or alert.principal) or "(no ARN)",
     )
-
-
-def _table_line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = []
-    for heading, cell, width in zip(_HEADINGS, row, widths, strict=True):
-        aligned = cell.rjust(width) if heading in _RIGHT_ALIGNED else cell.ljust(width)
-        cells.append(aligned)
-    return "  ".join(cells).rstrip()

@@ -6,6 +6,7 @@ Every function raises CommandError or UsageError with one line that says what to
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,16 @@ def existing_state_path(db: str | None) -> Path:
     if not path.exists():
         raise CommandError(f"{path}: no database yet: name one with --db FILE")
     return path
+
+
+def read_list(name: str) -> str:
+    """Return the text of a file that holds a list; ``-``: standard input."""
+    try:
+        if name == "-":
+            return sys.stdin.read()
+        return Path(name).expanduser().read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}: check the name") from None
 
 
 def inventory_files() -> InventoryFiles:

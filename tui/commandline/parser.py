@@ -49,6 +49,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  log export        export the hunt log as Markdown, JSON Lines or CSV\n"
         "  log import FILE   import a colleague's notes, statuses and suppressions\n"
         "  suppress          add, list or end suppressions\n"
+        "  watch             say when a principal, key or address is seen again\n"
         "  rules             list rules, or check rule files\n"
         "  hunt              run an ES|QL query over files\n"
         "  pivot             list events of a principal, key or address around a time\n"

@@ -72,6 +72,33 @@ def _add_suppression_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_watch(commands: Subparsers) -> None:
+    watch = commands.add_parser("watch", help="say when a principal, key or address is seen again")
+    actions = watch.add_subparsers(required=True, parser_class=LineParser)
+    add = actions.add_parser(
+        "add",
+        help="watch for indicators in what is read from now on",
+        description="Watch for addresses, networks, keys, ARNs (a user, a role with its sessions, "
+        "one session), account ids, event ids and parts of user agents. What was read before is "
+        "not searched: events --indicators does that.",
+    )
+    add.add_argument("indicators", nargs="*", metavar="INDICATOR")
+    add.add_argument("--file", metavar="FILE", help="one a line (- for standard input)")
+    add.add_argument("--label", default="", metavar="TEXT", help="why: a case, a ticket")
+    listing = actions.add_parser("list", help="list watches, with what was seen")
+    listing.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
+    add_output_option(listing)
+    acknowledge = actions.add_parser("ack", help="take note of what was seen so far")
+    lift = actions.add_parser("lift", help="end watches; what was seen stays")
+    for action in (acknowledge, lift):
+        action.add_argument("ids", nargs="+", metavar="ID")
+    named = (("add", add), ("list", listing), ("ack", acknowledge), ("lift", lift))
+    for name, action in named:
+        add_author_option(action)
+        add_state_option(action)
+        action.set_defaults(module="watch", action=name)
+
+
 def _add_rules(commands: Subparsers) -> None:
     rules = commands.add_parser("rules", help="list rules, or check rule files")
     actions = rules.add_subparsers(required=True, parser_class=LineParser)
@@ -117,6 +144,7 @@ def _add_status(commands: Subparsers) -> None:
 
 ADD_STATE_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "suppress": _add_suppress,
+    "watch": _add_watch,
     "rules": _add_rules,
     "keys": _add_keys,
     "status": _add_status,

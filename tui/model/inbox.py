@@ -36,7 +36,11 @@ class UpdateInbox:
             update, self._update = self._update, None
             if update is not None and len(update.alerts) > _BATCH_ALERTS:
                 self._update = msgspec.structs.replace(
-                    update, alerts=update.alerts[_BATCH_ALERTS:], withdrawn=(), problems=()
+                    update,
+                    alerts=update.alerts[_BATCH_ALERTS:],
+                    withdrawn=(),
+                    problems=(),
+                    watches=(),
                 )
                 update = msgspec.structs.replace(update, alerts=update.alerts[:_BATCH_ALERTS])
             return update, self._update is not None
@@ -55,4 +59,7 @@ def merge_updates(first: Update, second: Update) -> Update:
         live=second.live,
         newest=first.newest if second.newest is None else second.newest,
         problems=(*first.problems, *second.problems),
+        watches=tuple(
+            {row.watch.watch_id: row for row in (*first.watches, *second.watches)}.values()
+        ),
     )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from textual.signal import Signal
 
     from detector.detection.alert import Alert
+    from detector.detection.indicator import IndicatorList
     from detector.filter import Fields
-    from detector.investigation.indicators import IndicatorList
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
     from detector.rules.ruleset import RuleSet

@@ -62,6 +62,24 @@ class ChunkActivity(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(ChunkActivity)
 
 
+class _ChunkTraits(msgspec.Struct, array_like=True, gc=False):
+    """The first parts of a ``ChunkActivity``; the rest is not decoded."""
+
+    actors: msgspec.Raw = msgspec.Raw()
+    traits: list[Traits] = []
+
+
+_traits_decoder = msgspec.msgpack.Decoder(_ChunkTraits)
+
+
+def networks_of(activity: bytes) -> set[str]:
+    """Return the networks in the encoded activity of a chunk."""
+    if not activity:
+        return set()
+    traits = _traits_decoder.decode(activity).traits
+    return {value for each in traits for kind, value in each if kind == "network"}
+
+
 class _Sum:
     """The counts of a group over chunks; its calls are by the number of an outcome."""
 

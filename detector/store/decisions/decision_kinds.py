@@ -11,13 +11,16 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from detector.text.time import format_time
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
+from detector.triage.watch import Watch
+
+_B = TypeVar("_B", Suppression, Watch)
 
 
 class Authorship(NamedTuple):
@@ -134,12 +137,15 @@ class _Note:
         return alert_id, f"#{subject} {body.verdict}"
 
 
-class _Suppression:
-    """A whole suppression, as JSON."""
+class _Body(Generic[_B]):
+    """A whole suppression or watch, as JSON in the column ``body`` of its table."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
-        stored = _stored_suppression(connection, subject)
-        if stored is None or _decode_suppression(stored).undone is not None:
+        stored = self._stored(connection, subject)
+        if stored is None or self.decode(stored).undone is not None:
             return None
         return stored
 
@@ -151,12 +157,12 @@ class _Suppression:
         authorship: Authorship,
     ) -> None:
         if not value:
-            suppression = _decode_suppression(_stored_suppression(connection, subject))
-            value = encode_json(msgspec.structs.replace(suppression, undone=authorship.time))
+            body = self.decode(self._stored(connection, subject))
+            value = encode_json(msgspec.structs.replace(body, undone=authorship.time))
         connection.execute(
-            "INSERT INTO suppression (suppression_id, created, body) VALUES (?, ?, ?) "
+            f"INSERT INTO {self._table} ({self._table}_id, created, body) VALUES (?, ?, ?) "
             "ON CONFLICT DO UPDATE SET body = excluded.body",
-            (subject, _decode_suppression(value).created, value),
+            (subject, self.decode(value).created, value),
         )
 
     def describe(
@@ -166,13 +172,50 @@ class _Suppression:
             created_or_undone = after or before
             if not created_or_undone:
                 return subject, ""
-            it = _decode_suppression(created_or_undone)
-            return subject, f"{it.scope} {it.value} until {format_time(it.expires)}"
-        old_expiry = _decode_suppression(before).expires
-        new_expiry = _decode_suppression(after).expires
-        if old_expiry == new_expiry:
-            return subject, ""
-        return subject, f"until {format_time(new_expiry)}, was {format_time(old_expiry)}"
+            return subject, self.summary(self.decode(created_or_undone))
+        return subject, self.difference(self.decode(before), self.decode(after))
+
+    def summary(self, body: _B) -> str:
+        """Describe a body that was made or undone."""
+        raise NotImplementedError
+
+    def difference(self, before: _B, after: _B) -> str:
+        """Describe what has changed."""
+        raise NotImplementedError
+
+    def decode(self, body: str | None) -> _B:
+        """Decode a stored body."""
+        raise NotImplementedError
+
+    def _stored(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute(
+            f"SELECT body FROM {self._table} WHERE {self._table}_id = ?", (subject,)
+        ).fetchone()
+        return row[0] if row else None
+
+
+class _SuppressionBody(_Body[Suppression]):
+    def decode(self, body: str | None) -> Suppression:
+        return msgspec.json.decode(body or "", type=Suppression)
+
+    def summary(self, body: Suppression) -> str:
+        return f"{body.scope} {body.value} until {format_time(body.expires)}"
+
+    def difference(self, before: Suppression, after: Suppression) -> str:
+        if before.expires == after.expires:
+            return ""
+        return f"until {format_time(after.expires)}, was {format_time(before.expires)}"
+
+
+class _WatchBody(_Body[Watch]):
+    def decode(self, body: str | None) -> Watch:
+        return msgspec.json.decode(body or "", type=Watch)
+
+    def summary(self, body: Watch) -> str:
+        return f"{body.indicator.kind} {body.indicator.text}"
+
+    def difference(self, before: Watch, after: Watch) -> str:  # noqa: ARG002
+        return self.summary(after)
 
 
 class _RuleSwitch:
@@ -224,7 +267,8 @@ KINDS: Mapping[str, DecisionKind] = MappingProxyType(
         "status": _Status(),
         "assignee": _Assignee(),
         "note": _Note(),
-        "suppression": _Suppression(),
+        "suppression": _SuppressionBody("suppression"),
+        "watch": _WatchBody("watch"),
         "rule": _RuleSwitch(),
         "file": _File(),
     }
@@ -234,14 +278,3 @@ KINDS: Mapping[str, DecisionKind] = MappingProxyType(
 def encode_json(value: object) -> str:
     """Encode a value as the state stores it."""
     return msgspec.json.encode(value).decode()
-
-
-def _stored_suppression(connection: sqlite3.Connection, suppression_id: str) -> str | None:
-    row = connection.execute(
-        "SELECT body FROM suppression WHERE suppression_id = ?", (suppression_id,)
-    ).fetchone()
-    return row[0] if row else None
-
-
-def _decode_suppression(body: str | None) -> Suppression:
-    return msgspec.json.decode(body or "", type=Suppression)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import pytest
 
 from detector.detection.correlate import flagging_events
+from detector.detection.indicator import parse_indicators
 from detector.filter import parse_filter
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
 from detector.investigation.facets import facet_of
-from detector.investigation.indicators import (
-    IndicatorCounts,
-    IndicatorSelector,
-    parse_indicators,
-)
+from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
 from detector.investigation.pivot import EventRow, Pivot, read_pivot
 from detector.store import Store
 from tests.detector.detection.test_principal_activity import CALLERS, CALLS

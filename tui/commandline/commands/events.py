@@ -7,20 +7,15 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from detector.cloudtrail.attacker_use import attacker_use
 from detector.cloudtrail.call_object import call_object_in_json
 from detector.detection.correlate import flagging_events
+from detector.detection.indicator import IndicatorList, parse_indicators
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
-from detector.investigation.indicators import (
-    IndicatorCounts,
-    IndicatorList,
-    IndicatorSelector,
-    parse_indicators,
-)
+from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
 from detector.investigation.pivot import EventRow, Pivot, Progress, read_pivot, sorted_by_time
 from detector.investigation.selectors import AllOf
 from detector.sources.file_span import FileSpan
@@ -44,11 +39,12 @@ from tui.commandline.inputs import (
     open_named_sources,
     parse_filter_option,
     parse_time_option,
+    read_list,
     readable_files,
 )
 from tui.commandline.narration import narrate, pruned_file_lines
 from tui.settings import config
-from tui.settings.errors import EXIT_OK, CommandError, UsageError
+from tui.settings.errors import EXIT_OK, UsageError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,14 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def _indicators(args: argparse.Namespace) -> IndicatorList | None:
     if args.indicators is None:
         return None
-    try:
-        if args.indicators == "-":
-            text = sys.stdin.read()
-        else:
-            text = Path(args.indicators).read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise CommandError(f"{args.indicators}: {error.strerror}: check the name") from None
-    indicators = parse_indicators(text)
+    indicators = parse_indicators(read_list(args.indicators))
     for why in indicators.refused:
         narrate(f"not looked for: {visible(why, 120)}")
     if not indicators.indicators:

@@ -30,6 +30,7 @@ from tui.commandline.inputs import (
     parse_time_option,
 )
 from tui.commandline.narration import accounting_sums, narrate
+from tui.commandline.table import format_table
 from tui.settings import config
 from tui.settings.errors import EXIT_OK
 
@@ -115,7 +116,7 @@ def _formatted(rows: Sequence[PrincipalRow], form: str) -> str:
         return str(json_lines(row.as_json() for row in rows))
     if form == "csv":
         return csv_text(_CSV_COLUMNS, map(_csv_row, rows))
-    return _table(rows)
+    return format_table(_HEADINGS, list(map(_cells, rows)), _RIGHT_ALIGNED)
 
 
 _CSV_COLUMNS = (
@@ -147,14 +148,6 @@ def _csv_row(row: PrincipalRow) -> list[object]:
     return [values[name] for name in _CSV_COLUMNS]
 
 
-def _table(rows: Sequence[PrincipalRow]) -> str:
-    if not rows:
-        return ""
-    lines = [_HEADINGS, *map(_cells, rows)]
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "".join(_line(cells, widths) + "\n" for cells in lines)
-
-
 def _cells(row: PrincipalRow) -> tuple[str, ...]:
     name = visible(short_arn(row.name), 80) or "(nobody is named)"
     if row.sessions > 1:
@@ -178,13 +171,3 @@ def _cells(row: PrincipalRow) -> tuple[str, ...]:
 
 def _minute(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    aligned = []
-    for heading, cell, width in zip(_HEADINGS, cells, widths, strict=True):
-        if heading in _RIGHT_ALIGNED:
-            aligned.append(cell.rjust(width))
-        else:
-            aligned.append(cell.ljust(width))
-    return "  ".join(aligned).rstrip()

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from detector.delivery.watch_export import seen_again
 from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH
 from detector.filter import Filter
@@ -142,6 +143,8 @@ def narrate_update(update: Update) -> None:
     """Narrate the problems and the progress of an update."""
     for problem in update.problems:
         warn(problem)
+    for row in update.watches:
+        warn(f"seen: {seen_again(row)}")
     if not update.live:
         accounting = update.accounting
         show_progress(f"read {accounting.files_read:,} files, {accounting.records_seen:,} records")

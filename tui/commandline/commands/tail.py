@@ -14,6 +14,7 @@ from typing import Any
 
 from detector.delivery.alert_export import export_alerts
 from detector.delivery.service_manager import Heartbeat, ServiceManager
+from detector.delivery.watch_export import seen_again
 from detector.detection.alert import Alert
 from detector.filter import FilterError, parse_filter
 from detector.filter.schemas import ALERTS
@@ -91,6 +92,8 @@ class _Publisher:
     def __call__(self, update: Update) -> None:
         for problem in update.problems:
             warn(problem)
+        for row in update.watches:
+            warn(f"seen: {seen_again(row)}")
         use_names(self._names)
         for alert_id in update.withdrawn:
             narrate(f"retracted: alert {alert_id}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.widget import Widget
 
-from detector.investigation.indicators import IndicatorList, parse_indicators
+from detector.detection.indicator import IndicatorList, parse_indicators
 from tui.presentation import format
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.forms.base import FormScreen, labelled

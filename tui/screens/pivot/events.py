@@ -9,14 +9,11 @@ import msgspec
 from textual.timer import Timer
 from textual.widgets import Static
 
+from detector.detection.indicator import IndicatorList
 from detector.filter import Filter, FilterError
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
-from detector.investigation.indicators import (
-    IndicatorCounts,
-    IndicatorList,
-    IndicatorSelector,
-)
+from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
 from detector.investigation.pivot import Pivot
 from detector.investigation.selectors import AllOf
 from tui.concurrency.job import Job

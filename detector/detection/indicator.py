@@ -1,0 +1,198 @@
+"""Indicators: addresses, networks, keys, ARNs, accounts, event ids and user agents.
+
+All of a list are looked for at once in an event.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from detector.detection.baseline import network_of, principal_of
+from detector.detection.event import Event
+from detector.detection.principal import required_substring, session_principal
+from detector.ecs.values import ip_from_text
+
+IndicatorKind = Literal["address", "network", "key", "arn", "account", "event", "agent"]
+
+MAX_INDICATORS = 10_000
+"""Lines of a list that are taken; more are said to be left out."""
+_KEY = re.compile(r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,124}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_EVENT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Indicator(msgspec.Struct, frozen=True, order=True):
+    """A value to look for; ``text`` is as written, ``value`` in the form that is compared."""
+
+    kind: IndicatorKind
+    value: str
+    text: str
+
+
+class IndicatorList(msgspec.Struct, frozen=True):
+    """Indicators without repetitions, and the lines that were not taken with the reason."""
+
+    indicators: tuple[Indicator, ...]
+    refused: tuple[str, ...] = ()
+
+
+def parse_indicators(text: str) -> IndicatorList:
+    """Read a list: one a line, or several with commas or blanks between addresses and ids.
+
+    A line after ``#`` is a comment. Defanged addresses (``203.0.113[.]7``) are read. What is no
+    address, network, key, ARN, account or event id is a part of a user agent, if it has four
+    characters.
+    """
+    found: dict[Indicator, None] = {}
+    refused = []
+    for line in text.splitlines():
+        line = line.partition("#")[0].strip().strip("\"',;")
+        if not line:
+            continue
+        for part in _parts(line):
+            indicator = _indicator(part)
+            if indicator is None:
+                refused.append(f"{part}: too short to look for: write at least 4 characters")
+            elif len(found) >= MAX_INDICATORS:
+                refused.append(f"{part}: more than {MAX_INDICATORS:,} indicators")
+            else:
+                found[indicator] = None
+    return IndicatorList(tuple(found), tuple(refused))
+
+
+def _parts(line: str) -> Sequence[str]:
+    """Cut a line into its values where all of them are values; else it is one text."""
+    parts = [part.strip("\"'") for part in re.split(r"[\s,;]+", line)]
+    parts = [part for part in parts if part]
+    kinds = [_kind_of(part) for part in parts]
+    if len(parts) > 1 and None not in kinds:
+        return parts
+    return [line]
+
+
+def _kind_of(text: str) -> tuple[IndicatorKind, str] | None:
+    plain = text.replace("[.]", ".").replace("[:]", ":")
+    canonical = ip_from_text(plain)
+    if canonical is not None:
+        return "address", canonical
+    if "/" in plain:
+        try:
+            return "network", str(ipaddress.ip_network(plain, strict=False))
+        except ValueError:
+            pass
+    if text.startswith("arn:"):
+        return "arn", text
+    if _KEY.fullmatch(text):
+        return "key", text
+    if _ACCOUNT.fullmatch(text):
+        return "account", text
+    if _EVENT.fullmatch(text):
+        return "event", text.lower()
+    return None
+
+
+def _indicator(text: str) -> Indicator | None:
+    known = _kind_of(text)
+    if known is not None:
+        return Indicator(*known, text)
+    if required_substring(text) is None:
+        return None
+    return Indicator("agent", text.casefold(), text)
+
+
+class IndicatorMatcher:
+    """Tells which of some indicators an event has."""
+
+    def __init__(self, indicators: Iterable[Indicator]) -> None:
+        self.indicators = tuple(indicators)
+        self._by_value = {(each.kind, each.value): each for each in self.indicators}
+        self._networks = [
+            (ipaddress.ip_network(each.value), each)
+            for each in self.indicators
+            if each.kind == "network"
+        ]
+        self._agents = [each for each in self.indicators if each.kind == "agent"]
+
+    def of_event(self, event: Event) -> list[Indicator]:
+        """Return the indicators that an event has, in order."""
+        address = ip_from_text(event.source_address)
+        values: list[tuple[IndicatorKind, str]] = [
+            ("address", address or ""),
+            ("key", event.access_key),
+            ("key", event.issued_key),
+            ("arn", event.arn),
+            ("arn", event.role_arn),
+            ("arn", principal_of(event.arn)),
+            ("account", event.account),
+            ("account", event.caller_account),
+            ("event", event.event_id.lower()),
+        ]
+        found = {self._by_value[value] for value in values if value in self._by_value}
+        if address is not None and self._networks:
+            parsed = ipaddress.ip_address(address)
+            found |= {each for network, each in self._networks if parsed in network}
+        if self._agents:
+            agent = event.user_agent.casefold()
+            found |= {each for each in self._agents if each.value in agent}
+        return sorted(found)
+
+    def principal_keys(self) -> frozenset[str] | None:
+        """Return the keys that the records of keys and ARNs have; None where some have none.
+
+        Addresses and networks have no keys, and are left out.
+        """
+        keys: set[str] = set()
+        for each in self.indicators:
+            if each.kind in ("address", "network"):
+                continue
+            if each.kind == "key" and each.value[:4] in ("AKIA", "ASIA"):
+                keys.add(each.value)
+            elif each.kind == "arn":
+                keys |= {principal_of(each.value), session_principal(each.value) or ""}
+            else:
+                return None
+        return frozenset(keys - {""})
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether some indicators are addresses or networks."""
+        return any(each.kind in ("address", "network") for each in self.indicators)
+
+    def network_test(self) -> Callable[[str], bool]:
+        """Return a test for the networks of the baseline that may hold a wanted address."""
+        networks = [
+            ipaddress.ip_network(each.value, strict=False)
+            for each in self.indicators
+            if each.kind in ("address", "network")
+        ]
+        known = {network_of(str(each.network_address)) for each in networks}
+
+        def is_wanted(network: str) -> bool:
+            if network in known:
+                return True
+            try:
+                parsed = ipaddress.ip_network(network)
+            except ValueError:
+                return False
+            return network == "::/48" or any(
+                each.version == parsed.version and each.overlaps(parsed) for each in networks
+            )
+
+        return is_wanted
+
+    def required_substrings(self) -> Sequence[bytes] | None:
+        """Return bytes of which each record with an indicator has one, in any case, else None."""
+        parts = []
+        for each in self.indicators:
+            if each.kind == "network" or (each.kind == "address" and ":" in each.value):
+                return None
+            part = required_substring(each.value.rpartition("/")[2])
+            if part is None:
+                return None
+            parts.append(part)
+        return parts

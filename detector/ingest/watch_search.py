@@ -1,0 +1,77 @@
+"""The search for what is watched for, in the chunks that were read since."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from detector.detection.event import Event
+from detector.detection.indicator import IndicatorMatcher
+from detector.detection.record_search import SearchRequest, scan_file
+from detector.formats import Unreadable
+from detector.investigation.indicators import IndicatorSelector
+from detector.sources.open_file import open_file
+from detector.store import Store
+from detector.triage.watch import Sighting, Watch, WatchRow
+
+_ALL_TIME = 1 << 62
+
+
+class WatchSearch:
+    """Finds the events that the active watches wait for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def run(self, stop: threading.Event) -> tuple[WatchRow, ...]:
+        """Search the chunks that are due; return the watches that saw more.
+
+        A file that is not at its path, or cannot be read now, is searched later.
+        """
+        chunks = self._store.watches.chunks_to_search()
+        if not chunks:
+            return ()
+        search = _Search(self._store.watches.active(), self._store.database.clock())
+        seen: list[Sighting] = []
+        searched = {}
+        for path, offsets in chunks.items():
+            if stop.is_set():
+                break
+            try:
+                seen += search.sightings_in(path, offsets)
+            except (OSError, Unreadable):
+                continue
+            searched[path] = offsets
+        return self._store.watches.add_sightings(seen, searched)
+
+
+class _Search:
+    """A search by all active watches at once."""
+
+    def __init__(self, watches: Sequence[Watch], now: float) -> None:
+        indicators = [watch.indicator for watch in watches]
+        self._request = SearchRequest("", IndicatorSelector(indicators), 0, _ALL_TIME)
+        self._matcher = IndicatorMatcher(indicators)
+        self._watches = {watch.indicator: watch for watch in watches}
+        self._now = now
+
+    def sightings_in(self, path: str, offsets: Sequence[int]) -> Iterator[Sighting]:
+        """Yield what was seen in chunks of a file. Raises OSError, Unreadable."""
+        with open_file(path) as file:
+            for matches in scan_file(path, file, self._request, offsets):
+                for match in matches:
+                    yield from self._sightings_of(match.event)
+
+    def _sightings_of(self, event: Event) -> Iterator[Sighting]:
+        for indicator in self._matcher.of_event(event):
+            yield Sighting(
+                self._watches[indicator].watch_id,
+                event.identity,
+                event.time,
+                event.arn or event.caller_account or event.source_address,
+                event.action,
+                event.region,
+                event.source_address,
+                event.error_code,
+                self._now,
+            )

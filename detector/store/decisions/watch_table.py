@@ -1,0 +1,211 @@
+"""The watches, the chunks that are still to be searched for them, and what was seen."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from detector.detection.indicator import Indicator
+from detector.detection.indicator_index import IndicatorIndex
+from detector.store.database import Database, raises_damaged
+from detector.store.decisions.decision_kinds import encode_json
+from detector.store.decisions.undo_journal import Change, UndoJournal
+from detector.store.errors import StateError
+from detector.store.file_table import FileRead
+from detector.store.history_table import HistoryTable
+from detector.triage.watch import MOST_SIGHTINGS, Sighting, Watch, WatchRow
+
+_SIGHTING_COLUMNS = "watch_id, identity, time, caller, action, region, address, error, found"
+
+_RANKS = {"seen": 0, "waiting": 1, "lifted": 2, "undone": 3}
+
+WatchChunks = Mapping[str, Sequence[int]]
+"""The offsets of chunks to search, by file."""
+
+
+class WatchTable:
+    """The watches that were ever made.
+
+    Of each the latest sightings are kept, by time and identity, so that they are the same in
+    whatever order the records are read."""
+
+    def __init__(self, database: Database, journal: UndoJournal, history: HistoryTable) -> None:
+        self._database = database
+        self._journal = journal
+        self._history = history
+        self._index: tuple[int, IndicatorIndex | None] | None = None
+        """What the active watches look for, as of a line of the history."""
+
+    @raises_damaged
+    def all(self) -> list[WatchRow]:
+        """Return every watch with its sightings: those seen, those waiting, then ended ones."""
+        watches = self._stored()
+        counts: dict[str, list[Sighting]] = defaultdict(list)
+        for row in self._database.rows(f"SELECT {_SIGHTING_COLUMNS} FROM sighting"):
+            counts[row[0]].append(Sighting(*row))
+        rows = [_row(watch, counts.get(watch.watch_id, ())) for watch in watches]
+        return sorted(rows, key=lambda row: (_RANKS[row.state], -row.watch.created))
+
+    def active(self) -> list[Watch]:
+        """Return the watches that are looked for, oldest first."""
+        return [watch for watch in self._stored() if watch.active]
+
+    def sightings(self, watch_id: str) -> list[Sighting]:
+        """Return what was seen of a watch, latest first."""
+        rows = self._database.rows(
+            f"SELECT {_SIGHTING_COLUMNS} FROM sighting WHERE watch_id = ? "
+            "ORDER BY time DESC, identity",
+            watch_id,
+        )
+        return [Sighting(*row) for row in rows]
+
+    # --- decisions
+
+    def add(self, indicators: Iterable[Indicator], label: str = "") -> list[Watch]:
+        """Begin to watch for indicators, but for those that an active watch looks for."""
+        known = {watch.indicator.value for watch in self.active()}
+        created = [
+            Watch(each, label, self._database.author, self._database.clock(), secrets.token_hex(4))
+            for each in indicators
+            if each.value not in known
+        ]
+        self._decide("watched", created)
+        return created
+
+    def acknowledge(self, watch_ids: Sequence[str]) -> list[Watch]:
+        """Take note of what was seen so far."""
+        now = self._database.clock()
+        return self._change("watch acknowledged", watch_ids, acknowledged=now)
+
+    def lift(self, watch_ids: Sequence[str]) -> list[Watch]:
+        """End watches for good; what was seen stays."""
+        return self._change("watch ended", watch_ids, lifted=self._database.clock())
+
+    def _change(self, action: str, watch_ids: Sequence[str], **changed: float) -> list[Watch]:
+        stored = {watch.watch_id: watch for watch in self._stored()}
+        unknown = [each for each in watch_ids if each not in stored]
+        if unknown:
+            raise StateError(f"no watch {unknown[0]}: trailhound watch list shows them")
+        watches = [
+            msgspec.structs.replace(stored[each], **changed)
+            for each in watch_ids
+            if stored[each].active
+        ]
+        self._decide(action, watches)
+        return watches
+
+    def _decide(self, action: str, watches: Sequence[Watch]) -> None:
+        with self._database.transaction() as connection:
+            self._journal.decide(
+                connection,
+                action,
+                [
+                    Change("watch", watch.watch_id, encode_json(watch), watch.indicator.text)
+                    for watch in watches
+                ],
+            )
+
+    # --- what is read
+
+    def worthwhile(self, reads: Sequence[FileRead]) -> list[tuple[str, int]]:
+        """Return the new chunks that may hold what is watched for, by path and offset.
+
+        A file that is read again only since the rules changed brings nothing new. Called before
+        the files are written.
+        """
+        index = self._active_index()
+        if index is None:
+            return []
+        return [
+            place
+            for read in reads
+            if not (read.reread and self._has_size(read))
+            for place, chunk in read.partial.chunks.items()
+            if index.may_hold(chunk)
+        ]
+
+    def append(self, connection: sqlite3.Connection, places: Iterable[tuple[str, int]]) -> None:
+        """Note chunks to search, in the transaction of their files."""
+        connection.executemany(
+            "INSERT OR IGNORE INTO watch_chunk (file_id, offset) "
+            "SELECT file_id, ? FROM file WHERE path = ?",
+            [(offset, os.fsencode(path)) for path, offset in places],
+        )
+
+    def chunks_to_search(self) -> WatchChunks:
+        """Return the chunks that were not searched yet."""
+        offsets: dict[str, list[int]] = defaultdict(list)
+        for path, offset in self._database.rows(
+            "SELECT path, offset FROM watch_chunk JOIN file USING (file_id) ORDER BY path, offset"
+        ):
+            offsets[os.fsdecode(path)].append(offset)
+        return offsets
+
+    def add_sightings(
+        self, sightings: Iterable[Sighting], searched: WatchChunks
+    ) -> tuple[WatchRow, ...]:
+        """Write what was seen in chunks that were searched; return the watches that saw more."""
+        more: set[str] = set()
+        with self._database.transaction() as connection:
+            for sighting in sightings:
+                if connection.execute(
+                    f"INSERT OR IGNORE INTO sighting ({_SIGHTING_COLUMNS}) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    sighting,
+                ).rowcount:
+                    more.add(sighting.watch_id)
+            connection.executemany(
+                "DELETE FROM sighting WHERE watch_id = ?1 AND identity IN (SELECT identity "
+                "FROM sighting WHERE watch_id = ?1 ORDER BY time DESC, identity "
+                f"LIMIT -1 OFFSET {MOST_SIGHTINGS})",
+                [(watch_id,) for watch_id in more],
+            )
+            connection.executemany(
+                "DELETE FROM watch_chunk WHERE offset = ? "
+                "AND file_id = (SELECT file_id FROM file WHERE path = ?)",
+                [
+                    (offset, os.fsencode(path))
+                    for path, offsets in searched.items()
+                    for offset in offsets
+                ],
+            )
+        if not more:
+            return ()
+        return tuple(row for row in self.all() if row.watch.watch_id in more)
+
+    def _has_size(self, read: FileRead) -> bool:
+        """Tell whether a file is as large as when it was read before."""
+        path = os.fsencode(read.file.path)
+        known = self._database.value("SELECT size FROM file WHERE path = ?", path)
+        return known is not None and int(known) == read.file.file.size
+
+    def _active_index(self) -> IndicatorIndex | None:
+        """Return what is looked for; None where nothing is."""
+        line = self._history.last_entry()
+        if self._index is None or self._index[0] != line:
+            indicators = [watch.indicator for watch in self.active()]
+            index = IndicatorIndex(indicators) if indicators else None
+            self._index = line, index
+        return self._index[1]
+
+    @raises_damaged
+    def _stored(self) -> list[Watch]:
+        rows = self._database.rows("SELECT body FROM watch ORDER BY created, watch_id")
+        return [msgspec.json.decode(body, type=Watch) for (body,) in rows]
+
+
+def _row(watch: Watch, sightings: Sequence[Sighting]) -> WatchRow:
+    if not sightings:
+        return WatchRow(watch)
+    return WatchRow(
+        watch,
+        len(sightings),
+        sum(each.found > watch.acknowledged for each in sightings),
+        min(each.time for each in sightings),
+        max(sightings, key=lambda each: (each.time, each.identity)),
+    )
