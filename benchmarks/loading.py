@@ -1,4 +1,4 @@
-"""Loading of a team's rule files, for the first time and from the cache of parsed queries."""
+"""Loading of a team's rule files, for the first time and from the cache of compiled rules."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _seconds(measured: Run) -> float:
 
 
 def _load(rules: Path, cache: Path, home: Path) -> Run:
-    """List the rules, with a cache of parsed queries in ``cache``."""
+    """List the rules, with a cache of compiled rules in ``cache``."""
     command = [*TRAILHOUND, "rules", "list", "--no-builtin", "--rules", os.fspath(rules)]
     return run(["env", f"XDG_CACHE_HOME={cache}", *command], home)
 

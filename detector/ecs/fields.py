@@ -65,10 +65,13 @@ _FLATTENED = "aws.cloudtrail.flattened."
 
 
 class FieldTable(Mapping[str, Field]):
-    """All fields by name; any name below ``aws.cloudtrail.flattened.`` exists."""
+    """All fields by name; any name below ``aws.cloudtrail.flattened.`` exists.
 
-    def __init__(self, table: Mapping[str, Field]) -> None:
+    ``fingerprint``: what the fields' values depend on beside the record."""
+
+    def __init__(self, table: Mapping[str, Field], fingerprint: str = "") -> None:
         self._table = table
+        self.fingerprint = fingerprint
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -103,7 +106,9 @@ class FieldTable(Mapping[str, Field]):
 def field_table(asn: AsnLookup | None = None, geo: GeoLookup | None = None) -> FieldTable:
     """Build the table; without ``asn`` the source's AS is null, without ``geo`` its place."""
     fields = (*_plain(), *_network(asn), *_place(geo))
-    return FieldTable({field.name: field for field in fields})
+    # The editions of the databases; without places as it was before there were any.
+    fingerprint = "\0".join(database.fingerprint for database in (asn, geo) if database)
+    return FieldTable({field.name: field for field in fields}, fingerprint)
 
 
 _OF_HEAD = {

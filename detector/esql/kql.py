@@ -13,7 +13,6 @@ from detector.esql import ast
 from detector.esql.errors import EsqlError, Span, too_deep
 from detector.esql.field_checks import check_searchable
 from detector.esql.grammars import load_parser
-from detector.esql.parse_cache import cached_tree
 
 if TYPE_CHECKING:
     from lark import Lark, Token, UnexpectedToken
@@ -23,17 +22,11 @@ _JOINING_WORDS = {"_OR": "or", "_AND": "and", "NOT": "not"}
 
 
 def parse_kql(text: str, outer: Span | None = None) -> ast.Expression:
-    """Parse a condition, or take its tree from the cache.
+    """Parse a condition.
 
     ``outer``: the span that all parts get, of the string in an ES|QL query. Raises EsqlError at the
     first place where the text is no KQL that trailhound supports.
     """
-    if outer:  # a part of an ES|QL query, which is cached as a whole
-        return _parse(text, outer)
-    return cached_tree("kql", text, lambda: _parse(text, None))
-
-
-def _parse(text: str, outer: Span | None) -> ast.Expression:
     from lark import UnexpectedCharacters, UnexpectedToken
 
     builder = _Builder(text, outer)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from detector.esql.ast import Expression, Tree
 from detector.esql.errors import EsqlError, too_deep
 from detector.esql.grammars import load_parser
-from detector.esql.parse_cache import cached_tree
 
 
+@lru_cache(maxsize=8)
 def parse_query(text: str) -> Tree:
-    """Parse a query, or take its tree from the cache.
+    """Parse a query.
 
     Raises EsqlError at the first place where the text is no ES|QL that trailhound supports.
     """
-    tree: Tree = cached_tree("esql", text, lambda: _parse(text, "query"))
+    tree: Tree = _parse(text, "query")
     return tree
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from detector.esql.errors import EsqlError
 from detector.rules.kibana.export import Export, ExportedObject, parse_export
+from detector.rules.lint import Advice
 from detector.rules.rule import CompileContext, Rule, make_rule
 from detector.rules.rule_file import (
     RuleError,
     RuleNotice,
     TrailhoundTable,
     convert_rule,
-    read_file_text,
 )
 from detector.text.plural import plural
 
@@ -32,18 +32,52 @@ class _ExportedText:
         return RuleError(f"{self._name()}: {error.message}", self.document.line)
 
     def query_error(self, error: EsqlError) -> RuleError:
-        position = f"line {error.line}, column {error.column} of its query"
-        return RuleError(f"{self._name()}: {position}: {error.message}", self.document.line)
+        return RuleError(
+            self._in_query(error.line, error.column, error.message), self.document.line
+        )
+
+    def place_advice(self, advice: Advice) -> Advice:
+        return Advice(self.document.line, 1, self._in_query(*advice))
+
+    def _in_query(self, line: int, column: int, message: str) -> str:
+        return f"{self._name()}: line {line}, column {column} of its query: {message}"
 
     def _name(self) -> str:
         return str(self.document.content.get("name") or "a rule without a name")
 
 
+class Exports(NamedTuple):
+    """The exports of a set of files, each with its text, or why it is none.
+
+    ``collected``: the exception lists and saved queries of all."""
+
+    files: dict[Path, Export | RuleError]
+    texts: list[str]
+    collected: Export
+
+
+def collect_exports(texts: Mapping[Path, str]) -> Exports:
+    """Take apart the exports among these texts of files."""
+    exports = Exports({}, [], Export())
+    for path, text in texts.items():
+        if path.suffix not in EXPORT_SUFFIXES:
+            continue
+        exports.texts.append(text)
+        try:
+            export = exports.files[path] = parse_export(text)
+            exports.collected.add(export)
+        except RuleError as error:
+            exports.files[path] = error
+    return exports
+
+
 def read_export(
-    path: Path, text: str, context: CompileContext
+    export: Export | RuleError, path: Path, context: CompileContext
 ) -> Iterator[Rule | RuleNotice | RuleError]:
-    """Yield the rules of an export, and why others cannot be used. Raises RuleError."""
-    export = parse_export(text)
+    """Yield the rules of an export, and why others cannot be used."""
+    if isinstance(export, RuleError):
+        yield export
+        return
     if not export.rules:
         lists = plural(len(export.lists), "exception list")
         queries = plural(len(export.saved_queries), "saved query")
@@ -63,15 +97,3 @@ def _exported_rule(document: ExportedObject, path: Path, context: CompileContext
     except RuleError as error:
         raise text.key_error(error) from None
     return make_rule(metadata, TrailhoundTable(), text, path, context)
-
-
-def collect_exports(paths: Iterable[Path]) -> Export:
-    """Collect the exception lists and saved queries of files; those in error are passed over.
-
-    Reading their rules tells what is wrong."""
-    collected = Export()
-    for path in paths:
-        if path.suffix in EXPORT_SUFFIXES:
-            with contextlib.suppress(RuleError):
-                collected.add(parse_export(read_file_text(path)))
-    return collected

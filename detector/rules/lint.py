@@ -6,29 +6,29 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from detector.ecs.fields import FieldTable
-from detector.eql.parser import parse_eql
-from detector.esql import ast, parser
-from detector.esql.errors import QUERY_START, Span
+from detector.esql import ast
+from detector.esql.errors import Span
 from detector.esql.lucene.parser import idle_clauses
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.null_effects import null_effects
 from detector.rules.rule_file import Metadata
-from detector.rules.rule_types import EVERYTHING, parse_query_bar, where_not_null
+from detector.rules.rule_types import EVERYTHING
 
 
 class Advice(NamedTuple):
-    """A sentence, with its position (from 1) in the query's text."""
+    """A sentence, with its position (from 1) in the query's text, or in the rule's file."""
 
     line: int
     column: int
     sentence: str
 
 
-def lint_rule(metadata: Metadata, fields: FieldTable, strict_nulls: bool) -> list[Advice]:
-    """Return advice on a rule whose query compiles.
+def lint_rule(
+    metadata: Metadata, tree: ast.Tree, fields: FieldTable, strict_nulls: bool
+) -> list[Advice]:
+    """Return advice on a rule whose query compiles; ``tree`` is all that it must fulfil.
 
     ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
-    tree = _tree_of(metadata)
     advice = [
         _advice(span, sentence) for span, sentence in null_effects(tree, fields, not strict_nulls)
     ]
@@ -51,22 +51,6 @@ def _idle_clauses(text: str) -> Iterator[Advice]:
             "decides nothing, since other clauses are required (AND, +): write AND, or put what "
             "OR joins into brackets",
         )
-
-
-def _tree_of(metadata: Metadata) -> ast.Tree:
-    """Return the tree of a rule's query, with what the rule says beside it."""
-    match metadata.type:
-        case "esql":
-            return parser.parse_query(metadata.query_text)
-        case "eql":
-            return parse_eql(metadata.query_text, metadata.event_category_override)
-    condition = parse_query_bar(metadata)
-    required: list[str] = list(metadata.terms[0])
-    if metadata.threshold:
-        required += metadata.threshold.fields
-        required += [each.field for each in metadata.threshold.cardinality if each.value > 0]
-    commands = (ast.Where(condition, span=condition.span), *where_not_null(required))
-    return ast.Tree(commands, span=QUERY_START)
 
 
 def _advice(span: Span, sentence: str) -> Advice:
@@ -143,11 +127,19 @@ def _is_negation(condition: ast.Expression) -> bool:
     match condition:
         case ast.Compare("!=", _, ast.Literal()):
             return True
-        case ast.Not(ast.IsNull()):
-            return False
-        case ast.Not():
-            return True
+        case ast.Not(operand):
+            return not _is_two_valued(operand)
     return False
+
+
+def _is_two_valued(node: ast.Expression) -> bool:
+    """Check whether a condition is true or false, never null."""
+    match node:
+        case ast.Not(operand):
+            return _is_two_valued(operand)
+        case ast.Logic(_, operands):
+            return all(map(_is_two_valued, operands))
+    return isinstance(node, ast.IsNull | ast.FieldMatch | ast.RangeMatch)
 
 
 def _required_columns(condition: ast.Expression) -> Iterator[ast.Column]:

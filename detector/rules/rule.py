@@ -20,7 +20,7 @@ from detector.esql.plan import explain
 from detector.esql.plan.query import Query
 from detector.rules.kibana.export import Export
 from detector.rules.kibana.saved_query import with_saved_query
-from detector.rules.lint import Advice
+from detector.rules.lint import Advice, lint_rule
 from detector.rules.rule_file import Metadata, RuleError, TrailhoundTable, line_of_key
 from detector.rules.rule_summary import AttackTechnique, RuleSummary
 from detector.rules.rule_types import (
@@ -34,6 +34,8 @@ from detector.text.time import DAY, HOUR
 
 _ENGINE = "4"
 """Part of every fingerprint; changes when a query would find something else than before."""
+SIGMA_TYPES = SIGMA_RULE, SIGMA_CORRELATION = "sigma", "sigma correlation"
+"""The types of rules of Sigma files; all others are Elastic's."""
 
 
 class Rule(Metadata, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
     ``flag``: the name under which its hits flag alerts near them. ``alerts``: whether it gives
     alerts of its own. ``fingerprint``: changes when the rule could find something else; not with
-    its texts. ``advice``: what was seen while it was read, with its place in the file."""
+    its texts. ``advice``: what its reader should know, with its place in the file."""
 
     flag: str | None
     alerts: bool
@@ -118,18 +120,21 @@ class Rule(Metadata, frozen=True, kw_only=True):
 class CompileContext:
     """What rules are compiled with, beside their files.
 
-    ``fields_fingerprint``: what the fields' values depend on beside the record. ``now``: the value
-    of NOW(), in seconds since the epoch, where it does not follow from the events.
-    ``placeholders``: the values of those in Sigma rules, by name. ``export``: the exception lists
-    and saved queries of Kibana that rules may name. ``lookups``: the tables of ENRICH and LOOKUP
-    JOIN."""
+    ``now``: the value of NOW(), in seconds since the epoch, where it does not follow from the
+    events. ``placeholders``: the values of those in Sigma rules, by name. ``export``: the exception
+    lists and saved queries of Kibana that rules may name. ``lookups``: the tables of ENRICH and
+    LOOKUP JOIN."""
 
     fields: FieldTable
-    fields_fingerprint: str = ""
     now: int | None = None
     placeholders: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     export: Export = dataclasses.field(default_factory=Export)
     lookups: Lookups = NO_LOOKUPS
+
+
+def query_options(nulls: str, context: CompileContext) -> QueryOptions:
+    """Return how a rule's query is evaluated; ``nulls`` as in its ``[trailhound]`` table."""
+    return QueryOptions(context.now, nulls == "intended", context.lookups)
 
 
 class RuleText(Protocol):
@@ -140,6 +145,9 @@ class RuleText(Protocol):
 
     def query_error(self, error: EsqlError) -> RuleError:
         """Place an error of the query in the file."""
+
+    def place_advice(self, advice: Advice) -> Advice:
+        """Place advice on the query in the file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -153,16 +161,24 @@ class TomlText:
         return RuleError(error.message, line_of_key(self.text, error.key))
 
     def query_error(self, error: EsqlError) -> RuleError:
-        line, column = query_position(self.text, self.query)
-        first_column = column if error.line == 1 else 0
-        return RuleError(error.message, line + error.line - 1, first_column + error.column)
+        return RuleError(error.message, *self._place(error.line, error.column))
+
+    def place_advice(self, advice: Advice) -> Advice:
+        return Advice(*self._place(advice.line, advice.column), advice.sentence)
+
+    def _place(self, line: int, column: int) -> tuple[int, int]:
+        """Return the line and column in the file of those in the query."""
+        first_line, indent = query_position(self.text, self.query)
+        if line > 1:  # only the query's first line may begin in the middle of one
+            indent = 0
+        return first_line + line - 1, indent + column
 
 
 def make_rule(
     metadata: Metadata, own: TrailhoundTable, text: RuleText, path: Path, context: CompileContext
 ) -> Rule:
     """Compile a rule. Raises RuleError with the place in the file."""
-    options = QueryOptions(context.now, own.nulls == "intended", context.lookups)
+    options = query_options(own.nulls, context)
     try:
         metadata = with_saved_query(metadata, context.export)
         check_supported(metadata)
@@ -178,7 +194,9 @@ def make_rule(
     if not alerts and query.grouping is not None:
         start = EsqlError(QUERY_START, "a rule that gives no alerts must not group")
         raise text.query_error(start)
-    return assemble_rule(metadata, own, alerts, query, path, context)
+    advice = lint_rule(metadata, query.tree, context.fields, own.nulls == "strict")
+    placed = [text.place_advice(each) for each in advice]
+    return assemble_rule(metadata, own, alerts, query, path, context, placed)
 
 
 def assemble_rule(
@@ -231,7 +249,7 @@ def _fingerprint(
         query.key_names,
         own.nulls,
         context.now if ast.depends_on_time(query.canonical) else None,
-        context.fields_fingerprint,
+        context.fields.fingerprint,
         own.flag,
         alerts,
     )

@@ -216,7 +216,7 @@ def _compile_threshold(metadata: Metadata, context: QueryContext) -> Query:
         name = f"threshold_result.cardinality.{cardinality.field}"
         count_distinct = ast.Call("count_distinct", (_column(cardinality.field),), span=QUERY_START)
         aggregations.append(_aggregation(name, count_distinct))
-        if cardinality.value > 1:
+        if cardinality.value > 0:
             conditions.append(_at_least(name, cardinality.value))
     if not conditions:
         conditions.append(_at_least("threshold_result.count", 1))

@@ -211,11 +211,8 @@ def load(
         geo=geo.path if geo else None,
         lookups=lookups or {},
     )
-    # The editions of the databases; without places as it was before there were any.
-    fingerprint = "\0".join(database.fingerprint for database in (asn, geo) if database)
     context = CompileContext(
         field_table(asn, geo),
-        fingerprint,
         now,
         placeholders=spec.placeholders,
         lookups=Lookups(spec.lookups),

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from detector.esql.errors import EsqlError
 from detector.rules.lint import Advice
-from detector.rules.rule import CompileContext, Rule, assemble_rule
+from detector.rules.rule import (
+    SIGMA_CORRELATION,
+    SIGMA_RULE,
+    CompileContext,
+    Rule,
+    assemble_rule,
+)
 from detector.rules.rule_file import (
     Metadata,
     Reference,
@@ -73,11 +79,12 @@ def _outcome(result: Result, path: Path, context: CompileContext) -> Rule | Rule
 def _rule(result: CompiledRule, path: Path, context: CompileContext) -> Rule:
     document = result.document
     level = document.level or "low"
+    type = SIGMA_RULE if document.section == "detection" else SIGMA_CORRELATION
     severity = "low" if level == "informational" else level
     metadata = Metadata(
         rule_id=document.id,
         name=document.title,
-        type="sigma" if document.section == "detection" else "sigma correlation",
+        type=type,
         description=document.description,
         severity=severity,
         risk_score=_RISKS[level],

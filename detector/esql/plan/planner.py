@@ -99,7 +99,7 @@ class _Planner:
         self._layout = RowLayout(options)
         self._pipeline = CommandPipeline(ColumnScope(self._layout, fields))
         self._before = self._pipeline
-        self._prefilter = PrefilterBuilder(RowLayout(options), fields)
+        self._prefilter = PrefilterBuilder(options, fields)
         self._required_pairs: Pairs = ANY_PAIR
         self._min_hits = 1
         self._time = TimeDependence()
@@ -210,11 +210,11 @@ class _Planner:
         key_columns = {key.name: Compiler(scope).compile(key.expression) for key in keys}
         time_inputs = None
         if not self._time.decides(key.expression for key in keys):
-            time_inputs = self._time.time_inputs(
-                [(ast.Column(name, span=QUERY_START), expr) for name, expr in columns.items()]
-            )
+            time_inputs = self._time.time_inputs((name, expr) for name, expr in columns.items())
         return Query(
             text=text,
+            tree=self._tree,
+            key_nodes=keys,
             canonical=self._canonical,
             shape="filter",
             prefilter=self._prefilter.build(),
@@ -254,6 +254,8 @@ class _Planner:
             )
         return Query(
             text=text,
+            tree=self._tree,
+            key_nodes=(),
             canonical=self._canonical,
             shape=shape,
             prefilter=self._prefilter.build(),
@@ -283,6 +285,8 @@ class _Planner:
         plan = program.build(self._separate, ast.depends_on_time(self._tree))
         return Query(
             text=text,
+            tree=self._tree,
+            key_nodes=(),
             canonical=self._canonical,
             shape="lookback" if plan.window is None else "window",
             prefilter=self._prefilter.build(),

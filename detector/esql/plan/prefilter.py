@@ -5,7 +5,9 @@ Most records are rejected by it, before they are decoded whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 
 from detector.cloudtrail.record import Head
@@ -18,6 +20,7 @@ from detector.esql.expressions.scope import (
     ConstantFact,
     FieldFact,
     Getter,
+    QueryOptions,
     RowLayout,
 )
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_fact
@@ -25,19 +28,38 @@ from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_f
 _PAIR_FIELDS = frozenset({"event_source", "event_name"})
 
 
-@dataclass(frozen=True, slots=True)
 class HeadCondition:
-    """A condition on a head, which reads the fields ``reads`` of it and no more."""
+    """A condition on a head, which reads the fields ``reads`` of it and no more.
 
-    layout: RowLayout
-    test: Getter
-    reads: frozenset[str]
+    It is compiled when a head is first tested: most rules never meet one."""
+
+    def __init__(
+        self,
+        reads: frozenset[str],
+        read_node: Callable[[], ast.Expression],
+        fields: FieldTable,
+        options: QueryOptions,
+    ) -> None:
+        self.reads = reads
+        self._read_node = read_node
+        self._fields = fields
+        self._options = options
+
+    @property
+    def node(self) -> ast.Expression:
+        return self._read_node()
 
     def accepts(self, head: Head) -> bool:
         """Check whether the condition is true of a head."""
-        row = self.layout.new_row()
+        layout, test = self._compiled
+        row = layout.new_row()
         row[RECORD] = head
-        return self.test(row) is True
+        return test(row) is True
+
+    @cached_property
+    def _compiled(self) -> tuple[RowLayout, Getter]:
+        layout = RowLayout(self._options)
+        return layout, Compiler(ColumnScope(layout, self._fields)).condition(self.node).read
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +85,8 @@ class Prefilter:
 class PrefilterBuilder:
     """Builds a prefilter from the conditions before STATS."""
 
-    def __init__(self, layout: RowLayout, fields: FieldTable) -> None:
-        self._scope = ColumnScope(layout, fields)
+    def __init__(self, options: QueryOptions, fields: FieldTable) -> None:
+        self._options = options
         self._fields = fields
         self._pair: list[HeadCondition] = []
         self._rest: list[HeadCondition] = []
@@ -77,14 +99,13 @@ class PrefilterBuilder:
             self._is_exact &= implied is conjunct
             if implied is None:
                 continue
-            columns = list(columns_in(implied))
-            test = Compiler(self._scope).condition(implied).read
-            reads = frozenset(
-                chain.from_iterable(self._fields[column.name].head_fields for column in columns)
-            )
-            is_of_pair = all(self._is_of_pair(column) for column in columns)
-            conditions = self._pair if is_of_pair else self._rest
-            conditions.append(HeadCondition(self._scope.layout, test, reads))
+            names = {column.name for column in columns_in(implied)}
+            reads = frozenset(chain.from_iterable(self._fields[name].head_fields for name in names))
+            conditions = self._pair if reads <= _PAIR_FIELDS else self._rest
+            conditions.append(self._condition(implied, reads))
+
+    def _condition(self, node: ast.Expression, reads: frozenset[str]) -> HeadCondition:
+        return HeadCondition(reads, lambda: node, self._fields, self._options)
 
     def build(self) -> Prefilter:
         return Prefilter(tuple(self._pair), tuple(self._rest), self._is_exact)
@@ -121,6 +142,3 @@ class PrefilterBuilder:
                 field = self._fields.get(column.name)
                 return field is not None and field.constant is not None
         return False
-
-    def _is_of_pair(self, column: ast.Column) -> bool:
-        return _PAIR_FIELDS.issuperset(self._fields[column.name].head_fields)

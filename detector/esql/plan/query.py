@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from detector.cloudtrail.record import Record
 from detector.ecs.values import Value, many, shown, single
+from detector.esql import ast
 from detector.esql.expressions.scope import (
     NOW,
     RECORD,
@@ -35,10 +36,11 @@ SortableResult = tuple[dict[str, Value], list[Any]]
 class Query:
     """A compiled query; with ``grouping``, one that has STATS.
 
-    ``canonical``: the printed tree, equal for queries that mean the same. ``shape``: *window*
-    groups by a window of time; *lookback* groups over all events that it is run on; *filter* takes
-    each event by itself; *terms* wants the first event of each combination of values; *sequence*
-    wants events of several steps within ``window``.
+    ``tree`` and ``key_nodes``: what it was compiled from. ``canonical``: the printed tree, equal
+    for queries that mean the same. ``shape``: *window* groups by a window of time; *lookback*
+    groups over all events that it is run on; *filter* takes each event by itself; *terms* wants
+    the first event of each combination of values; *sequence* wants events of several steps within
+    ``window``.
     ``prefilter`` and ``required_pairs``: what a record's head, and its (event.provider,
     event.action), must fulfil to pass. ``window``: seconds within which hits belong together, None
     where each event stands by itself or the query does not say; ``window_column``: its name;
@@ -53,6 +55,8 @@ class Query:
     a rule counts events."""
 
     text: str
+    tree: ast.Tree
+    key_nodes: tuple[ast.Named, ...]
     canonical: str
     shape: Shape
     prefilter: Prefilter

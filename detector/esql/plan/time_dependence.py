@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from detector.esql import ast
 from detector.esql.expressions.scope import CompiledExpr, FieldFact
@@ -42,22 +42,24 @@ class TimeDependence:
         return self._decides or any(map(self._reads_time, keys))
 
     def time_inputs(
-        self, inputs: Sequence[tuple[ast.Node, CompiledExpr]]
+        self, inputs: Iterable[tuple[ast.Node | str, CompiledExpr]]
     ) -> tuple[int, ...] | None:
         """Return the indexes of the inputs that are the event's time.
 
-        None where any depends on it in another way."""
+        An input is what is read, or the name of a column. None where any depends on the time in
+        another way."""
         times = []
         for index, (node, expr) in enumerate(inputs):
-            if expr.fact == _TIME:
-                times.append(index)
-            elif self._reads_time(node):
+            if not self._reads_time(node):
+                continue
+            if expr.fact != _TIME:
                 return None
+            times.append(index)
         return tuple(times)
 
-    def _reads_time(self, node: ast.Node) -> bool:
-        if isinstance(node, ast.Column):  # as each of the hundred that most rules show
-            return node.name in self._columns
+    def _reads_time(self, node: ast.Node | str) -> bool:
+        if isinstance(node, str):
+            return node in self._columns
         if ast.depends_on_time(node):
             return True
         return any(column.name in self._columns for column in columns_in(node))

@@ -6,10 +6,7 @@ import json
 
 import pytest
 
-from detector.ecs.fields import field_table
-from detector.rules.lint import lint_rule
-from detector.rules.reading import read_rule
-from detector.rules.rule import CompileContext
+from detector.rules.ruleset import load
 from tests.detector.rules.rule_scan import raw_record, write_rule
 from tui.commandline.main import main
 from tui.commandline.narration import caret_excerpt
@@ -19,10 +16,8 @@ CONSOLE = "aws.cloudtrail.session_credential_from_console"
 
 
 def lint_notes(tmp_path, query, **options):
-    rule = read_rule(
-        write_rule(tmp_path / "rules", query, **options), CompileContext(field_table())
-    )
-    return [advice.sentence for advice in lint_rule(rule, field_table(), rule.nulls == "strict")]
+    (rule,) = load([write_rule(tmp_path / "rules", query, **options)], builtin=False)
+    return [advice.sentence for advice in rule.advice]
 
 
 @pytest.mark.parametrize(

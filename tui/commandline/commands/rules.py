@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ from typing import Any
 import orjson
 
 from detector.delivery.navigator import navigator_layer
-from detector.ecs.fields import FieldTable
 from detector.esql.lookup.files import Lookups
 from detector.investigation.hunt import compile_hunt_query, read_hunt
-from detector.rules.lint import lint_rule
-from detector.rules.reading import SIGMA_SUFFIXES, ReadResult, read_rule_files
-from detector.rules.rule import CompileContext, Rule, query_position
+from detector.rules.reading import SIGMA_SUFFIXES, read_rule_files
+from detector.rules.rule import CompileContext, Rule
+from detector.rules.rule_cache import ReadResult
 from detector.rules.rule_file import RuleError, RuleNotice, is_hunt
 from detector.rules.ruleset import other_files, rule_files
 from detector.store import RuleCount, Store
@@ -141,16 +139,11 @@ def _check_files(
     paths: Sequence[Path], context: CompileContext, path_by_id: dict[str, Path]
 ) -> Iterator[tuple[Path, list[str] | RuleError]]:
     """Yield the lines on each rule or hunt, or its error."""
-    is_hunt_file = {path: path.suffix not in SIGMA_SUFFIXES and is_hunt(path) for path in paths}
-    rule_paths = [path for path in paths if not is_hunt_file[path]]
-    results: dict[Path, list[ReadResult]] = defaultdict(list)
-    for path, result in read_rule_files(rule_paths, context):
-        results[path].append(result)
-    for path in paths:
-        if is_hunt_file[path]:
+    for path, result in read_rule_files(paths, context):
+        if isinstance(result, RuleError) and path.suffix not in SIGMA_SUFFIXES and is_hunt(path):
             yield path, _checked_hunt(path, context)
-        for result in results.get(path, ()):
-            yield path, _checked_result(path, result, context.fields, path_by_id)
+        else:
+            yield path, _checked_result(path, result, path_by_id)
 
 
 def _checked_hunt(path: Path, context: CompileContext) -> list[str] | RuleError:
@@ -161,7 +154,7 @@ def _checked_hunt(path: Path, context: CompileContext) -> list[str] | RuleError:
 
 
 def _checked_result(
-    path: Path, result: ReadResult, fields: FieldTable, path_by_id: dict[str, Path]
+    path: Path, result: ReadResult, path_by_id: dict[str, Path]
 ) -> list[str] | RuleError:
     match result:
         case RuleError():
@@ -171,7 +164,7 @@ def _checked_result(
     first_path = path_by_id.setdefault(result.rule_id, path)
     if first_path != path:
         return RuleError(f"the same rule_id as {first_path}")
-    return _rule_lines(path, result, fields)
+    return _rule_lines(path, result)
 
 
 def _narrate_error(path: Path, error: RuleError) -> None:
@@ -181,28 +174,13 @@ def _narrate_error(path: Path, error: RuleError) -> None:
         print(excerpt, file=sys.stderr)
 
 
-def _rule_lines(path: Path, rule: Rule, fields: FieldTable) -> list[str]:
+def _rule_lines(path: Path, rule: Rule) -> list[str]:
     meaning = f"{path}: {visible(rule.name)}: {visible(rule.meaning)}"
-    return [meaning, *_lint_lines(path, rule, fields)]
-
-
-def _lint_lines(path: Path, rule: Rule, fields: FieldTable) -> Iterator[str]:
-    for advice in rule.advice:
-        yield f"{path}:{advice.line}:{advice.column}: note: {visible(advice.sentence)}"
-    if path.suffix in SIGMA_SUFFIXES:
-        return
-    text = _read_text(path)
-    line, column = query_position(text, rule.query_text)
-    for note in lint_rule(rule, fields, rule.nulls == "strict"):
-        if rule.query_text not in text:  # written with escapes, as in JSON
-            place = f"line {note.line}, column {note.column} of the query of {rule.name}"
-            yield visible(f"{path}: note: {place}: {note.sentence}")
-            continue
-        # a query's first line starts in the middle of a line of the file
-        indent = column if note.line == 1 else 0
-        yield (
-            f"{path}:{line + note.line - 1}:{note.column + indent}: note: {visible(note.sentence)}"
-        )
+    notes = [
+        f"{path}:{advice.line}:{advice.column}: note: {visible(advice.sentence)}"
+        for advice in rule.advice
+    ]
+    return [meaning, *notes]
 
 
 def _hunt_lines(path: Path, context: CompileContext) -> Iterator[str]:

@@ -1,0 +1,158 @@
+"""Store compiled queries, and compile them again when they are first run.
+
+What tells which records a query wants, and how its hits belong together, is stored as it is. The
+rest is compiled from the stored tree when something asks for it: of a thousand rules, a log meets
+few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, cast
+
+import msgspec
+
+from detector.ecs.fields import FieldTable
+from detector.esql import ast
+from detector.esql.expressions.scope import QueryOptions
+from detector.esql.node_codec import decode_node, encode_node
+from detector.esql.plan.planner import plan_tree
+from detector.esql.plan.predicate_analysis import Pair
+from detector.esql.plan.prefilter import HeadCondition, Prefilter
+from detector.esql.plan.query import Query, Shape
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class StoredCondition(msgspec.Struct, frozen=True, array_like=True):
+    """A condition on heads; ``node`` is encoded."""
+
+    reads: frozenset[str]
+    node: msgspec.Raw
+
+
+class StoredQuery(msgspec.Struct, frozen=True, array_like=True):
+    """A query without what is compiled; ``tree`` and ``key_nodes`` are encoded.
+
+    ``pair``, ``rest`` and ``is_exact`` are those of the prefilter."""
+
+    shape: Shape
+    required_pairs: list[Pair]
+    pair: list[StoredCondition]
+    rest: list[StoredCondition]
+    is_exact: bool
+    window: int | None
+    window_column: str | None
+    calendar_span: int | None
+    key_names: tuple[str, ...]
+    min_hits: int
+    sparse: bool
+    limit: int | None
+    thresholds: tuple[str, ...]
+    time_inputs: tuple[int, ...] | None
+    unites_rows: bool
+    tree: msgspec.Raw
+    key_nodes: msgspec.Raw
+
+
+_AS_THEY_ARE = (
+    "shape",
+    "window",
+    "window_column",
+    "calendar_span",
+    "key_names",
+    "min_hits",
+    "sparse",
+    "limit",
+    "thresholds",
+    "time_inputs",
+    "unites_rows",
+)
+"""The fields of a query that are stored under their names."""
+
+
+class _DeferredQuery(Query):
+    """A query that compiles what is missing when that is first read."""
+
+    __slots__ = ("_compile",)
+
+    def __init__(self, known: dict[str, Any], compile: Callable[[], Query]) -> None:
+        object.__setattr__(self, "_compile", compile)
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a field that is not there yet. Raises AttributeError for what is none."""
+        if name not in _FIELD_NAMES:
+            raise AttributeError(name)
+        compiled = self._compile()
+        for each in _FIELD_NAMES:
+            if each not in _KNOWN_NAMES:
+                object.__setattr__(self, each, getattr(compiled, each))
+        return getattr(self, name)
+
+
+_FIELD_NAMES = frozenset(each.name for each in fields(Query))
+_KNOWN_NAMES = frozenset({*_AS_THEY_ARE, "text", "required_pairs", "prefilter"})
+
+
+def depends_on_files(query: Query) -> bool:
+    """Check whether a query reads tables of the user's, and so more than its text."""
+    return any(isinstance(each, ast.Enrich | ast.LookupJoin) for each in query.tree.commands)
+
+
+def store_query(query: Query) -> StoredQuery:
+    """Return what is stored of a query."""
+    return StoredQuery(
+        **{name: getattr(query, name) for name in _AS_THEY_ARE},
+        required_pairs=sorted(query.required_pairs, key=repr),
+        pair=_stored(query.prefilter.pair),
+        rest=_stored(query.prefilter.rest),
+        is_exact=query.prefilter.is_exact,
+        tree=_raw(query.tree),
+        key_nodes=_raw(query.key_nodes),
+    )
+
+
+def restore_query(
+    stored: StoredQuery, text: str, table: FieldTable, options: QueryOptions
+) -> Query:
+    """Return the query that was stored, over the fields and with the options that it had."""
+
+    def compile() -> Query:
+        tree = cast(ast.Tree, _decoded(stored.tree))
+        keys = cast("tuple[ast.Named, ...]", _decoded(stored.key_nodes))
+        return plan_tree(tree, text, table, options, keys)
+
+    known = {name: getattr(stored, name) for name in _AS_THEY_ARE}
+    known["text"] = text
+    known["required_pairs"] = frozenset(stored.required_pairs)
+    known["prefilter"] = Prefilter(
+        _restored(stored.pair, table, options),
+        _restored(stored.rest, table, options),
+        stored.is_exact,
+    )
+    return _DeferredQuery(known, compile)
+
+
+def _stored(conditions: Sequence[HeadCondition]) -> list[StoredCondition]:
+    return [StoredCondition(each.reads, _raw(each.node)) for each in conditions]
+
+
+def _restored(
+    conditions: Sequence[StoredCondition], table: FieldTable, options: QueryOptions
+) -> tuple[HeadCondition, ...]:
+    return tuple(_condition(each, table, options) for each in conditions)
+
+
+def _condition(stored: StoredCondition, table: FieldTable, options: QueryOptions) -> HeadCondition:
+    return HeadCondition(stored.reads, lambda: _decoded(stored.node), table, options)
+
+
+def _raw(node: object) -> msgspec.Raw:
+    return msgspec.Raw(_ENCODER.encode(encode_node(node)))
+
+
+def _decoded(raw: msgspec.Raw) -> Any:
+    return decode_node(msgspec.msgpack.decode(raw))
