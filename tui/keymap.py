@@ -6,7 +6,7 @@ keys, a label, a tooltip and a group. The analyst's own keys are set once for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -95,6 +95,13 @@ def key_of(id: str) -> str:
     The class that makes the binding must have been imported.
     """
     return display(_rebound_keys.get(id, _DEFAULT_KEYS[id]).split(",")[0])
+
+
+def declared_bindings(kind: type[DOMNode]) -> Iterator[Sequence[Binding]]:
+    """Yield the bindings that a class and its bases of ours declare, one class at a time."""
+    for above in kind.__mro__:
+        if above.__module__.startswith("tui."):
+            yield above.__dict__.get("BINDINGS", ())
 
 
 def display(name: str) -> str:

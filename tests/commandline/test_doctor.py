@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pty
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from platformdirs import user_config_path
 from detector.store import Store
 from tests.commandline.cli import Cli, Ran
 from tui.commandline.doctor import installation, state, terminal
+from tui.terminal.encoding import doubtful_locale, locale_warning
 
 
 @pytest.fixture
@@ -206,3 +209,39 @@ def test_doctor_asks_terminal_for_keys(
     assert asked == [b"\x1b[?u\x1b[c"]
     assert said in check.finding
     assert check.status == ("ok" if answer else "warning")
+
+
+@pytest.mark.parametrize(
+    ("environ", "setting"),
+    [
+        ({}, ""),
+        ({"LANG": "de_DE.UTF-8"}, ""),
+        ({"LANG": "C.utf8"}, ""),
+        ({"LANG": "C", "LC_CTYPE": "en_US.UTF-8"}, ""),
+        ({"LANG": "C"}, "LANG=C"),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "LANG=C"),  # as Python sets it
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "de_DE@euro"}, "LC_ALL=de_DE@euro"),
+        ({"LANG": "ja_JP.eucJP"}, "LANG=ja_JP.eucJP"),
+    ],
+)
+def test_locale_that_promises_no_utf8_is_named(environ: dict[str, str], setting: str) -> None:
+    assert doubtful_locale(environ) == setting
+    assert setting in locale_warning(environ)
+
+
+def test_app_refuses_a_terminal_of_another_encoding() -> None:
+    """It would draw escapes in place of lines."""
+    ours, theirs = pty.openpty()
+    ran = subprocess.run(
+        [sys.executable, "-m", "tui", "demo"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "TERM": "xterm"},
+        cwd=Path(__file__).parents[2],
+    )
+    os.close(theirs)
+    said = os.read(ours, 4096)
+    os.close(ours)
+    assert ran.returncode == 1
+    assert b"needs UTF-8, not" in said and b"export LC_ALL=C.UTF-8" in said

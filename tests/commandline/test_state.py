@@ -425,3 +425,19 @@ def test_suppression_needs_the_fields_that_the_configuration_requires(
     assert cli(*add, "--owner", "dana", "--justification", "pentest").status == 0
     write(tmp_path, "trailhound/config.toml", b'require = ["tickt"]')
     one_line(cli(*add), 1, "require: no field 'tickt'")
+
+
+def test_terminated_scan_says_what_is_kept(
+    cli: Cli, logs: Path, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    scan = ("scan", logs, *ONLY_REFERENCE)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "tui.commandline.commands.scan.narrate_update",
+            lambda update: os.kill(os.getpid(), signal.SIGTERM),
+        )
+        one_line(cli(*scan), 1, "interrupted: nothing is kept: --db FILE")
+        one_line(cli(*scan, "--db", db), 1, "interrupted: 2 files kept in", str(db), "run the same")
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert cli(*scan, "--db", db, "--exit-code").status == 10

@@ -135,6 +135,15 @@ def test_app_takes_ingest_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     second.close()
 
 
+def test_app_without_a_source_says_so(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:  # noqa: ARG001
+        line = screen_text(app).splitlines()[0]
+        assert "○ no source" in line and "6 Src ○" in line
+        assert "live" not in line and "reading" not in line
+
+    hunt.play(journey, pipeline=None)
+
+
 def test_app_on_unwritable_state_only_shows_it(hunt: Hunt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hunt.store.database, "_writer", None)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Markdown, TextArea
+from textual.widgets import Input, Markdown, TextArea
 
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
@@ -24,6 +24,7 @@ from tui.screens.alert.screen import AlertScreen
 from tui.screens.base.menu import LetterMenu
 from tui.screens.dialogs.command_output import OutputScreen
 from tui.screens.forms.note import NoteForm
+from tui.screens.forms.pipe import PipeForm
 from tui.terminal import clipboard, pipe
 from tui.widgets.row_list import RowList
 from tui.widgets.text_view import TextView
@@ -211,7 +212,10 @@ def test_json_is_piped_and_output_shown(desk: Path, tmp_path: Path) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "enter")
         await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
-        await press(pilot, "vertical_line", "'shout", "enter")
+        await press(pilot, "vertical_line")
+        example = app.screen.query_one("#command", Input).placeholder
+        assert example == "jq .userIdentity"  # which a record has
+        await press(pilot, "'shout", "enter")
         await until(pilot, lambda: "ended with status 3" in screen_text(app))
         assert isinstance(app.screen, OutputScreen)
         assert "DescribeInstances" in screen_text(app)
@@ -230,6 +234,20 @@ def test_json_is_piped_and_output_shown(desk: Path, tmp_path: Path) -> None:
         assert "this terminal cannot run another program" in screen_text(app)
 
     hunt.play(journey)
+
+
+def test_example_of_a_command_finds_something_in_every_json(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+    shown = hunt.alert()
+    for formats, path in (
+        (copy_formats.alert_formats([shown]), "columns"),
+        (copy_formats.note_formats([note()]), "context"),
+        (copy_formats.event_formats(hunt.store.alerts.events(shown.alert_id)), "userIdentity"),
+    ):
+        text = next(each.read() for each in formats if each.letter == "j")
+        assert PipeForm(text).example == f"jq .{path}"
+        assert json.loads(text.splitlines()[0])[path]
+    assert PipeForm("no JSON").example == "jq ."
 
 
 def test_command_is_bounded_and_ends_its_children(tmp_path: Path) -> None:

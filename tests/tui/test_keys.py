@@ -21,12 +21,14 @@ from textual.widgets import OptionList
 import tui
 from tests.commandline.cli import Cli
 from tests.hostile.payloads import screen_text
-from tests.tui.stage import Hunt, press, until
+from tests.tui.stage import Hunt, press, said, until
 from tui.app.app import HuntApp
+from tui.app.area_commands import AreaCommands
 from tui.app.key_remap import clashes
 from tui.app.screen_registry import SCREENS, TYPED_IN, ScreenInfo, bindings_of
 from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, screen_entries
 from tui.screens.admin.hunt_log import HuntLogScreen
+from tui.screens.admin.sources import SourcesScreen
 from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.areas_bar import AreasBar
@@ -197,6 +199,23 @@ def test_palette_finds_every_binding(way: str, tmp_path: Path) -> None:
             assert f"{entry.label}  {entry.shown_keys}" in hits
 
     play_at(way, tmp_path, check)
+
+
+def test_palette_leads_to_keys_of_other_areas(tmp_path: Path) -> None:
+    """It goes there and names the key; it decides on no row that has not been seen."""
+
+    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
+        provider = AreaCommands(app.screen)
+        hits = [hit async for hit in provider.search("retry") if isinstance(hit, Hit)]
+        [retry] = [hit for hit in hits if hit.text == "Sources: retry  6 R"]
+        retry.command()
+        await pilot.pause()
+        assert isinstance(app.screen, SourcesScreen)
+        assert said(app) == "R: Retry the quarantined file"
+        again = [hit.text async for hit in AreaCommands(app.screen).search("retry")]
+        assert not any("Sources" in (text or "") for text in again)
+
+    play_at("alerts", tmp_path, check)
 
 
 def test_palette_runs_action_of_key(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from tests.tui.stage import Hunt, said, until
 from tui.app import launch
 from tui.app.app import HuntApp
 from tui.model.opened import Opened
+from tui.screens.admin.sources import SourcesScreen
 
 _PATIENCE = 30.0
 
@@ -37,7 +38,7 @@ def test_opening_screen_imports_no_core() -> None:
     )
 
 
-def test_keys_do_nothing_until_open(tmp_path: Path) -> None:
+def test_only_an_area_can_be_chosen_before_open(tmp_path: Path) -> None:
     hunt, open_now = Hunt(tmp_path), threading.Event()
     opened = Opened(hunt.store, hunt.rules, None)
 
@@ -48,7 +49,7 @@ def test_keys_do_nothing_until_open(tmp_path: Path) -> None:
     async def drive() -> None:
         app = HuntApp(opening, "AWSLogs/", clock=hunt.clock)
         async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.press("6", "question_mark", "colon", "enter", "j")
+            await pilot.press("5", "6", "a", "question_mark", "colon", "enter", "j")
             lines = screen_text(app).splitlines()
             assert lines[0].startswith(" trailhound › Alerts")
             assert "◌ opening   AWSLogs/" in lines[0]
@@ -57,6 +58,7 @@ def test_keys_do_nothing_until_open(tmp_path: Path) -> None:
             open_now.set()
             await until(pilot, lambda: app.is_open and app.view_model.loaded)
             assert len(app.view_model.alerts) == 4
+            assert isinstance(app.screen, SourcesScreen)
 
     asyncio.run(drive())
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from textual import on
 from textual.signal import Signal
 
-from tui.app.area_keys import AREA_BINDINGS
+from tui.app.area_keys import AREA_BINDINGS, TIMES, area_commands
 from tui.app.base_app import FrameApp
 from tui.app.opening_screen import OpeningScreen
 from tui.app.routes import AREAS, ScreenRoutes
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS = 1.0
 
-_TIMES = {
-    "UTC": "Times in UTC",
-    "local": "Times in your local time zone",
-    "relative": "Relative times; calls count from the alert's first",
-}
-"""What is said of each way to say times."""
-
 _SESSION_SECONDS = 10.0
 """How often the session is written, so that a lost connection loses little of it."""
 
@@ -64,6 +57,7 @@ class HuntApp(FrameApp[None]):
     DEFAULT_MODE = "opening"
 
     BINDINGS = AREA_BINDINGS
+    COMMANDS = FrameApp.COMMANDS | {area_commands}
 
     store: Store
     rules: RuleSet
@@ -91,6 +85,8 @@ class HuntApp(FrameApp[None]):
         """Published when the view model has changed."""
         self.opening_error: Exception | None = None
         """Why the app closed before it was open."""
+        self._first_area = "alerts"
+        """The area whose key was pressed last before the app was open."""
         self.routes = ScreenRoutes(self, self)
         self._opening = opening
         self._pipeline: Pipeline | None = None
@@ -162,12 +158,15 @@ class HuntApp(FrameApp[None]):
         time_display.set_mode(self.session.former.times)
         self.piped_to = self.session.former.piped_to
         self.switch_mode("alerts")
+        if self._first_area != "alerts":
+            self.switch_mode(self._first_area)
         self.reload()
         self.set_interval(_TICK_SECONDS, self.tick)
         self.set_interval(_RULES_SECONDS, self.reload_rules)
         self.set_interval(_SESSION_SECONDS, self._write_session)
-        if self.session.problem:
-            self.say(self.session.problem, severity="warning")
+        warning = self.session.problem or opened.warning
+        if warning:
+            self.say(warning, severity="warning")
         self.follows = opened.make_pipeline is None
         if opened.make_pipeline is not None:
             make = opened.make_pipeline
@@ -187,8 +186,8 @@ class HuntApp(FrameApp[None]):
         return self.current_mode != "opening"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Allow nothing but to quit until the store is open."""
-        return self.is_open or action == "quit"
+        """Allow only to quit or choose an area until the store is open: no row is seen yet."""
+        return self.is_open or action in ("quit", "area")
 
     def on_exit_app(self) -> None:
         self._stop.set()  # at once, so that ingest ends while the screens are taken down
@@ -362,7 +361,10 @@ class HuntApp(FrameApp[None]):
         }
 
     def action_area(self, name: str) -> None:
-        self.go_to_area(name)
+        if self.is_open:
+            self.go_to_area(name)
+        else:
+            self._first_area = name
 
     def go_to_area(self, name: str) -> None:
         """Go to an area; from the area itself, to its first screen."""
@@ -382,5 +384,5 @@ class HuntApp(FrameApp[None]):
 
     def action_next_times(self) -> None:
         time_display.set_mode(time_display.next_mode())
-        self.say(_TIMES[time_display.mode])
+        self.say(TIMES[time_display.mode])
         self.notify_changed()

@@ -1,10 +1,26 @@
-"""The keys of the areas, and of what works on every screen of the app."""
+"""The keys and commands of the areas, and of what works on every screen of the app."""
 
 from __future__ import annotations
 
 from textual.binding import BindingType
+from textual.command import Provider
 
 from tui.keymap import APP, OPEN, key
+
+TIMES = {
+    "UTC": "Times in UTC",
+    "local": "Times in your local time zone",
+    "relative": "Relative times; calls count from the alert's first",
+}
+"""What is said of each way to say times."""
+
+
+def area_commands() -> type[Provider]:
+    """Import the palette's commands of other areas, once the palette is opened."""
+    from tui.app.area_commands import AreaCommands
+
+    return AreaCommands
+
 
 _PRINCIPALS = "Go to the principals: who called, without any alert"
 _EVENTS = "Go to the events: any call, by a filter or a list of indicators"

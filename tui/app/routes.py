@@ -26,19 +26,31 @@ if TYPE_CHECKING:
     from tui.widgets.columns import Column
 
 
-def _area_screen(module: str, name: str) -> Screen[None]:
-    screen: Screen[None] = getattr(import_module(f"tui.screens.{module}"), name)()
-    return screen
+_AREA_SCREENS = {
+    "alerts": ("alerts.screen", "AlertsScreen"),
+    "principals": ("principals.screen", "PrincipalsScreen"),
+    "events": ("pivot.events", "EventsScreen"),
+    "log": ("admin.hunt_log", "HuntLogScreen"),
+    "suppressions": ("admin.suppressions", "SuppressionsScreen"),
+    "sources": ("admin.sources", "SourcesScreen"),
+    "rules": ("admin.rules", "RulesScreen"),
+}
+"""The module and the class of the first screen of each area."""
+
+
+def area_screen_class(area: str) -> type[Screen[None]]:
+    """Import the class of an area's first screen."""
+    module, name = _AREA_SCREENS[area]
+    found: type[Screen[None]] = getattr(import_module(f"tui.screens.{module}"), name)
+    return found
+
+
+def _make_area_screen(area: str) -> Screen[None]:
+    return area_screen_class(area)()
 
 
 AREAS: Mapping[str, Callable[[], Screen[None]]] = {
-    "alerts": partial(_area_screen, "alerts.screen", "AlertsScreen"),
-    "principals": partial(_area_screen, "principals.screen", "PrincipalsScreen"),
-    "events": partial(_area_screen, "pivot.events", "EventsScreen"),
-    "log": partial(_area_screen, "admin.hunt_log", "HuntLogScreen"),
-    "suppressions": partial(_area_screen, "admin.suppressions", "SuppressionsScreen"),
-    "sources": partial(_area_screen, "admin.sources", "SourcesScreen"),
-    "rules": partial(_area_screen, "admin.rules", "RulesScreen"),
+    area: partial(_make_area_screen, area) for area in _AREA_SCREENS
 }
 """The first screen of each area."""
 

@@ -19,6 +19,7 @@ from textual.widgets import Input, TextArea
 from tui.app.app import HuntApp
 from tui.app.opening_screen import OpeningScreen
 from tui.app.welcome_app import WelcomeApp, WelcomeScreen
+from tui.keymap import declared_bindings
 from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.admin.rules import RulesScreen
 from tui.screens.admin.sources import SourcesScreen
@@ -143,10 +144,8 @@ _RANKS = {
 def bindings_of(kind: type[DOMNode]) -> list[Binding]:
     """Return the bindings of our classes, those of shared parts last."""
     bindings_of_classes: list[Binding] = []
-    for above in kind.__mro__:
-        if above.__module__.startswith("tui."):
-            bindings = above.__dict__.get("BINDINGS", [])
-            bindings_of_classes += sorted(bindings, key=lambda binding: _RANKS.get(binding.id, 0))
+    for bindings in declared_bindings(kind):
+        bindings_of_classes += sorted(bindings, key=lambda binding: _RANKS.get(binding.id, 0))
     return bindings_of_classes
 
 

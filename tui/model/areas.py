@@ -23,6 +23,11 @@ _TITLES = {
 """Title and short title of each area, in the order of their keys."""
 
 
+def title_of(area: str) -> str:
+    """Return the title of an area."""
+    return _TITLES[area][0]
+
+
 def listed_areas(workspace: Workspace) -> list[Area]:
     """Return the areas that there are, with their counts."""
     counts = workspace.area_counts()
@@ -47,4 +52,6 @@ def _source_mark(workspace: Workspace) -> tuple[str, str]:
         return "▲", "$text-warning"
     if view_model.live:
         return "●", "$text-success"
+    if workspace.follows:
+        return "○", "$foreground-muted"
     return "◌", "$text-accent"

@@ -21,7 +21,8 @@ class Opened:
     ``make_pipeline`` is called in a thread, once no other process ingests; None: this one only
     shows what others ingest. ``session`` None: how the app is left is not stored. ``names`` are the
     files of names that people gave. ``required_fields`` are those without which no suppression is
-    made; ``bell`` is the severity from which new alerts ring, or ``off``.
+    made; ``bell`` is the severity from which new alerts ring, or ``off``. ``warning`` is a line to
+    say at the start.
     """
 
     store: Store
@@ -31,6 +32,7 @@ class Opened:
     names: InventoryFiles | None = None
     required_fields: Collection[str] = ()
     bell: str = "critical"
+    warning: str = ""
 
 
 Opening = Callable[[], Opened]

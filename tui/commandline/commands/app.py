@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tui.commandline import app_bridge
 from tui.settings.errors import EXIT_OK, CommandError
 from tui.terminal import hangup
+from tui.terminal.encoding import is_utf8, locale_warning
 
 if TYPE_CHECKING:
     from detector.simulate.replay import TrailClock
@@ -38,12 +39,14 @@ def run(args: argparse.Namespace) -> int:
             opening = partial(_open_demo, resources, clock)
             return app_bridge.run_app(opening, "demo, simulated", keys, clock)
         opening = partial(_open_sources, args, resources)
-        return app_bridge.run_app(opening, " ".join(args.sources) or "no source", keys)
+        return app_bridge.run_app(opening, " ".join(args.sources) or "showing the database alone", keys)
 
 
 def _require_terminal() -> None:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise CommandError("the app needs a terminal: use trailhound scan or trailhound tail")
+    if not is_utf8(sys.stderr.encoding):  # to which Textual draws
+        raise CommandError(f"the app needs UTF-8, not {sys.stderr.encoding}: export LC_ALL=C.UTF-8")
     if os.environ.get("TERM") in ("dumb", "unknown"):
         raise CommandError(
             f"TERM={os.environ['TERM']} is not supported: set TERM to your terminal type, "
@@ -122,6 +125,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
         inventory_files(),
         settings.require,
         settings.bell,
+        locale_warning(os.environ),
     )
 
 

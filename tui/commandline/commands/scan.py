@@ -39,6 +39,7 @@ from tui.commandline.narration import (
     waiting_lines,
     warn,
 )
+from tui.commandline.termination import terminated_as_interrupted
 from tui.settings import config
 from tui.settings.errors import EXIT_ALERTS, EXIT_INCOMPLETE, EXIT_OK, CommandError
 
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
         )
-        file_counts = pipeline.scan(narrate_update)
+        file_counts = _scan_until_told_to_end(pipeline, store)
         in_bounds = _alerts_between(store, since, until)
         filter_time = now or store.files.newest_event_time() or time.time()
         alert_filter = parse_filter_option(args, ALERTS, filter_time)
@@ -96,6 +97,20 @@ def run(args: argparse.Namespace) -> int:
     if args.exit_code and alerts:
         return EXIT_ALERTS
     return EXIT_OK
+
+
+def _scan_until_told_to_end(pipeline: Pipeline, store: Store) -> Counter[FileState]:
+    """Read everything. Raises CommandError where ctrl+c or SIGTERM ends it before."""
+    try:
+        with terminated_as_interrupted():
+            return pipeline.scan(narrate_update)
+    except KeyboardInterrupt:
+        if store.path is None:
+            kept = "nothing is kept: --db FILE keeps what has been read"
+        else:
+            files = plural(store.files.accounting().files_read, "file")
+            kept = f"{files} kept in {store.path}: run the same command again to go on"
+        raise CommandError(f"interrupted: {kept}") from None
 
 
 def _is_incomplete(file_counts: Counter[FileState], accounting: Accounting) -> bool:

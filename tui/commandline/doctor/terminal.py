@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 
 from tui.commandline.doctor import Check
 from tui.terminal import clipboard
+from tui.terminal.encoding import doubtful_locale, is_utf8
 
 _ANSWER_SECONDS = 0.3
 """How long a terminal may take to answer; one far away over SSH takes longer, and is then not asked
@@ -30,7 +31,7 @@ def terminal_checks(environ: Mapping[str, str]) -> Iterator[Check]:
     """Check the terminal that trailhound runs in, its clipboard and the editor."""
     yield _name(environ)
     yield _size()
-    yield _encoding()
+    yield _encoding(environ)
     yield _colors(environ)
     yield _keys()
     yield _clipboard(environ)
@@ -72,12 +73,14 @@ def _size() -> Check:
     return Check("size", "ok", finding)
 
 
-def _encoding() -> Check:
+def _encoding(environ: Mapping[str, str]) -> Check:
     encoding = (getattr(sys.stdout, "encoding", None) or "unknown").lower()
-    if encoding.replace("-", "") != "utf8":
-        return Check(
-            "letters", "problem", encoding, "lines and glyphs need UTF-8: export LC_ALL=C.UTF-8"
-        )
+    advice = "lines and glyphs need UTF-8: export LC_ALL=C.UTF-8"
+    if not is_utf8(encoding):
+        return Check("letters", "problem", encoding, advice)
+    setting = doubtful_locale(environ)
+    if setting:
+        return Check("letters", "warning", setting, advice)
     return Check("letters", "ok", "UTF-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -21,7 +22,7 @@ class Confirm(ModalScreen[bool]):
             "confirm.no",
             "n,escape",
             "answer(False)",
-            "no",
+            "go back",
             "No: go back, change nothing",
             FORM,
             show=True,
@@ -39,6 +40,12 @@ class Confirm(ModalScreen[bool]):
             answers = f"{key_of('confirm.yes')} {self._yes}   {key_of('confirm.no')} go back"
             yield Static(safe.text(answers, "$foreground-muted"))
         yield KeyLine()
+
+    def label_of(self, binding: Binding) -> str:
+        """Return the verb of an answer, so that the footer has the words of the question."""
+        if binding.id == "confirm.yes":
+            return self._yes
+        return binding.description
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from textual import on
@@ -16,6 +17,8 @@ from tui.screens.forms.choice import ChoiceField
 from tui.terminal import external_editor
 
 _HERE, _TERMINAL = "here", "in the terminal"
+_EXAMPLES = ("userIdentity", "columns", "context", "value")
+"""Members of a record, an alert, a note and a suppression that are worth a look."""
 
 
 class PipeForm(FormScreen):
@@ -29,10 +32,11 @@ class PipeForm(FormScreen):
         super().__init__()
         self.text = text
         self.command: str | None = None
+        self.example = f"jq {_example_path(text)}"
         self.heading = f"Pipe {len(text.encode()):,} bytes of JSON to a command"
 
     def fields(self) -> Iterable[Widget]:
-        yield labelled("command", LineField("command", self.workspace.piped_to, "jq .userIdentity"))
+        yield labelled("command", LineField("command", self.workspace.piped_to, self.example))
         yield labelled("output", ChoiceField((_HERE, _TERMINAL), id="output"))
         yield Static(
             safe.text(
@@ -57,6 +61,15 @@ class PipeForm(FormScreen):
             self.app, ["/bin/sh", "-c", command], _escape_for_terminal(self.text).encode()
         )
         return f"{command} {external_editor.describe_status(status)}"
+
+
+def _example_path(text: str) -> str:
+    """Return a path of ``jq`` that finds something in the first object of the text."""
+    try:
+        first, _ = json.JSONDecoder().raw_decode(text.lstrip())
+    except ValueError:
+        return "."
+    return next((f".{name}" for name in _EXAMPLES if name in first), ".")
 
 
 def _escape_for_terminal(text: str) -> str:
