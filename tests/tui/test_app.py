@@ -136,7 +136,7 @@ def test_app_takes_ingest_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_app_without_a_source_says_so(hunt: Hunt) -> None:
-    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:  # noqa: ARG001
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         line = screen_text(app).splitlines()[0]
         assert "○ no source" in line and "6 Src ○" in line
         assert "live" not in line and "reading" not in line

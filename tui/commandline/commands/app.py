@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
             opening = partial(_open_demo, resources, clock)
             return app_bridge.run_app(opening, "demo, simulated", keys, clock)
         opening = partial(_open_sources, args, resources)
-        return app_bridge.run_app(opening, " ".join(args.sources) or "showing the database alone", keys)
+        return app_bridge.run_app(
+            opening, " ".join(args.sources) or "showing the database alone", keys
+        )
 
 
 def _require_terminal() -> None:
