@@ -70,6 +70,44 @@ def _windows(
     end: float,
 ) -> Iterator[Alert]:
     """Derive the alerts of a rule with aggregates over windows."""
+    for span in window_spans(rule, mode, key, hits, start, end):
+        alert = window_alert(rule, mode, key, span)
+        if alert is not None:
+            yield alert
+
+
+def window_alert(
+    rule: Rule, mode: WindowMode, key: tuple[Value, ...], span: HitSpan
+) -> Alert | None:
+    """Make the alert of a span that ``window_spans`` found; None where no row is left of it."""
+    query = rule.query
+    inputs = [hit.inputs for hit in span.hits]
+    columns = query.result(span.start, key, inputs, span.end)
+    if columns is None:  # parts of the span meet the conditions, all of it does not
+        columns = query.result(span.start, key, inputs, span.end, conditions=False)
+    if columns is None:
+        return None
+    return _alert(
+        rule,
+        alert_id(rule.rule_id, span.start, key),
+        Window("sliding" if query.shape == "lookback" else mode, span.start, span.end),
+        query.format_key(key),
+        columns,
+        span,
+    )
+
+
+def window_spans(
+    rule: Rule,
+    mode: WindowMode,
+    key: tuple[Value, ...],
+    hits: Sequence[Hit],
+    start: float = -math.inf,
+    end: float = math.inf,
+) -> Iterator[HitSpan]:
+    """Find the spans of a rule with aggregates over windows that are alerts.
+
+    The arguments are those of ``derive``; of the hits, only times and inputs are read."""
     query = rule.query
     looks_back = query.shape == "lookback"
     width = query.window
@@ -92,20 +130,7 @@ def _windows(
         find_starts = window.tumbling
     starts = find_starts(hits, width, query.sliding_aggregator, meets)
     # Two tumbling windows never overlap, and stay two unless the rule merges what lies close.
-    for span in window.merge_spans(hits, starts, width, rule.gap):
-        inputs = [hit.inputs for hit in span.hits]
-        columns = query.result(span.start, key, inputs, span.end)
-        if columns is None:  # parts of the span meet the conditions, all of it does not
-            columns = query.result(span.start, key, inputs, span.end, conditions=False)
-        if columns is not None:
-            yield _alert(
-                rule,
-                alert_id(rule.rule_id, span.start, key),
-                Window("sliding" if looks_back else mode, span.start, span.end),
-                query.format_key(key),
-                columns,
-                span,
-            )
+    yield from window.merge_spans(hits, starts, width, rule.gap)
 
 
 def _grouped_events(

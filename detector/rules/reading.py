@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -44,6 +45,30 @@ def read_rule_files(
     cache.save()
     for path in paths:
         yield from ((path, result) for result in results[path])
+
+
+def read_rule_text(
+    path: Path, text: str, context: CompileContext, beside: Sequence[Path]
+) -> Iterator[ReadResult]:
+    """Yield the rules of a file that has this text, and an error for each that cannot be used.
+
+    ``beside``: the other rule files, to which it may refer."""
+    texts = {path: text}
+    for other in beside:
+        if other != path and other.suffix in (*SIGMA_SUFFIXES, *EXPORT_SUFFIXES):
+            with contextlib.suppress(RuleError):  # it is a problem of the rule set already
+                texts[other] = read_file_text(other)
+    exports = collect_exports(texts)
+    context = replace(context, export=exports.collected)
+    if path in exports.files:
+        yield from read_export(exports.files[path], path, context)
+    elif path.suffix not in SIGMA_SUFFIXES:
+        yield from _read_toml(text, path, context)
+    else:
+        from detector.rules.sigma_rules import read_sigma_files  # PyYAML is not for everyone
+
+        sigma = {each: text for each, text in texts.items() if each.suffix in SIGMA_SUFFIXES}
+        yield from (result for each, result in read_sigma_files(sigma, context) if each == path)
 
 
 def _read_toml(text: str, path: Path, context: CompileContext) -> Iterator[Rule | RuleError]:

@@ -155,11 +155,14 @@ class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``flag``: the rule's hits flag the alerts of the same principal near them, under this name.
     ``alerts``: whether the rule gives alerts; by default a rule with a flag gives none. ``nulls``:
-    "intended" makes negated conditions true of missing fields."""
+    "intended" makes negated conditions true of missing fields. ``variant_of`` and ``reason``: the
+    id of the rule that a saved variant was made of, and why."""
 
     flag: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")] | None = None
     alerts: bool | None = None
     nulls: Literal["strict", "intended"] = "strict"
+    variant_of: str = ""
+    reason: str = ""
 
 
 def read_file_text(path: Path) -> str:

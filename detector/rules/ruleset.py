@@ -12,8 +12,9 @@ from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
 from detector.ecs.geo import GeoLookup, open_geo
 from detector.esql.lookup.files import Lookups, LookupSource
-from detector.rules.reading import RULE_SUFFIXES, read_rule_files
+from detector.rules.reading import RULE_SUFFIXES, read_rule_files, read_rule_text
 from detector.rules.rule import CompileContext, Rule
+from detector.rules.rule_cache import ReadResult
 from detector.rules.rule_file import RuleError, RuleNotice
 from detector.rules.rule_summary import WindowMode
 
@@ -84,6 +85,7 @@ class RuleSet:
         stamps: FileStamps,
         notices: Sequence[FileNotice] = (),
         geo: GeoLookup | None = None,
+        context: CompileContext | None = None,
     ) -> None:
         self._rules = {rule.rule_id: rule for rule in rules}
         self.problems = list(problems)
@@ -91,6 +93,7 @@ class RuleSet:
         self._spec = spec
         self._stamps = stamps
         self._geo = geo
+        self._context = context
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self._rules.values())
@@ -150,7 +153,14 @@ class RuleSet:
         """Return the rules whose ids are not in ``disabled``."""
         enabled = [rule for rule in self if rule.rule_id not in disabled]
         spec = replace(self._spec, disabled=self._spec.disabled | frozenset(disabled))
-        return RuleSet(enabled, self.problems, spec, self._stamps, self.notices, self._geo)
+        return RuleSet(
+            enabled, self.problems, spec, self._stamps, self.notices, self._geo, self._context
+        )
+
+    def read_text(self, path: Path, text: str) -> Iterator[ReadResult]:
+        """Yield the rules of a file as if it had this text, beside the other files."""
+        assert self._context is not None
+        yield from read_rule_text(path, text, self._context, list(self._spec.files))
 
     def reloaded(self) -> RuleSet:
         """Load the same files as they are now."""
@@ -234,7 +244,7 @@ def load(
                     continue
                 message = f"the same rule_id as {other.path}, which stands"
                 problems.append(RuleProblem(path, 1, 1, message))
-    return RuleSet(list(rules.values()), problems, spec, stamps, notices, geo)
+    return RuleSet(list(rules.values()), problems, spec, stamps, notices, geo, context)
 
 
 _NO_RULES = RuleNotice("", f"no rule file: those end in {', '.join(RULE_SUFFIXES)}")

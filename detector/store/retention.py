@@ -81,6 +81,13 @@ class Retention:
             )
         }
 
+    def evicted_until(self, rule_id: str) -> int | None:
+        """Return the time before which windows of a rule were evicted; None: none was."""
+        until = self._database.value(
+            "SELECT max((gone_last + 1) * width) FROM series WHERE rule_id = ?", rule_id
+        )
+        return None if until is None else int(until)
+
     def vacuum(self, retention: int) -> VacuumResult:
         """Evict old windows, and give the space back. Raises IngestHeld, ReadOnly."""
         self._database.take_ingest()

@@ -55,6 +55,11 @@ class RuleTable:
         """Return the seconds of a bucket of each rule in use."""
         return {rule_id: rule.query.window or 1 for rule_id, rule in self.in_use.items()}
 
+    def searched_by(self, rule_id: str) -> str | None:
+        """Return the fingerprint of a rule by which the files were searched; None: by none."""
+        found = self._database.rows("SELECT fingerprint FROM rule WHERE rule_id = ?", rule_id)
+        return found[0][0] if found else None
+
     def disabled(self) -> frozenset[str]:
         """Return the ids of the rules that are switched off."""
         return frozenset(

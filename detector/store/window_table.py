@@ -20,6 +20,7 @@ from detector.detection.window import Hit
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths
 from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.segments.hit_columns import HitColumns
 from detector.store.segments.segment_table import SegmentTable, StateQuery, query_of
 
 
@@ -90,6 +91,16 @@ class WindowTable:
             json_text(list(alert_ids)),
         ):
             yield AlertWindow(alert_id, stored_series(rule_id, key), *rest)
+
+    @raises_damaged
+    def hit_columns(self, rule_id: str) -> HitColumns:
+        """Return all committed hits of a rule."""
+        rows = self._segments.committed(
+            "SELECT identities, body FROM segment WHERE EXISTS "
+            "(SELECT 1 FROM json_each(hits) WHERE json_each.key = ?) ORDER BY first, segment_id",
+            rule_id,
+        )
+        return HitColumns(rule_id, rows)
 
     def mark_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
         """Have alerts derived anew from every window of a rule."""

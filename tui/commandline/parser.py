@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from detector import __version__
-from tui.commandline import activity_parsers, decision_parsers, state_parsers
+from tui.commandline import (
+    activity_parsers,
+    decision_parsers,
+    state_parsers,
+    workbench_parsers,
+)
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
@@ -51,6 +56,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  suppress          add, list or end suppressions\n"
         "  watch             say when a principal, key or address is seen again\n"
         "  rules             list rules, or check rule files\n"
+        "  backtest RULE     what a rule would find with other thresholds\n"
         "  hunt              run an ES|QL query over files\n"
         "  pivot             list events of a principal, key or address around a time\n"
         "  case ALERT_ID     export a case file of alerts: report, raw records, manifest\n"
@@ -366,6 +372,7 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     **decision_parsers.ADD_COMMAND,
     "log": _add_log,
     **state_parsers.ADD_STATE_COMMAND,
+    **workbench_parsers.ADD_WORKBENCH_COMMAND,
     "hunt": _add_hunt,
     "pivot": _add_pivot,
     "case": _add_case,

@@ -57,7 +57,11 @@ class CalendarFact:
 
 @dataclass(frozen=True, slots=True)
 class HitCountFact:
-    """The value is at most the number of rows in the group."""
+    """The value is at most the number of rows in the group.
+
+    ``distinct``: the index of the input of which it counts the distinct values, if it does."""
+
+    distinct: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

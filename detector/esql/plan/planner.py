@@ -29,6 +29,7 @@ from detector.esql.plan.predicate_analysis import (
     ANY_PAIR,
     Pairs,
     intersect_pairs,
+    min_distinct,
     min_hits,
     required_pairs,
 )
@@ -102,6 +103,7 @@ class _Planner:
         self._prefilter = PrefilterBuilder(options, fields)
         self._required_pairs: Pairs = ANY_PAIR
         self._min_hits = 1
+        self._min_distinct: dict[int, int] = {}
         self._time = TimeDependence()
         self.stats: CompiledStats | None = None
         groups = [each for each in tree.commands if isinstance(each, ast.Stats | ast.InlineStats)]
@@ -144,6 +146,8 @@ class _Planner:
         is_filter = self.stats is None and self.program is None
         if self.stats and not self._expands():
             self._min_hits = max(self._min_hits, min_hits(condition, scope))
+            for index, least in min_distinct(condition, scope).items():
+                self._min_distinct[index] = max(least, self._min_distinct.get(index, 1))
         elif is_filter:
             pairs = required_pairs(condition, scope)
             self._required_pairs = intersect_pairs(self._required_pairs, pairs)
@@ -276,6 +280,7 @@ class _Planner:
             limit=self._limit(),
             thresholds=describe_thresholds(self._tree),
             time_inputs=time_inputs,
+            min_distinct=tuple(self._min_distinct.items()),
         )
 
     def program_query(self, text: str, program: ProgramBuilder) -> Query:

@@ -181,3 +181,19 @@ def _min_hits_of_comparison(
         return 1
     least = {">=": number, "==": number, ">": number + 1}
     return max(1, least.get(operator, 1))
+
+
+def min_distinct(condition: ast.Expression, scope: ColumnScope) -> dict[int, int]:
+    """Return the least numbers of distinct values that ``condition`` needs, by input.
+
+    Only comparisons that must all be true tell: an ``or`` needs none."""
+    least: dict[int, int] = {}
+    for conjunct in conjuncts(condition):
+        if not isinstance(conjunct, ast.Compare):
+            continue
+        for side in (conjunct.left, conjunct.right):
+            fact = known_fact(side, scope)
+            if isinstance(fact, HitCountFact) and fact.distinct is not None:
+                number = min_hits(conjunct, scope)
+                least[fact.distinct] = max(number, least.get(fact.distinct, 1))
+    return least

@@ -52,7 +52,8 @@ class Query:
     ``thresholds``: the conditions on a group, in words. ``time_inputs``: the indexes of the inputs
     that are the event's time, where nothing else of ``rows`` depends on it; None where something
     does. ``unites_rows``: the rows that MV_EXPAND makes of an event are one hit of their group, as
-    a rule counts events."""
+    a rule counts events. ``min_distinct``: no group gives a result whose inputs at an index have
+    fewer distinct values."""
 
     text: str
     tree: ast.Tree
@@ -79,6 +80,7 @@ class Query:
     time_inputs: tuple[int, ...] | None = None
     sequence: CompiledSequence | None = None
     unites_rows: bool = False
+    min_distinct: tuple[tuple[int, int], ...] = ()
 
     def rows(
         self, record: Record, time: int, now: int | None = None, is_accepted: bool = False

@@ -198,11 +198,13 @@ class _StatsCompiler(Compiler):
             lambda row: row[group_slot].value(index),
             type,
             aggregate.signature.many,
-            fact=_fact_of_aggregate(node, exprs),
+            fact=_fact_of_aggregate(node, exprs, arguments),
         )
 
 
-def _fact_of_aggregate(node: ast.Call, arguments: list[CompiledExpr]) -> ColumnFact:
+def _fact_of_aggregate(
+    node: ast.Call, arguments: list[CompiledExpr], inputs: Sequence[int]
+) -> ColumnFact:
     """Return the fact of a count: at most the number of rows.
 
     This does not hold where a row can have several values."""
@@ -210,4 +212,6 @@ def _fact_of_aggregate(node: ast.Call, arguments: list[CompiledExpr]) -> ColumnF
         return None
     if any(argument.many for argument in arguments):
         return None
+    if node.name == "count_distinct":
+        return HitCountFact(inputs[0])
     return HitCountFact()

@@ -264,6 +264,14 @@ class Segment:
             self.stale(number),
         )
 
+    def client(self, number: int) -> EventClient:
+        """Return who called, of a row."""
+        return self._body.clients[self._client[number]]
+
+    def region(self, number: int) -> str:
+        """Return where a row's call was made."""
+        return self._body.regions[self._region[number]]
+
     def stale(self, number: int) -> tuple[tuple[int, Matches], ...]:
         """Return the matches of other records of the same identity, by their time."""
         stale = self._body.stale.get(number, ())

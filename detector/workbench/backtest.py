@@ -1,0 +1,273 @@
+"""Compare what a rule finds with what a variant would find: who comes, who goes, who stays."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from detector.detection.alert import Alert
+from detector.detection.event import Series
+from detector.rules.rule import Rule
+from detector.text.plural import plural
+from detector.text.time import format_duration, format_time
+from detector.triage.suppression_index import SuppressionIndex
+from detector.workbench.held_rule import Firing, HeldRule
+
+AlertChange = Literal["comes", "goes", "stays"]
+_CHANGES: tuple[AlertChange, ...] = ("comes", "goes", "stays")
+TRUE_VERDICTS = ("suspicious", "escalated")
+FALSE_VERDICTS = ("benign", "false-positive")
+
+
+class Precision(NamedTuple):
+    """How many of the alerts with a verdict were worth one: ``true`` of both."""
+
+    true: int = 0
+    false: int = 0
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None without a verdict that decides."""
+        judged = self.true + self.false
+        return self.true / judged if judged else None
+
+    @classmethod
+    def of(cls, verdicts: Iterable[str]) -> Precision:
+        """Count verdicts; those that decide nothing are left out."""
+        known = list(verdicts)
+        return cls(
+            sum(each in TRUE_VERDICTS for each in known),
+            sum(each in FALSE_VERDICTS for each in known),
+        )
+
+
+class Judgements:
+    """What analysts have decided: on alerts by their ids, and what suppressions hide."""
+
+    def __init__(
+        self,
+        alerts: Callable[[Iterable[str]], Iterable[Alert]] = lambda _: (),
+        suppressions: SuppressionIndex | None = None,
+    ) -> None:
+        self._read = alerts
+        self._alerts: dict[str, Alert | None] = {}
+        self._suppressions = suppressions
+
+    def load(self, firings: Iterable[Firing]) -> None:
+        """Read the alerts of firings that are not read yet."""
+        missing = [each.alert_id for each in firings if each.alert_id not in self._alerts]
+        self._alerts |= dict.fromkeys(missing)
+        self._alerts |= {alert.alert_id: alert for alert in self._read(missing)}
+
+    def verdict(self, firing: Firing) -> str:
+        """Return the verdict on an alert; ``""`` without one."""
+        alert = self._alerts.get(firing.alert_id)
+        return alert.handled.verdict if alert else ""
+
+    def is_known_benign(self, firing: Firing) -> bool:
+        """Tell whether an alert was closed as benign."""
+        alert = self._alerts.get(firing.alert_id)
+        return alert is not None and alert.status == "closed" and alert.handled.verdict == "benign"
+
+    def is_suppressed(self, held: HeldRule, rule: Rule, firing: Firing) -> bool:
+        """Tell whether a suppression hides an alert, or would hide it by what is known of it."""
+        alert = self._alerts.get(firing.alert_id)
+        if alert is not None:
+            return alert.suppressed_by is not None
+        if self._suppressions is None:
+            return False
+        sketch = Alert(
+            firing.alert_id,
+            rule.summary,
+            None,
+            {},
+            {},
+            [],
+            firing.first_event,
+            firing.last_event,
+            held.facets(rule, firing),
+        )
+        return self._suppressions.judge(sketch).suppressed_by is not None
+
+
+class ChangedPrincipal(NamedTuple):
+    """The alerts of a principal that come, go or stay, and that stand alike.
+
+    ``regions``, ``events`` and ``seconds`` are those of its largest alert."""
+
+    change: AlertChange
+    principal: str
+    known_benign: bool
+    suppressed: bool
+    firings: tuple[Firing, ...]
+    regions: int
+    events: int
+    seconds: int
+
+    @property
+    def alerts(self) -> int:
+        return len(self.firings)
+
+    @property
+    def extent(self) -> str:
+        """The size of its largest alert, in words."""
+        span = format_duration(self.seconds) if self.seconds else "under 1 s"
+        return f"{plural(self.regions, 'region')}, {plural(self.events, 'event')} in {span}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that ``--format jsonl`` prints."""
+        return {
+            "change": self.change,
+            "principal": self.principal or None,
+            "alerts": self.alerts,
+            "known_benign": self.known_benign,
+            "suppressed": self.suppressed,
+            "regions": self.regions,
+            "events": self.events,
+            "seconds": self.seconds,
+            "first": format_time(min(each.first_event for each in self.firings)),
+            "last": format_time(max(each.last_event for each in self.firings)),
+            "alert_ids": sorted(each.alert_id for each in self.firings),
+        }
+
+
+class Side(NamedTuple):
+    """What one of both rules finds: its alerts and principals, and how verdicts judge them."""
+
+    alerts: int
+    principals: int
+    precision: Precision
+
+    def as_json(self) -> dict[str, Any]:
+        """Return its part of the summary's object."""
+        share = self.precision.share
+        return {
+            "alerts": self.alerts,
+            "principals": self.principals,
+            "true": self.precision.true,
+            "false": self.precision.false,
+            "precision": None if share is None else round(share, 4),
+        }
+
+
+class Backtest(NamedTuple):
+    """A rule beside a variant: ``now`` and ``then``, and each principal whose alerts change.
+
+    Rows are those that come, then those that go, then those that stay."""
+
+    now: Side
+    then: Side
+    rows: tuple[ChangedPrincipal, ...]
+
+    def count(self, change: AlertChange) -> int:
+        """Return how many alerts come, go or stay."""
+        return sum(row.alerts for row in self.rows if row.change == change)
+
+    def principals(self, change: AlertChange) -> int:
+        """Return how many principals have alerts that come, go or stay."""
+        return len({row.principal for row in self.rows if row.change == change})
+
+
+def compare_variant(held: HeldRule, variant: Rule, judgements: Judgements) -> Backtest:
+    """Compare a rule with a variant that keeps its hits."""
+    return compare_found(
+        (held, held.rule, held.firings(held.rule)),
+        (held, variant, held.firings(variant)),
+        judgements,
+    )
+
+
+Found = tuple[HeldRule, Rule, Sequence[Firing]]
+"""The hits, the rule, and what it finds in them."""
+
+
+def compare_found(now: Found, then: Found, judgements: Judgements) -> Backtest:
+    """Compare what two rules find.
+
+    An alert stays where the other rule has one of the same key over some of the same events."""
+    judgements.load(now[2])
+    comes, _ = _apart(then[2], now[2])
+    goes, stays = _apart(now[2], then[2])
+    principal_now, principal_then = _principals(now), _principals(then)
+    benign = {principal_now[each.alert_id] for each in now[2] if judgements.is_known_benign(each)}
+    rows = [
+        *_rows("comes", then, comes, principal_then, benign, judgements),
+        *_rows("goes", now, goes, principal_now, benign, judgements),
+        *_rows("stays", now, stays, principal_now, benign, judgements),
+    ]
+    return Backtest(
+        Side(
+            len(now[2]),
+            len(set(principal_now.values())),
+            Precision.of(map(judgements.verdict, now[2])),
+        ),
+        Side(
+            len(then[2]),
+            len(set(principal_then.values())),
+            Precision.of(map(judgements.verdict, stays)),
+        ),
+        tuple(rows),
+    )
+
+
+def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firing], list[Firing]]:
+    """Part alerts into those that the other side has nothing of, and those that it has."""
+    spans: dict[Series, list[tuple[int, int]]] = defaultdict(list)
+    ids = {each.alert_id for each in theirs}
+    for each in theirs:
+        if each.series.key is not None:
+            spans[each.series].append((each.first_event, each.last_event))
+    for pairs in spans.values():
+        pairs.sort()
+    positions: dict[Series, int] = defaultdict(int)
+    apart: list[Firing] = []
+    shared: list[Firing] = []
+    for each in ours:  # in order of time, and the alerts of a series never overlap
+        pairs, index = spans.get(each.series, []), positions[each.series]
+        while index < len(pairs) and pairs[index][1] < each.first_event:
+            index += 1
+        positions[each.series] = index
+        overlaps = index < len(pairs) and pairs[index][0] <= each.last_event
+        (shared if overlaps or each.alert_id in ids else apart).append(each)
+    return apart, shared
+
+
+def _principals(found: Found) -> dict[str, str]:
+    """Return the principal of each alert, by its id."""
+    held, rule, firings = found
+    return {each.alert_id: held.principal(rule, each) for each in firings}
+
+
+def _rows(
+    change: AlertChange,
+    found: Found,
+    firings: Sequence[Firing],
+    principals: Mapping[str, str],
+    benign: set[str],
+    judgements: Judgements,
+) -> list[ChangedPrincipal]:
+    """Gather alerts by principal and by how they stand, most first."""
+    held, rule, _ = found
+    groups: dict[tuple[str, bool], list[Firing]] = defaultdict(list)
+    for each in firings:
+        principal = principals[each.alert_id]
+        groups[principal, judgements.is_suppressed(held, rule, each)].append(each)
+    rows = []
+    for (principal, suppressed), members in groups.items():
+        largest = max(members, key=lambda each: (each.events, -each.first_event))
+        rows.append(
+            ChangedPrincipal(
+                change,
+                principal,
+                principal in benign,
+                suppressed,
+                tuple(members),
+                len(held.facets(rule, largest).regions),
+                largest.events,
+                largest.last_event - largest.first_event,
+            )
+        )
+    return sorted(
+        rows, key=lambda row: (row.known_benign, row.suppressed, -row.alerts, row.principal)
+    )

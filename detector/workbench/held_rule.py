@@ -1,0 +1,225 @@
+"""What a rule and its variants find in hits that are held, without reading the logs again.
+
+A variant that keeps filter and keys counts the same hits in other windows or by other thresholds.
+Most hits are in no window that could be an alert: from the times alone it follows which are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple, cast
+
+from detector.detection.alert import Alert, Facets, alert_id
+from detector.detection.derive import derive, window_alert, window_spans
+from detector.detection.event import KeptEvent, Series
+from detector.detection.window import Hit, HitSpan
+from detector.rules.rule import Rule
+from detector.rules.rule_summary import WindowMode
+from detector.store.segments.hit_columns import HitColumns, SeriesHits
+
+_NO_ROW = cast(KeptEvent, None)
+"""Spans are found without the events."""
+_COLD = 1 << 62
+
+
+class Firing(NamedTuple):
+    """An alert as far as a comparison needs it: of which series, when, and of how many events.
+
+    ``first`` and ``end`` are the indexes of its hits, where these follow each other; ``alert`` is
+    there where they need not."""
+
+    series: Series
+    alert_id: str
+    start: int
+    until: int
+    first_event: int
+    last_event: int
+    events: int
+    first: int = 0
+    end: int = 0
+    alert: Alert | None = None
+
+
+class HeldRule:
+    """The hits of a rule, and what its variants find in them."""
+
+    def __init__(self, rule: Rule, mode: WindowMode, columns: HitColumns) -> None:
+        self.rule = rule
+        self.mode = mode
+        self._columns = columns
+        self._found: dict[str, list[Firing]] = {}
+
+    @property
+    def hits(self) -> int:
+        """The number of hits held."""
+        return len(self._columns)
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first and the last time of a hit."""
+        return self._columns.span
+
+    def firings(self, variant: Rule) -> list[Firing]:
+        """Return what a variant that keeps the hits finds, in order of time."""
+        if variant.fingerprint not in self._found:
+            found = sorted(
+                self._derived(variant), key=lambda each: (each.first_event, each.alert_id)
+            )
+            self._found[variant.fingerprint] = found
+        return self._found[variant.fingerprint]
+
+    def alert(self, variant: Rule, firing: Firing) -> Alert:
+        """Return the alert of a firing."""
+        if firing.alert is not None:
+            return firing.alert
+        hits = self._series(variant)[firing.series]
+        whole = self._columns.hits(hits, firing.first, firing.end)
+        span = HitSpan(firing.start, firing.until, whole)
+        alert = window_alert(variant, self.mode, firing.series.key or (), span)
+        assert alert is not None
+        return alert
+
+    def principal(self, variant: Rule, firing: Firing) -> str:
+        """Return the first ARN that called; ``""`` where no caller has one."""
+        if firing.alert is not None:
+            return firing.alert.principal
+        hits = self._series(variant)[firing.series]
+        arns = {each.arn for each in hits.callers[firing.first : firing.end]} - {""}
+        return min(arns, default="")
+
+    def facets(self, variant: Rule, firing: Firing) -> Facets:
+        """Return who called and from where; without errors where the alert was not made."""
+        if firing.alert is not None:
+            return firing.alert.facets
+        hits = self._series(variant)[firing.series]
+        callers = set(hits.callers[firing.first : firing.end])
+        return Facets(
+            regions=sorted(set(hits.regions[firing.first : firing.end]) - {""}),
+            accounts=sorted({each.caller_account for each in callers} - {""}),
+            arns=sorted({each.arn for each in callers} - {""}),
+            roles=sorted({each.role_arn for each in callers} - {""}),
+            access_keys=sorted({each.access_key for each in callers} - {""}),
+            identity_types=sorted({each.identity_type for each in callers} - {""}),
+            source_addresses=sorted({each.source_address for each in callers} - {""}),
+            user_agents=sorted({each.user_agent for each in callers} - {""}),
+            error_codes=[],
+            denied=0,
+        )
+
+    def series_hits(self, variant: Rule) -> Iterator[tuple[Series, SeriesHits]]:
+        """Yield the hits of each series."""
+        yield from self._series(variant).items()
+
+    def whole_hits(self, hits: SeriesHits) -> list[Hit]:
+        """Return the hits of a series whole."""
+        return self._columns.hits(hits, 0, len(hits))
+
+    def _series(self, variant: Rule) -> dict[Series, SeriesHits]:
+        return cast(dict[Series, SeriesHits], self._columns.series(variant.query.window or 1))
+
+    def _derived(self, variant: Rule) -> Iterator[Firing]:
+        grouping = variant.query.grouping
+        is_windowed = grouping is not None and not grouping.merges
+        for series, hits in self._series(variant).items():
+            if is_windowed:
+                yield from self._window_firings(variant, series, hits)
+            elif len(hits) >= variant.query.min_hits:
+                yield from self._alert_firings(variant, series, hits)
+
+    def _alert_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
+        """Yield the alerts of a rule that is not over windows."""
+        if variant.query.shape == "terms":
+            whole = self._run_starts(hits, variant.query.window or 1)
+        else:
+            whole = self.whole_hits(hits)
+        for alert in derive(variant, self.mode, series.key or (), whole):
+            start, until = alert.extent
+            yield Firing(
+                series,
+                alert.alert_id,
+                start,
+                until,
+                alert.first_event,
+                alert.last_event,
+                alert.event_count,
+                alert=alert,
+            )
+
+    def _run_starts(self, hits: SeriesHits, history: int) -> list[Hit]:
+        """Return the hits with none of the series in the history before."""
+        last = -_COLD
+        starts = []
+        for index, time in enumerate(hits.times):
+            if time - last >= history:
+                starts += self._columns.hits(hits, index, index + 1)
+            last = time
+        return starts
+
+    def _window_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
+        key = series.key or ()
+        for first, end in _clusters(hits.times, variant):
+            if not _has_distinct(hits.inputs[first:end], variant.query.min_distinct):
+                continue
+            light = [
+                Hit(time, b"", inputs, _NO_ROW)
+                for time, inputs in zip(hits.times[first:end], hits.inputs[first:end], strict=True)
+            ]
+            index = first
+            for span in window_spans(variant, self.mode, key, light):
+                index = hits.times.index(span.hits[0].time, index, end)
+                yield Firing(
+                    series,
+                    alert_id(variant.rule_id, span.start, key),
+                    span.start,
+                    span.end,
+                    span.hits[0].time,
+                    span.hits[-1].time,
+                    len(span.hits),
+                    index,
+                    index + len(span.hits),
+                )
+
+
+def _clusters(times: Sequence[int], variant: Rule) -> Iterator[tuple[int, int]]:
+    """Yield the (first, end) of runs of hits that may hold alerts.
+
+    What is in no run is in no span of ``width`` seconds with the least number of hits. Runs that
+    are near each other are one: their alerts may join."""
+    query = variant.query
+    width, least = query.window, query.min_hits
+    assert width is not None
+    if len(times) < least:
+        return
+    if least <= 1:
+        yield 0, len(times)
+        return
+    reach = 2 * max(width, variant.gap)
+    first, end = -1, -1
+    lasts = islice(times, least - 1, None)
+    dense = [
+        index
+        for index, (begun, last) in enumerate(zip(times, lasts, strict=False))
+        if last - begun < width
+    ]
+    for index in dense:
+        if first >= 0 and (index < end or times[index] - times[end - 1] < reach):
+            end = index + least
+            continue
+        if first >= 0:
+            yield first, end
+        first, end = index, index + least
+    if first >= 0:
+        yield first, end
+
+
+def _has_distinct(inputs: Sequence[tuple[object, ...]], least: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether hits may have enough distinct values; True where that is not known."""
+    for index, number in least:
+        try:
+            values = {row[index] for row in inputs}
+        except TypeError:  # several values of one hit, as a list
+            continue
+        if len(values) < number:
+            return False
+    return True

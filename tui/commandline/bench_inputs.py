@@ -1,0 +1,60 @@
+"""The bench that the commands of the workbench work on: rule, state and sources."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+
+from detector.ingest.pipeline import Update
+from detector.sources.source import Source
+from detector.store import Store
+from detector.workbench.backtest import Judgements
+from detector.workbench.bench import Bench, LogScan, find_rule, state_judgements
+from tui.commandline.inputs import load_rules, open_named_sources, use_names
+from tui.commandline.narration import show_progress, warn
+from tui.settings import config
+from tui.settings.errors import CommandError
+
+
+def open_bench(args: argparse.Namespace, stack: contextlib.ExitStack) -> Bench:
+    """Open the bench that the command line names.
+
+    With sources it is over these, and the state tells only what was decided. Raises VariantError,
+    CommandError."""
+    use_names()
+    rules = load_rules(args)
+    rule = find_rule(rules, args.rule)
+    store = _open_state(args, stack)
+    judgements = Judgements() if store is None else state_judgements(store)
+    names: Sequence[str] = args.sources
+    if not names:
+        if store is None:
+            raise CommandError("no database yet: name files or folders of logs, or --db FILE")
+        names = [row.path for row in store.files.all() if row.state == "read"]
+
+    def open_source() -> Source:
+        return open_named_sources(names, live=False, allow_buckets=args.allow_bucket)
+
+    scan = LogScan(open_source, _narrate_reading, args.jobs) if names else None
+    return Bench(rules, rule, judgements, None if args.sources else store, scan)
+
+
+def _open_state(args: argparse.Namespace, stack: contextlib.ExitStack) -> Store | None:
+    """Open the state to look at it; None where there is none and none was named."""
+    path = config.state_path(args.db)
+    if not path.exists():
+        if args.db:
+            raise CommandError(f"{path}: no database yet: name one with --db FILE")
+        return None
+    store = Store.look(path)
+    stack.callback(store.close)
+    return store
+
+
+def _narrate_reading(update: Update) -> None:
+    for problem in update.problems:
+        warn(problem)
+    if not update.live:
+        accounting = update.accounting
+        show_progress(f"read {accounting.files_read:,} files, {accounting.records_seen:,} records")
