@@ -61,10 +61,10 @@ class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     @property
     def caller(self) -> Caller:
         """``userIdentity``; an empty one where the record has none."""
-        return self.user_identity or _NO_CALLER
+        return self.user_identity or NO_CALLER
 
 
-_NO_CALLER = Caller()
+NO_CALLER = Caller()
 
 
 class EventSignature(NamedTuple):
@@ -88,7 +88,7 @@ class EventSignature(NamedTuple):
     @property
     def caller(self) -> Caller:
         """``userIdentity``; an empty one where the record has none."""
-        return self.user_identity or _NO_CALLER
+        return self.user_identity or NO_CALLER
 
 
 Client = tuple[Caller | None, str | None, str | None, str | None]

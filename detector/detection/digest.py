@@ -26,7 +26,7 @@ from detector.detection.signature_cache import (
     group_records,
 )
 from detector.formats import Chunk, Records, parse_records
-from detector.rules.dispatch import Dispatch
+from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
 
 
@@ -50,11 +50,6 @@ class ChunkStats(msgspec.Struct):
     """What the records show of each principal, by ``ChunkActivity.encode``."""
     bridged: int = 0
     bridged_read_only: int = 0
-
-    def extend(self, first: int, last: int) -> None:
-        """Extend the span of event times over ``[first, last]``."""
-        self.first = first if self.first is None else min(self.first, first)
-        self.last = last if self.last is None else max(self.last, last)
 
 
 class Partial(msgspec.Struct, eq=True):
@@ -103,18 +98,26 @@ class DigestResult(NamedTuple):
     rule_seconds: dict[str, float]
 
 
-def digest(source: str, chunk: Chunk, dispatch: Dispatch, cache: SignatureCache) -> DigestResult:
+def digest(
+    source: str,
+    chunk: Chunk,
+    dispatch: Dispatch,
+    cache: SignatureCache,
+    counts_activity: bool = True,
+) -> DigestResult:
     """Evaluate the rules of ``dispatch`` over one chunk of the file ``source``.
 
-    A pure function: ``cache`` only saves work. Raises formats.Incomplete or formats.Unreadable
-    where the chunk is no JSON.
+    A pure function: ``cache`` only saves work. What principals do is counted unless nobody will ask
+    (``counts_activity``). Raises formats.Incomplete or formats.Unreadable where the chunk is no
+    JSON.
     """
     records = parse_records(chunk)
     groups = group_records(records, cache)
     stats = _stats_of(chunk, records, groups)
     partial = Partial({(source, chunk.offset): stats}, {}, {})
     stats.principal_index = principal_index.encode(_post(records, groups), records.verbatim)
-    stats.activity = count_activity(records, groups).encode()
+    if counts_activity:
+        stats.activity = count_activity(records, groups).encode()
     _observe(partial.observations, groups)
     hits = HitCollector(records, source, chunk.offset, partial.add_hit)
     for group, rules in _candidates(groups, dispatch):
@@ -137,13 +140,13 @@ def _stats_of(chunk: Chunk, records: Records, groups: Sequence[SignatureGroup]) 
         call, indexes, timed = group.call, group.indexes, group.timed
         if stats.bridged and group.signature.read_only is True:
             stats.bridged_read_only += len(indexes)
-        if timed:
-            stats.extend(group.first, group.last)
         if call.skip_reason:
             _count(stats.skipped, call.skip_reason, len(indexes))
         elif len(timed) < len(indexes):
             reason = "no-event-time" if call.is_named else "not-cloudtrail"
             _count(stats.rejected, reason, len(indexes) - len(timed))
+    stats.first = min((group.first for group in groups if group.timed), default=None)
+    stats.last = max((group.last for group in groups if group.timed), default=None)
     return stats
 
 
@@ -155,16 +158,19 @@ def _candidates(
     groups: Sequence[SignatureGroup], dispatch: Dispatch
 ) -> Iterator[tuple[SignatureGroup, Sequence[Rule]]]:
     """Yield the groups whose events rules may match, with these rules."""
-    of_calls: dict[int, bool] = {}
+    of_calls: dict[int, Candidates] = {}
     for group in groups:
-        call = group.call
-        has_rules = of_calls.get(id(call))
-        if has_rules is None:
-            has_rules = of_calls[id(call)] = dispatch.may_match(group.signature)
-        if has_rules and group.timed:
-            rules = dispatch.rules_for(group.signature)
-            if rules:
-                yield group, rules
+        candidates = of_calls.get(id(group.call))
+        if candidates is None:
+            candidates = of_calls[id(group.call)] = dispatch.candidates(group.signature)
+        if not candidates or not group.timed:
+            continue
+        rules = group.origin.rules.get(candidates)
+        if rules is None:
+            rules = dispatch.select(candidates, group.signature)
+            group.origin.remember(candidates, rules)
+        if rules:
+            yield group, rules
 
 
 def _post(records: Records, groups: Sequence[SignatureGroup]) -> PostingLists:
@@ -188,16 +194,16 @@ def _post(records: Records, groups: Sequence[SignatureGroup]) -> PostingLists:
 
 def _observe(spans: ObservationSpans, groups: Sequence[SignatureGroup]) -> None:
     """Extend ``spans`` over what the events show."""
-    by_origin: dict[int, tuple[OriginFacts, int, int]] = {}
+    by_origin: dict[OriginFacts, tuple[int, int]] = {}
     for group in groups:
         if not group.timed:
             continue
         origin, first, last = group.origin, group.first, group.last
         if group.call.changes:
             extend_spans(spans, origin.changed, (first, last))
-        known = by_origin.get(id(origin))
+        known = by_origin.get(origin)
         if known is not None:
-            first, last = min(first, known[1]), max(last, known[2])
-        by_origin[id(origin)] = origin, first, last
-    for origin, first, last in by_origin.values():
-        extend_spans(spans, origin.observed, (first, last))
+            first, last = min(first, known[0]), max(last, known[1])
+        by_origin[origin] = first, last
+    for origin, span in by_origin.items():
+        extend_spans(spans, origin.observed, span)

@@ -137,10 +137,8 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return key, event
 
     @classmethod
-    def of_view(
-        cls, record: Record | RecordView, position: Position, matches: Matches = ()
-    ) -> KeptEvent:
-        """Return the event of a record, without time, id and the key that a call to STS issued."""
+    def of_view(cls, record: Record | RecordView, position: Position) -> KeptEvent:
+        """Return the event of a record, without time, id, issued key and matches."""
         caller = record.caller
         context = caller.session_context
         attributes = context.attributes if context else None
@@ -157,7 +155,7 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
         error = record.error_code or ("error" if record.error_message else "")
         call = EventCall(record.event_source or "", record.event_name or "", error)
-        return cls(0, client, call, record.aws_region or "", "", None, position, matches)
+        return cls(0, client, call, record.aws_region or "", "", None, position)
 
     def at(
         self, name: str, time: int, position: Position, matches: Matches

@@ -27,19 +27,20 @@ AddHit = Callable[[bytes, KeptEvent], None]
 class _Verdict(NamedTuple):
     """What rules say of all records of a view.
 
-    ``event`` is right but for time, id, position and the matches that depend on the time: ``timed``
-    are the indexes of those with their inputs that are times. ``undecided`` are the rules that read
-    further."""
+    ``matches`` are right but for what depends on the time: ``timed`` are the indexes of such, with
+    their inputs that are times. ``undecided`` are the rules that read further. ``event`` is that of
+    records that have matches, but for its time, id and position."""
 
-    event: KeptEvent
+    matches: Matches
     timed: list[tuple[int, tuple[int, ...]]]
     undecided: list[Rule]
+    event: KeptEvent | None
 
     def matches_at(self, time: int) -> Matches:
         """Return the matches of an event at this time."""
         if not self.timed:
-            return self.event.matches
-        matches = list(self.event.matches)
+            return self.matches
+        matches = list(self.matches)
         for number, times in self.timed:
             series, inputs = matches[number]
             changed = list(inputs)
@@ -81,10 +82,10 @@ class HitCollector:
                 verdict = verdicts[key] = self._judge(group, rules, fields)
             if verdict is None:
                 self._collect_whole(index, rules, None)
-            elif verdict.undecided or (may_issue and verdict.event.matches):
+            elif verdict.undecided or (may_issue and verdict.matches):
                 self._collect_whole(index, verdict.undecided, verdict)
-            elif verdict.event.matches:
-                self._collect_viewed(index, fields, verdict)
+            elif verdict.event is not None:
+                self._collect_viewed(index, fields, verdict, verdict.event)
 
     def _judge(
         self, group: SignatureGroup, rules: Sequence[Rule], fields: HitFields
@@ -109,14 +110,18 @@ class HitCollector:
             except (NotInView, RecursionError):
                 undecided.append(rule)
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
-        event = KeptEvent.of_view(view, Position(self._source, self._offset, 0), tuple(matches))
-        return _Verdict(event, timed, undecided)
+        event = None
+        if matches:
+            event = KeptEvent.of_view(view, Position(self._source, self._offset, 0))
+        return _Verdict(tuple(matches), timed, undecided, event)
 
-    def _collect_viewed(self, index: int, fields: HitFields, verdict: _Verdict) -> None:
+    def _collect_viewed(
+        self, index: int, fields: HitFields, verdict: _Verdict, event: KeptEvent
+    ) -> None:
         time: Any = self._records.times[index]
         self.count += 1
         self._add(
-            *verdict.event.at(
+            *event.at(
                 fields.eventID or "",
                 time,
                 Position(self._source, self._offset, index),

@@ -49,21 +49,6 @@ class RecordView:
 
     It is read as a ``Record`` is. Any other field raises NotInView, whatever it is."""
 
-    __slots__ = (
-        "aws_region",
-        "caller",
-        "error_code",
-        "error_message",
-        "event_category",
-        "event_name",
-        "event_source",
-        "read_only",
-        "recipient_account_id",
-        "source_ip_address",
-        "user_agent",
-        "user_identity",
-    )
-
     def __init__(
         self, signature: EventSignature, identity: UserIdentity | None, error_message: str | None
     ) -> None:

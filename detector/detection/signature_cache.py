@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.cloudtrail.record import (
+    NO_CALLER,
     ApiCall,
     Client,
     EventSignature,
     Origin,
-    api_call_of,
     join_parts,
-    origin_of,
     skip_reason,
 )
 from detector.detection.activity.actor import Actor, actor_of_arn, actor_without_arn
@@ -25,23 +26,52 @@ from detector.detection.baseline import (
     principal_of,
     region_observations,
 )
-from detector.detection.principal import STS, caller_keys
+from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalHashes, hashes_of
 from detector.formats import Records
+from detector.rules.dispatch import Candidates
+from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
 
-class ClientFacts(NamedTuple):
+class ClientFacts(msgspec.Struct, dict=True, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere."""
 
+    client: Client
     account: str | None
     principal: str | None
     observed: tuple[Observation, ...]
     principal_keys: frozenset[str]
     principal_hashes: PrincipalHashes
-    actor: Actor | None
-    """Who called; None where only a whole record names the caller."""
-    traits: Traits
+
+    @classmethod
+    def of(cls, client: Client) -> ClientFacts:
+        """Work out what follows from a client."""
+        named, recipient, address, agent = client
+        caller = named or NO_CALLER
+        arn, key = caller.arn, caller.access_key_id
+        account = caller.account_id or recipient
+        principal = principal_of(arn) if arn else None
+        keys = frozenset(filter(None, (principal, key)))
+        observed = client_observations(account, principal, key or "", agent or "", address or "")
+        return cls(client, account, principal, observed, keys, hashes_of(keys))
+
+    @cached_property
+    def actor(self) -> Actor | None:
+        """Who called; None where only a whole record names the caller."""
+        named, _, address, _ = self.client
+        caller = named or NO_CALLER
+        if caller.arn and caller.arn.startswith("arn:"):
+            return actor_of_arn(caller.arn)
+        return actor_without_arn(caller.invoked_by, address, caller.account_id)
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What is counted of the client's calls."""
+        named, recipient, address, agent = self.client
+        caller = named or NO_CALLER
+        account = recipient or caller.account_id
+        return traits_of(self.actor, account, address, agent, caller.access_key_id)
 
 
 class CallFacts(NamedTuple):
@@ -58,15 +88,26 @@ class CallFacts(NamedTuple):
     outcome: CallOutcome
 
 
-class OriginFacts(NamedTuple):
+class OriginFacts(msgspec.Struct, eq=False):
     """What follows from a client and the region that it called.
 
-    ``changed`` is what is observed of a call there that is no read."""
+    ``changed`` is what is observed of a call there that is no read. ``rules`` are those that its
+    records may match, of the candidates of the calls it made."""
 
     client: ClientFacts
     region: str
     observed: tuple[Observation, ...]
     changed: tuple[Observation, ...]
+    rules: dict[Candidates, Sequence[Rule]] = {}
+
+    def remember(self, candidates: Candidates, rules: Sequence[Rule]) -> None:
+        """Remember which of ``candidates`` records of this origin may match."""
+        if len(self.rules) < _CANDIDATES_LIMIT:
+            self.rules[candidates] = rules
+
+
+_CANDIDATES_LIMIT = 64
+"""Of the candidates that an origin remembers; most calls have the same few."""
 
 
 class SignatureCache:
@@ -75,7 +116,7 @@ class SignatureCache:
     They change speed only, never a result."""
 
     def __init__(self, limit: int = CACHE_LIMIT) -> None:
-        self.clients: ValueCache[Client, ClientFacts] = ValueCache(_client_facts, limit)
+        self.clients: ValueCache[Client, ClientFacts] = ValueCache(ClientFacts.of, limit)
         self.origins: ValueCache[Origin, OriginFacts] = ValueCache(self._origin_facts, limit)
         self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
 
@@ -104,54 +145,34 @@ class SignatureGroup(msgspec.Struct, gc=False):
 
 
 def group_records(records: Records, cache: SignatureCache) -> list[SignatureGroup]:
-    """Return the groups of the records of a chunk by signature."""
+    """Return the groups of the records of a chunk by signature.
+
+    Those of one origin have the same object, whatever the cache has forgotten meanwhile."""
     groups: list[SignatureGroup] = []
-    origins, calls, times = cache.origins, cache.calls, records.times
+    origins: dict[Origin, OriginFacts] = {}
+    calls = cache.calls
+    times: list[Any] = records.times
     for signature, indexes in records.by_signature.items():
-        call = calls[api_call_of(signature)]
+        caller, source, name, region, address, agent, error, read_only, recipient, category = (
+            signature
+        )
+        called_from = caller, recipient, address, agent, region
+        origin = origins.get(called_from)
+        if origin is None:
+            origin = origins[called_from] = cache.origins[called_from]
+        call = calls[source, name, read_only, category, error]
         timed = indexes
         if call.skip_reason:
             timed = []
         elif not records.has_times:
             timed = [index for index in indexes if times[index] is not None]
-        first = last = 0
-        if timed:
-            known: list[Any] = [times[index] for index in timed]
-            first, last = min(known), max(known)
-        origin = origins[origin_of(signature)]
+        if len(timed) == 1:
+            first = last = times[timed[0]]
+        else:
+            known = [times[index] for index in timed]
+            first, last = min(known, default=0), max(known, default=0)
         groups.append(SignatureGroup(signature, origin, call, indexes, timed, first, last))
     return groups
-
-
-def _client_facts(client: Client) -> ClientFacts:
-    signature = join_parts((*client, None), (None, None, None, None, None))
-    caller = signature.caller
-    account = caller.account_id or signature.recipient_account_id
-    principal = principal_of(caller.arn) if caller.arn else None
-    keys = frozenset(caller_keys(signature))
-    observed = client_observations(
-        account,
-        principal,
-        caller.access_key_id or "",
-        signature.user_agent or "",
-        signature.source_ip_address or "",
-    )
-    actor = _actor_of(signature)
-    traits = traits_of(
-        actor,
-        signature.recipient_account_id or caller.account_id,
-        signature.source_ip_address,
-        signature.user_agent,
-        caller.access_key_id,
-    )
-    return ClientFacts(account, principal, observed, keys, hashes_of(keys), actor, traits)
-
-
-def _actor_of(signature: EventSignature) -> Actor | None:
-    caller = signature.caller
-    if caller.arn and caller.arn.startswith("arn:"):
-        return actor_of_arn(caller.arn)
-    return actor_without_arn(caller.invoked_by, signature.source_ip_address, caller.account_id)
 
 
 def _call_facts(call: ApiCall) -> CallFacts:

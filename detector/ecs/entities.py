@@ -51,25 +51,21 @@ _STRUCTURES = {
 
 
 def _read(record: Record, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the texts at paths of ``integration.toml``; each structure is decoded once."""
-    structures: dict[str, Any] = {}
+    """Yield the texts at paths of ``integration.toml``."""
     for path in paths:
         known = _HEAD_PATHS.get(path)
         if known is not None:
             yield from many(known(record))
             continue
         name, *rest = path.split(".")
-        if name not in structures:
-            structures[name] = getters.decoded(_STRUCTURES[name](record))
-        yield from getters.texts_at(structures[name], rest)
+        yield from getters.texts_at(_STRUCTURES[name](record), rest)
 
 
 def _service(record: Record) -> str:
     return (record.event_source or "").removesuffix(".amazonaws.com")
 
 
-def targets(record: Record) -> list[str]:
-    """Return what a call acts on, in order."""
+def _targets(record: Record) -> list[str]:
     calls = _tables()["targets"].get(_service(record), {})
     name = record.event_name or ""
     paths = calls.get(name, ())
@@ -80,6 +76,9 @@ def targets(record: Record) -> list[str]:
         identifiers = set(_read(record, ["recipientAccountId"]))
     return sorted(identifiers)
 
+
+targets = getters.once_a_record("_targets", _targets)
+"""What a call acts on, in order."""
 
 _SERVICE_ROLES = ("/AWSServiceRoleFor", "/aws-service-role/")
 

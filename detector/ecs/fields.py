@@ -278,9 +278,9 @@ def _cloudtrail() -> Iterator[Field]:
     for name in ("type", "arn", "account_id", "principal_id"):
         yield _keyword("user_identity.session_context.session_issuer." + name, getters.issuer(name))
     for name in getters.FREE_STRUCTURES:
-        yield _keyword(name, getters.text(getters.FREE_STRUCTURES[name]))
-        yield _keyword(name + ".text", getters.text(getters.FREE_STRUCTURES[name]))
-        yield _keyword("flattened." + name, getters.text(getters.FREE_STRUCTURES[name]))
+        yield _keyword(name, getters.text(name))
+        yield _keyword(name + ".text", getters.text(name))
+        yield _keyword("flattened." + name, getters.text(name))
     for name, element in (("arn", "ARN"), ("account_id", "accountId"), ("type", "type")):
         yield _keyword("resources." + name, getters.resource_element(element), many=True)
     yield _keyword("console_login.additional_eventdata.login_to", getters.of_sign_in("LoginTo"))

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from detector.cloudtrail.record import Record, loads
 from detector.ecs.java_text import java_text
 from detector.ecs.values import ip_from_text, single
 from detector.text.time import parse_milliseconds, parse_time
 
 FieldGetter = Callable[[Record], Any]
-Structure = Callable[[Record], msgspec.Raw]
-"""One of the record's free structures."""
 
 
 def present(text: str | None) -> str | None:
@@ -42,21 +38,39 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-def decoded(raw: msgspec.Raw) -> Any:
+def once_a_record(name: str, getter: FieldGetter) -> FieldGetter:
+    """Keep with each record what is read of it: a rule that shows all fields reads it many times.
+
+    ``name`` is of no attribute of a record."""
+
+    def read(record: Record) -> Any:
+        kept = vars(record)
+        if name not in kept:
+            kept[name] = getter(record)
+        return kept[name]
+
+    return read
+
+
+def _decoded(field: str) -> FieldGetter:
     """Decode a free structure, without what counts as absent; None where it is no JSON."""
-    try:
-        return _cleaned(loads(raw))
-    except ValueError:
-        return None
+
+    def read(record: Record) -> Any:
+        try:
+            return _cleaned(loads(getattr(record, field)))
+        except ValueError:
+            return None
+
+    return once_a_record(f"_decoded_{field}", read)
 
 
 def _scalar(value: Any) -> Any:
     return value if value is None or isinstance(value, str) else java_text(value)
 
 
-def member(raw: Structure, path: list[str]) -> FieldGetter:
+def member(structure: FieldGetter, path: list[str]) -> FieldGetter:
     """Read the texts at ``path`` in a free structure, through lists."""
-    return lambda record: _set(texts_at(decoded(raw(record)), path))
+    return lambda record: _set(texts_at(structure(record), path))
 
 
 def texts_at(value: Any, path: Sequence[str]) -> Iterator[str]:
@@ -77,29 +91,32 @@ def _set(values: Iterable[str]) -> Any:
     return single(sorted(set(values)))
 
 
-def text(raw: Structure) -> FieldGetter:
+def text(name: str) -> FieldGetter:
+    """Read one of ``FREE_STRUCTURES`` as text."""
+    structure = FREE_STRUCTURES[name]
+
     def read(record: Record) -> str | None:
-        value = decoded(raw(record))
+        value = structure(record)
         if value is None:
             return None
         return java_text(value)
 
-    return read
+    return once_a_record(f"_text_{name}", read)
 
 
-FREE_STRUCTURES: dict[str, Structure] = {
-    "request_parameters": lambda r: r.request_parameters,
-    "response_elements": lambda r: r.response_elements,
-    "additional_eventdata": lambda r: r.additional_event_data,
-    "service_event_details": lambda r: r.service_event_details,
+FREE_STRUCTURES: dict[str, FieldGetter] = {
+    "request_parameters": _decoded("request_parameters"),
+    "response_elements": _decoded("response_elements"),
+    "additional_eventdata": _decoded("additional_event_data"),
+    "service_event_details": _decoded("service_event_details"),
 }
 request_parameters = FREE_STRUCTURES["request_parameters"]
 response_elements = FREE_STRUCTURES["response_elements"]
 additional_event_data = FREE_STRUCTURES["additional_eventdata"]
 
 
-def tls_details(record: Record) -> msgspec.Raw:
-    return record.tls_details
+_resources = _decoded("resources")
+_tls_details = _decoded("tls_details")
 
 
 def issuer(name: str) -> FieldGetter:
@@ -138,7 +155,7 @@ def resource_element(name: str) -> FieldGetter:
     """Read one element of all ``resources``."""
 
     def read(record: Record) -> Any:
-        resources = decoded(record.resources)
+        resources = _resources(record)
         if not isinstance(resources, list):
             return None
         elements = (_scalar(item.get(name)) for item in resources if isinstance(item, dict))
@@ -167,8 +184,8 @@ def is_not_no(getter: FieldGetter) -> FieldGetter:
 
 def tls(name: str) -> FieldGetter:
     """Read an element of the TLS details; null where they are only their own names."""
-    version = member(tls_details, ["tlsVersion"])
-    getter = member(tls_details, [name])
+    version = member(_tls_details, ["tlsVersion"])
+    getter = member(_tls_details, [name])
     return lambda record: None if version(record) == "tlsVersion" else getter(record)
 
 
@@ -205,7 +222,7 @@ def session_start(record: Record) -> int | None:
 def outcome(record: Record) -> str:
     """Return the outcome: a sign-in's response, else by the error."""
     if record.event_name == "ConsoleLogin":
-        response = decoded(record.response_elements)
+        response = response_elements(record)
         result = response.get("ConsoleLogin") if isinstance(response, dict) else None
         if isinstance(result, str):
             return result.lower()

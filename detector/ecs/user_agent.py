@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from ua_parser import OS, Device, UserAgent
-    from ua_parser.core import PartialResult, Resolver
+    from ua_parser import OS, Device, Domain, UserAgent
+    from ua_parser.core import Matchers, PartialResult, Resolver
 
 _LONGEST_AGENT = 4096
 """Characters of an agent that are looked at; CloudTrail cuts at 1,024."""
@@ -29,6 +29,7 @@ _NOT_LISTED = re.compile(
 )
 """AWS's services, and its newer clients, in which the list finds nothing."""
 _UNKNOWN = "Other"
+_Part = Literal["USER_AGENT", "OS", "DEVICE"]
 
 
 class System(NamedTuple):
@@ -73,7 +74,7 @@ def operating_system(agent: str | None) -> System:
     """Return the operating system that an agent names."""
     system: OS | None = None
     if agent is not None:
-        system = _listed(agent[:_LONGEST_AGENT]).os
+        system = _listed(agent[:_LONGEST_AGENT], "OS").os
     if system is None:
         return System(None, None, None)
     parts = (system.major, system.minor, system.patch, system.patch_minor)
@@ -94,7 +95,7 @@ def _client(agent: str) -> _Client:
 
 def listed_client(agent: str) -> _Client:
     """Return the client by the list alone."""
-    client: UserAgent | None = _listed(agent).user_agent
+    client: UserAgent | None = _listed(agent, "USER_AGENT").user_agent
     if client is None:
         return _Client(_UNKNOWN, None)
     parts = (client.major, client.minor, client.patch, client.patch_minor)
@@ -103,23 +104,30 @@ def listed_client(agent: str) -> _Client:
 
 @lru_cache(4096)
 def _device(agent: str) -> Device | None:
-    return _listed(agent).device
+    return _listed(agent, "DEVICE").device
 
 
-@lru_cache(1024)
-def _listed(agent: str) -> PartialResult:
+def _listed(agent: str, part: _Part) -> PartialResult:
     from ua_parser import Domain
 
-    return _resolver()(agent, Domain.ALL)
+    domain = Domain[part]
+    return _resolver(domain)(agent, domain)
 
 
 @cache
-def _resolver() -> Resolver:
-    """Load the list: half a second."""
+def _resolver(domain: Domain) -> Resolver:
+    """Load one part of the list, which are hundreds of patterns: most rules read none but one."""
+    from ua_parser import Domain
     from ua_parser.loaders import load_lazy_builtins
     from ua_parser.re2 import Resolver
 
-    return Resolver(load_lazy_builtins())
+    clients, systems, devices = load_lazy_builtins()
+    parts: dict[Domain, Matchers] = {
+        Domain.USER_AGENT: (clients, [], []),
+        Domain.OS: ([], systems, []),
+        Domain.DEVICE: ([], [], devices),
+    }
+    return Resolver(parts[domain])
 
 
 def _version(parts: tuple[str | None, ...]) -> str | None:

@@ -40,6 +40,8 @@ OBJECTS_CAP = 1_000_000
 LEAST_OBJECT = 96
 """A document of more objects that have fewer bytes on average is not read: CloudTrail's have twice
 as many."""
+_SHORTEST_OBJECT = 2
+"""Bytes of ``{}``."""
 LAYERS_CAP = 5
 """Containers that may be nested in each other."""
 
@@ -179,13 +181,22 @@ def _cut(
         )
     if not bytes(buffer.view(BLOCK)).removeprefix(_BOM).strip(_WHITESPACE):
         raise NotALog("empty", "empty")
-    objects = buffer.bytes.count(b"{", 0, buffer.size)
+    if buffer.size > OBJECTS_CAP * _SHORTEST_OBJECT:
+        _refuse_small_objects(buffer)
+    yield Chunk(offset, buffer.view(buffer.size), lines=False, member=member)
+
+
+def _refuse_small_objects(buffer: _Buffer) -> None:
+    """Raise Unreadable for a text of very many small objects; most texts are not counted whole."""
+    objects = end = 0
+    while objects + (buffer.size - end) // _SHORTEST_OBJECT >= OBJECTS_CAP and end < buffer.size:
+        start, end = end, min(end + BLOCK, buffer.size)
+        objects += buffer.bytes.count(b"{", start, end)
     if objects > OBJECTS_CAP and objects * LEAST_OBJECT > buffer.size:
         raise Unreadable(
             "too-large",
             f"one JSON text of {objects:,} small objects; make lines of it with jq -c '.Records[]'",
         )
-    yield Chunk(offset, buffer.view(buffer.size), lines=False, member=member)
 
 
 class _Buffer:

@@ -254,8 +254,10 @@ def _plain_record(value: bytes) -> Item | None:
 
 def is_complete(head: Head | EventSignature) -> bool:
     """Tell whether a head has what makes it a record."""
-    names_call = head.event_source and head.event_name and head.aws_region
-    return bool(names_call) and names_anyone(head.user_identity)
+    if not (head.event_source and head.event_name and head.aws_region):
+        return False
+    caller = head.user_identity
+    return caller is not None and bool(caller.arn or names_anyone(caller))
 
 
 def names_anyone(caller: Caller | None) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 from detector.detection.alert import Alert
 from detector.detection.risk import RiskTable, load_risk_table
 from detector.ingest.decision_watch import DecisionWatch
+from detector.ingest.garbage import rare_collections
 from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
     FetchedTask,
@@ -46,6 +47,9 @@ PUBLISH_EVERY = 0.25
 _DERIVE_SHARE = 5
 """While files are read, alerts are derived in at most a fifth of the time."""
 _COMMIT_SECONDS = 0.2
+"""Seconds of reading to a commit, so that what comes in is seen soon."""
+_SCAN_COMMIT_SECONDS = 1.0
+"""The same where nobody waits for the first alert."""
 _COMMIT_FILES = 2000
 _SWEEP_EVERY = 2.0
 _SPREAD_BYTES = 64 << 20
@@ -79,7 +83,8 @@ class Pipeline:
     ``jobs`` is the number of processes; None: as many as help. ``clock`` is the time that event
     times are judged against, ``risk`` the weight of flags. Outside of ``bounds`` the source looks
     for nothing, so nothing is missing there. A live run evicts what is older than ``retention``
-    seconds; None: nothing. It calls ``swept`` each time that it has looked through the source.
+    seconds; None: nothing. It calls ``swept`` each time that it has looked through the source. What
+    principals do is counted unless nobody will ask (``counts_activity``).
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class Pipeline:
         bounds: Bounds | None = None,
         retention: int | None = None,
         swept: Callable[[], None] = lambda: None,
+        counts_activity: bool = True,
     ) -> None:
         self._store = store
         self._source = source
@@ -102,9 +108,11 @@ class Pipeline:
         self._bounds = bounds
         self._retention = retention
         self._swept = swept
+        self._counts_activity = counts_activity
         self._verify_due = float("-inf")
         self._evicted_at = float("-inf")
         self._derive_due = float("-inf")
+        self._commit_seconds = _COMMIT_SECONDS
         self._next_rules: deque[RuleSet] = deque(maxlen=1)
         self._scheduler = ReadScheduler(store, source, clock)
         self._signal_search = SignalSearch(store, self._scheduler.files, jobs)
@@ -126,21 +134,26 @@ class Pipeline:
 
         Returns how the files that were found stand.
         """
-        never = threading.Event()
         self._derive_due = float("inf")  # once, when all is read
+        self._commit_seconds = _SCAN_COMMIT_SECONDS
         try:
-            self._read_all(self._due_tasks(is_final=True), publish, never)
-            if self._scheduler.any_being_written():
-                never.wait(SETTLE_SECONDS)
-                self._read_all(self._due_tasks(is_final=True), publish, never)
-            self._derive()
-            self._verify(is_final=True)
-            self._correlate(never)
+            with rare_collections():
+                self._scan(publish)
         finally:
             self._workers.close()
         self._unpublished.add(self._store.alerts.settle(float("inf")))
         self._publish(publish, live=True)
         return self._scheduler.states_of_found()
+
+    def _scan(self, publish: Callable[[Update], None]) -> None:
+        never = threading.Event()
+        self._read_all(self._due_tasks(is_final=True), publish, never)
+        if self._scheduler.any_being_written():
+            never.wait(SETTLE_SECONDS)
+            self._read_all(self._due_tasks(is_final=True), publish, never)
+        self._derive()
+        self._verify(is_final=True)
+        self._correlate(never)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         """Read all files there are and all that come. Blocks.
@@ -195,8 +208,9 @@ class Pipeline:
     def _start_rules(self, rules: RuleSet) -> None:
         self._rules = rules
         rules = rules.without(self._store.rules.disabled())
-        self._digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
-        self._workers = Workers(rules, self._jobs or os.cpu_count() or 1)
+        dispatch = Dispatch(rule for rule in rules if rule.alerts)
+        self._digester = LocalDigester(dispatch, self._counts_activity)
+        self._workers = Workers(rules, self._jobs or os.cpu_count() or 1, self._counts_activity)
         self._signal_search.use(rules, self._workers)
         self._store.use(rules)
 
@@ -226,7 +240,7 @@ class Pipeline:
         begun = time.monotonic()
         for result in self._results(tasks, stop):
             batch.append(result)
-            if len(batch) >= _COMMIT_FILES or time.monotonic() - begun > _COMMIT_SECONDS:
+            if len(batch) >= _COMMIT_FILES or time.monotonic() - begun > self._commit_seconds:
                 self._commit(batch, publish)
                 batch, begun = [], time.monotonic()
             if stop.is_set():

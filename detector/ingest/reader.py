@@ -86,10 +86,13 @@ ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
 
 
 class LocalDigester:
-    """A digester in this process, by the rules of ``dispatch``."""
+    """A digester in this process, by the rules of ``dispatch``.
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    It counts what principals do unless nobody will ask (``counts_activity``)."""
+
+    def __init__(self, dispatch: Dispatch, counts_activity: bool = True) -> None:
         self._dispatch = dispatch
+        self._counts_activity = counts_activity
         self._cache = SignatureCache()
         self.rule_seconds: dict[str, float] = defaultdict(float)
         """Seconds that each rule has taken of the records that got to it."""
@@ -102,7 +105,9 @@ class LocalDigester:
 
     def digest(self, source: str, chunk: Chunk) -> Partial:
         """Digest one chunk. Raises Incomplete or Unreadable."""
-        partial, rule_seconds = digest(source, chunk, self._dispatch, self._cache)
+        partial, rule_seconds = digest(
+            source, chunk, self._dispatch, self._cache, self._counts_activity
+        )
         for rule_id, seconds in rule_seconds.items():
             self.rule_seconds[rule_id] += seconds
         return partial

@@ -15,6 +15,7 @@ from typing import TypeVar
 from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
 from detector.detection.digest import Partial
 from detector.formats import Chunk, Unreadable
+from detector.ingest.garbage import collect_rarely
 from detector.ingest.reader import (
     ChunkDigester,
     DigestedChunk,
@@ -43,11 +44,14 @@ _R = TypeVar("_R")
 
 
 class Workers:
-    """A pool of ``jobs`` processes that read and search files by ``rules``."""
+    """A pool of ``jobs`` processes that read and search files by ``rules``.
 
-    def __init__(self, rules: RuleSet, jobs: int) -> None:
+    They count what principals do unless nobody will ask (``counts_activity``)."""
+
+    def __init__(self, rules: RuleSet, jobs: int, counts_activity: bool = True) -> None:
         self._rules = rules
         self._jobs = jobs
+        self._counts_activity = counts_activity
         self._pool: ProcessPoolExecutor | None = None
         self.rule_seconds: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
         """Seconds that each rule has taken in all processes."""
@@ -141,7 +145,10 @@ class Workers:
         if self._pool is None:
             # Not by fork: the app has threads.
             self._pool = ProcessPoolExecutor(
-                self._jobs, multiprocessing.get_context("spawn"), _start, (self._rules,)
+                self._jobs,
+                multiprocessing.get_context("spawn"),
+                _start,
+                (self._rules, self._counts_activity),
             )
         try:
             return self._pool.submit(work, argument)
@@ -245,10 +252,11 @@ _LineSpan = tuple[str, int, int]
 _TimedPartial = tuple[Partial, _RuleSeconds]
 
 
-def _start(rules: RuleSet) -> None:
+def _start(rules: RuleSet, counts_activity: bool) -> None:
     global _digester, _flagging
-    _digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts))
+    _digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts), counts_activity)
     _flagging = flagging_events(rules)
+    collect_rarely()
 
 
 def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeconds]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any
 
 from detector.cloudtrail.record import (
@@ -13,57 +13,22 @@ from detector.cloudtrail.record import (
     ApiCall,
     EventSignature,
     Head,
-    Origin,
     api_call_of,
-    origin_of,
+    join_parts,
 )
 from detector.esql.plan.predicate_analysis import Pair
 from detector.esql.plan.prefilter import HeadCondition
 from detector.rules.rule import Rule
 from detector.text.fold import fold
-from detector.text.value_cache import ValueCache
+from detector.text.value_cache import LONGEST_KEY, ValueCache
 
 _PAIRS_LIMIT = 10_000
 """Of pairs that are remembered: AWS has some 15,000, a hostile log any number."""
-_VERDICTS_LIMIT = 1 << 15
-"""Of the verdicts that are remembered of all rules together, and the least for each."""
-_LEAST_VERDICTS = 256
-_SUBSETS_LIMIT = 1024
-"""Of the sets of rules that are remembered of a call."""
-
-
-class _Verdicts(ValueCache[tuple[Any, Any], bool]):
-    """Whether a condition is true of a head, by the values that it reads.
-
-    The key is the values of the call and those of the origin, by ``of_call`` and ``of_origin``. The
-    ``number`` is that of the condition among all."""
-
-    def __init__(self, condition: HeadCondition, limit: int, number: int) -> None:
-        self.number = number
-        call_fields = [name for name in CALL_FIELDS if name in condition.reads]
-        origin_fields = [name for name in ORIGIN_FIELDS if name in condition.reads]
-        self.of_call = _values_of(CALL_FIELDS, call_fields)
-        self.of_origin = _values_of(ORIGIN_FIELDS, origin_fields)
-        self.origin_fields = tuple(origin_fields)
-        self.reads_origin = bool(origin_fields)
-
-        def is_true(values: tuple[Any, Any]) -> bool:
-            of_call, of_origin = values
-            head = Head(**_named(call_fields, of_call), **_named(origin_fields, of_origin))
-            return condition.accepts(head)
-
-        super().__init__(is_true, limit)
-
-
-def _values_of(fields: tuple[str, ...], names: list[str]) -> Callable[[Any], Any]:
-    """Return a getter of the values of fields of a part; a lone value stands by itself."""
-    positions = [fields.index(name) for name in names]
-    return itemgetter(*positions) if positions else lambda _: None
-
-
-def _named(names: list[str], values: Any) -> dict[str, Any]:
-    """Return what a getter by ``_values_of`` gave, by name."""
-    return dict(zip(names, values if len(names) > 1 else [values], strict=bool(names)))
+_VERDICTS_LIMIT = 1 << 12
+"""Of the values of an origin for which the verdicts of a test are remembered."""
+_SUBSETS_LIMIT = 4096
+"""Of the sets of rules that are remembered."""
+_NO_ORIGIN = (None, None, None, None, None)
 
 
 def _fold_pair(pair: Pair) -> Pair:
@@ -76,53 +41,72 @@ def _fold_pair(pair: Pair) -> Pair:
     return source, name
 
 
-_Condition = tuple[int, int, Any]
-"""The bit of a rule, the number of its verdicts, and the values of the call that they read."""
+class _Condition:
+    """A condition of a rule on the heads of records; ``bit`` is the rule's."""
+
+    def __init__(self, condition: HeadCondition, bit: int) -> None:
+        self.bit = bit
+        self.accepts = condition.accepts
+        self.origin_fields = tuple(name for name in ORIGIN_FIELDS if name in condition.reads)
+        self.call_fields = tuple(name for name in CALL_FIELDS if name in condition.reads)
+
+
+_Asked = tuple[tuple[_Condition, ...], tuple[Any, ...]]
+"""Conditions that read the same of an origin, and the values that they read of a call."""
 
 
 class _OriginTest:
-    """The conditions of rules that read the same values of an origin."""
+    """The conditions of rules that read the same of an origin, and of calls the same values."""
 
-    def __init__(self, verdicts: Sequence[_Verdicts], conditions: Sequence[_Condition]) -> None:
-        self.of_origin = verdicts[conditions[0][1]].of_origin
-        self._conditions = [(bit, verdicts[number], of_call) for bit, number, of_call in conditions]
+    def __init__(self, asked: _Asked) -> None:
+        self._conditions = asked[0]
+        fields = self._conditions[0].origin_fields
+        self._values_of = attrgetter(*fields)
+        # Hardly two origins have one caller: its verdict is not worth remembering here.
+        self._is_remembered = "user_identity" not in fields
+        self._verdicts: dict[Any, int] = {}
 
-    def refused(self, values: Any) -> int:
-        """Return the bits of the rules that refuse these values of an origin."""
+    def refused(self, signature: EventSignature) -> int:
+        """Return the bits of the rules that refuse the origin of a signature."""
+        if not self._is_remembered:
+            return self._judge(signature)
+        values = self._values_of(signature)
+        bits = self._verdicts.get(values)
+        if bits is None:
+            bits = self._judge(signature)
+            if len(self._verdicts) >= _VERDICTS_LIMIT:
+                self._verdicts.clear()
+            if len(repr(values)) <= LONGEST_KEY:
+                self._verdicts[values] = bits
+        return bits
+
+    def _judge(self, signature: EventSignature) -> int:
         bits = 0
-        for bit, verdicts, of_call in self._conditions:
-            if not verdicts[of_call, values]:
-                bits |= bit
+        for condition in self._conditions:
+            if not condition.accepts(signature):
+                bits |= condition.bit
         return bits
 
 
-class _Candidates:
-    """The rules that records of a call may match, by their origins."""
+class Candidates:
+    """The rules that records of some calls may match, as bits, and what is asked of an origin.
 
-    def __init__(self, rules: Sequence[Rule], tests: Sequence[_OriginTest]) -> None:
-        self._rules = rules
-        self._all = (1 << len(rules)) - 1
-        self._tests = tests
-        self._by_bits: dict[int, list[Rule]] = {0: []}
+    Calls of which the same rules ask the same have the same object."""
+
+    def __init__(self, key: tuple[int, tuple[_OriginTest, ...]]) -> None:
+        self._rules, self._tests = key
 
     def __bool__(self) -> bool:
         return bool(self._rules)
 
-    def of_origin(
-        self, origin: Origin, refused: ValueCache[tuple[_OriginTest, Any], int]
-    ) -> list[Rule]:
-        """Return the rules whose conditions an origin fulfils."""
-        bits = self._all
+    def of_origin(self, signature: EventSignature) -> int:
+        """Return the bits of the rules whose conditions the origin of a signature fulfils."""
+        bits = self._rules
         for test in self._tests:
-            bits &= ~refused[test, test.of_origin(origin)]
+            bits &= ~test.refused(signature)
             if not bits:
                 break
-        rules = self._by_bits.get(bits)
-        if rules is None:
-            rules = [rule for index, rule in enumerate(self._rules) if bits >> index & 1]
-            if len(self._by_bits) < _SUBSETS_LIMIT:
-                self._by_bits[bits] = rules
-        return rules
+        return bits
 
 
 class Dispatch(dict[Pair, tuple[Rule, ...]]):
@@ -131,23 +115,20 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
     def __init__(self, rules: Iterable[Rule]) -> None:
         super().__init__()
         self._rules = tuple(rules)
-        conditions = [condition for rule in self._rules for condition in rule.query.prefilter.rest]
-        limit = max(_LEAST_VERDICTS, _VERDICTS_LIMIT // max(1, len(conditions)))
-        self._verdicts: dict[str, list[_Verdicts]] = {}
-        numbered: list[_Verdicts] = []
-        for rule in self._rules:
-            of_rule = self._verdicts[rule.rule_id] = []
-            for condition in rule.query.prefilter.rest:
-                of_rule.append(_Verdicts(condition, limit, len(numbered)))
-                numbered.append(of_rule[-1])
-        self._tests: ValueCache[tuple[_Condition, ...], _OriginTest] = ValueCache(
-            lambda conditions: _OriginTest(numbered, conditions), longest=1 << 20
-        )
+        self._bits = {rule.rule_id: 1 << number for number, rule in enumerate(self._rules)}
+        self._conditions = {
+            rule.rule_id: [
+                _Condition(condition, self._bits[rule.rule_id])
+                for condition in rule.query.prefilter.rest
+            ]
+            for rule in self._rules
+        }
+        self._subsets: dict[int, list[Rule]] = {0: []}
+        self._tests: ValueCache[_Asked, _OriginTest] = ValueCache(_OriginTest, longest=1 << 20)
         """Calls have tests in common: most are those of rules for any call."""
-        self._refused: ValueCache[tuple[_OriginTest, Any], int] = ValueCache(
-            lambda key: key[0].refused(key[1]), _VERDICTS_LIMIT // 2
-        )
-        self._by_call: ValueCache[ApiCall, _Candidates] = ValueCache(self._of_call)
+        self._by_call: ValueCache[ApiCall, Candidates] = ValueCache(self._of_call)
+        self._candidates: ValueCache[tuple[int, tuple[_OriginTest, ...]], Candidates]
+        self._candidates = ValueCache(Candidates, longest=1 << 20)
         self._by_pair: dict[Pair, list[int]] = defaultdict(list)
         """The indexes of the rules that require a pair, by the folded pair."""
         for index, rule in enumerate(self._rules):
@@ -165,29 +146,44 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             self[pair] = rules
         return rules
 
-    def may_match(self, signature: EventSignature) -> bool:
-        """Return whether records of this signature's call may match any rule."""
-        return bool(self._by_call[api_call_of(signature)])
+    def candidates(self, signature: EventSignature) -> Candidates:
+        """Return the rules that records of a signature's call may match."""
+        return self._by_call[api_call_of(signature)]
+
+    def select(self, candidates: Candidates, signature: EventSignature) -> list[Rule]:
+        """Return those of ``candidates`` whose filter records of this origin may pass."""
+        bits = candidates.of_origin(signature)
+        rules = self._subsets.get(bits)
+        if rules is None:
+            rules = [rule for rule in self._rules if bits & self._bits[rule.rule_id]]
+            if len(self._subsets) < _SUBSETS_LIMIT:
+                self._subsets[bits] = rules
+        return rules
 
     def rules_for(self, signature: EventSignature) -> list[Rule]:
         """Return the rules whose filter records of this signature may pass."""
-        candidates = self._by_call[api_call_of(signature)]
-        if not candidates:
-            return []
-        return candidates.of_origin(origin_of(signature), self._refused)
+        return self.select(self.candidates(signature), signature)
 
-    def _of_call(self, call: ApiCall) -> _Candidates:
+    def _of_call(self, call: ApiCall) -> Candidates:
         """Return the rules that a call may match, with what is left to ask of an origin."""
         source, name, *_ = call
-        rules: list[Rule] = []
-        left: dict[tuple[str, ...], list[_Condition]] = defaultdict(list)
+        signature = join_parts(_NO_ORIGIN, call)
+        bits = 0
+        left: dict[tuple[bool, tuple[str, ...], tuple[Any, ...]], list[_Condition]]
+        left = defaultdict(list)
         for rule in self[source, name]:
-            verdicts = [(each, each.of_call(call)) for each in self._verdicts[rule.rule_id]]
-            if all(each[of_call, None] for each, of_call in verdicts if not each.reads_origin):
-                for each, of_call in verdicts:
-                    if each.reads_origin:
-                        left[each.origin_fields].append((1 << len(rules), each.number, of_call))
-                rules.append(rule)
+            conditions = self._conditions[rule.rule_id]
+            of_call = [condition for condition in conditions if not condition.origin_fields]
+            if not all(condition.accepts(signature) for condition in of_call):
+                continue
+            bits |= self._bits[rule.rule_id]
+            # Apart: the conditions of rules for any call are asked of an origin once.
+            is_general = (None, None) in rule.query.required_pairs
+            for condition in conditions:
+                if condition.origin_fields:
+                    values = tuple(getattr(signature, field) for field in condition.call_fields)
+                    left[is_general, condition.origin_fields, values].append(condition)
         # The caller last: it has more values than all others, and is compared by several fields.
-        fields = sorted(left, key=lambda names: ("user_identity" in names, names))
-        return _Candidates(rules, [self._tests[tuple(left[names])] for names in fields])
+        asked = sorted(left, key=lambda each: ("user_identity" in each[1], each[1], not each[0]))
+        tests = tuple([self._tests[tuple(left[each]), each[2]] for each in asked])
+        return self._candidates[bits, tests]

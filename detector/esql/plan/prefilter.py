@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
-from detector.cloudtrail.record import Head
+from detector.cloudtrail.record import EventSignature, Head
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.expressions.compiler import Compiler
@@ -49,7 +49,7 @@ class HeadCondition:
     def node(self) -> ast.Expression:
         return self._read_node()
 
-    def accepts(self, head: Head) -> bool:
+    def accepts(self, head: Head | EventSignature) -> bool:
         """Check whether the condition is true of a head."""
         layout, test = self._compiled
         row = layout.new_row()

@@ -80,9 +80,9 @@ def test_dead_process_loses_nothing(task: Task, pool: Workers) -> None:
 # A reader that dies in a scan: of a file that always kills it, or once.
 
 
-def deadly_start(by: RuleSet) -> None:
+def deadly_start(by: RuleSet, counts_activity: bool) -> None:
     """Start a worker process that some files kill."""
-    _start(by)
+    _start(by, counts_activity)
     workers.read_file = deadly_read
 
 

@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             risk=load_risk(),
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
+            counts_activity=bool(args.db),
         )
         file_counts = _scan_until_told_to_end(pipeline, store)
         in_bounds = _alerts_between(store, since, until)

@@ -1,0 +1,32 @@
+"""The collector of cyclic garbage, while logs are read.
+
+What is read makes hardly any, and the collector looks through all that is held again and again: it
+took 6 % of a scan.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from collections.abc import Iterator
+
+_ALLOCATIONS = 50_000
+"""Objects that are made, and not freed, between collections."""
+
+
+def collect_rarely() -> None:
+    """Have this process collect cyclic garbage rarely, and never look at what it holds now."""
+    gc.freeze()
+    gc.set_threshold(_ALLOCATIONS, *gc.get_threshold()[1:])
+
+
+@contextlib.contextmanager
+def rare_collections() -> Iterator[None]:
+    """Collect cyclic garbage rarely for a while."""
+    threshold = gc.get_threshold()
+    collect_rarely()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
