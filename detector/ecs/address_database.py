@@ -23,10 +23,10 @@ class AddressDatabase:
         try:
             self._reader = maxminddb.open_database(path)
             self.type = self._reader.metadata().database_type
-        except (OSError, ValueError, self._broken) as error:
-            raise AddressDatabaseError(
-                f"{path}: no readable .mmdb database ({error}); name {what}"
-            ) from None
+        except OSError as error:
+            raise AddressDatabaseError(f"{path}: {error.strerror}: name {what} (.mmdb)") from None
+        except (ValueError, self._broken):
+            raise AddressDatabaseError(f"{path}: not an .mmdb database: name {what}") from None
 
     @property
     def fingerprint(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from detector.filter.field_types import Number, Time
@@ -22,13 +22,23 @@ def quote_value(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def field_values(field: Field[R], row: R) -> list[str]:
-    """Return a row's values in a field, as a filter writes them."""
+def utc_minute(seconds: float) -> str:
+    """Write ``2026-03-01T11:30`` of epoch seconds."""
+    return format_time(seconds)[:16]
+
+
+def field_values(
+    field: Field[R], row: R, write_time: Callable[[float], str] = utc_minute
+) -> list[str]:
+    """Return a row's values in a field, as a filter writes them.
+
+    ``write_time`` writes the minute of epoch seconds.
+    """
     value: Any = (field.shown or field.read)(row)
     if value is None:
         return []
     if isinstance(field.kind, Time):
-        return [format_time(value)[:16]]
+        return [write_time(value)]
     if isinstance(field.kind, Number):
         return [f"{value:g}" if isinstance(value, float) else str(value)]
     texts = [value] if isinstance(value, str) else value

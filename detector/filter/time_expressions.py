@@ -1,4 +1,4 @@
-"""Parse the time expressions of filters into spans, in UTC.
+"""Parse the time expressions of filters and options into spans, in UTC unless an offset says so.
 
 A day means all of it, 11:30 the whole minute. Expressions are relative to a reference, the newest
 record or the clock: ``now`` is the reference, ``today`` its day, and a time of day the last one
@@ -22,7 +22,9 @@ _OFFSET = re.compile(rf"now(?:([+-]){INTERVAL.pattern})?", re.IGNORECASE)
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?Z?", re.IGNORECASE)
 _DAYS = {"today": 0, "yesterday": 1}
 
-_ALONE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:]+)?Z?", re.IGNORECASE)
+_ALONE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:[+-][0-9]{2}:?[0-9]{2})?)?Z?", re.IGNORECASE
+)
 
 
 class TimeExpressionError(ValueError):

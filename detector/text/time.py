@@ -70,7 +70,8 @@ def format_time(seconds: int | float) -> str:
 
 
 _DATE_SPAN = re.compile(
-    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)?)?)?Z?",
+    r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})"
+    r"(?::([0-9]{2})(?:[.,][0-9]+)?)?([+-][0-9]{2}:?[0-9]{2})?)?)?)?Z?",
     re.IGNORECASE,
 )
 
@@ -79,17 +80,20 @@ def parse_date_span(text: str) -> tuple[int, int] | None:
     """Parse a date, or a part of one, to its span.
 
     The span is ``[start, end)``: ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30``
-    the minute. None where the text has another form; raises ValueError where no calendar has such a
-    date.
+    the minute; fractions are dropped, without an offset (``+05:30``) it is UTC. None where
+    the text has another form; raises ValueError where no calendar has such a date.
     """
     match = _DATE_SPAN.fullmatch(text)
     if not match:
         return None
-    year, month, day, hour, minute, second = match.groups()
+    year, month, day, hour, minute, second, offset = match.groups()
     first = datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
     start = calendar.timegm(first.timetuple())
     if hour is not None:
         start += seconds_of_day(hour, minute, second or "0")
+        if offset:
+            ahead = seconds_of_day(offset[1:3], offset[-2:], "0")
+            start += -ahead if offset[0] == "+" else ahead
         return start, start + (1 if second else MINUTE)
     if day:
         days = 1

@@ -108,7 +108,7 @@ def test_heartbeat_and_service_manager(
         (["--syslog", "host:514"], ["syslog"]),
         (["--on-alert", " "], ["command is empty"]),
         (["--notify", "severity>"], ["--notify"]),
-        (["--since", "yesterday"], ["--since"]),
+        (["--since", "soon"], ["--since"]),
     ],
 )
 def test_wrong_sink_is_one_line(args: list[str], words: list[str], tail: Cli) -> None:

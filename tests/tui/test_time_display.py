@@ -109,3 +109,50 @@ def test_axis_follows_mode() -> None:
     assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "15:30:00")
     time_display.set_mode("UTC")
     assert TimeAxis.fit(START, START + 30, 30).ticks()[0] == (0, "10:00:00")
+
+
+@pytest.fixture
+def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    time_display.set_mode("local", lambda: NOW)
+    yield
+
+
+END_OF_SUMMER = int(datetime(2026, 10, 25, 1, tzinfo=UTC).timestamp())
+"""When clocks in Berlin go from 03:00 back to 02:00."""
+
+
+def test_times_that_come_twice_differ(in_berlin: None) -> None:
+    before, after = END_OF_SUMMER - 1_800, END_OF_SUMMER + 1_800
+    assert format.date_time(before) == "25 02:30:00+02"
+    assert format.date_time(after) == "25 02:30:00+01"
+    assert format.date_minute(before) == "25 02:30+02"
+    assert format.clock_time(after, before) == "+1:00:00"
+    assert format.compact_range(before, after) == "10-25 02:30:00+02:00–02:30:00+01:00"
+    assert format.time_range(before, after) == "2026-10-25 02:30:00+02:00–02:30:00+01:00"
+    assert format.date_time(END_OF_SUMMER - 3_601) == "10-25 01:59:59"
+    assert format.date_time(END_OF_SUMMER + 3_600) == "10-25 03:00:00"
+    assert format.date_time(END_OF_SUMMER - 210 * 86_400) == "03-29 03:00:00"  # once, in spring
+
+
+def test_different_times_read_differently(in_berlin: None) -> None:
+    times = range(END_OF_SUMMER - 7_200, END_OF_SUMMER + 7_200, 7)
+    assert len({format.date_time(each) for each in times}) == len(times)
+    assert len({format.clock_time(each, times[0]) for each in times}) == len(times)
+
+
+def test_filter_by_cell_has_the_time_of_the_row(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "t")
+        rows = app.screen.query_one(RowList)
+        for _ in rows.columns:
+            if rows.column is None or rows.column.key != "time":
+                await press(pilot, "right")
+        await press(pilot, "equals_sign")
+        assert "time=2026-03-01T17:30+05:30" in screen_text(app)
+        assert {row.first_event for row in rows.rows} == {START + 7_200}
+
+    hunt.play(journey, size=(300, 30))

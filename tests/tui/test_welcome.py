@@ -16,6 +16,7 @@ from platformdirs import user_data_path
 from textual.pilot import Pilot
 
 from detector.sources.discover import TrailFolder, find_trails
+from detector.text.installation import add_command
 from tests.detector.trail import sweep, write
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
@@ -210,3 +211,12 @@ def test_screenshot_is_private_and_complete(
         await until(pilot, lambda: "No space left on device" in said(app))
 
     hunt.play(journey, size=(120, 36))
+
+
+def test_bucket_needs_what_fits_this_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def journey(app: WelcomeApp, pilot: Pilot[str]) -> None:
+        shown = " ".join(screen_text(app).split())
+        assert f"a bucket, after {add_command(['obstore'])} trailhound --help" in shown
+
+    monkeypatch.setattr(welcome_app, "find_spec", lambda name: None)
+    play(journey, size=(80, 24))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import cast
@@ -16,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from detector.sources.discover import TrailFolder, find_trails
+from detector.text.installation import extra_command
 from tui.app.base_app import FrameApp
 from tui.concurrency.worker import work
 from tui.keymap import FIND, OPEN, key
@@ -30,9 +32,14 @@ DEMO = "demo"
 
 _HOW = """\
 trailhound FOLDER            a folder of trail files, in any state
-trailhound s3://BUCKET/…     a bucket (pip install 'trailhound[s3]')
-trailhound --help            full usage; start with docs/guide.md
+trailhound s3://BUCKET/…     a bucket{setup}
+trailhound --help            all commands and options; ? lists the keys
 then 1 Alerts, 2 Principals or 3 Events: with or without an alert"""
+
+
+def _how_to_start() -> str:
+    """Return the commands to start with, and what buckets need first, if it is not installed."""
+    return _HOW.format(setup="" if find_spec("obstore") else f", after {extra_command('s3')}")
 
 
 def ask(keys: Mapping[str, str]) -> str | None:
@@ -100,7 +107,7 @@ class WelcomeScreen(Screen[None]):
         )
         yield RowList(_COLUMNS, key=_path)
         yield Static("", id="looking", classes="line")
-        yield Static(Content(_HOW), id="how")
+        yield Static(Content(_how_to_start()), id="how")
         yield KeyLine()
 
     def on_mount(self) -> None:

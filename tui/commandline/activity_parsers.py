@@ -74,8 +74,12 @@ def _add_events(commands: Subparsers) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
-    parser.add_argument("--since", metavar="T", help="2026-03-01 or 2026-03-01T11:30:00Z")
-    parser.add_argument("--until", metavar="T")
+    parser.add_argument(
+        "--since",
+        metavar="T",
+        help="written as in filters: 2026-03-01, 2026-03-01T11:30:00Z, yesterday, now-2h",
+    )
+    parser.add_argument("--until", metavar="T", help="before this time, written so too")
     parser.add_argument("--format", choices=formats, default="table")
     add_output_option(parser)
     add_filter_option(parser)

@@ -20,6 +20,7 @@ from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.geo import open_geo
 from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.filter.schemas import ALERTS
+from detector.filter.time_expressions import TimeExpressionError, span_of
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.open import open_sources
@@ -27,7 +28,7 @@ from detector.sources.source import NoSource, Source, SourceFile, unique_files
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import RETENTION, Store
 from detector.text.plural import plural
-from detector.text.time import parse_interval, parse_time
+from detector.text.time import parse_interval
 from tui.commandline.narration import narrate, warn
 from tui.settings import config, saved_views
 from tui.settings.errors import CommandError, UsageError
@@ -206,17 +207,20 @@ def chosen_alerts(store: Store, args: argparse.Namespace) -> list[Alert]:
     return alerts
 
 
-def parse_time_option(text: str | None, option: str) -> int | None:
-    """Parse an ISO 8601 time or a day into epoch seconds."""
+def parse_time_option(text: str | None, option: str, now: int | None = None) -> int | None:
+    """Parse a time as filters do, into the epoch seconds at which it starts.
+
+    Relative times count from ``now``, or the clock.
+    """
     if text is None:
         return None
-    is_day = len(text) <= 10
-    seconds = parse_time(f"{text}T00:00:00Z" if is_day else text)
-    if seconds is None:
-        raise UsageError(
-            f"{option} {text}: not a time: write it like 2026-03-01 or 2026-03-01T11:30:00Z"
-        )
-    return seconds
+    try:
+        start = span_of(text, time.time() if now is None else now).start
+    except TimeExpressionError as error:
+        raise UsageError(f"{option} {error}") from None
+    if start < 0:
+        raise UsageError(f"{option} {text} is before 1970")
+    return int(start)
 
 
 def parse_interval_option(text: str, option: str) -> int:

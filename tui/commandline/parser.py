@@ -143,8 +143,9 @@ def _add_scan(commands: Subparsers) -> None:
     parser.add_argument(
         "--since",
         metavar="T",
-        help="only alerts with an event at or after this time; trail files "
-        "delivered over an hour before it are not read",
+        help="only alerts with an event at or after this time, written as in filters "
+        "(2026-03-01, 2026-03-01T11:30:00Z, yesterday, now-2h); trail files delivered over an "
+        "hour before it are not read",
     )
     parser.add_argument(
         "--until",
@@ -186,8 +187,9 @@ def _add_tail(commands: Subparsers) -> None:
     parser.add_argument("--format", choices=("jsonl",), default="jsonl")
     parser.add_argument(
         "--since",
-        metavar="now|T",
-        help="only alerts with an event at or after this time: now, a time or a day",
+        metavar="T",
+        help="only alerts with an event at or after this time, written as in filters: now, "
+        "now-2h, yesterday, 2026-03-01T11:30:00Z",
     )
     add_filter_option(parser)
     add_sink_options(parser)

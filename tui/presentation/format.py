@@ -16,6 +16,7 @@ from detector.cloudtrail.tool_signatures import tool_signatures
 from detector.detection.alert import Alert, Flag
 from detector.detection.log_integrity import log_file_name
 from detector.detection.risk import risk_sentence
+from detector.filter.quoting import utc_minute
 from detector.text.abbreviations import FLAG_NAMES, FLAG_WORDS, flag_name
 from detector.text.plural import plural as plural
 from detector.text.time import format_age, format_duration
@@ -179,11 +180,17 @@ def status_label(alert: Alert) -> str:
 
 
 def date_time(seconds: float) -> str:
-    """Write ``03-01 11:58:02`` for lists, or ``3 h 02 m ago``."""
+    """Write ``03-01 11:58:02`` for lists, or ``3 h 02 m ago``.
+
+    A local time that comes twice has its offset in place of the month: ``25 02:30:00+02``.
+    """
     if time_display.mode == "relative":
         return _ago(seconds)
     if time_display.mode == "local":
-        return time_display.datetime_at(seconds).isoformat(" ", "seconds")[5:19]
+        moment = time_display.datetime_at(seconds)
+        if time_display.is_repeated(moment):
+            return f"{moment:%d %H:%M:%S}{_short_offset(moment)}"
+        return moment.isoformat(" ", "seconds")[5:19]
     hour, rest = divmod(int(seconds), 3_600)
     return f"{_hour(hour)}{rest // 60:02}:{rest % 60:02}"
 
@@ -198,16 +205,32 @@ def _hour(hour: int) -> str:
 
 
 def date_minute(seconds: float) -> str:
-    """Write ``03-01 11:58`` for narrow lists, or ``3 h ago``."""
+    """Write ``03-01 11:58`` for narrow lists, or ``3 h ago``; what comes twice as ``date_time``."""
     if time_display.mode == "relative":
         return _ago(seconds, format_age)
-    return time_display.datetime_at(seconds).strftime("%m-%d %H:%M")
+    moment = time_display.datetime_at(seconds)
+    if time_display.is_repeated(moment):
+        return f"{moment:%d %H:%M}{_short_offset(moment)}"
+    return f"{moment:%m-%d %H:%M}"
+
+
+def _short_offset(moment: datetime) -> str:
+    """Write ``+02`` of a whole hour, else ``+1030``."""
+    return moment.strftime("%z").removesuffix("00")
+
+
+def filter_minute(seconds: float) -> str:
+    """Write the minute of a time for a filter: ``2026-03-01T11:58``, with its offset if local."""
+    if time_display.mode == "local":
+        return time_display.datetime_at(seconds).isoformat(timespec="minutes")
+    return utc_minute(seconds)
 
 
 def clock_time(seconds: float, start: float) -> str:
-    """Write ``11:58:02``, or ``+02:05`` after ``start``."""
-    if time_display.mode != "relative":
-        return time_display.datetime_at(seconds).strftime("%H:%M:%S")
+    """Write ``11:58:02``; ``+02:05`` after ``start`` of relative and of repeated times."""
+    moment = time_display.datetime_at(seconds)
+    if time_display.mode != "relative" and not time_display.is_repeated(moment):
+        return f"{moment:%H:%M:%S}"
     elapsed = max(0, int(seconds - start))
     hours, minutes = divmod(elapsed // 60, 60)
     if hours > 9:
@@ -229,7 +252,8 @@ def time_range(start: float, end: float) -> str:
     first, last = time_display.datetime_at(start), time_display.datetime_at(end)
     same_day = first.date() == last.date()
     until = f"{last:%H:%M:%S}" if same_day else f"{last:%Y-%m-%d %H:%M:%S}"
-    stamp = f"{first:%Y-%m-%d %H:%M:%S}–{until}{time_display.zone_suffix(last)}"
+    changed = "" if first.utcoffset() == last.utcoffset() else time_display.zone_suffix(first)
+    stamp = f"{first:%Y-%m-%d %H:%M:%S}{changed}–{until}{time_display.zone_suffix(last)}"
     return _with_age(stamp, start)
 
 
@@ -237,8 +261,13 @@ def compact_range(start: float, end: float | None = None) -> str:
     """Write ``03-01 11:58:00–11:58:30Z``, or ``3 h 02 m ago``."""
     if time_display.mode == "relative":
         return _ago(start)
-    until = f"–{time_display.datetime_at(end):%H:%M:%S}" if end is not None else ""
-    return f"{date_time(start)}{until}{time_display.zone_suffix(time_display.datetime_at(start))}"
+    first = time_display.datetime_at(start)
+    zone = time_display.zone_suffix(first)
+    if end is None:
+        return f"{first:%m-%d %H:%M:%S}{zone}"
+    last = time_display.datetime_at(end)
+    changed = "" if first.utcoffset() == last.utcoffset() else zone
+    return f"{first:%m-%d %H:%M:%S}{changed}–{last:%H:%M:%S}{time_display.zone_suffix(last)}"
 
 
 def _with_age(stamp: str, seconds: float) -> str:

@@ -46,6 +46,15 @@ def datetime_at(seconds: float) -> datetime:
     return moment
 
 
+def is_repeated(moment: datetime) -> bool:
+    """Return whether local clocks show this time of a moment twice, as summer time ends."""
+    if moment.tzinfo is UTC:
+        return False
+    clock = moment.replace(tzinfo=None)
+    first, second = clock.replace(fold=0).astimezone(), clock.replace(fold=1).astimezone()
+    return first.utcoffset() != second.utcoffset()
+
+
 def zone_suffix(moment: datetime) -> str:
     """Return what is written after a time: ``Z`` or ``+01:00``."""
     return "Z" if moment.tzinfo is UTC else moment.isoformat()[-6:]

@@ -72,3 +72,22 @@ def test_open_range_has_one_bound() -> None:
 def test_range_of_days_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(TimeExpressionError, match="ends before it starts"):
         span_between("2026-03-02", "2026-03-01", at("2026-03-05 12:00"))
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("2026-03-01T17:30+05:30", "2026-03-01 12:00"),
+        ("2026-03-01T17:30:00+0530", "2026-03-01 12:00"),
+        ("2026-03-01T10:00:00.250-02:00", "2026-03-01 12:00"),
+        ("2026-03-01 12:00:00Z", "2026-03-01 12:00"),
+    ],
+)
+def test_time_with_an_offset(text: str, start: str) -> None:
+    assert span_of(text, 0).start == at(start)
+
+
+@pytest.mark.parametrize("text", ["2026-03-01+05:30", "2026-03-01T10:00+25:00", "10:00+01:00"])
+def test_offset_that_no_time_has_is_refused(text: str) -> None:
+    with pytest.raises(TimeExpressionError):
+        span_of(text, 0)

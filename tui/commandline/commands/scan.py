@@ -46,9 +46,9 @@ from tui.settings.errors import EXIT_ALERTS, EXIT_INCOMPLETE, EXIT_OK, CommandEr
 
 def run(args: argparse.Namespace) -> int:
     use_names()
-    since = parse_time_option(args.since, "--since")
-    until = parse_time_option(args.until, "--until")
     now = parse_time_option(args.now, "--now")
+    since = parse_time_option(args.since, "--since", now)
+    until = parse_time_option(args.until, "--until", now)
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
     rules = load_rules(args)
     bounds = None

@@ -41,7 +41,7 @@ from tui.settings.errors import EXIT_OK, CommandError, UsageError
 def run(args: argparse.Namespace) -> int:
     parse_filter_option(args, ALERTS, time.time())  # refuse a bad filter before anything is read
     _notify_filter(args, time.time())
-    since = _since(args)
+    since = parse_time_option(args.since, "--since")
     rules = load_rules(args)
     path = config.state_path(args.db)
     stop = threading.Event()
@@ -122,12 +122,6 @@ def _notify_filter(args: argparse.Namespace, now: float) -> Callable[[Alert], bo
         return parse_filter(args.notify, ALERTS, now)
     except FilterError as error:
         raise UsageError(f"--notify {args.notify}: {error}") from None
-
-
-def _since(args: argparse.Namespace) -> int | None:
-    if args.since == "now":
-        return int(time.time())
-    return parse_time_option(args.since, "--since")
 
 
 def _heartbeat(

@@ -31,6 +31,11 @@ _MIN_FILTER_CELLS = 8
 """Cells of a filter that are shown in any case."""
 
 
+def _shown_values(field: Field[R], row: R) -> list[str]:
+    """Return a row's values in a field, with times in the zone that is shown."""
+    return field_values(field, row, format.filter_minute)
+
+
 class FilteredList(Protocol[R]):
     """The list that a filter is for."""
 
@@ -222,13 +227,13 @@ class FilterBar(ScreenPart, Generic[R]):
         if field is None:
             self._offer_terms(row, include)
         else:
-            self.add_term(format_term(field, field_values(field, row), include))
+            self.add_term(format_term(field, _shown_values(field, row), include))
 
     def _offer_terms(self, row: R, include: bool) -> None:
         terms: dict[str, None] = {}
         for field in self._list.fields:
             terms.update(
-                (format_term(field, [value], include), None) for value in field_values(field, row)
+                (format_term(field, [value], include), None) for value in _shown_values(field, row)
             )
         options = [(each, safe.clip(safe.visible(each), _OPTION_CELLS)) for each in terms]
 
