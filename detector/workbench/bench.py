@@ -65,7 +65,7 @@ class Bench:
         self.rule = rule
         self._rules = rules
         self._judgements = judgements
-        self._store = store
+        self.store = store
         self._scan = scan
         self._held: dict[frozenset[tuple[str, int]], HeldRule] = {}
 
@@ -102,22 +102,22 @@ class Bench:
         """Return the time before which the state has purged windows of the rule."""
         if not self._state_holds():
             return None
-        assert self._store is not None
-        return self._store.retention.evicted_until(self.rule.rule_id)
+        assert self.store is not None
+        return self.store.retention.evicted_until(self.rule.rule_id)
 
     def _key(self, values: ParameterValues) -> frozenset[tuple[str, int]]:
         return frozenset(self.maker.reading_values(values).items())
 
     def _state_holds(self) -> bool:
         """Tell whether the state was searched by the rule as it is."""
-        if self._store is None:
+        if self.store is None:
             return False
-        return self._store.rules.searched_by(self.rule.rule_id) == self.rule.fingerprint
+        return self.store.rules.searched_by(self.rule.rule_id) == self.rule.fingerprint
 
     def _read(self, changes: ParameterValues) -> HeldRule:
         if not changes and self._state_holds():
-            assert self._store is not None
-            columns = self._store.windows.hit_columns(self.rule.rule_id)
+            assert self.store is not None
+            columns = self.store.windows.hit_columns(self.rule.rule_id)
             return HeldRule(self.rule, self._rules.mode, columns)
         if self._scan is None:
             raise VariantError("the logs must be read for this: name their files or folders")

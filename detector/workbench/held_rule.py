@@ -6,6 +6,7 @@ Most hits are in no window that could be an alert: from the times alone it follo
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, cast
@@ -115,6 +116,21 @@ class HeldRule:
         """Return the hits of a series whole."""
         return self._columns.hits(hits, 0, len(hits))
 
+    def fires_sliding(
+        self, variant: Rule, series: Series, hits: SeriesHits, first: int, end: int
+    ) -> bool:
+        """Tell whether a rule over windows would fire if these may begin at any second.
+
+        Over the hits from index ``first`` to ``end`` and others near them."""
+        width = variant.query.window
+        if variant.query.shape != "window" or width is None:
+            return False
+        begun, last = hits.times[first], hits.times[end - 1]
+        near = bisect_left(hits.times, begun - width)
+        light = _light_hits(hits, near, bisect_right(hits.times, last + width))
+        spans = window_spans(variant, "sliding", series.key or (), light)
+        return any(span.start <= last and span.end > begun for span in spans)
+
     def _series(self, variant: Rule) -> dict[Series, SeriesHits]:
         return cast(dict[Series, SeriesHits], self._columns.series(variant.query.window or 1))
 
@@ -161,10 +177,7 @@ class HeldRule:
         for first, end in _clusters(hits.times, variant):
             if not _has_distinct(hits.inputs[first:end], variant.query.min_distinct):
                 continue
-            light = [
-                Hit(time, b"", inputs, _NO_ROW)
-                for time, inputs in zip(hits.times[first:end], hits.inputs[first:end], strict=True)
-            ]
+            light = _light_hits(hits, first, end)
             index = first
             for span in window_spans(variant, self.mode, key, light):
                 index = hits.times.index(span.hits[0].time, index, end)
@@ -179,6 +192,14 @@ class HeldRule:
                     index,
                     index + len(span.hits),
                 )
+
+
+def _light_hits(hits: SeriesHits, first: int, end: int) -> list[Hit]:
+    """Return hits of which only times and inputs are there."""
+    return [
+        Hit(time, b"", inputs, _NO_ROW)
+        for time, inputs in zip(hits.times[first:end], hits.inputs[first:end], strict=True)
+    ]
 
 
 def _clusters(times: Sequence[int], variant: Rule) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from detector.esql.expressions.timespan import TemporalAmount
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.rules.rule import Rule
 from detector.text.time import DAY, HOUR, MINUTE, SECONDS_PER_UNIT, format_exact
-from detector.workbench.rule_text import KeyPath, RuleText, Splice
+from detector.workbench.rule_source import KeyPath, RuleSource, Splice
 
 ParameterKind = Literal["count", "duration"]
 
@@ -45,7 +45,7 @@ _RUNS = re.compile(r"\bruns\s*=\s*([0-9]+)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class RuleParameter:
     """A number of a rule that a variant may change.
 
     ``value`` is a count, or a duration in seconds; ``operator`` compares with it, ``""`` for a
@@ -95,7 +95,7 @@ class Parameter:
 class Parameters(NamedTuple):
     """The parameters of a rule, and why others of its numbers cannot be changed."""
 
-    found: tuple[Parameter, ...]
+    found: tuple[RuleParameter, ...]
     notes: tuple[str, ...]
 
 
@@ -113,9 +113,9 @@ class _Candidate(NamedTuple):
     """The part of a text that is the number; None: all of the value."""
 
 
-def find_parameters(rule: Rule, text: RuleText) -> Parameters:
+def find_parameters(rule: Rule, text: RuleSource) -> Parameters:
     """Find the parameters of a rule in its text, thresholds first."""
-    found: list[Parameter] = []
+    found: list[RuleParameter] = []
     notes: list[str] = []
     for candidate in _distinct_names(_candidates(rule, text)):
         place = text.locate(candidate.path, candidate.splice)
@@ -123,7 +123,7 @@ def find_parameters(rule: Rule, text: RuleText) -> Parameters:
             notes.append(f"{candidate.name} cannot be changed here: its place is not in the file")
             continue
         found.append(
-            Parameter(
+            RuleParameter(
                 candidate.name,
                 candidate.kind,
                 candidate.value,
@@ -147,7 +147,7 @@ def _distinct_names(candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
         yield candidate
 
 
-def _candidates(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
+def _candidates(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
     match rule.type:
         case "esql":
             yield from _of_esql(rule, text)
@@ -168,7 +168,7 @@ def _candidates(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
 # --- ES|QL
 
 
-def _of_esql(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
+def _of_esql(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
     tree = parser.parse_query(rule.query_text)
     stats = [
         index
@@ -190,7 +190,7 @@ def _comparisons(
     columns: dict[str, ast.Expression],
     keeps_hits: bool,
     rule: Rule,
-    text: RuleText,
+    text: RuleSource,
 ) -> Iterator[_Candidate]:
     """Yield the numbers that the conditions of commands compare with."""
     for command in commands:
@@ -211,7 +211,7 @@ def _comparison(
     columns: dict[str, ast.Expression],
     keeps_hits: bool,
     rule: Rule,
-    text: RuleText,
+    text: RuleSource,
 ) -> Iterator[_Candidate]:
     operator, value, literal = node.operator, node.left, node.right
     if isinstance(value, ast.Literal):
@@ -260,7 +260,7 @@ def _last_part(name: str) -> str:
 
 
 def _truncations(
-    rule: Rule, tree: ast.Tree, first_stats: int, is_single: bool, text: RuleText
+    rule: Rule, tree: ast.Tree, first_stats: int, is_single: bool, text: RuleSource
 ) -> Iterator[_Candidate]:
     """Yield the span of the window, where the query has one."""
     for call in ast.walk(tree.commands[: first_stats + 1]):
@@ -317,7 +317,7 @@ def _only_groups(tree: ast.Tree, first_stats: int, call: ast.Call) -> bool:
 # --- the other languages
 
 
-def _of_eql(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
+def _of_eql(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
     tree = parse_eql(rule.query_text, rule.event_category_override)
     command = tree.commands[-1]
     path = (*text.rule_path, "query")
@@ -333,7 +333,7 @@ def _of_eql(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
         yield _Candidate("window", "duration", command.width - 1, "", "short", True, path, place)
 
 
-def _of_threshold(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
+def _of_threshold(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
     threshold = rule.threshold
     assert threshold is not None
     path = (*text.rule_path, "threshold")
@@ -345,18 +345,18 @@ def _of_threshold(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
     yield _Candidate("events", "count", threshold.value, ">=", "number", True, place)
 
 
-def _of_new_terms(rule: Rule, text: RuleText) -> Iterator[_Candidate]:
+def _of_new_terms(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
     path: KeyPath = (*text.rule_path, "history_window_start")
     if rule.new_terms is not None:
         path = (*text.rule_path, "new_terms", "history_window_start", 0, "value")
     yield from _date_math(text, path, "history")
 
 
-def _look_back(text: RuleText) -> Iterator[_Candidate]:
+def _look_back(text: RuleSource) -> Iterator[_Candidate]:
     yield from _date_math(text, (*text.rule_path, "from"), "window")
 
 
-def _date_math(text: RuleText, path: KeyPath, name: str) -> Iterator[_Candidate]:
+def _date_math(text: RuleSource, path: KeyPath, name: str) -> Iterator[_Candidate]:
     """Yield the duration of a ``now-6m``."""
     value = text.value_at(path)
     if isinstance(value, str):
@@ -367,7 +367,7 @@ def _date_math(text: RuleText, path: KeyPath, name: str) -> Iterator[_Candidate]
             yield _Candidate(name, "duration", seconds, "", "short", True, path, place)
 
 
-def _of_correlation(text: RuleText) -> Iterator[_Candidate]:
+def _of_correlation(text: RuleSource) -> Iterator[_Candidate]:
     path = (*text.rule_path, "correlation")
     correlation = text.value_at(path)
     if not isinstance(correlation, dict):
@@ -400,6 +400,6 @@ def _correlation_noun(type: str, field: object) -> str:
     return _last_part(f"{type.removeprefix('value_')}-{name}")
 
 
-def with_value(parameter: Parameter, value: int) -> Parameter:
+def with_value(parameter: RuleParameter, value: int) -> RuleParameter:
     """Return a parameter with another value; its place stays that in the rule's own text."""
     return replace(parameter, value=value)

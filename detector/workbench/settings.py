@@ -8,7 +8,7 @@ from itertools import product
 from typing import NamedTuple
 
 from detector.text.time import DAY, HOUR, MINUTE, SECONDS_PER_UNIT
-from detector.workbench.parameters import Parameter
+from detector.workbench.parameters import RuleParameter
 from detector.workbench.variant import VariantError, VariantMaker
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
@@ -27,7 +27,7 @@ _DURATIONS = (
 class Axis(NamedTuple):
     """The values that a parameter takes in a grid."""
 
-    parameter: Parameter
+    parameter: RuleParameter
     values: tuple[int, ...]
 
 
@@ -66,7 +66,7 @@ def cells_of(axes: Sequence[Axis]) -> Iterator[dict[str, int]]:
         yield dict(zip(names, values, strict=True))
 
 
-def moved(parameter: Parameter, value: int, steps: int) -> int:
+def moved(parameter: RuleParameter, value: int, steps: int) -> int:
     """Return the value some steps above or below.
 
     A count moves by one, a large one by more; a duration to the next one that people choose."""
@@ -85,14 +85,14 @@ def _stride(value: int) -> int:
     return max(1, 10 ** (len(str(value)) - 2)) if value >= 100 else 1
 
 
-def _between(parameter: Parameter, first: int, last: int) -> Iterator[int]:
+def _between(parameter: RuleParameter, first: int, last: int) -> Iterator[int]:
     value = first
     while value <= last:
         yield value
         value = value + 1 if parameter.kind == "count" else moved(parameter, value, 1)
 
 
-def _pairs(text: str, maker: VariantMaker) -> Iterator[tuple[Parameter, str]]:
+def _pairs(text: str, maker: VariantMaker) -> Iterator[tuple[RuleParameter, str]]:
     for part in text.split(","):
         name, equals, written = part.strip().partition("=")
         if not equals:
@@ -100,7 +100,7 @@ def _pairs(text: str, maker: VariantMaker) -> Iterator[tuple[Parameter, str]]:
         yield maker.parameter(name.strip()), written.strip()
 
 
-def _value(parameter: Parameter, text: str) -> int:
+def _value(parameter: RuleParameter, text: str) -> int:
     text = text.strip()
     match = _DURATION.fullmatch(text)
     if parameter.kind == "duration" and match:

@@ -14,8 +14,8 @@ from detector.rules.rule import Rule
 from detector.rules.rule_file import RuleError
 from detector.rules.ruleset import RuleSet
 from detector.text.suggest import nearest
-from detector.workbench.parameters import Parameter, Parameters, find_parameters
-from detector.workbench.rule_text import KeyPath, RuleText
+from detector.workbench.parameters import Parameters, RuleParameter, find_parameters
+from detector.workbench.rule_source import KeyPath, RuleSource
 
 ParameterValues = Mapping[str, int]
 """The values of parameters by name, durations in seconds."""
@@ -41,7 +41,7 @@ class VariantMaker:
     def __init__(self, rules: RuleSet, rule: Rule) -> None:
         self.rule = rule
         self._rules = rules
-        self._text = RuleText.of(rule)
+        self._text = RuleSource.of(rule)
         self.parameters: Parameters = find_parameters(rule, self._text)
         self._compiled: dict[frozenset[tuple[str, int]], Rule] = {}
 
@@ -50,7 +50,7 @@ class VariantMaker:
         """The end of the name of the rule's file, which a saved variant has too."""
         return self.rule.path.suffix
 
-    def parameter(self, name: str) -> Parameter:
+    def parameter(self, name: str) -> RuleParameter:
         """Return a parameter by its name. Raises VariantError."""
         names = {each.name: each for each in self.parameters.found}
         if name in names:

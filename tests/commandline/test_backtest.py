@@ -108,3 +108,35 @@ def test_backtest_refuses_in_one_line(
 def test_backtest_save_needs_a_variant(cli: Cli, logs: Path, tmp_path: Path) -> None:
     ran = cli("backtest", REFERENCE, logs, "--save", tmp_path / "x.toml", *ONLY_REFERENCE)
     one_line(ran, 2, "--save needs --set")
+
+
+def test_explain_a_principal_and_an_event(cli: Cli, logs: Path, tmp_path: Path) -> None:
+    db = tmp_path / "hunt.db"
+    cli("scan", logs, "--db", db, *ONLY_REFERENCE)
+    for where in ([logs], ["--db", db]):
+        told = cli("explain", REFERENCE, "--principal", ANA, *where, *ONLY_REFERENCE)
+        assert told.out.splitlines()[1:] == [
+            f"{ANA}: no alert",
+            "  nearest: 9 of 10 regions, 9 of 10 events in under 1 s",
+            "    9 events in under 1 s, window 2026-03-01T10:00:00Z – 2026-03-01T10:00:30Z",
+            "     no  ≥10 regions: 9",
+            "     no  ≥10 events: 9",
+        ]
+        event_id = f"{BOB}-0-eu-west-1"
+        told = cli("explain", REFERENCE, event_id, *where, *ONLY_REFERENCE, "--format", "jsonl")
+        (answer,) = told.objects
+        assert answer["rule"]["id"] == REFERENCE
+        assert (answer["passes"], answer["windows"][0]["fires"]) == (True, True)
+        assert [each["holds"] for each in answer["conditions"]] == [True] * 3
+    one_line(cli("explain", REFERENCE), 2, "explain whom? name --principal ARN")
+    one_line(cli("explain", REFERENCE, "no-such-id", logs, *ONLY_REFERENCE), 1, "no such event")
+
+
+def test_near_misses_are_listed(cli: Cli, logs: Path) -> None:
+    ran = cli("backtest", REFERENCE, logs, "--near", *ONLY_REFERENCE)
+    assert ran.out.splitlines() == [
+        f" 90%  {ANA}",
+        "      9 of 10 regions, 9 of 10 events in under 1 s",
+    ]
+    looser = cli("backtest", REFERENCE, logs, "--near", "--set", "regions=9,events=9")
+    assert (looser.status, looser.out) == (0, "")

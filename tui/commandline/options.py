@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from tui.settings.errors import EXIT_MISUSED
 
 
 class LineParser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line.
+
+    ``has_late_sources``: sources may stand behind options that follow the other arguments, where
+    argparse by itself takes no more of them."""
+
+    has_late_sources = False
+
+    def parse_known_args(  # type: ignore[override]  # as argparse calls it
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        parsed, left = super().parse_known_args(args, namespace)
+        if self.has_late_sources and not any(word.startswith("-") for word in left if word != "-"):
+            parsed.sources += left
+            left = []
+        return parsed, left
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_MISUSED, f"{self.prog}: {message}; see {self.prog} --help\n")

@@ -57,6 +57,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  watch             say when a principal, key or address is seen again\n"
         "  rules             list rules, or check rule files\n"
         "  backtest RULE     what a rule would find with other thresholds\n"
+        "  explain RULE      why it fired for a principal or an event, or did not\n"
         "  hunt              run an ES|QL query over files\n"
         "  pivot             list events of a principal, key or address around a time\n"
         "  case ALERT_ID     export a case file of alerts: report, raw records, manifest\n"

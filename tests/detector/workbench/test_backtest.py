@@ -154,7 +154,7 @@ def test_lower_threshold_and_wider_window_bring_more(reference: Bench) -> None:
 
 
 def test_verdicts_tell_precision_and_what_is_known_benign(reference: Bench) -> None:
-    store = reference._store
+    store = reference.store
     assert store is not None
     (alert,) = store.alerts.all()
     store.triage.add_notes([alert], NoteBody("backup", "benign"))
@@ -173,7 +173,7 @@ def test_verdicts_tell_precision_and_what_is_known_benign(reference: Bench) -> N
 def test_suppression_tells_what_of_a_variant_it_would_hide(reference: Bench) -> None:
     from detector.triage.suppression import Suppression
 
-    store = reference._store
+    store = reference.store
     assert store is not None
     now = store.database.clock()
     store.triage.suppress(
@@ -197,7 +197,7 @@ def test_state_that_another_rule_searched_is_not_taken(reference: Bench, tmp_pat
     text = REFERENCE_FILE.read_text(encoding="utf-8").replace('DescribeInstances"', 'ListUsers"')
     changed.write_text(text, encoding="utf-8")
     rules = load([changed], builtin=False)
-    bench = bench_on(rules, tmp_path / "logs", reference._store, REFERENCE)
+    bench = bench_on(rules, tmp_path / "logs", reference.store, REFERENCE)
     assert not bench.is_held({})
     assert bench.counts({}) == (0, 0)
 

@@ -34,7 +34,7 @@ class Splice(NamedTuple):
     end: int
 
 
-class RuleText:
+class RuleSource:
     """The text of the file that a rule was read from; ``rule_path`` leads to the rule in it."""
 
     def __init__(self, path: Path, text: str, rule_path: KeyPath, document: Any) -> None:
@@ -45,7 +45,7 @@ class RuleText:
         self._parse = _parser_of(path)
 
     @classmethod
-    def of(cls, rule: Rule) -> RuleText:
+    def of(cls, rule: Rule) -> RuleSource:
         """Read the text of a rule's file. Raises RuleError where the rule is no longer in it."""
         text = read_file_text(rule.path)
         document = _parser_of(rule.path)(text)

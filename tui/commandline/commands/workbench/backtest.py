@@ -15,6 +15,7 @@ from detector.text.time import format_exact, format_time
 from detector.text.visible import visible
 from detector.workbench.backtest import AlertChange, Backtest, ChangedPrincipal, Side
 from detector.workbench.bench import Bench
+from detector.workbench.explain import near_misses
 from detector.workbench.settings import Axis, cells_of, parse_grid, parse_settings
 from detector.workbench.variant import VariantError
 from tui.commandline.bench_inputs import open_bench
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, bench: Bench) -> int:
-    if args.settings is None and args.grid is None:
+    if args.settings is None and args.grid is None and not args.near:
         if args.save:
             raise UsageError("--save needs --set: the variant to save")
         _print_parameters(bench, args.format)
@@ -41,7 +42,9 @@ def _run(args: argparse.Namespace, bench: Bench) -> int:
     values = {}
     if args.settings is not None:
         values = parse_settings(args.settings, bench.maker)
-    if args.grid is not None:
+    if args.near:
+        _print_near_misses(bench, values, args.format)
+    elif args.grid is not None:
         _print_grid(bench, values, parse_grid(args.grid, bench.maker), args.format)
     else:
         result = bench.backtest(values)
@@ -139,6 +142,18 @@ def _objects(bench: Bench, values: dict[str, int], result: Backtest) -> Iterator
         "stays": result.count("stays"),
     }
     yield from (row.as_json() for row in result.rows)
+
+
+def _print_near_misses(bench: Bench, values: dict[str, int], format: str) -> None:
+    """Print who came near an alert, the nearest first."""
+    misses = near_misses(bench.held(values), bench.maker.rule_with(values))
+    if format == "jsonl":
+        sys.stdout.write(json_lines(miss.as_json() for miss in misses))
+        return
+    for miss in misses:
+        name = visible(miss.principal, 90) or "(no ARN)"
+        print(f"{miss.share:4.0%}  {name}\n      {visible(miss.sentence)}")
+    narrate(plural(len(misses), "window") + " came near an alert")
 
 
 def _print_grid(bench: Bench, fixed: dict[str, int], axes: Sequence[Axis], format: str) -> None:
