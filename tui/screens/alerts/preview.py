@@ -50,6 +50,8 @@ class AlertPreview(Vertical):
                 end,
                 rare=rare_regions(alert),
             )
+            first = min(events, key=lambda event: event.time)
+            strip.select(first.region, first.time)  # not where the cursor was on another alert
             strip.styles.height = len(alert.facets.regions) + 1
         self.query_one(FactList).show(alert_facts(alert, places))
 
