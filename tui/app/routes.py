@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detector.investigation.principals import PrincipalRow
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
+    from tui.model.comparison import Comparison
     from tui.model.workspace import ExportChoice, Workspace
     from tui.settings.saved_views import SavedView
     from tui.widgets.columns import Column
@@ -130,6 +131,11 @@ class ScreenRoutes:
         from tui.screens.pivot.screen import PivotScreen
 
         self._app.push_screen(PivotScreen(trail, alert, pivot))
+
+    def open_comparison(self, comparison: Comparison) -> None:
+        from tui.screens.pivot.comparison import ComparisonScreen
+
+        self._app.push_screen(ComparisonScreen(comparison))
 
     def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         from tui.screens.pivot.record import RecordScreen

@@ -30,6 +30,7 @@ from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.alerts.timeline import TimelineScreen
 from tui.screens.base.alert_actions import AlertActions
+from tui.screens.base.compare_actions import CompareActions
 from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.input_fields import LineField, TextField
@@ -53,6 +54,7 @@ from tui.screens.forms.note import EditNoteForm, NoteForm
 from tui.screens.forms.pipe import PipeForm
 from tui.screens.forms.saved_view_menu import SaveForm, ViewMenu
 from tui.screens.forms.suppress import SuppressForm
+from tui.screens.pivot.comparison import ComparisonScreen
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.record import RecordScreen
 from tui.screens.pivot.screen import PivotScreen
@@ -98,6 +100,7 @@ SCREENS = (
     ScreenInfo("Over time", TimelineScreen, (Histogram, RowList)),
     ScreenInfo("Calendar", CalendarScreen, (Calendar,)),
     ScreenInfo("Pivot", PivotScreen, (RowList, QueryInput)),
+    ScreenInfo("Compare", ComparisonScreen, (RowList, QueryInput)),
     ScreenInfo("Record", RecordScreen, (JsonView,)),
     ScreenInfo("Output", OutputScreen, (TextView,)),
     ScreenInfo("Principals", PrincipalsScreen, (RowList, Reader, QueryInput)),
@@ -134,6 +137,7 @@ _SHARED_PARTS: tuple[type[ScreenPart], ...] = (
     RowActions,
     FilterBar,
     Search,
+    CompareActions,
     CopyActions,
 )
 _RANKS = {

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from detector.store import Store
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
+    from tui.model.comparison import Comparison
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
     from tui.settings.saved_views import SavedView
@@ -158,6 +159,9 @@ class Routes(Protocol):
 
     def ask_indicators(self, asked: Callable[[IndicatorList], None]) -> None:
         """Ask for a list of indicators; ``asked`` gets those that were read."""
+
+    def open_comparison(self, comparison: Comparison) -> None:
+        """Open two rows side by side."""
 
     def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         """Open the raw record of a pivot's row."""

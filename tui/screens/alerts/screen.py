@@ -17,10 +17,12 @@ from detector.filter.schemas import ALERTS
 from detector.text.time import format_time
 from tui.concurrency.job import Job
 from tui.keymap import LIVE, MOVE, OPEN, key, key_of
+from tui.model.comparison import Comparison
 from tui.model.export_choices import ALERT_CHOICE
 from tui.model.workspace import ExportChoice
 from tui.presentation.copy_formats import CopyFormat, alert_formats
 from tui.screens.alerts.columns import columns_of_rows, row_style
+from tui.screens.alerts.comparison import compare_alerts
 from tui.screens.alerts.header import AlertsHeader, empty_text
 from tui.screens.alerts.highlighted import HighlightedAlert
 from tui.screens.alerts.preview import AlertPreview
@@ -310,7 +312,6 @@ class AlertsScreen(ListScreen[Alert]):
     # --- what is done
 
     def row_id(self, row: Alert) -> str:
-        """Return the id of an alert."""
         return row.alert_id
 
     def targets(self) -> list[Alert]:
@@ -326,6 +327,9 @@ class AlertsScreen(ListScreen[Alert]):
 
     def copy_formats_of(self, rows: Sequence[Alert]) -> Sequence[CopyFormat]:
         return alert_formats(self._members(rows))
+
+    def comparison_of(self, left: Alert, right: Alert) -> Comparison:
+        return compare_alerts(self.workspace.store, left, right)
 
     def _members(self, rows: Sequence[Alert]) -> list[Alert]:
         members: list[Alert] = []

@@ -10,10 +10,12 @@ from textual.content import Content
 
 from detector.filter import Fields, Filter, FilterError
 from tui.keymap import FIND, MARK, MOVE, OUT, key, key_of
+from tui.model.comparison import Comparison, compare_rows
 from tui.model.export_choices import column_choice
 from tui.model.workspace import ExportChoice
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, line_format
+from tui.screens.base.compare_actions import CompareActions
 from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.filter_bar import FilterBar
 from tui.screens.base.query_line import QueryLine
@@ -35,6 +37,7 @@ class ListScreen(HuntScreen, Generic[R]):
         *CopyActions.BINDINGS,
         *Search.BINDINGS,
         *FilterBar.BINDINGS,
+        *CompareActions.BINDINGS,
         key(
             "column.previous",
             "h,left",
@@ -87,6 +90,7 @@ class ListScreen(HuntScreen, Generic[R]):
         self.copying = CopyActions(self, self.copy_formats)
         self.search = Search(self, lambda: self.row_list)
         self.filter_bar = FilterBar(self, self)
+        self.comparing = CompareActions(self, self)
         self._to_restore: ListState | None = None
         """The state of the list in the session before, until the rows are there."""
         self._candidates: Sequence[R] = ()
@@ -199,6 +203,22 @@ class ListScreen(HuntScreen, Generic[R]):
     def has_marks(self) -> bool:
         """Tell whether the targets are marked rows."""
         return bool(self.row_list.marks)
+
+    def rows_to_compare(self) -> list[R]:
+        """Return the marked rows; with one mark, also the row under the cursor."""
+        rows, keys = self.row_list, self.row_list.marks
+        if len(keys) == 1 and rows.cursor_key is not None:
+            keys |= {rows.cursor_key}
+        return [row for row, key in zip(rows.rows, rows.keys, strict=True) if key in keys]
+
+    def comparison_of(self, left: R, right: R) -> Comparison:
+        """Compare two rows by the fields of the list."""
+        titles = self.comparison_title(left), self.comparison_title(right)
+        return Comparison(titles, compare_rows(self.fields, left, right))
+
+    def comparison_title(self, row: R) -> str:
+        """Name a row that is compared: what its columns show."""
+        return " ".join(self.row_list.line(row).split())
 
     def advance(self) -> bool:
         """Go to the next row; return False on the last one."""

@@ -1,0 +1,42 @@
+"""A comparison of two rows of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from detector.filter import Fields
+from detector.filter.quoting import field_values
+from detector.investigation.comparison import ComparedField, compare
+
+R = TypeVar("R")
+
+_IDENTITIES = ("id", "event")
+"""Fields that no two rows have in common."""
+
+
+def _nothing_more() -> Sequence[ComparedField]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two rows by their fields.
+
+    ``titles`` name them, and may quote a log. ``read_more`` returns further fields; it may read
+    the database, so it is called in a thread, and raises StateError.
+    """
+
+    titles: tuple[str, str]
+    fields: Sequence[ComparedField]
+    read_more: Callable[[], Sequence[ComparedField]] = _nothing_more
+
+
+def compare_rows(fields: Fields[R], left: R, right: R) -> list[ComparedField]:
+    """Compare two rows by all fields that the list can be filtered by."""
+    return [
+        compare(field.name, field_values(field, left), field_values(field, right))
+        for field in fields
+        if field.name not in _IDENTITIES
+    ]
