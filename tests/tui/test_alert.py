@@ -17,10 +17,10 @@ from tests.tui.stage import BEN, CAT, Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.screens.alert.panes import FieldRow
 from tui.screens.alert.screen import AlertScreen
-from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
+from tui.widgets.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
 

@@ -13,7 +13,7 @@ from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, until
 from tests.tui.test_pivot import actions, read
 from tui.app.app import HuntApp
 from tui.screens.alert.screen import AlertScreen
-from tui.screens.base.pane_tabs import PaneBar
+from tui.widgets.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
 OWN_QUERIES = """

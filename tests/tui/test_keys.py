@@ -29,9 +29,9 @@ from tui.app.screen_registry import SCREENS, TYPED_IN, ScreenInfo, bindings_of
 from tui.keymap import GROUPS, KeyEntry, KeysProvider, display, screen_entries
 from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.admin.sources import SourcesScreen
-from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.areas_bar import AreasBar
+from tui.widgets.pane_tabs import PaneBar
 
 WAYS = {
     "alerts": [],

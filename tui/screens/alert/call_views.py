@@ -13,9 +13,9 @@ from tui.concurrency.worker import work
 from tui.model.call_objects import call_objects
 from tui.presentation.calls import event_key
 from tui.screens.alert.heat_strip_pane import AlertStrip
-from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.json_view import JsonView
+from tui.widgets.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
 _MAX_OBJECTS = 200

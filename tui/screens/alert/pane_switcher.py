@@ -8,8 +8,8 @@ from textual.widgets import ContentSwitcher
 
 from tui.keymap import MOVE, OPEN, key
 from tui.screens.alert.heat_strip_pane import AlertStrip
-from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.screen import HuntScreen, ScreenPart
+from tui.widgets.pane_tabs import PaneBar
 
 PANES = ("calls", "fields", "raw", "guide", "rule", "notes")
 _FOCUSED = {"guide": "questions"}

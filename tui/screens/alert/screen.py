@@ -38,7 +38,6 @@ from tui.screens.base.alert_facts import alert_facts, risk_heading
 from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.note_text import note_lines
-from tui.screens.base.pane_tabs import PaneBar
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import WIDE, HuntScreen
@@ -48,6 +47,7 @@ from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.labelled_lines import LabelledLine, LabelledLines
 from tui.widgets.line import CellContent
+from tui.widgets.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
 _FIELD_MARGINS = 9
