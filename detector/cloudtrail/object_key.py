@@ -14,6 +14,9 @@ from detector.text.time import parse_time
 
 TRAIL, DIGEST = "CloudTrail", "CloudTrail-Digest"
 
+BACKFILL_FOLDER = "trailhound-unload-"
+"""How the name of a folder begins into which a backfill unloads the calls that it selects."""
+
 _NAME = re.compile(
     r"(?P<account>\d{12})_(?P<folder>CloudTrail(?:-[A-Za-z]+)?)_(?P<region>[a-z0-9-]+)_"
     r"(?:.*_)?(?P<label>\d{8}T\d{4,6}Z)(?:_?[A-Za-z0-9]{8,32})?\.json(?:\.gz)?$"
@@ -61,3 +64,8 @@ def trail_prefix(path: str) -> TrailPrefix | None:
     if match is None:
         return None
     return TrailPrefix(match["account"], match["folder"], match["region"], path[match.end() :])
+
+
+def is_selection(path: str) -> bool:
+    """Tell whether a file is part of a backfill: it has only the calls that were selected."""
+    return f"/{BACKFILL_FOLDER}" in path

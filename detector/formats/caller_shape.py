@@ -40,6 +40,8 @@ _FURTHER_PATHS = (
     ("sessionContext", "webIdFederationData", "federatedProvider"),
 )
 _PATHS = {squash("".join(path)): path for path in (*_paths(UserIdentity), *_FURTHER_PATHS)}
+_NAMES = frozenset(name for path in _PATHS.values() for name in path)
+_SQUASHED_NAMES = frozenset(map(squash, _NAMES))
 _ALIASES = {
     "accesskey": "accesskeyid",
     "account": "accountid",
@@ -71,7 +73,7 @@ def read_caller(
     ``is_renamed``: the record's names are not all CloudTrail's. ``is_named``: one is this name.
     """
     is_own = isinstance(given, dict) and not flat and _is_own(given)
-    if is_own and not (is_renamed and _is_lost(given)):
+    if is_own and not (is_renamed and (_is_lost(given) or _is_misspelt(given))):
         return given
     if not _is_nothing(given) or any(not _is_nothing(value) for value in flat.values()):
         return _checked(_merged(_caller_of(given), _caller_of(flat)), is_renamed=True)
@@ -102,6 +104,16 @@ def _is_own(given: JsonObject) -> bool:
     return bool(identity.arn or identity.type or identity.principal_id or identity.invoked_by) or (
         bool(identity.account_id or identity.access_key_id)
     )
+
+
+def _is_misspelt(given: JsonObject) -> bool:
+    """Tell whether a name in a caller is one of CloudTrail's in another spelling."""
+    for name, inner in given.items():
+        if name not in _NAMES and squash(name) in _SQUASHED_NAMES:
+            return True
+        if isinstance(inner, dict) and _is_misspelt(inner):
+            return True
+    return False
 
 
 def _caller_of(value: Any, depth: int = 0) -> JsonObject:

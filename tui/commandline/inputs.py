@@ -22,6 +22,7 @@ from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.filter.schemas import ALERTS
 from detector.filter.time_expressions import TimeExpressionError, span_of
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
+from detector.detection.indicator import Indicator, parse_indicators
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files
@@ -29,6 +30,7 @@ from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import RETENTION, Store
 from detector.text.plural import plural
 from detector.text.time import parse_interval
+from detector.text.visible import visible
 from tui.commandline.narration import narrate, warn
 from tui.settings import config, saved_views
 from tui.settings.errors import CommandError, UsageError
@@ -237,3 +239,13 @@ def parse_filter_option(args: argparse.Namespace, fields: Fields[R], now: float)
         return parse_filter(saved_views.expand_reference(args.filter, fields.rows), fields, now)
     except FilterError as error:
         raise UsageError(f"--filter {args.filter}: {error}") from None
+
+
+def read_indicators(name: str) -> tuple[Indicator, ...]:
+    """Read a list of indicators from a file, ``-`` is standard input; narrate what is refused."""
+    parsed = parse_indicators(read_list(name))
+    for why in parsed.refused:
+        narrate(f"not looked for: {visible(why, 120)}")
+    if not parsed.indicators:
+        raise UsageError(f"--indicators {name}: there is no indicator in it")
+    return parsed.indicators

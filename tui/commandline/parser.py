@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from detector import __version__
 from tui.commandline import (
     activity_parsers,
+    backfill_parsers,
     decision_parsers,
     state_parsers,
     workbench_parsers,
@@ -60,6 +61,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  explain RULE      why it fired for a principal or an event, or did not\n"
         "  hunt              run an ES|QL query over files\n"
         "  pivot             list events of a principal, key or address around a time\n"
+        "  backfill athena   unload what the rules ask for from terabytes in S3\n"
         "  case ALERT_ID     export a case file of alerts: report, raw records, manifest\n"
         "  status            show database contents and ingest health\n"
         "  keys              list the app's keys, by id\n"
@@ -378,6 +380,7 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     **workbench_parsers.ADD_WORKBENCH_COMMAND,
     "hunt": _add_hunt,
     "pivot": _add_pivot,
+    **backfill_parsers.ADD_BACKFILL_COMMAND,
     "case": _add_case,
     "compact": _add_compact,
     "doctor": _add_doctor,

@@ -12,7 +12,7 @@ from typing import Any
 from detector.cloudtrail.attacker_use import attacker_use
 from detector.cloudtrail.call_object import call_object_in_json
 from detector.detection.correlate import flagging_events
-from detector.detection.indicator import IndicatorList, parse_indicators
+from detector.detection.indicator import Indicator
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
 from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
@@ -39,17 +39,17 @@ from tui.commandline.inputs import (
     open_named_sources,
     parse_filter_option,
     parse_time_option,
-    read_list,
+    read_indicators,
     readable_files,
 )
 from tui.commandline.narration import narrate, pruned_file_lines
 from tui.settings import config
-from tui.settings.errors import EXIT_OK, UsageError
+from tui.settings.errors import EXIT_OK
 
 
 def run(args: argparse.Namespace) -> int:
-    indicators = _indicators(args)
-    counts = IndicatorCounts(indicators.indicators) if indicators else None
+    indicators = read_indicators(args.indicators) if args.indicators is not None else None
+    counts = IndicatorCounts(indicators) if indicators else None
     parse_filter_option(args, EVENTS, time.time())  # refuse a bad filter before reading
     rules = load_rules(args)
     rows: list[EventRow] = []
@@ -78,19 +78,8 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _indicators(args: argparse.Namespace) -> IndicatorList | None:
-    if args.indicators is None:
-        return None
-    indicators = parse_indicators(read_list(args.indicators))
-    for why in indicators.refused:
-        narrate(f"not looked for: {visible(why, 120)}")
-    if not indicators.indicators:
-        raise UsageError(f"--indicators {args.indicators}: there is no indicator in it")
-    return indicators
-
-
 def _open(
-    args: argparse.Namespace, indicators: IndicatorList | None, stack: contextlib.ExitStack
+    args: argparse.Namespace, indicators: Sequence[Indicator] | None, stack: contextlib.ExitStack
 ) -> tuple[Pivot, Sequence[FileSpan]]:
     """Return what to look for, and the files: those of the sources, or those that were read."""
     since = parse_time_option(args.since, "--since")
@@ -121,7 +110,7 @@ def _open(
 
 def _request(
     args: argparse.Namespace,
-    indicators: IndicatorList | None,
+    indicators: Sequence[Indicator] | None,
     since: int | None,
     until: int | None,
     newest: int,
@@ -132,7 +121,7 @@ def _request(
     request = query.pivot(newest, store)
     if indicators is None:
         return request
-    wanted = IndicatorSelector(indicators.indicators, store)
+    wanted = IndicatorSelector(indicators, store)
     return Pivot(
         "indicators",
         AllOf((request.selector, wanted)),

@@ -1,0 +1,77 @@
+"""Which calls a backfill brings: those that rules ask for, or those of named values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from detector.detection.indicator import Indicator
+from detector.rules.rule import Rule
+from detector.text.fold import fold
+
+
+@dataclass(frozen=True)
+class CallSelection:
+    """The calls that some rules ask for, without regard to case.
+
+    A call is wanted where its event name is among those of its source in ``by_source`` (None: any
+    name), or in ``names`` whatever its source. ``rules`` are served by it; ``left_out`` are the
+    rules that would need every call."""
+
+    by_source: dict[str, frozenset[str] | None]
+    names: frozenset[str]
+    rules: tuple[Rule, ...]
+    left_out: tuple[Rule, ...]
+
+    @property
+    def selects_nothing(self) -> bool:
+        """Whether no call at all is wanted."""
+        return not self.by_source and not self.names
+
+    def includes(self, event_source: str, event_name: str) -> bool:
+        """Return whether a call is wanted."""
+        source, name = fold(event_source), fold(event_name)
+        if name in self.names:
+            return True
+        if source not in self.by_source:
+            return False
+        names = self.by_source[source]
+        return names is None or name in names
+
+
+def select_calls(rules: Iterable[Rule]) -> CallSelection:
+    """Collect the calls that rules ask for: the pairs that their queries require."""
+    by_source: dict[str, frozenset[str] | None] = {}
+    any_source: set[str] = set()
+    served, left_out = [], []
+    for rule in rules:
+        pairs = rule.query.required_pairs
+        if any(source is None and name is None for source, name in pairs):
+            left_out.append(rule)
+            continue
+        served.append(rule)
+        for source, name in pairs:
+            if source is None:
+                any_source.add(fold(name or ""))
+            elif name is None:
+                by_source[fold(source)] = None
+            else:
+                known = by_source.get(fold(source), frozenset())
+                if known is not None:
+                    by_source[fold(source)] = known | {fold(name)}
+    return CallSelection(by_source, frozenset(any_source), tuple(served), tuple(left_out))
+
+
+@dataclass(frozen=True)
+class RecordSelection:
+    """What a backfill brings: all conditions that are given must hold.
+
+    ``calls``: None: whatever they call. ``principals`` are ARNs and access keys of callers.
+    ``indicators`` are values of which a record has one. ``accounts`` and ``regions`` are folders
+    of the trail."""
+
+    accounts: tuple[str, ...]
+    regions: tuple[str, ...]
+    calls: CallSelection | None = None
+    principals: tuple[str, ...] = ()
+    indicators: Sequence[Indicator] = field(default=())

@@ -1,0 +1,51 @@
+"""The spans of days that a backfill is cut into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from detector.sources.time_bounds import SLACK
+from detector.text.time import DAY, format_time
+
+
+class Span(NamedTuple):
+    """Event times ``[start, end)`` in epoch seconds."""
+
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """Return it as a folder's name: ``20260301T000000Z-20260308T000000Z``."""
+        return "-".join(format_time(time).replace("-", "").replace(":", "") for time in self)
+
+    @property
+    def delivery_days(self) -> tuple[str, str]:
+        """The first and last day folder, ``2026/03/01``, whose files may hold its events.
+
+        A file is delivered after its events: within minutes, as a rule, and within a day is what
+        is read for."""
+        return day_folder(self.start), day_folder(self.end - 1 + SLACK)
+
+
+def day_folder(time: int) -> str:
+    """Return the folders of a day, as trails name them: ``2026/03/01``."""
+    return datetime.fromtimestamp(time, UTC).strftime("%Y/%m/%d")
+
+
+def cut_into_spans(whole: Span, days: int) -> Iterator[Span]:
+    """Cut a span at every ``days``-th midnight (UTC) since its start."""
+    start = whole.start
+    while start < whole.end:
+        midnight = start - start % DAY
+        end = min(whole.end, midnight + days * DAY)
+        yield Span(start, end)
+        start = end
+
+
+def days_of(span: Span) -> list[str]:
+    """Return the day folders whose files may hold a span's events."""
+    first = span.start - span.start % DAY
+    return [day_folder(time) for time in range(first, span.end + SLACK, DAY)]

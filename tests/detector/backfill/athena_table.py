@@ -1,0 +1,94 @@
+"""Athena's SQL run in DuckDB over a table of raw records: parsed as Hive's and Trino's."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from detector.backfill.athena.table import TrailTable
+
+Record = dict[str, Any]
+
+
+def read_records(folder: Path) -> Iterator[tuple[Path, Record]]:
+    """Yield the records of a folder of trail files, each with its file."""
+    for path in sorted(folder.rglob("*.json.gz")):
+        document = json.loads(gzip.decompress(path.read_bytes()))
+        if "/CloudTrail/" in str(path):
+            for record in document["Records"]:
+                yield path, record
+
+
+class AthenaTable:
+    """The table of a backfill, filled with records as the input format of Athena would."""
+
+    def __init__(self, table: TrailTable, files: Iterable[tuple[Path, Record]], work: Path) -> None:
+        ddl = sqlglot.parse_one(table.create(), read="athena")
+        assert isinstance(ddl, exp.Create)
+        self._columns = {
+            column.name: column.args["kind"] for column in ddl.find_all(exp.ColumnDef)
+            if column.parent is ddl.this
+        }
+        rows = work / "rows.jsonl"
+        rows.write_text("".join(json.dumps(self._row(*each)) + "\n" for each in files))
+        types = {
+            **{name: kind.sql("duckdb") for name, kind in self._columns.items()},
+            "account": "TEXT",
+            "region": "TEXT",
+            "day": "TEXT",
+        }
+        self._connection = duckdb.connect()
+        self._connection.execute(f"CREATE SCHEMA {table.database}")
+        self._connection.execute(
+            f"CREATE TABLE {table.database}.{table.name} AS "
+            f"SELECT * FROM read_json('{rows}', format='newline_delimited', columns={types})"
+        )
+
+    def _row(self, path: Path, record: Record) -> Record:
+        account, _, region, *day = path.parts[-7:-1]
+        row: Record = {"account": account, "region": region, "day": "/".join(day)}
+        for name, value in record.items():
+            kind = self._columns.get(name.lower())
+            if kind is None:
+                continue
+            is_text = kind.is_type("text", "varchar")
+            if is_text and value is not None and not isinstance(value, str):
+                value = json.dumps(value)
+            row[name.lower()] = value if is_text else _lower_keys(value)
+        return row
+
+    def unload(self, statement: str, path: Path) -> list[Record]:
+        """Run an UNLOAD's query; write its rows as UNLOAD does, and return them."""
+        query = statement[statement.index("SELECT") : statement.index("\n)\nTO ")]
+        tree = sqlglot.parse_one(query, read="trino")
+        assert isinstance(tree, exp.Select)
+        result = self._connection.execute(tree.sql("duckdb"))
+        names = [column[0] for column in result.description]
+        rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        lines = (json.dumps(_without_nulls(row)) + "\n" for row in rows)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress("".join(lines).encode()))
+        return rows
+
+
+def _lower_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name.lower(): _lower_keys(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return list(map(_lower_keys, value))
+    return value
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(each) for name, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return list(map(_without_nulls, value))
+    return value
