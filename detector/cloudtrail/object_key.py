@@ -66,6 +66,9 @@ def trail_prefix(path: str) -> TrailPrefix | None:
     return TrailPrefix(match["account"], match["folder"], match["region"], path[match.end() :])
 
 
-def is_selection(path: str) -> bool:
-    """Tell whether a file is part of a backfill: it has only the calls that were selected."""
-    return f"/{BACKFILL_FOLDER}" in path
+def selection_folder(path: str) -> str | None:
+    """Return the folder of the backfill that a file is part of; None for other files."""
+    above, folder, below = path.partition(f"/{BACKFILL_FOLDER}")
+    if not folder:
+        return None
+    return above + folder + below.partition("/")[0]

@@ -26,6 +26,7 @@ ObservationKind = Literal[
     "principal-region",
     "principal-agent",
     "principal-network",
+    "selection",
 ]
 
 ENOUGH_HISTORY = 10 * DAY
@@ -50,12 +51,15 @@ class Baseline(msgspec.Struct, frozen=True):
 
     ``since`` is when the account's history begins; ``principal_first`` and ``key_first`` are the
     first observations of the alert's principal and of its newest long-term key; ``unused_regions``
-    are those of its regions in which nothing of the account was changed before."""
+    are those of its regions in which nothing of the account was changed before.
+    ``from_selection``: logs of a backfill were read, which hold selected calls only: then what was
+    before is not known, however long the history."""
 
     since: int | None = None
     principal_first: int | None = None
     key_first: int | None = None
     unused_regions: list[str] = []
+    from_selection: bool = False
 
     def history_before(self, start: int) -> int:
         """Return the seconds of history before ``start``."""
@@ -63,7 +67,7 @@ class Baseline(msgspec.Struct, frozen=True):
 
     def has_enough_history(self, start: int) -> bool:
         """Return whether there is enough history before ``start`` to call something new."""
-        return self.history_before(start) >= ENOUGH_HISTORY
+        return not self.from_selection and self.history_before(start) >= ENOUGH_HISTORY
 
     def newest_first(self) -> int | None:
         """Return the later of the first observations of principal and key."""
@@ -101,6 +105,8 @@ def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]
     """
     if baseline is None:
         return None, "not determined yet"
+    if baseline.from_selection:
+        return None, "not known: logs of a backfill were read, which hold selected calls only"
     newest = baseline.newest_first()
     if newest is None:
         return None, "caller has no ARN or access key"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from detector.cloudtrail.object_key import selection_folder
 from detector.detection.alert import Alert
 from detector.detection.baseline import Baseline, ObservationSpans, RegionHistory, principal_of
 from detector.store.database import Database
@@ -44,6 +45,20 @@ class BaselineTable:
             for region, times in first_times.items()
         }
 
+    def selections(self) -> list[str]:
+        """Return the folders of backfills of which files were read, by name."""
+        rows = self._database.rows("SELECT who FROM sight WHERE kind = 'selection' ORDER BY who")
+        return [folder for (folder,) in rows]
+
+    def mark_selections(self, connection: sqlite3.Connection, paths: Iterable[str]) -> None:
+        """Note which of the files that were read are from a backfill."""
+        folders = {selection_folder(path) for path in paths} - {None}
+        connection.executemany(
+            "INSERT OR IGNORE INTO sight (kind, who, what, first, last) "
+            "VALUES ('selection', ?, '', 0, 0)",
+            [(folder,) for folder in folders],
+        )
+
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
         """Extend spans of observations; mark alerts whose past has changed."""
         for (kind, who, what), (first, _) in spans.items():
@@ -68,6 +83,9 @@ class AlertBaselines:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._firsts: dict[tuple[str, str, str], int | None] = {}
+        self._from_selection = bool(
+            connection.execute("SELECT 1 FROM sight WHERE kind = 'selection' LIMIT 1").fetchone()
+        )
 
     def of_alert(self, alert: Alert) -> Baseline:
         """Return what is usual for an alert's principal, keys and regions."""
@@ -87,6 +105,7 @@ class AlertBaselines:
             unused_regions=[
                 region for region, first in changed.items() if first is None or first >= start
             ],
+            from_selection=self._from_selection,
         )
 
     def _first(self, kind: str, who: str, what: str = "") -> int | None:

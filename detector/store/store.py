@@ -198,6 +198,7 @@ class Store:
             self.files.add_duplicates(connection, duplicates)
             self.derivation.mark_revised(connection, written.revised)
             self.baseline.extend(connection, partial.observations)
+            self.baseline.mark_selections(connection, (read.file.path for read in reads))
             self.activity.append(connection, reads)
             self.watches.append(connection, to_search)
             if newest is not None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from detector.detection import risk
 from detector.detection.alert import Alert
+from detector.detection.indicator import Indicator, parse_indicators
 from detector.detection.risk import RiskError, RiskTable
 from detector.ecs.asn import open_asn
 from detector.ecs.fields import FieldTable, field_table
@@ -22,7 +23,6 @@ from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.filter.schemas import ALERTS
 from detector.filter.time_expressions import TimeExpressionError, span_of
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
-from detector.detection.indicator import Indicator, parse_indicators
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files

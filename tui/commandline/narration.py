@@ -71,6 +71,11 @@ def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) 
     """
     lines = [str(finding) for finding in store.completeness.findings(final, bounds)]
     lines += [str(feed) for feed in store.completeness.feeds() if feed.blind]
+    lines += [
+        f"{folder}: a backfill, which holds selected calls only: whether principals and regions "
+        "are new, and what else was called, is not known"
+        for folder in store.baseline.selections()
+    ]
     rules_off = sorted(store.rules.disabled())
     if rules_off:
         lines.append(

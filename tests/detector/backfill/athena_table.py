@@ -33,7 +33,8 @@ class AthenaTable:
         ddl = sqlglot.parse_one(table.create(), read="athena")
         assert isinstance(ddl, exp.Create)
         self._columns = {
-            column.name: column.args["kind"] for column in ddl.find_all(exp.ColumnDef)
+            column.name: column.args["kind"]
+            for column in ddl.find_all(exp.ColumnDef)
             if column.parent is ddl.this
         }
         rows = work / "rows.jsonl"

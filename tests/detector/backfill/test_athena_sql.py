@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ from detector.backfill.athena.unload import Unload
 from detector.backfill.selection import RecordSelection, select_calls
 from detector.backfill.spans import Span, cut_into_spans
 from detector.backfill.trail_location import TrailLocation
+from detector.detection.baseline import first_seen
 from detector.detection.indicator import parse_indicators
 from detector.rules.ruleset import load
+from detector.store import Store
 from detector.text.time import DAY, parse_time
 from tests.commandline.cli import Cli
 from tests.detector.backfill.athena_table import AthenaTable, Record, read_records
@@ -138,7 +142,7 @@ def test_spans_join_without_gap_or_overlap() -> None:
     for days in (1, 7, 31):
         spans = list(cut_into_spans(whole, days))
         assert (spans[0].start, spans[-1].end) == whole
-        assert all(one.end == other.start for one, other in zip(spans, spans[1:], strict=False))
+        assert all(one.end == other.start for one, other in pairwise(spans))
         assert all(span.start % DAY == 0 for span in spans[1:])
 
 
@@ -158,3 +162,18 @@ def test_another_selection_has_another_folder_and_the_same_has_the_same(tmp_path
         for each, days in ((table, 1), (table, 7), (other, 1))
     }
     assert len(folders) == 2
+
+
+def test_alerts_of_a_backfill_say_what_is_not_known(tmp_path: Path, cli: Cli) -> None:
+    folder = unload(tmp_path, RecordSelection(ACCOUNTS, REGIONS, select_calls(load())))
+    db = tmp_path / "case.db"
+    ran = cli("scan", str(folder), "--db", str(db), "--format", "jsonl")
+    assert "a backfill, which holds selected calls only" in ran.err
+    flags = {flag["flag"] for alert in ran.objects for flag in alert["flags"]}
+    assert flags
+    assert not flags & {"first-seen-principal", "unused-region"}
+    status = cli("status", "--db", str(db))
+    assert "a backfill, which holds selected calls only" in status.out
+    with closing(Store.look(db)) as store:
+        words = {first_seen(alert.baseline, alert.start)[1] for alert in store.alerts.all()}
+    assert words == {"not known: logs of a backfill were read, which hold selected calls only"}
