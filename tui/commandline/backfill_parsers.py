@@ -75,7 +75,7 @@ def _add_athena(engines: Subparsers) -> None:
         help="delete what was unloaded, and drop the table; the trail is not touched",
     )
     add_rule_options(parser)
-    parser.set_defaults(module="backfill_athena", action="print")
+    parser.set_defaults(module="backfill.athena", action="print")
 
 
 def _add_selection_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,1 @@
+"""``trailhound backfill``: one module for each engine."""
