@@ -2,8 +2,9 @@
 
 A signal is an event of the alert's related principals, within ``SIGNAL_REACH`` of its window, that
 a flag rule matches. Signals are searched in the logs, in the files whose span of event times
-overlaps, and kept as a set for each alert; the baseline is made of spans. So an alert's flags
-depend on the records alone: what arrives later is searched when it arrives, and revises them.
+overlaps, and each is kept once, whichever alerts it is near; the baseline is made of spans. So an
+alert's flags depend on the records alone: what arrives later is searched when it arrives, and
+revises them.
 """
 
 from __future__ import annotations
@@ -33,13 +34,6 @@ SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
 
 
-class Signals(msgspec.Struct):
-    """The signals of one alert by flag, and its related principals."""
-
-    lineage: RelatedPrincipals
-    events: dict[str, list[Event]]
-
-
 class AlertContext(msgspec.Struct, frozen=True):
     """What is known around an alert."""
 
@@ -49,13 +43,20 @@ class AlertContext(msgspec.Struct, frozen=True):
 
 
 class OwnEvent(NamedTuple):
-    """An event of an alert: its identity, and where its record is."""
+    """Where the record of an alert's own event is."""
 
-    identity: bytes
     path: str
     offset: int
     number: int
     """In its chunk."""
+
+
+class OwnCall(NamedTuple):
+    """What an alert's own event is asked for."""
+
+    time: int
+    error_code: str
+    user_agent: str
 
 
 class PendingSearch(NamedTuple):
@@ -65,7 +66,7 @@ class PendingSearch(NamedTuple):
 
     request: SearchRequest[RelatedPrincipals]
     searched: int
-    own: Sequence[OwnEvent]
+    own: Set[OwnEvent]
 
 
 class ChunkRef(NamedTuple):
@@ -80,11 +81,10 @@ class ChunkRef(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """An event near the alert ``name``, with the flags it raises.
+    """An event near an alert, with the flags it raises.
 
     It has none where it only opens a session."""
 
-    name: str
     event: Event
     flags: tuple[str, ...]
 
@@ -99,35 +99,33 @@ def find_signals(path: str, requests: ChunkRequests, flagging: Dispatch) -> Iter
     def may_be_signal(signature: EventSignature) -> bool:
         return bool(flagging.rules_for(signature)) or signature.event_source == STS
 
-    judged: Record | None = None
-    flags: tuple[str, ...] = ()
-    for request, event, record, _raw in search_file(path, requests, may_be_signal):
-        # A record that is near many alerts comes for one after the other.
-        if record is not judged:
-            flags, judged = flags_of(event, record, flagging), record
+    for event, record, _raw in search_file(path, requests, may_be_signal):
+        flags = flags_of(event, record, flagging)
         if flags or event.issued_key:
-            yield Signal(request.name, event, flags)
+            yield Signal(event, flags)
 
 
-def collect_signals(
-    searches: Sequence[PendingSearch], signals: Iterable[Signal]
-) -> dict[str, Signals]:
-    """Group the signals of all files by alert."""
-    by_alert: dict[str, Signals] = {}
-    issuing: dict[str, list[Event]] = defaultdict(list)
-    related = {search.request.name: search.request.selector for search in searches}
-    own = {search.request.name: {event.identity for event in search.own} for search in searches}
-    for name, event, flags in signals:
-        if name not in by_alert:
-            by_alert[name] = Signals(related[name], defaultdict(list))
-        if event.issued_key:
-            issuing[name].append(event)
-        if event.identity not in own[name]:
-            for flag in flags:
-                by_alert[name].events[flag].append(event)
-    for name, events in issuing.items():
-        by_alert[name].lineage = by_alert[name].lineage.with_hops(events)
-    return by_alert
+def find_hops(
+    searches: Iterable[PendingSearch], signals: Iterable[Signal]
+) -> dict[str, RelatedPrincipals]:
+    """Return the related principals of alerts to which signals add some, by alert."""
+    by_name: dict[str, list[Event]] = defaultdict(list)
+    for event in sorted(signal.event for signal in signals if signal.event.issued_key):
+        for name in {event.arn, event.access_key, event.role_arn, event.issued_key}:
+            by_name[name].append(event)
+    for events in by_name.values():
+        events.sort(key=attrgetter("time"))
+    related: dict[str, RelatedPrincipals] = {}
+    for (alert_id, before, start, end), *_ in searches:
+        near: list[Event] = []
+        for name in (*before.own.arns, *before.own.keys, *before.own.roles):
+            events = by_name.get(name, [])
+            first = bisect_left(events, start, key=attrgetter("time"))
+            near += events[first : bisect_left(events, end, first, key=attrgetter("time"))]
+        after = before.with_hops(near)
+        if after != before:
+            related[alert_id] = after
+    return related
 
 
 def flagging_events(rules: Iterable[Rule]) -> Dispatch:
@@ -176,13 +174,13 @@ class _SearchPlanner:
     """Which searches a chunk is due for."""
 
     def __init__(self, searches: Sequence[PendingSearch]) -> None:
-        self._searches = searches
-        self._starts = [search.request.start for search in searches]
+        self._searches = _merged(searches)
+        self._starts = [search.request.start for search in self._searches]
         self._longest = max(
-            (search.request.end - search.request.start for search in searches), default=0
+            (search.request.end - search.request.start for search in self._searches), default=0
         )
-        self._hashes = [related_hashes(search.request.selector) for search in searches]
-        self._own = [_indexes_by_chunk(search.own) for search in searches]
+        self._hashes = [related_hashes(search.request.selector) for search in self._searches]
+        self._own = [_indexes_by_chunk(search.own) for search in self._searches]
         self._of_anybody = [number for number, hashes in enumerate(self._hashes) if hashes is None]
         self._by_hash: dict[int, list[int]] = defaultdict(list)
         for number, hashes in enumerate(self._hashes):
@@ -213,6 +211,29 @@ class _SearchPlanner:
         return ChunkRequest(requests, chunk.principal_index)
 
 
+def _merged(searches: Iterable[PendingSearch]) -> list[PendingSearch]:
+    """Join the searches for the same principals whose spans overlap, in order of start.
+
+    What is one alert's own event may be the signal of another."""
+    merged: list[PendingSearch] = []
+    last: dict[tuple[int, int], int] = {}
+    for search in searches:
+        request = search.request
+        # Equal ones are mostly the same object.
+        same = id(request.selector), search.searched
+        number = last.get(same)
+        if number is None or merged[number].request.end < request.start:
+            last[same] = len(merged)
+            merged.append(search)
+            continue
+        before = merged[number]
+        end = max(before.request.end, request.end)
+        merged[number] = PendingSearch(
+            before.request._replace(end=end), search.searched, before.own & search.own
+        )
+    return merged
+
+
 def _indexes_by_chunk(events: Iterable[OwnEvent]) -> dict[tuple[str, int], set[int]]:
     indexes: dict[tuple[str, int], set[int]] = defaultdict(set)
     for event in events:
@@ -222,7 +243,7 @@ def _indexes_by_chunk(events: Iterable[OwnEvent]) -> dict[tuple[str, int], set[i
 
 def context_of(
     alert: Alert,
-    events: Sequence[Event],
+    events: Sequence[OwnCall],
     signal_flags: Sequence[Flag],
     baseline: Baseline,
     table: RiskTable,
@@ -245,9 +266,9 @@ def has_event_flags(alert: Alert) -> bool:
     return bool(facets.denied or tool_signatures_of(facets.user_agents))
 
 
-def _event_flags(events: Sequence[Event]) -> Iterator[Flag]:
+def _event_flags(events: Sequence[OwnCall]) -> Iterator[Flag]:
     """Yield the flags that the alert's own events raise."""
-    tests: dict[str, Callable[[Event], object]] = {
+    tests: dict[str, Callable[[OwnCall], object]] = {
         "denied-calls": lambda event: event.error_code,
         "tool-tell": lambda event: tool_signatures(event.user_agent),
     }

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from detector.cloudtrail.record import EventSignature, Head, Record
 from detector.detection.alert import Facets
 from detector.detection.baseline import principal_of
-from detector.detection.event import Event
+
+
+class Caller(Protocol):
+    """Who called, by the names of an ``Event``."""
+
+    @property
+    def arn(self) -> str: ...
+    @property
+    def access_key(self) -> str: ...
+    @property
+    def role_arn(self) -> str: ...
+
+
+class SessionCaller(Caller, Protocol):
+    """Who called, and the key of the session that the call opened."""
+
+    @property
+    def issued_key(self) -> str: ...
 
 
 class PrincipalNames(msgspec.Struct, frozen=True):
@@ -37,19 +55,24 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.own.arns or self.own.roles or self.own.keys)
 
-    def includes(self, event: Event, _record: Record | None = None) -> bool:
+    def includes(self, event: SessionCaller, _record: Record | None = None) -> bool:
         """Return whether an event is by these principals, or opened their session."""
-        own, hop = self.own, self.hop
-        return (
-            event.arn in own.arns
-            or event.access_key in own.keys
-            or event.role_arn in own.roles
-            or event.arn in hop.arns
-            or event.access_key in hop.keys
-            or (bool(event.issued_key) and event.issued_key in own.keys)
+        return self.has_caller(event) or (
+            bool(event.issued_key) and event.issued_key in self.own.keys
         )
 
-    def with_hops(self, events: Iterable[Event]) -> RelatedPrincipals:
+    def has_caller(self, caller: Caller) -> bool:
+        """Return whether a caller is one of these principals."""
+        own, hop = self.own, self.hop
+        return (
+            caller.arn in own.arns
+            or caller.access_key in own.keys
+            or caller.role_arn in own.roles
+            or caller.arn in hop.arns
+            or caller.access_key in hop.keys
+        )
+
+    def with_hops(self, events: Iterable[SessionCaller]) -> RelatedPrincipals:
         """Add the principals that ``events`` show to be one hop away.
 
         They are the keys that own calls issued, and the callers that issued an own key."""
@@ -70,6 +93,11 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         )
         return RelatedPrincipals(own, hop)
 
+    def names(self) -> set[str]:
+        """Return all names, as events have them."""
+        own, hop = self.own, self.hop
+        return {*own.arns, *own.roles, *own.keys, *hop.arns, *hop.roles, *hop.keys}
+
     def principal_keys(self) -> frozenset[str] | None:
         """Return keys of which every included record has one, else None.
 
@@ -85,8 +113,7 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
 
     def required_substrings(self) -> list[bytes] | None:
         """Return bytes of which every included record has one, else None."""
-        names = [*self.own.arns, *self.own.roles, *self.own.keys, *self.hop.arns, *self.hop.keys]
-        substrings = {required_substring(name.rpartition(":")[2]) for name in names}
+        substrings = {required_substring(name.rpartition(":")[2]) for name in self.names()}
         if None in substrings:
             return None
         return sorted(substring for substring in substrings if substring)

@@ -64,10 +64,9 @@ class ChunkRequest(NamedTuple, Generic[S]):
     principal_index: bytes
 
 
-class RecordMatch(NamedTuple, Generic[S]):
+class RecordMatch(NamedTuple):
     """A selected record; ``raw`` is as the file has it."""
 
-    request: SearchRequest[S]
     event: Event
     record: Record
     raw: bytes
@@ -79,8 +78,8 @@ Predicate = Callable[[EventSignature], bool]
 
 def search_file(
     path: str, requests: Mapping[int, ChunkRequest[S]], predicate: Predicate
-) -> Iterator[RecordMatch[S]]:
-    """Search the chunks of a file, by offset, for their requests.
+) -> Iterator[RecordMatch]:
+    """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
     A file that has gone or cannot be read has no matches, or those before that.
     """
@@ -96,7 +95,7 @@ def search_file(
 
 def scan_file(
     path: str, file: BinaryIO, request: SearchRequest[S], offsets: Sequence[int] | None
-) -> Iterator[list[RecordMatch[S]]]:
+) -> Iterator[list[RecordMatch]]:
     """Scan an open file for one request; yield each chunk's matches.
 
     So the caller can stop between chunks. ``offsets`` are those of the chunks to scan, None: all.
@@ -163,7 +162,7 @@ class _RequestsByKey(Generic[S]):
 
 def _scan(
     path: str, chunk: Chunk, requests: Sequence[SearchRequest[S]], predicate: Predicate
-) -> Iterator[RecordMatch[S]]:
+) -> Iterator[RecordMatch]:
     """Search all records of a chunk."""
     records = parse_records(chunk)
     by_key = _RequestsByKey(requests)
@@ -216,7 +215,7 @@ def _search_index(
     requests: Sequence[SearchRequest[S]],
     index: PrincipalIndex,
     predicate: Predicate,
-) -> Iterator[RecordMatch[S]]:
+) -> Iterator[RecordMatch]:
     """Search only the records that have a principal key of the requests."""
     records = split_records(chunk, index.verbatim)
     numbers_by_hash: dict[int, list[int]] = defaultdict(list)
@@ -248,12 +247,12 @@ def _matches(
     record: Record,
     time: int,
     position: Position,
-) -> Iterator[RecordMatch[S]]:
-    """Yield the matches of one record."""
+) -> Iterator[RecordMatch]:
+    """Yield the match of a record, if a request selects it."""
     try:
         event = Event.of(record, records.canonical(position.index), time, position)
-        selecting = [request for request in requests if request.selector.includes(event, record)]
+        is_selected = any(request.selector.includes(event, record) for request in requests)
     except RecursionError:
         return  # counted as rejected where it was read
-    for request in selecting:
-        yield RecordMatch(request, event, record, records.raw(position.index))
+    if is_selected:
+        yield RecordMatch(event, record, records.raw(position.index))

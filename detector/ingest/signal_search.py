@@ -9,7 +9,7 @@ from itertools import chain, islice
 from detector.detection.correlate import (
     ChunkRequests,
     Signal,
-    collect_signals,
+    find_hops,
     find_signals,
     flagging_events,
     group_by_file,
@@ -59,7 +59,7 @@ class SignalSearch:
             )
             paths: list[str] = []
             files = _note_paths(group_by_file(searches, chunks), paths)
-            signals = collect_signals(searches, self._signals_in(files, stop))
+            signals = list(self._signals_in(files, stop))
             if stop.is_set():
                 return
             moved_or_gone = self._find_moved(paths)
@@ -68,7 +68,7 @@ class SignalSearch:
             searched = {
                 search.request.name: search.searched if missed else newest for search in searches
             }
-            self._store.context.add_signals(signals, searched)
+            self._store.context.add_signals(signals, find_hops(searches, signals), searched)
             if missed:
                 return
 

@@ -183,9 +183,7 @@ def sorted_by_time(rows: Iterable[EventRow]) -> list[EventRow]:
     return sorted(rows, key=lambda row: row.sort_key)
 
 
-def _read_matches(
-    file: FileSpan, pivot: Pivot
-) -> Iterator[tuple[int, list[RecordMatch[Selector]]]]:
+def _read_matches(file: FileSpan, pivot: Pivot) -> Iterator[tuple[int, list[RecordMatch]]]:
     """Yield each chunk's matches with the file offset read so far."""
     with open_file(file.path) as stream:
         for matches in scan_file(
@@ -198,13 +196,13 @@ def _read_matches(
 
 
 def _rows(
-    matches: Sequence[RecordMatch[Selector]],
+    matches: Sequence[RecordMatch],
     pivot: Pivot,
     flagging: Dispatch,
     own: Set[str],
     seen: set[bytes],
 ) -> Iterator[EventRow]:
-    for _request, event, record, raw in matches:
+    for event, record, raw in matches:
         event_key = event.identity
         flags = flags_of(event, record, flagging)
         if event_key not in seen and (not pivot.flags or not pivot.flags.isdisjoint(flags)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -161,21 +161,22 @@ class AlertTable:
             return sorted(events, key=lambda event: (event.time, event.region, event.event_id))
         return []
 
-    def own_events(self, alert_ids: Iterable[str]) -> dict[str, list[OwnEvent]]:
-        """Return identity and position of the events of each alert."""
+    def own_events(self, alert_ids: Iterable[str]) -> dict[str, Set[OwnEvent]]:
+        """Return where the events of each alert are that are no signals of it.
+
+        What opened a session tells who is related, whosever event it is."""
         query = self._database.rows
         paths = Paths(query)
-        own: dict[str, list[OwnEvent]] = {}
-        for window in self._windows.of_alerts(query, alert_ids):
-            own[window.alert_id] = [
-                OwnEvent(
-                    stored.identity,
-                    paths[stored.file_id],
-                    stored.row.position.offset,
-                    stored.row.position.index,
-                )
-                for stored in self._windows.stored(query, window)
+        own: dict[str, Set[OwnEvent]] = {}
+        for window, rows in self._windows.rows(query, self._windows.of_alerts(query, alert_ids)):
+            places = [
+                segment.place(number)
+                for segment, number in rows
+                if not segment.opens_session(number)
             ]
+            own[window.alert_id] = {
+                OwnEvent(paths[file_id], offset, index) for file_id, offset, index in places
+            }
         return own
 
     @raises_damaged

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -13,8 +14,9 @@ from detector.detection.alert import Alert, Flag
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import (
     SIGNAL_REACH,
+    OwnCall,
     PendingSearch,
-    Signals,
+    Signal,
     context_of,
     has_event_flags,
 )
@@ -23,13 +25,14 @@ from detector.detection.principal import RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
 from detector.store.alert_table import AlertChanges, AlertTable
-from detector.store.baseline_table import AlertBaselines, BaselineTable
+from detector.store.baseline_table import AlertBaselines
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import EventTable
 from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_table import StateQuery, query_of
+from detector.store.signals.signal_table import SignalTable, signal_span
 from detector.store.suppression_table import SuppressionTable
-from detector.store.window_table import WindowTable
+from detector.store.window_table import SegmentRow, WindowTable
 
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
 _ALERTS_AT_ONCE = 1_000
@@ -43,16 +46,16 @@ class ContextTable:
         self,
         database: Database,
         rules: RuleTable,
-        baseline: BaselineTable,
         events: EventTable,
+        signals: SignalTable,
         windows: WindowTable,
         alerts: AlertTable,
         suppressions: SuppressionTable,
     ) -> None:
         self._database = database
         self._rules = rules
-        self._baseline = baseline
         self._events = events
+        self._signals = signals
         self._windows = windows
         self._alerts = alerts
         self._suppressions = suppressions
@@ -76,54 +79,54 @@ class ContextTable:
             (first or 0) - SIGNAL_REACH,
         )
         own = self._alerts.own_events(alert_id for alert_id, *_ in rows)
+        lineages: dict[str, RelatedPrincipals] = {}
         searches = []
         for alert_id, start, until, stored_lineage, searched in rows:
-            lineage = msgspec.json.decode(stored_lineage, type=RelatedPrincipals)
+            lineage = lineages.get(stored_lineage)
+            if lineage is None:
+                lineage = msgspec.json.decode(stored_lineage, type=RelatedPrincipals)
+                lineages[stored_lineage] = lineage
             watch = SearchRequest(alert_id, lineage, start - SIGNAL_REACH, until + SIGNAL_REACH)
-            searches.append(PendingSearch(watch, searched, own.get(alert_id, [])))
+            searches.append(PendingSearch(watch, searched, own.get(alert_id, frozenset())))
         return newest, searches
 
-    def add_signals(self, signals: Mapping[str, Signals], searched: Mapping[str, int]) -> None:
-        """Write the signals that the searches found, by alert id.
+    def add_signals(
+        self,
+        signals: Sequence[Signal],
+        hops: Mapping[str, RelatedPrincipals],
+        searched: Mapping[str, int],
+    ) -> None:
+        """Write the signals that the searches found.
 
+        ``hops`` has the related principals of alerts of which more are known now, by id;
         ``searched`` is the file sequence up to which each alert has been searched for.
         """
+        names = {
+            name
+            for event, _ in signals
+            for name in (event.arn, event.access_key, event.role_arn, event.issued_key)
+        }
         with self._database.transaction() as connection:
-            lineages = dict(
-                connection.execute(
-                    f"SELECT alert_id, lineage FROM alert WHERE {_IS_WANTED}",
-                    (json_text(list(searched)),),
-                )
-            )
             rows = []
             # One that is not there was superseded, by an alert that is searched for itself.
-            for alert_id in searched.keys() & lineages.keys():
-                sequence, lineage, is_stale = searched[alert_id], lineages[alert_id], False
-                if alert_id in signals:
-                    lineage = msgspec.json.encode(signals[alert_id].lineage).decode()
+            for alert_id, stored_lineage in connection.execute(
+                f"SELECT alert_id, lineage FROM alert WHERE {_IS_WANTED}",
+                (json_text(list(searched)),),
+            ):
+                sequence, lineage = searched[alert_id], stored_lineage
+                related = hops.get(alert_id)
+                if related is None:
+                    related = msgspec.json.decode(lineage, type=RelatedPrincipals)
+                else:
                     # With a session that was not known before, all files must be searched again.
-                    if lineage != lineages[alert_id]:
-                        sequence = -1
-                    is_stale = True
-                rows.append((lineage, sequence, is_stale, alert_id))
-            self._put_signals(
-                connection,
-                {
-                    alert_id: alert_signals.events
-                    for alert_id, alert_signals in signals.items()
-                    if alert_id in lineages
-                },
-            )
+                    sequence, lineage = -1, msgspec.json.encode(related).decode()
+                rows.append((lineage, sequence, not names.isdisjoint(related.names()), alert_id))
+            self._signals.put(connection, signals)
             connection.executemany(
                 "UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) "
                 "WHERE alert_id = ?",
                 rows,
             )
-
-    def clear_signals(self, connection: sqlite3.Connection) -> None:
-        """Delete all signals, so that they are searched for anew."""
-        connection.execute("DELETE FROM signal")
-        connection.execute("UPDATE alert SET searched = -1, stale = 1")
 
     def refresh(self, table: RiskTable) -> AlertChanges:
         """Compute the context of stale alerts, or all where risks changed."""
@@ -150,12 +153,20 @@ class ContextTable:
     @raises_damaged
     def signals(self, alert_id: str) -> dict[str, list[Event]]:
         """Return an alert's signals by flag, in order of time."""
-        signals = self._signals_of(self._database.rows, [alert_id]).get(alert_id, {})
-        times = {identity: time for found in signals.values() for time, identity in found}
+        query = self._database.rows
+        alert = self._alerts.get(alert_id)
+        if alert is None:
+            return {}
+        related = self._alerts.lineage(alert_id)
+        start, end = signal_span(alert)
+        signals = self._signals.near(query, [related], start, end).events(
+            related, start, end, _identities(self._own_rows(query, [alert_id])[alert_id])
+        )
+        times = {event.identity: event.time for found in signals.values() for event in found}
         events = self._events.read(times)
         return {
-            flag: [events[identity] for _, identity in sorted(found) if identity in events]
-            for flag, found in sorted(signals.items())
+            flag: [events[event.identity] for event in found if event.identity in events]
+            for flag, found in signals.items()
         }
 
     @raises_damaged
@@ -183,50 +194,6 @@ class ContextTable:
             events.update(signals)
         return sorted(events, key=lambda event: (event.time, event.event_id))
 
-    def _signals_of(
-        self, query: StateQuery, alert_ids: Sequence[str]
-    ) -> dict[str, dict[str, list[tuple[int, bytes]]]]:
-        """Return time and identity of the signals of alerts, by alert and flag.
-
-        Those are left out that have become the alert's own hits since.
-        """
-        signals: dict[str, dict[str, list[tuple[int, bytes]]]] = {}
-        inside: set[str] = set()
-        for alert_id, flag, identity, time, is_inside in query(
-            "SELECT alert_id, flag, identity, time, time >= start AND time < until FROM signal "
-            f"JOIN alert USING (alert_id) WHERE {_IS_WANTED}",
-            json_text(list(alert_ids)),
-        ):
-            signals.setdefault(alert_id, {}).setdefault(flag, []).append((time, identity))
-            if is_inside:
-                inside.add(alert_id)
-        for window in self._windows.of_alerts(query, inside):
-            own = {stored.identity for stored in self._windows.stored(query, window)}
-            left = {
-                flag: [signal for signal in found if signal[1] not in own]
-                for flag, found in signals[window.alert_id].items()
-            }
-            signals[window.alert_id] = {flag: found for flag, found in left.items() if found}
-        return signals
-
-    def _put_signals(
-        self,
-        connection: sqlite3.Connection,
-        signals: Mapping[str, Mapping[str, Sequence[Event]]],
-    ) -> None:
-        """Write the signals of alerts, by alert id and flag."""
-        rows: set[tuple[str, str, bytes]] = set()
-        union: set[Event] = set()
-        for alert_id, events_by_flag in signals.items():
-            for flag, events in events_by_flag.items():
-                union.update(events)
-                rows.update((alert_id, flag, event.identity) for event in events)
-        times = self._events.put_signals(connection, union)
-        connection.executemany(
-            "INSERT OR IGNORE INTO signal (alert_id, flag, identity, time) VALUES (?, ?, ?, ?)",
-            [(*row, times[row[2]]) for row in sorted(rows)],
-        )
-
     def _put_contexts(
         self,
         connection: sqlite3.Connection,
@@ -238,30 +205,41 @@ class ContextTable:
 
         A change of the context together with one of the events is a single revision.
         """
-        alert_ids = json_text([alert.alert_id for alert in alerts])
-        flags: dict[str, list[Flag]] = defaultdict(list)
-        signals = self._signals_of(query_of(connection), [alert.alert_id for alert in alerts])
-        for alert_id, by_flag in signals.items():
-            for flag, found in sorted(by_flag.items()):
-                times = [time for time, _ in found]
-                flags[alert_id].append(Flag(flag, len(times), min(times), max(times)))
-        self._add_alert_flags(connection, alerts, flags)
+        query = query_of(connection)
         stored = {
             alert_id: rest
             for alert_id, *rest in connection.execute(
-                f"SELECT alert_id, context, told FROM alert WHERE {_IS_WANTED}", (alert_ids,)
+                f"SELECT alert_id, lineage, context, told FROM alert WHERE {_IS_WANTED}",
+                (json_text([alert.alert_id for alert in alerts]),),
             )
         }
+        related = {
+            alert_id: msgspec.json.decode(lineage, type=RelatedPrincipals)
+            for alert_id, (lineage, *_) in stored.items()
+        }
+        spans = {alert.alert_id: signal_span(alert) for alert in alerts}
+        signals = self._signals.near(
+            query,
+            related.values(),
+            min((start for start, _ in spans.values()), default=0),
+            max((end for _, end in spans.values()), default=0),
+        )
+        own = self._own_rows(query, stored)
+        flags = {
+            alert_id: signals.flags(related[alert_id], *span, partial(_identities, own[alert_id]))
+            for alert_id, span in spans.items()
+        }
+        self._add_alert_flags(connection, alerts, flags)
         rows = []
         changed = []
         for alert in alerts:
             alert_id, revision = alert.alert_id, alert.revision
-            events = self._alerts.events(alert_id) if has_event_flags(alert) else []
+            events = _own_calls(alert, own[alert_id]) if has_event_flags(alert) else []
             baseline = baselines.of_alert(alert)
             content = msgspec.msgpack.encode(
                 context_of(alert, events, flags[alert_id], baseline, table)
             )
-            before, told_revision = stored[alert_id]
+            _, before, told_revision = stored[alert_id]
             if before not in (None, content) and told_revision == revision:
                 revision += 1
             rows.append((revision, revision, content, alert_id))
@@ -271,6 +249,13 @@ class ContextTable:
             "UPDATE alert SET revision = ?, told = ?, context = ? WHERE alert_id = ?", rows
         )
         return changed
+
+    def _own_rows(self, query: StateQuery, alert_ids: Iterable[str]) -> dict[str, list[SegmentRow]]:
+        """Return the events of alerts, where they are packed."""
+        rows: dict[str, list[SegmentRow]] = {alert_id: [] for alert_id in alert_ids}
+        for window, found in self._windows.rows(query, self._windows.of_alerts(query, rows)):
+            rows[window.alert_id] = found
+        return rows
 
     def _add_alert_flags(
         self,
@@ -295,7 +280,7 @@ class ContextTable:
         ).fetchone()[0]:
             return
         for alert in alerts:
-            start, end = _nearby_span(alert)
+            start, end = signal_span(alert)
             names = _baseline_names(self._alerts.lineage(alert.alert_id))
             nearby: dict[str, list[Alert]] = defaultdict(list)
             for rule_id, _, content in connection.execute(
@@ -322,7 +307,20 @@ def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
     }
 
 
-def _nearby_span(alert: Alert) -> tuple[int, int]:
-    """Return the span that another alert must overlap to be near."""
-    start, end = alert.extent
-    return start - SIGNAL_REACH, end + SIGNAL_REACH
+def _identities(rows: Iterable[SegmentRow]) -> set[bytes]:
+    return {segment.identity(number) for segment, number in rows}
+
+
+def _own_calls(alert: Alert, rows: Iterable[SegmentRow]) -> list[OwnCall]:
+    """Return what tells the flags that an alert's own events raise."""
+    if alert.window is None:
+        # Its second may hold other events, each with an alert of its own or none.
+        rows = [row for row in rows if row.segment.event_id(row.number) in alert.event_ids]
+    return [
+        OwnCall(
+            segment.times[number],
+            segment.call(number).error_code,
+            segment.client(number).user_agent,
+        )
+        for segment, number in rows
+    ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 import msgspec
@@ -65,8 +65,10 @@ class EventTable:
 
     def put_signals(
         self, connection: sqlite3.Connection, events: Iterable[Event]
-    ) -> dict[bytes, int]:
-        """Write events that are signals; return their times as they stand, by identity."""
+    ) -> tuple[dict[bytes, int], Set[bytes]]:
+        """Write events that are signals; return their times as they stand, by identity.
+
+        With them come the identities of which another record stands now."""
         rows: dict[bytes, KeptEvent] = {}
         for event in events:
             identity, row = KeptEvent.of_event(event)
@@ -74,8 +76,9 @@ class EventTable:
                 row = unite_events(identity, rows[identity], row)
             rows[identity] = row
         writing = _Writing(self, connection, rows)
-        writing.put(rows, is_fresh=False)
-        return {identity: writing.time_of(identity) for identity in rows}
+        written = writing.put(rows, is_fresh=False)
+        times = {identity: writing.time_of(identity) for identity in rows}
+        return times, written.revised.keys()
 
     def known(self, query: StateQuery) -> IdentitySet:
         """Return the marks of the identities that are stored, for the process that ingests.

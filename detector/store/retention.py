@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Set
+from itertools import accumulate
 
 import msgspec
 
+from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
 from detector.store.packing.segment import StoredRow, without_matches
@@ -69,6 +72,7 @@ class Retention:
                     self._segments.replace(connection, span.segment_id, kept)
                     old.has_changed = False
             old.remember()
+            old.forget_signals()
         return old.hits, events
 
     def evicted(self, connection: sqlite3.Connection) -> dict[Series, tuple[int, int]]:
@@ -169,9 +173,7 @@ class _OldHits:
         ):
             self._widths.setdefault(rule_id, width)
             self._alerts[stored_series(rule_id, key)].append((start, until))
-        self._signals = {
-            identity for (identity,) in connection.execute("SELECT identity FROM signal")
-        }
+        self._signals = _signals_in_use(connection)
         self._evicted: dict[Series, tuple[int, int]] = {}
         self.hits = 0
         self.has_changed = False
@@ -209,6 +211,17 @@ class _OldHits:
             rows,
         )
 
+    def forget_signals(self) -> None:
+        """Delete the signals whose events were evicted."""
+        self._connection.executemany(
+            "DELETE FROM signal WHERE identity = ? AND time < ?",
+            [
+                (identity, self._horizon)
+                for (identity,) in self._connection.execute("SELECT identity FROM signal")
+                if identity not in self._signals
+            ],
+        )
+
     def _is_old(self, time: int, match: Match) -> bool:
         """Tell whether a match is old, and then take note of it."""
         series, _ = match
@@ -226,3 +239,19 @@ class _OldHits:
         self._evicted[series] = min(lowest, bucket), max(highest, bucket)
         self.hits += 1
         return True
+
+
+def _signals_in_use(connection: sqlite3.Connection) -> set[bytes]:
+    """Return the identities of the signals that are near an alert, whosever it is."""
+    spans = [
+        (start - SIGNAL_REACH, until + SIGNAL_REACH)
+        for start, until in connection.execute("SELECT start, until FROM alert ORDER BY start")
+    ]
+    starts = [start for start, _ in spans]
+    ends = list(accumulate((end for _, end in spans), max))
+    in_use = set()
+    for identity, time in connection.execute("SELECT identity, time FROM signal"):
+        before = bisect_right(starts, time)
+        if before and ends[before - 1] > time:
+            in_use.add(identity)
+    return in_use

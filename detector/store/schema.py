@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from functools import partial
 
 import msgspec
 
 from detector.cloudtrail.record import identity
-from detector.store.packing.conversion import PACKING, pack_events
+from detector.store.packing.conversion import PACKING, SHARING, add_conversions
 
 SQLITE = sqlite3.sqlite_version
 """The version of the SQLite library that Python brings."""
@@ -368,6 +367,7 @@ CREATE TABLE sighting (        -- the events that were waited for
     PRIMARY KEY (watch_id, identity)
 ) STRICT, WITHOUT ROWID;
 """,
+    SHARING,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -379,7 +379,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     Tables of the newest version are not written to, so that a state opens on a full disk too.
     """
     connection.create_function("event_identity", 1, _event_identity, deterministic=True)
-    connection.create_function("pack_events", 0, partial(pack_events, connection))
+    add_conversions(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -34,6 +34,7 @@ from detector.store.recovery import Recovery
 from detector.store.retention import Retention
 from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_table import SegmentTable
+from detector.store.signals.signal_table import SignalTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 
@@ -56,6 +57,7 @@ class Store:
         self.watches = WatchTable(database, self.journal, self.history)
         self.rules = RuleTable(database, self.journal)
         self.suppressions = SuppressionTable(database, self.history)
+        self.signals = SignalTable(database, self.events)
         self.alerts = AlertTable(database, self.windows, self.suppressions)
         self.derivation = AlertDerivation(
             database,
@@ -70,8 +72,8 @@ class Store:
         self.context = ContextTable(
             database,
             self.rules,
-            self.baseline,
             self.events,
+            self.signals,
             self.windows,
             self.alerts,
             self.suppressions,
@@ -161,7 +163,7 @@ class Store:
             if any(rule.alerts for rule in changes.new):
                 self.files.require_new_search(connection)
             if changes.any_removed or any(rule.flag for rule in changes.new):
-                self.context.clear_signals(connection)
+                self.signals.clear(connection)
             for rule in changes.recut:
                 self.derivation.forget_rule(connection, rule)
             self.rules.replace(connection, rules)
@@ -196,6 +198,7 @@ class Store:
             }
             self.retention.count_late(connection, late, partial.hits)
             self.files.add_duplicates(connection, duplicates)
+            self.signals.forget(connection, written.revised)
             self.derivation.mark_revised(connection, written.revised)
             self.baseline.extend(connection, partial.observations)
             self.baseline.mark_selections(connection, (read.file.path for read in reads))

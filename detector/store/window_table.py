@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,9 +20,11 @@ from detector.detection.event import Event, Series
 from detector.detection.window import Hit
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths
-from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.packing.segment import Segment, StoredRow, without_matches
 from detector.store.segments.hit_columns import HitColumns
-from detector.store.segments.segment_table import SegmentTable, StateQuery, query_of
+from detector.store.segments.segment_table import SegmentTable, SpanIndex, StateQuery, query_of
+
+_order = attrgetter("order")
 
 
 class AlertWindow(msgspec.Struct, frozen=True):
@@ -32,6 +35,13 @@ class AlertWindow(msgspec.Struct, frozen=True):
     width: int
     start: int
     until: int
+
+
+class SegmentRow(NamedTuple):
+    """An event where it is packed."""
+
+    segment: Segment
+    number: int
 
 
 class WindowTable:
@@ -55,18 +65,29 @@ class WindowTable:
 
     def stored(self, query: StateQuery, window: AlertWindow) -> list[StoredRow]:
         """Return the rows of a window's events, by time and identity."""
-        found: list[StoredRow] = []
-        for segment in self._segments.between(query, window.start, window.until):
-            found += [
-                segment.stored(number)
-                for number in segment.numbers_of(window.series)
-                if window.start <= segment.times[number] < window.until
-                and segment.hit(number, window.series, window.width) is not None
+        ((_, found),) = self.rows(query, [window])
+        return sorted((segment.stored(number) for segment, number in found), key=_order)
+
+    def rows(
+        self, query: StateQuery, windows: Iterable[AlertWindow]
+    ) -> Iterator[tuple[AlertWindow, list[SegmentRow]]]:
+        """Yield the rows of the events of each window, in no order, without unpacking them."""
+        windows = list(windows)
+        start = min((window.start for window in windows), default=0)
+        end = max((window.until for window in windows), default=0)
+        spans = SpanIndex(self._segments.spans(query, start, end))
+        for window in windows:
+            found = [
+                SegmentRow(segment, number)
+                for segment in self._segments.among(query, spans, window.start, window.until)
+                for number in segment.hits_between(
+                    window.series, window.start, window.until, window.width
+                )
             ]
-        if window.series.key is None:
-            # Its second may hold other events, each with an alert of its own.
-            found = [stored for stored in found if _alert_of(stored, window) == window.alert_id]
-        return sorted(found, key=attrgetter("order"))
+            if window.series.key is None:
+                # Its second may hold other events, each with an alert of its own.
+                found = [row for row in found if _alert_of(row, window) == window.alert_id]
+            yield window, found
 
     def hits(
         self, query: StateQuery, series: Series, width: int, start: float, end: float
@@ -74,11 +95,10 @@ class WindowTable:
         """Return the hits of a series in ``[start, end)``, by time and identity."""
         found = []
         for segment in self._segments.between(query, start, end):
-            for number in segment.numbers_of(series):
-                if start <= segment.times[number] < end:
-                    hit = segment.hit(number, series, width)
-                    if hit is not None:
-                        found.append(hit)
+            for number in segment.hits_between(series, start, end, width):
+                hit = segment.hit(number, series, width)
+                if hit is not None:
+                    found.append(hit)
         return sorted(found, key=lambda hit: hit[:2])
 
     @raises_damaged
@@ -134,10 +154,12 @@ class WindowTable:
         _forget_runs(connection, rule_id)
 
 
-def _alert_of(stored: StoredRow, window: AlertWindow) -> str:
+def _alert_of(row: SegmentRow, window: AlertWindow) -> str:
     """Return the id of the alert that a rule without a window gives an event."""
-    event_id = stored.row.id_of(stored.identity)
-    return name_alert(window.series.rule_id, event_id, (stored.row.client.account, event_id))
+    segment, number = row
+    event_id = segment.event_id(number)
+    key = segment.client(number).account, event_id
+    return name_alert(window.series.rule_id, event_id, key)
 
 
 def stored_series(rule_id: str, key: str) -> Series:

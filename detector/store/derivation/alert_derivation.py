@@ -98,16 +98,10 @@ class AlertDerivation:
     ) -> None:
         """Have signals searched for again near events with another content.
 
-        Two records that claim one identity and differ are rare enough to search all signals.
+        Two records that claim one identity and differ are rare enough to search all signals anew.
         """
         widths = self._rules.widths()
-        for identity, row in revised.items():
-            flagged = connection.execute(
-                "DELETE FROM signal WHERE identity = ? RETURNING alert_id", (identity,)
-            ).fetchall()
-            connection.executemany(
-                "UPDATE alert SET searched = -1, stale = 1 WHERE alert_id = ?", flagged
-            )
+        for row in revised.values():
             for time, matches in ((row.time, row.matches), *row.stale):
                 for series, _ in matches:
                     width = widths.get(series.rule_id, 1)

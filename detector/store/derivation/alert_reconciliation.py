@@ -174,7 +174,6 @@ class AlertReconciliation:
 
     def _search_anew(self, alert: Alert, lineage: RelatedPrincipals) -> None:
         """Write whose alert it is now: its signals are searched for anew."""
-        self._connection.execute("DELETE FROM signal WHERE alert_id = ?", (alert.alert_id,))
         self._connection.execute(
             "UPDATE alert SET lineage = ?, searched = -1 WHERE alert_id = ?",
             (_json(lineage), alert.alert_id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -14,6 +15,7 @@ from detector.detection.alert import Alert
 from detector.detection.event import Event, KeptEvent, Match, Series
 from detector.store.packing.segment import StoredRow
 from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
+from detector.store.packing.signal_rows import share_signals
 
 PACKING = """
 CREATE TABLE segment (         -- the events of the windows, packed
@@ -59,12 +61,45 @@ DELETE FROM series WHERE gone_first IS NULL AND series_id NOT IN (SELECT series_
 """
 """The migration to segments. It calls ``pack_events``."""
 
+SHARING = """
+ALTER TABLE signal RENAME TO alert_signal;
+CREATE TABLE signal_caller (   -- who called, of signals
+    caller_id  INTEGER PRIMARY KEY,
+    arn        TEXT NOT NULL,
+    access_key TEXT NOT NULL,
+    role_arn   TEXT NOT NULL,
+    UNIQUE (arn, access_key, role_arn)
+) STRICT;
+CREATE INDEX signal_caller_key ON signal_caller (access_key);
+CREATE INDEX signal_caller_role ON signal_caller (role_arn);
+CREATE TABLE signal (          -- the events near alerts that raise flags
+    caller_id  INTEGER NOT NULL REFERENCES signal_caller,
+    time       INTEGER NOT NULL,
+    identity   BLOB NOT NULL,
+    flag       TEXT NOT NULL,
+    issued_key TEXT NOT NULL,           -- of the session that it opened
+    PRIMARY KEY (caller_id, time, identity, flag)
+) STRICT, WITHOUT ROWID;
+SELECT share_signals();
+DROP TABLE alert_signal;
+CREATE INDEX signal_identity ON signal (identity);
+CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
+"""
+"""The migration to signals that alerts share: each alert had a row for each. It calls
+``share_signals``."""
+
 _EVENTS = """
 SELECT e.identity, e.file_id, e.offset, e.place, e.body, s.rule_id, s.key, s.width, h.bucket,
     h.inputs
 FROM event e LEFT JOIN hit h USING (identity) LEFT JOIN series s USING (series_id)
 ORDER BY e.time, e.identity
 """
+
+
+def add_conversions(connection: sqlite3.Connection) -> None:
+    """Add the functions that migrations call."""
+    connection.create_function("pack_events", 0, partial(pack_events, connection))
+    connection.create_function("share_signals", 0, partial(share_signals, connection))
 
 
 def pack_events(connection: sqlite3.Connection) -> None:

@@ -7,14 +7,16 @@ compress; all else is numbers into tables of parts.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
 from isal import isal_zlib
 
+from detector.detection.activity.chunk import Numbers
 from detector.detection.event import (
     EventCall,
     EventClient,
@@ -123,19 +125,11 @@ class Packed(NamedTuple):
         return Segment(self.identities, self.content)
 
 
-class _Numbers(dict[Any, int]):
-    """Numbers of values, given in the order in which they are met."""
-
-    def __missing__(self, value: Any) -> int:
-        number = self[value] = len(self)
-        return number
-
-
 class _MatchNumbers:
     """Numbers of the rows' matches, of which many rows share one object."""
 
     def __init__(self) -> None:
-        self.series = _Numbers()
+        self.series: Numbers[Series] = Numbers()
         self.packed: list[_PackedMatches] = []
         self._by_object: dict[int, int] = {}
         self._by_content: dict[bytes, int] = {}
@@ -159,7 +153,10 @@ class _MatchNumbers:
 def pack(rows: Sequence[StoredRow]) -> Packed:
     """Pack rows, which are in order of time and identity. There is at least one."""
     matches = _MatchNumbers()
-    clients, calls, regions, chunks = _Numbers(), _Numbers(), _Numbers(), _Numbers()
+    clients: Numbers[EventClient] = Numbers()
+    calls: Numbers[EventCall] = Numbers()
+    regions: Numbers[str] = Numbers()
+    chunks: Numbers[tuple[int, int, int]] = Numbers()
     start = rows[0].row.time
     events = [stored.row for stored in rows]
     match = [matches.number(row.matches) for row in events]
@@ -289,6 +286,23 @@ class Segment:
         """Return the ids of the files that brought rows."""
         return {chunk.file_id for chunk in self._body.chunks}
 
+    def call(self, number: int) -> EventCall:
+        """Return what was called."""
+        return self._body.calls[self._call[number]]
+
+    def event_id(self, number: int) -> str:
+        """Return the event's id as the log has it."""
+        return self._body.event_ids.get(number) or str(UUID(bytes=self.identity(number)))
+
+    def opens_session(self, number: int) -> bool:
+        """Tell whether an event is a call to STS that issued a key."""
+        return number in self._body.issued_keys
+
+    def place(self, number: int) -> tuple[int, int, int]:
+        """Return the id of the file of a row, the offset of its chunk and its index there."""
+        chunk = self._body.chunks[self._chunk[number]]
+        return chunk.file_id, chunk.offset, self._index[number]
+
     def stored(self, number: int) -> StoredRow:
         """Return a row with where it came from."""
         file_id, _, generation = self._body.chunks[self._chunk[number]]
@@ -299,10 +313,18 @@ class Segment:
         return [self.stored(number) for number in range(len(self))]
 
     def numbers_of(self, series: Series) -> Sequence[int]:
-        """Return the numbers of the rows that are hits of a series, also stale ones."""
+        """Return the numbers of the rows that are hits of a series, also stale ones, in order."""
         if self._places is None:
             self._places = self._index_series()
         return self._places.get(series, ())
+
+    def hits_between(self, series: Series, start: float, end: float, width: int) -> Iterator[int]:
+        """Yield the numbers of the hits of a series in ``[start, end)``, in order."""
+        numbers = self.numbers_of(series)
+        first = bisect_left(numbers, start, key=self.times.__getitem__)
+        for number in numbers[first : bisect_left(numbers, end, key=self.times.__getitem__)]:
+            if number not in self._body.stale or self.hit(number, series, width) is not None:
+                yield number
 
     def hit(self, number: int, series: Series, width: int) -> Hit | None:
         """Return a row as a hit of a series with buckets of ``width``; None where it is none."""
@@ -322,7 +344,7 @@ class Segment:
             for _, matches in self.stale(number):
                 for series, _ in matches:
                     if number not in places[series]:
-                        places[series].append(number)
+                        insort(places[series], number)
         return places
 
     def _unpacked(self, packed: _PackedMatches) -> Matches:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -43,6 +45,25 @@ class SegmentSpan(NamedTuple):
     first: int
     last: int
     segment_id: int
+
+
+class SpanIndex:
+    """The spans of segments, to be asked for many spans of time."""
+
+    def __init__(self, spans: Sequence[SegmentSpan]) -> None:
+        self._spans = spans
+        self._firsts = [span.first for span in spans]
+        self._lasts = list(accumulate((span.last for span in spans), max))
+        """The latest event of each segment and those before."""
+
+    def between(self, start: float, end: float) -> list[int]:
+        """Return the ids of the segments that may have events in ``[start, end)``."""
+        numbers = range(bisect_left(self._lasts, start), bisect_left(self._firsts, end))
+        return [
+            self._spans[number].segment_id
+            for number in numbers
+            if self._spans[number].last >= start
+        ]
 
 
 class SegmentGone(Exception):
@@ -96,6 +117,13 @@ class SegmentTable:
                 return [self.load(query, span.segment_id) for span in self.spans(query, start, end)]
             except SegmentGone:  # it has been merged meanwhile, and there is another
                 continue
+
+    def among(self, query: StateQuery, spans: SpanIndex, start: float, end: float) -> list[Segment]:
+        """Return what ``between`` does, by spans that were read before."""
+        try:
+            return [self.load(query, segment_id) for segment_id in spans.between(start, end)]
+        except SegmentGone:
+            return self.between(query, start, end)
 
     def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
         """Return where events are stored, by identity; ``times`` are those they should have.

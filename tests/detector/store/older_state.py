@@ -44,8 +44,14 @@ def take_back(path: Path, version: int = ROWS) -> None:
             names = [_columns(db, schema_name, table) for schema_name in ("main", "today")]
             shared = ", ".join(name for name in names[0] if name in names[1])
             db.execute(f"DELETE FROM main.{table}")
+            if table == "signal":
+                continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
         _unpack(db)
+        db.execute(
+            "INSERT INTO main.signal (alert_id, flag, identity) SELECT alert_id, flag, identity "
+            "FROM today.signal JOIN today.alert ON time >= start - 1800 AND time < until + 1800"
+        )
         db.execute("COMMIT")
     for ending in ("-wal", "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)

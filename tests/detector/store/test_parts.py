@@ -32,6 +32,7 @@ from detector.store.recovery import ANALYST_TABLES, Recovery
 from detector.store.retention import RETENTION, Retention
 from detector.store.rule_table import RuleCount, RuleTable
 from detector.store.segments.segment_table import SegmentTable
+from detector.store.signals.signal_table import SignalTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import NoteBody
@@ -194,11 +195,12 @@ def test_derivation_changes_nothing_where_no_window_has_changed(scanned: Databas
 
 
 def test_context_is_complete_after_a_scan(scanned: Database) -> None:
+    events = EventTable(scanned, SegmentTable(scanned))
     context = ContextTable(
         scanned,
         RuleTable(scanned, journal_of(scanned)),
-        BaselineTable(scanned),
-        EventTable(scanned, SegmentTable(scanned)),
+        events,
+        SignalTable(scanned, events),
         windows_of(scanned),
         alerts_of(scanned),
         suppressions_of(scanned),

@@ -1,0 +1,91 @@
+"""The signals near alerts: events that raise flags, each kept once.
+
+Whose signals they are is told by their callers, and not written for each alert: thousands of alerts
+may be near thousands of signals.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from detector.cloudtrail.record import json_text
+from detector.detection.alert import Alert
+from detector.detection.correlate import SIGNAL_REACH, Signal
+from detector.detection.principal import RelatedPrincipals
+from detector.detection.signals.signal_index import FlaggedEvent, SignalIndex
+from detector.store.database import Database
+from detector.store.event_table import EventTable
+from detector.store.packing.signal_rows import insert_signals
+from detector.store.segments.segment_table import StateQuery
+
+_CALLERS = (
+    "SELECT caller_id FROM signal_caller WHERE arn IN names "
+    "UNION SELECT caller_id FROM signal_caller WHERE access_key IN names "
+    "UNION SELECT caller_id FROM signal_caller WHERE role_arn IN names"
+)
+_COLUMNS = "time, identity, flag, arn, access_key, role_arn, issued_key"
+_READ = f"""
+WITH names AS MATERIALIZED (SELECT value FROM json_each(?1))
+SELECT {_COLUMNS} FROM ({_CALLERS}) CROSS JOIN signal_caller USING (caller_id)
+    CROSS JOIN signal USING (caller_id) WHERE time >= ?2 AND time < ?3
+UNION SELECT {_COLUMNS} FROM names CROSS JOIN signal ON issued_key = value AND issued_key != ''
+    JOIN signal_caller USING (caller_id) WHERE time >= ?2 AND time < ?3
+"""
+
+
+class SignalTable:
+    """The events that raise flags near alerts."""
+
+    def __init__(self, database: Database, events: EventTable) -> None:
+        self._database = database
+        self._events = events
+
+    def put(self, connection: sqlite3.Connection, signals: Sequence[Signal]) -> None:
+        """Write the signals that a search found."""
+        flagged = [signal for signal in signals if signal.flags]
+        times, moved = self._events.put_signals(connection, {signal.event for signal in flagged})
+        connection.executemany(
+            "UPDATE OR REPLACE signal SET time = ? WHERE identity = ?",
+            [(times[identity], identity) for identity in moved],
+        )
+        insert_signals(
+            connection,
+            sorted(
+                {
+                    FlaggedEvent.of(event, flag, times[event.identity])
+                    for event, flags in flagged
+                    for flag in flags
+                }
+            ),
+        )
+
+    def clear(self, connection: sqlite3.Connection) -> None:
+        """Delete all signals, so that they are searched for anew."""
+        connection.execute("DELETE FROM signal")
+        connection.execute("UPDATE alert SET searched = -1, stale = 1")
+
+    def forget(self, connection: sqlite3.Connection, identities: Iterable[bytes]) -> None:
+        """Delete signals, and have those near them searched for again."""
+        for identity in identities:
+            times = connection.execute(
+                "DELETE FROM signal WHERE identity = ? RETURNING time", (identity,)
+            ).fetchall()
+            connection.executemany(
+                "UPDATE alert SET searched = -1, stale = 1 WHERE start <= ? AND until > ?",
+                {(time + SIGNAL_REACH, time - SIGNAL_REACH) for (time,) in times},
+            )
+
+    def near(
+        self, query: StateQuery, related: Iterable[RelatedPrincipals], start: int, end: int
+    ) -> SignalIndex:
+        """Return the signals in ``[start, end)`` that may be of any of these principals."""
+        names = {name for each in related for name in each.names()}
+        rows = query(_READ, json_text(sorted(names)), start, end)
+        return SignalIndex(FlaggedEvent(*row) for row in rows)
+
+
+def signal_span(alert: Alert) -> tuple[int, int]:
+    """Return the span in which an event is a signal of an alert."""
+    start, end = alert.extent
+    return start - SIGNAL_REACH, end + SIGNAL_REACH

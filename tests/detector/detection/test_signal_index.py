@@ -1,0 +1,55 @@
+"""The index of signals, against looking at each event for each alert."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.detection.alert import Flag
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
+from detector.detection.signals.signal_index import FlaggedEvent, SignalIndex
+
+ARNS, KEYS, ROLES = ("arn:a", "arn:b", ""), ("AKIA1", "AKIA2", ""), ("role/r", "role/s", "")
+some = st.lists
+names = st.builds(
+    PrincipalNames,
+    arns=some(st.sampled_from(ARNS[:2]), unique=True),
+    roles=some(st.sampled_from(ROLES[:2]), unique=True),
+    keys=some(st.sampled_from(KEYS[:2]), unique=True),
+)
+related = st.builds(RelatedPrincipals, own=names, hop=names)
+
+
+@st.composite
+def signals(draw: st.DrawFn) -> list[FlaggedEvent]:
+    """Events of few callers; records that claim one identity have one time."""
+    times = draw(st.lists(st.integers(0, 12), min_size=1, max_size=8))
+    event = st.builds(
+        lambda number, *rest: FlaggedEvent(times[number], bytes([number]) * 16, *rest),
+        st.integers(0, len(times) - 1),
+        st.sampled_from(["iam-change", "snapshot"]),
+        st.sampled_from(ARNS),
+        st.sampled_from(KEYS),
+        st.sampled_from(ROLES),
+        st.sampled_from(["", "", *KEYS[:2]]),
+    )
+    return draw(st.lists(event, max_size=25))
+
+
+@settings(max_examples=300)
+@given(signals(), related, st.integers(0, 6), st.integers(4, 13), st.sets(st.integers(0, 7)))
+def test_flags_are_those_of_each_event_in_span(
+    events: list[FlaggedEvent], who: RelatedPrincipals, start: int, end: int, own: set[int]
+) -> None:
+    left_out = {bytes([number]) * 16 for number in own}
+    index = SignalIndex(events)
+    expected: dict[str, set[tuple[int, bytes]]] = {}
+    for event in events:
+        if who.includes(event) and start <= event.time < end and event.identity not in left_out:
+            expected.setdefault(event.flag, set()).add((event.time, event.identity))
+    assert index.flags(who, start, end, lambda: left_out) == [
+        Flag(flag, len(found), min(found)[0], max(found)[0])
+        for flag, found in sorted(expected.items())
+    ]
+    assert {
+        flag: [(event.time, event.identity) for event in found]
+        for flag, found in index.events(who, start, end, left_out).items()
+    } == {flag: sorted(found) for flag, found in expected.items()}
