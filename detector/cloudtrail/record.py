@@ -238,6 +238,10 @@ class Record(msgspec.Struct, dict=True, rename=_cloudtrail_name):
         fields: dict[str, Any] = loads(msgspec.json.encode(self))
         return {name: value for name, value in fields.items() if value is not None}
 
+    def has_field(self, name: str) -> bool:
+        """Check whether the log has a top-level field, be it null."""
+        return name in self.document
+
     def head(self) -> Head:
         """Return the head of the record."""
         caller = self.user_identity

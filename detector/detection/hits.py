@@ -67,7 +67,7 @@ class HitCollector:
 
     def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
         """Add the hits among the events of one signature."""
-        verdicts: dict[tuple[bytes, str | None], _Verdict | None] = {}
+        verdicts: dict[object, _Verdict | None] = {}
         # The key that a call to STS issued stands beyond its view.
         may_issue = group.signature.event_source == STS
         for index in group.timed:
@@ -75,7 +75,7 @@ class HitCollector:
             if fields is None:
                 self._collect_whole(index, rules, None)
                 continue
-            key = bytes(fields.userIdentity), fields.errorMessage
+            key = fields.decided_by
             if key in verdicts:
                 verdict = verdicts[key]
             else:

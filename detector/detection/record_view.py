@@ -19,11 +19,24 @@ class NotInView(Exception):
 
 
 class HitFields(msgspec.Struct, gc=False):
-    """What an event has beside its signature; the caller is decoded once for equal ones."""
+    """What an event has beside its signature; the caller is decoded once for equal ones.
+
+    The error's fields are unset where the record does not have them; of the code the rest is in
+    the signature."""
 
     eventID: str | None = None
-    errorMessage: str | None = None
+    errorCode: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    errorMessage: str | msgspec.UnsetType | None = msgspec.UNSET
     userIdentity: msgspec.Raw = msgspec.Raw(b"null")
+
+    @property
+    def error_message(self) -> str | None:
+        return None if self.errorMessage is msgspec.UNSET else self.errorMessage
+
+    @property
+    def decided_by(self) -> tuple[bytes, str | msgspec.UnsetType | None, bool]:
+        """What a view is made of beside the signature."""
+        return bytes(self.userIdentity), self.errorMessage, self.errorCode is msgspec.UNSET
 
 
 _decoder = msgspec.json.Decoder(HitFields)
@@ -50,7 +63,7 @@ class RecordView:
     It is read as a ``Record`` is. Any other field raises NotInView, whatever it is."""
 
     def __init__(
-        self, signature: EventSignature, identity: UserIdentity | None, error_message: str | None
+        self, signature: EventSignature, identity: UserIdentity | None, fields: HitFields
     ) -> None:
         self.user_identity = identity
         self.caller = identity or _NO_IDENTITY
@@ -60,7 +73,11 @@ class RecordView:
         self.source_ip_address = signature.source_ip_address
         self.user_agent = signature.user_agent
         self.error_code = signature.error_code
-        self.error_message = error_message
+        self.error_message = fields.error_message
+        self._present = {
+            "errorCode": fields.errorCode is not msgspec.UNSET,
+            "errorMessage": fields.errorMessage is not msgspec.UNSET,
+        }
         self.read_only = signature.read_only
         self.recipient_account_id = signature.recipient_account_id
         self.event_category = signature.event_category
@@ -72,10 +89,16 @@ class RecordView:
             identity = _caller_decoder.decode(fields.userIdentity)
         except (ValueError, RecursionError):
             return None
-        return cls(signature, identity, fields.errorMessage)
+        return cls(signature, identity, fields)
 
     def __getattr__(self, name: str) -> Any:
         raise NotInView(name)
+
+    def has_field(self, name: str) -> bool:
+        """Check whether the log has a field of the error, be it null."""
+        if name not in self._present:
+            raise NotInView(name)
+        return self._present[name]
 
     @property
     def account(self) -> str:

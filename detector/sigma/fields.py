@@ -44,6 +44,13 @@ _CALLER_FIELDS = {
     "userIdentity.accessKeyId": "access_key_id",
     "userIdentity.invokedBy": "invoked_by",
 }
+_VIEW_FIELDS = {
+    "errorMessage": "error_message",
+    "userIdentity.type": "caller.type",
+    "userIdentity.principalId": "caller.principal_id",
+    "userIdentity.userName": "caller.user_name",
+}
+"""Fields that a view of a record has too, with their attributes."""
 _STRUCTURES = (
     "userIdentity",
     "requestParameters",
@@ -144,8 +151,13 @@ def _raw_field(name: str) -> RawField:
     if name in _CALLER_FIELDS:
         return RawField(name, "keyword", _of_caller(_CALLER_FIELDS[name]), head="user_identity")
     parts = path.split(".")
+    if name in _VIEW_FIELDS:
+        read = _of_view(_texts(parts), operator.attrgetter(_VIEW_FIELDS[name]))
+        return RawField(name, "keyword", read, many=True)
     if not modifier:
         return RawField(name, "keyword", _texts(parts), many=True, absent=absent)
+    if name.endswith(EXISTS) and path in TOP_LEVEL:
+        return RawField(name, "keyword", _top_level_presence(path))
     if name.endswith(EXISTS):
         return RawField(name, "keyword", _presence(parts), absent=absent)
     return RawField(name, "keyword", _date_part(parts, modifier), many=True, absent=absent)
@@ -164,6 +176,21 @@ def _of_head(attribute: str) -> FieldGetter:
 
 def _of_caller(attribute: str) -> FieldGetter:
     return lambda record: getattr(record.caller, attribute)
+
+
+def _of_view(read_record: FieldGetter, read_view: FieldGetter) -> FieldGetter:
+    """Read a text of a record, or of a view: that has it only where the log has a text there."""
+
+    def read(record: Record) -> Any:
+        if isinstance(record, Record):
+            return read_record(record)
+        return read_view(record)
+
+    return read
+
+
+def _top_level_presence(name: str) -> FieldGetter:
+    return lambda record: "true" if record.has_field(name) else "false"
 
 
 def _texts(path: Sequence[str]) -> FieldGetter:

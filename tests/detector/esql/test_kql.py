@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from detector.cloudtrail.record import Record
@@ -11,6 +12,7 @@ from detector.esql.errors import EsqlError, Span
 from detector.esql.plan.planner import plan, plan_tree
 from detector.text.time import parse_time
 from tests.detector.esql.conftest import record
+from tests.detector.head_check import rows_of
 
 AT = Span(1, 1, 0, 0)
 RESOURCES = [{"ARN": "arn:aws:s3:::one", "type": "AWS::S3::Bucket"}, {"ARN": "arn:aws:s3:::two"}]
@@ -40,7 +42,7 @@ def matches_record(text: str, call: Record) -> bool:
     query = plan_tree(
         ast.Tree((source, ast.Where(kql.parse_kql(text), span=AT)), span=AT), text, field_table()
     )
-    return bool(query.rows(call, parse_time(call.event_time) or 0))
+    return bool(rows_of(query, orjson.dumps(call.document), parse_time(call.event_time) or 0))
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,24 @@ import random
 import re
 from typing import NamedTuple
 
+import orjson
 import pytest
 
 from detector.cloudtrail.record import Record
-from detector.esql.errors import EsqlError
+from detector.ecs.fields import field_table
+from detector.esql import ast
+from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.lucene.parser import idle_clauses, parse_lucene
-from tests.detector.esql.conftest import condition_holds, record
+from detector.esql.plan.planner import plan_tree
+from tests.detector.esql.conftest import START, record
+from tests.detector.head_check import rows_of
 
 
 def matches(query: str, event: Record) -> bool:
-    return condition_holds(parse_lucene(query), event)
+    source = ast.From(("logs-aws.cloudtrail-*",), (), span=QUERY_START)
+    commands = source, ast.Where(parse_lucene(query), span=QUERY_START)
+    planned = plan_tree(ast.Tree(commands, span=QUERY_START), query, field_table())
+    return bool(rows_of(planned, orjson.dumps(event.document), START))
 
 
 Values = dict[str, list[str]]
