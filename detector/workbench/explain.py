@@ -381,5 +381,5 @@ def shape_note(rule: Rule) -> str:
                 f"fires where its steps follow each other within {format_exact(query.window or 0)}"
             )
         case "filter":
-            return "fires at every event that passes"
+            return "each event that passes is an alert"
     return "no least number of events is needed, so no window is nearer than another"
