@@ -96,10 +96,18 @@ def _kind_of(text: str) -> tuple[IndicatorKind, str] | None:
     return None
 
 
-def _indicator(text: str) -> Indicator | None:
+def known_indicator(text: str) -> Indicator | None:
+    """Return an address, network, key, ARN, account or event id; None for any other text."""
     known = _kind_of(text)
+    if known is None:
+        return None
+    return Indicator(*known, text)
+
+
+def _indicator(text: str) -> Indicator | None:
+    known = known_indicator(text)
     if known is not None:
-        return Indicator(*known, text)
+        return known
     if required_substring(text) is None:
         return None
     return Indicator("agent", text.casefold(), text)

@@ -31,7 +31,7 @@ OTHER_CALLS = {
     "space": "f4",
     "z": "f5",
     "n": "f8",
-    "x": "8",
+    "x": "dollar_sign",
     "c": "9",
     "exclamation_mark": "0",
     "f": "f12",

@@ -128,12 +128,12 @@ def test_app_uses_rebound_keys(tmp_path: Path) -> None:
 
 def test_messages_name_rebound_keys(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
-    keys = parse_keymap({"area.sources": "8", "alerts.pause": "0", "alerts.hidden": "9"})
+    keys = parse_keymap({"area.sources": "dollar_sign", "alerts.pause": "0", "alerts.hidden": "9"})
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
         await hunt.arrive(app, pilot, hunt.update(accounting=bad))
-        assert said(app) == "2 files could not be read; 8 shows why"
+        assert said(app) == "2 files could not be read; $ shows why"
         await press(pilot, "0")
         assert said(app) == "Paused – still ingesting. 0 goes on"
         await press(pilot, "0", "d")

@@ -43,6 +43,13 @@ class AlertBell:
             self._app.bell()
             write_escape(self._app, f"\x1b]9;{_message(new)}\x07")
 
+    def ring_for(self, line: str) -> None:
+        """Ring for something else, which a line tells that may quote a log."""
+        if self._severities:
+            self._app.bell()
+            text = safe.clip(safe.visible(f"trailhound: {line}"), _MAX_CELLS)
+            write_escape(self._app, f"\x1b]9;{text}\x07")
+
     def _deserves(self, alert: Alert, before: ViewModel) -> bool:
         known = before.alerts.get(alert.alert_id)
         was_as_bad = known is not None and known.severity in self._severities

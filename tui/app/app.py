@@ -121,6 +121,7 @@ class HuntApp(FrameApp[None]):
         from tui.app.ingest_feed import IngestFeed
         from tui.app.rule_reloader import RuleReloader
         from tui.app.session_restore import SessionKeeper
+        from tui.app.watch_notice import WatchNotice
         from tui.model.decisions import Decisions
         from tui.model.store_loader import StoreLoader
         from tui.model.view_model import ViewModel
@@ -130,6 +131,7 @@ class HuntApp(FrameApp[None]):
         self.required_fields = opened.required_fields
         self._bell = AlertBell(self, opened.bell)
         self.view_model = ViewModel()
+        self._watch_notice = WatchNotice(self._say_seen)
         self._loader = StoreLoader(
             self,
             self.store,
@@ -223,7 +225,12 @@ class HuntApp(FrameApp[None]):
 
     def notify_changed(self) -> None:
         """Let the screen in front draw the changed view model."""
+        self._watch_notice.look(self.view_model.watches)
         self.changed.publish(None)
+
+    def _say_seen(self, line: str) -> None:
+        self.say(line, severity="warning")
+        self._bell.ring_for(line)
 
     def reload(self) -> None:
         """Read the store again."""
@@ -358,6 +365,7 @@ class HuntApp(FrameApp[None]):
             "log": len(view_model.notes),
             "suppressions": len(view_model.active(self.now())),
             "rules": len(self.rules),
+            "watches": sum(row.watch.active for row in view_model.watches),
         }
 
     def action_area(self, name: str) -> None:

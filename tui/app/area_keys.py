@@ -55,6 +55,14 @@ AREA_BINDINGS: list[BindingType] = [
         OPEN,
     ),
     key(
+        "area.watches",
+        "8",
+        "area('watches')",
+        "watches",
+        "Go to the watches: what was seen again",
+        OPEN,
+    ),
+    key(
         "times",
         "t",
         "next_times",

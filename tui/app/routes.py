@@ -35,6 +35,7 @@ _AREA_SCREENS = {
     "suppressions": ("admin.suppressions", "SuppressionsScreen"),
     "sources": ("admin.sources", "SourcesScreen"),
     "rules": ("admin.rules", "RulesScreen"),
+    "watches": ("admin.watches", "WatchesScreen"),
 }
 """The module and the class of the first screen of each area."""
 
@@ -121,10 +122,17 @@ class ScreenRoutes:
 
         self._app.push_screen(EventsScreen(filter_text, since, until))
 
-    def ask_indicators(self, asked: Callable[[IndicatorList], None]) -> None:
+    def open_indicators(self, indicators: IndicatorList) -> None:
+        from tui.screens.pivot.events import EventsScreen
+
+        self._app.push_screen(EventsScreen(indicators=indicators))
+
+    def ask_indicators(
+        self, asked: Callable[[IndicatorList], object], heading: str = "Look for indicators"
+    ) -> None:
         from tui.screens.forms.indicators import IndicatorsForm
 
-        form = IndicatorsForm()
+        form = IndicatorsForm(heading)
         self._ask(form, lambda: asked(form.indicators))
 
     def open_pivot(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:

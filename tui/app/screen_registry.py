@@ -24,6 +24,7 @@ from tui.screens.admin.hunt_log import HuntLogScreen
 from tui.screens.admin.rules import RulesScreen
 from tui.screens.admin.sources import SourcesScreen
 from tui.screens.admin.suppressions import SuppressionsScreen
+from tui.screens.admin.watches import WatchesScreen
 from tui.screens.alert.calendar import CalendarScreen
 from tui.screens.alert.region_board import RegionBoardScreen
 from tui.screens.alert.screen import AlertScreen
@@ -40,6 +41,7 @@ from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
+from tui.screens.base.watch_action import WatchAction
 from tui.screens.dialogs.column_chooser import ColumnChooser
 from tui.screens.dialogs.command_output import OutputScreen
 from tui.screens.dialogs.facets import FacetScreen
@@ -110,6 +112,7 @@ SCREENS = (
     ScreenInfo("Suppressions", SuppressionsScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Rules", RulesScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Watches", WatchesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Note", NoteForm, (ChoiceField, LineField, TextField)),
     ScreenInfo("Edit note", EditNoteForm, (ChoiceField, LineField, TextField)),
     ScreenInfo("Suppress", SuppressForm, (ChoiceField, LineField)),
@@ -135,6 +138,7 @@ TYPED_IN = (Input, TextArea)
 _SHARED_PARTS: tuple[type[ScreenPart], ...] = (
     AlertActions,
     RowActions,
+    WatchAction,
     FilterBar,
     Search,
     CompareActions,

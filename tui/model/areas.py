@@ -19,6 +19,7 @@ _TITLES = {
     "suppressions": ("Suppressions", "Suppr"),
     "sources": ("Sources", "Src"),
     "rules": ("Rules", "Rules"),
+    "watches": ("Watches", "Seen"),
 }
 """Title and short title of each area, in the order of their keys."""
 
@@ -29,14 +30,17 @@ def title_of(area: str) -> str:
 
 
 def listed_areas(workspace: Workspace) -> list[Area]:
-    """Return the areas that there are, with their counts."""
+    """Return the areas that there are, with their counts; the watches once there are any."""
     counts = workspace.area_counts()
+    watches = workspace.view_model.watches
     areas = []
     for name, (title, short_title) in _TITLES.items():
-        if name in workspace.areas:
+        if name in workspace.areas and (watches or name != "watches"):
             count, style = counts.get(name, ""), ""
             if name == "sources":
                 count, style = _source_mark(workspace)
+            elif name == "watches" and any(row.new for row in watches):
+                count, style = "!", "$text-warning"
             elif isinstance(count, int):
                 count = number(count)
             areas.append(Area(name, key_of(f"area.{name}"), title, short_title, count, style))

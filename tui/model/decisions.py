@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from detector.detection.alert import Alert, Status
+from detector.detection.indicator import Indicator
 from detector.store import ALERT_KINDS, Decision, StateError, Store, UndoResult
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
+from detector.triage.watch import Watch, WatchRow
 from tui.keymap import key_of
 from tui.presentation import format, safe
 
@@ -159,6 +161,24 @@ class Decisions:
         self._show_suppressions(lifted)
         self._leave([each.value for each in lifted if not each.over], len(lifted))
 
+    async def watch(self, indicators: Sequence[Indicator]) -> list[Watch]:
+        """Watch for indicators; return the watches that are new."""
+        created = await asyncio.to_thread(self._host.store.watches.add, indicators)
+        await self._show_watches()
+        return created
+
+    async def acknowledge_watches(self, rows: Sequence[WatchRow]) -> None:
+        """Take note of what watches have seen."""
+        ids = [row.watch.watch_id for row in rows]
+        await asyncio.to_thread(self._host.store.watches.acknowledge, ids)
+        await self._show_watches()
+
+    async def lift_watches(self, rows: Sequence[WatchRow]) -> None:
+        """End watches."""
+        ids = [row.watch.watch_id for row in rows]
+        await asyncio.to_thread(self._host.store.watches.lift, ids)
+        await self._show_watches()
+
     async def switch_rules(self, rule_ids: Sequence[str], on: bool) -> None:
         """Switch rules on or off."""
         await asyncio.to_thread(self._host.store.rules.switch, rule_ids, on)
@@ -248,6 +268,11 @@ class Decisions:
             if suppression.suppression_id == subject:
                 return suppression.value
         return subject
+
+    async def _show_watches(self) -> None:
+        self._overtaken = ""
+        self._host.view_model.replace_watches(await asyncio.to_thread(self._host.store.watches.all))
+        self._host.notify_changed()
 
     async def _recheck_quarantine(self) -> None:
         await asyncio.to_thread(self._host.recheck_quarantine)

@@ -100,6 +100,7 @@ class StoreLoader:
                 tuple(self._store.triage.notes()),
                 tuple(self._store.suppressions.all()),
                 self._store.files.accounting(),
+                tuple(self._store.watches.all()),
             )
         except StateError as error:
             self._call(self._read_failed, str(error))

@@ -18,6 +18,7 @@ from detector.detection.alert import Alert
 from detector.triage.note import Note
 from detector.triage.suppression import Suppression
 from detector.triage.suppression_index import SuppressionIndex
+from detector.triage.watch import WatchRow
 
 if TYPE_CHECKING:
     from detector.ingest.pipeline import Update
@@ -35,6 +36,7 @@ class Snapshot:
     notes: tuple[Note, ...]
     suppressions: tuple[Suppression, ...]
     accounting: Accounting
+    watches: tuple[WatchRow, ...] = ()
 
 
 class ViewModel:
@@ -45,6 +47,7 @@ class ViewModel:
         self.alerts: dict[str, Alert] = {}
         self.notes: list[Note] = []
         self.suppressions: list[Suppression] = []
+        self.watches: Sequence[WatchRow] = ()
         self.accounting: Accounting | None = None
         self.newest: int | None = None
         self.live = False
@@ -82,6 +85,8 @@ class ViewModel:
                 del self.alerts[alert_id]
         self.notes = list(snapshot.notes)
         self.suppressions = list(snapshot.suppressions)
+        if self.watches != snapshot.watches:
+            self.watches = snapshot.watches
         if not self._accounting_changed:
             self.accounting = snapshot.accounting
         for change in changes:
@@ -104,6 +109,8 @@ class ViewModel:
         if update.newest is not None:
             self.newest = update.newest
         self.problems.extend(update.problems)
+        if update.watches:
+            self._apply(lambda: self._put_watches(update.watches))
 
     def replace_alerts(self, alerts: Iterable[Alert]) -> None:
         """Put alerts on which somebody has decided in the store."""
@@ -124,6 +131,10 @@ class ViewModel:
     def put_suppression(self, suppression: Suppression) -> None:
         """Add a suppression, or replace the one with its id."""
         self._apply(lambda: self._put_suppression(suppression))
+
+    def replace_watches(self, rows: Sequence[WatchRow]) -> None:
+        """Put all watches, as somebody has decided on some."""
+        self._apply(lambda: setattr(self, "watches", tuple(rows)))
 
     @property
     def unread(self) -> int:
@@ -168,6 +179,12 @@ class ViewModel:
             # a collection that looked through all alerts would stop the screen
             self._puts_since_freeze = 0
             gc.freeze()
+
+    def _put_watches(self, rows: Iterable[WatchRow]) -> None:
+        """Put watches that saw more before the others."""
+        more = {row.watch.watch_id: row for row in rows}
+        others = [row for row in self.watches if row.watch.watch_id not in more]
+        self.watches = (*more.values(), *others)
 
     def _put_note(self, note: Note) -> None:
         others = [each for each in self.notes if each.note_id != note.note_id]

@@ -157,7 +157,12 @@ class Routes(Protocol):
     def open_events(self, filter_text: str = "", since: int = 0, until: int = 0) -> None:
         """Open the events of a filter in ``[since, until)``, epoch seconds; 0: the usual span."""
 
-    def ask_indicators(self, asked: Callable[[IndicatorList], None]) -> None:
+    def open_indicators(self, indicators: IndicatorList) -> None:
+        """Open the events that have one of some indicators."""
+
+    def ask_indicators(
+        self, asked: Callable[[IndicatorList], object], heading: str = "Look for indicators"
+    ) -> None:
         """Ask for a list of indicators; ``asked`` gets those that were read."""
 
     def open_comparison(self, comparison: Comparison) -> None:

@@ -43,6 +43,7 @@ from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import WIDE, HuntScreen
 from tui.screens.base.search import Search
 from tui.screens.base.text_pane import Reader
+from tui.screens.base.watch_action import WatchAction
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.json_view import JsonView
 from tui.widgets.labelled_lines import LabelledLine, LabelledLines
@@ -67,6 +68,7 @@ class AlertScreen(HuntScreen):
         *Search.BINDINGS,
         *RowActions.BINDINGS,
         *AlertActions.BINDINGS,
+        *WatchAction.BINDINGS,
         *AlertSequence.BINDINGS,
         *PaneSwitcher.BINDINGS,
         key(

@@ -41,6 +41,7 @@ from tui.screens.base.background_list import BackgroundRows
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
+from tui.screens.base.watch_action import WatchAction
 from tui.settings.session_file import ListState
 from tui.widgets.labelled_lines import LabelledLines
 from tui.widgets.row_list import RowList
@@ -54,6 +55,7 @@ class AlertsScreen(ListScreen[Alert]):
     BINDINGS = [
         *RowActions.BINDINGS,
         *AlertActions.BINDINGS,
+        *WatchAction.BINDINGS,
         *ViewActions.BINDINGS,
         key(
             "timeline",

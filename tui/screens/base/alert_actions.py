@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from detector.detection.alert import Alert, Status
+from detector.detection.baseline import principal_of
 from detector.detection.principal import RelatedPrincipals
 from detector.investigation.pivot import Pivot
 from detector.store import StateError
@@ -18,6 +19,7 @@ from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import HuntScreen, ScreenPart
+from tui.screens.base.watch_action import Offer, WatchAction, offers_of
 
 _DONE: dict[Status, str] = {
     "acknowledged": "Acknowledged",
@@ -123,6 +125,7 @@ class AlertActions(ScreenPart):
         super().__init__(screen)
         self._row_actions = row_actions
         self._current = current
+        WatchAction(screen, self._offers)
 
     async def action_status(self, status: Status) -> None:
         """Acknowledge, close or reopen the targets."""
@@ -189,6 +192,15 @@ class AlertActions(ScreenPart):
             self._row_actions.done(action, alerts)
 
         self.workspace.routes.suppress(alerts, filled, saved)
+
+    def _offers(self) -> Sequence[Offer]:
+        alert = self._current()
+        if alert is None:
+            return ()
+        facets = alert.facets
+        return offers_of(
+            [*map(principal_of, facets.arns), *facets.access_keys, *facets.source_addresses]
+        )
 
     def action_calendar(self) -> None:
         """Open the calendar of the current alert."""

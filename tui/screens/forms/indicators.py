@@ -19,10 +19,9 @@ _MAX_BYTES = 4 << 20
 class IndicatorsForm(FormScreen):
     """A form for indicators, whose events are then looked for."""
 
-    heading = "Look for indicators"
-
-    def __init__(self) -> None:
+    def __init__(self, heading: str) -> None:
         super().__init__()
+        self.heading = heading
         self.indicators = IndicatorList(())
         """The indicators that were read."""
 

@@ -19,6 +19,7 @@ from detector.investigation.selectors import AllOf
 from tui.concurrency.job import Job
 from tui.keymap import FIND, key, key_of
 from tui.presentation import format, safe
+from tui.screens.base.watch_action import Offer, offer_of_all
 from tui.screens.pivot.event_rows import EventOrder, build_event_lines, described, event_columns
 from tui.screens.pivot.rows import PivotLine, PivotLines
 from tui.screens.pivot.screen import PivotScreen
@@ -80,10 +81,16 @@ class EventsScreen(PivotScreen):
     fields = EVENTS
     reads_at_once = False
 
-    def __init__(self, filter_text: str = "", since: int = 0, until: int = 0) -> None:
+    def __init__(
+        self,
+        filter_text: str = "",
+        since: int = 0,
+        until: int = 0,
+        indicators: IndicatorList | None = None,
+    ) -> None:
         everything = EventQuery(Filter("", None)).pivot(0)
         super().__init__((), None, everything)
-        if filter_text:
+        if filter_text or indicators:
             self.area = ""  # opened from a principal: its title says so
         self._trail = ("Events",)
         self._filter_text = filter_text
@@ -92,7 +99,9 @@ class EventsScreen(PivotScreen):
         self._writes = self._errors = False
         self._folds = True
         self._indicators: IndicatorCounts | None = None
-        self._wanted: IndicatorList | None = None
+        self._wanted = indicators
+        if indicators is not None:
+            self._span = _ALL
         self._typing: Timer | None = None
         self._question: object = None
 
@@ -242,6 +251,12 @@ class EventsScreen(PivotScreen):
         self._span = _ALL
         self._since = self._until = 0
         self.ask()
+
+    def watch_offers(self) -> list[Offer]:
+        offers = super().watch_offers()
+        if self._wanted is not None:
+            offers.insert(0, offer_of_all(self._wanted.indicators))
+        return offers
 
     def action_back(self) -> None:
         if self._wanted is not None and self._state != "reading" and not self.filter:

@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from detector.cloudtrail.attacker_use import attacker_use
 from detector.detection.alert import Alert
+from detector.detection.baseline import principal_of
 from detector.detection.correlate import flagging_events
 from detector.detection.record_search import Selector
 from detector.filter import Filter
@@ -35,6 +36,7 @@ from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
+from tui.screens.base.watch_action import Offer, WatchAction, offers_of
 from tui.screens.pivot.rows import (
     PivotLine,
     PivotLines,
@@ -68,6 +70,7 @@ class PivotScreen(ListScreen[EventRow]):
     """
 
     BINDINGS = [
+        *WatchAction.BINDINGS,
         key(
             "pivot",
             "p",
@@ -139,6 +142,7 @@ class PivotScreen(ListScreen[EventRow]):
     def __init__(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
         super().__init__()
         self.background = BackgroundRows(self, self)
+        self.watch_action = WatchAction(self, self.watch_offers)
         self._trail = (*trail, pivot.title)
         self._alert = alert
         self._pivot = pivot
@@ -366,6 +370,14 @@ class PivotScreen(ListScreen[EventRow]):
             self.background.recompute()
         else:
             self.workspace.routes.open_record(self._trail, line)
+
+    def watch_offers(self) -> list[Offer]:
+        """Return what may be watched for: the caller, its key, its address."""
+        row = self._current_row
+        if row is None:
+            return []
+        event = row.event
+        return offers_of((principal_of(event.arn), event.access_key, event.source_address))
 
     @work(exclusive=True, group="further")
     async def action_further(self) -> None:

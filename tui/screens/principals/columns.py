@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from detector.filter.quoting import format_term
@@ -71,6 +71,15 @@ PRINCIPAL_ORDERS: dict[str, tuple[str, Callable[[PrincipalRow], Any]]] = {
     "principal": ("name", lambda row: (row.kind, row.name)),
 }
 """What the list can be sorted by: a description, and the key."""
+
+
+def watched_values(row: PrincipalRow) -> Iterator[str]:
+    """Yield what may be watched for of a principal: itself, its keys, its networks."""
+    if row.name.startswith("arn:") or row.kind == "account":
+        yield row.name
+    yield from row.keys
+    yield from row.networks
+
 
 _WITH_ARN = ("user", "root", "role", "federated")
 

@@ -27,7 +27,8 @@ from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.screens.base.fact_list import FactList, Line, facts
 from tui.screens.base.text_pane import Reader
-from tui.screens.principals.columns import events_filter, principal_label
+from tui.screens.base.watch_action import WatchAction, offers_of
+from tui.screens.principals.columns import events_filter, principal_label, watched_values
 from tui.widgets.line import CellContent
 
 _DAYS_SHOWN = 14
@@ -39,6 +40,7 @@ class PrincipalScreen(ReadingScreen):
     """All that is known of the principal of ``row``."""
 
     BINDINGS = [
+        *WatchAction.BINDINGS,
         key(
             "principal.events",
             "p",
@@ -64,6 +66,7 @@ class PrincipalScreen(ReadingScreen):
     def __init__(self, row: PrincipalRow) -> None:
         super().__init__()
         self._row = row
+        self.watch_action = WatchAction(self, lambda: offers_of(watched_values(row)))
 
     def screen_title(self) -> CellContent:
         return breadcrumbs(("Principals", principal_label(self._row)), self.size.width)

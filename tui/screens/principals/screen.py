@@ -30,11 +30,13 @@ from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.store_list import StoreListScreen
 from tui.screens.base.text_pane import Reader
+from tui.screens.base.watch_action import Offer, WatchAction, offers_of
 from tui.screens.principals.columns import (
     PRINCIPAL_COLUMNS,
     PRINCIPAL_ORDERS,
     events_filter,
     principal_label,
+    watched_values,
 )
 from tui.settings import config
 from tui.settings.session_file import ListState
@@ -56,6 +58,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     """The list of principals."""
 
     BINDINGS = [
+        *WatchAction.BINDINGS,
         key(
             "principal.events",
             "p",
@@ -96,6 +99,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.watch_action = WatchAction(self, self._offers)
         self._span = len(DAY_SPANS) - 1
         self._order = "risk"
         self._list: PrincipalList | None = None
@@ -219,6 +223,12 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
 
     def _focus_details(self) -> None:
         """Leave the focus where it is: opening a row leads to its page."""
+
+    def _offers(self) -> Sequence[Offer]:
+        row = self.row_list.cursor_row
+        if row is None:
+            return ()
+        return offers_of(watched_values(row))
 
     def action_events(self) -> None:
         row = self.row_list.cursor_row

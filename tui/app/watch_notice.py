@@ -1,0 +1,30 @@
+"""The notice that something watched for was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from detector.delivery.watch_export import seen_again
+from detector.triage.watch import WatchRow
+from tui.keymap import key_of
+
+
+class WatchNotice:
+    """Says once what watches have seen, as it comes; ``say`` gets the line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._looked_at: Sequence[WatchRow] | None = None
+        self._told: dict[str, int] = {}
+        """How much each watch had seen when that was said."""
+
+    def look(self, rows: Sequence[WatchRow]) -> None:
+        """Say what is new in ``rows``, which were looked at before if they are the same list."""
+        if rows is self._looked_at:
+            return
+        self._looked_at = rows
+        fresh = [row for row in rows if row.new > self._told.get(row.watch.watch_id, 0)]
+        self._told = {row.watch.watch_id: row.new for row in rows}
+        if fresh:
+            more = f" (and {len(fresh) - 1:,} more)" if len(fresh) > 1 else ""
+            self._say(f"Seen: {seen_again(fresh[0])}{more}; {key_of('area.watches')} shows it")
