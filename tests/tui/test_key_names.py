@@ -36,7 +36,7 @@ OTHER_CALLS = {
     "exclamation_mark": "0",
     "f": "f12",
     "v": "Y",
-    "slash": "L",
+    "slash": "circumflex_accent",
     "R": "M",
     "o": "Q",
     "H": "U",

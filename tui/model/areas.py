@@ -19,7 +19,7 @@ _TITLES = {
     "suppressions": ("Suppressions", "Suppr"),
     "sources": ("Sources", "Src"),
     "rules": ("Rules", "Rules"),
-    "watches": ("Watches", "Seen"),
+    "watches": ("Watches", "Watch"),
 }
 """Title and short title of each area, in the order of their keys."""
 
@@ -40,7 +40,7 @@ def listed_areas(workspace: Workspace) -> list[Area]:
             if name == "sources":
                 count, style = _source_mark(workspace)
             elif name == "watches" and any(row.new for row in watches):
-                count, style = "!", "$text-warning"
+                title, short_title, count = "Watches !", "New!", ""
             elif isinstance(count, int):
                 count = number(count)
             areas.append(Area(name, key_of(f"area.{name}"), title, short_title, count, style))

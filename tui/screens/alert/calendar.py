@@ -12,8 +12,8 @@ from detector.detection.alert import Alert
 from detector.detection.sweeps import Recurrence, Sweep, group_sweeps, recurrence_of, sweep_keys
 from tui.keymap import OPEN, key, key_of
 from tui.presentation import format, safe
-from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.loading import LoadingScreen
+from tui.screens.base.screen import breadcrumbs
 from tui.widgets.charts.calendar import Calendar
 from tui.widgets.line import CellContent
 

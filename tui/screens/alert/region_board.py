@@ -17,8 +17,8 @@ from detector.detection.baseline import RegionHistory
 from detector.store import Store
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
-from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.loading import LoadingScreen
+from tui.screens.base.screen import breadcrumbs
 from tui.widgets.charts.region_board import RegionBoard
 from tui.widgets.line import CellContent
 

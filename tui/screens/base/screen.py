@@ -284,3 +284,13 @@ class ScreenPart:
 
     def close(self) -> None:
         """End what is going on, as the screen is removed."""
+
+
+def breadcrumbs(trail: Sequence[str], cells: int) -> Content:
+    """Return the names of the screens from the first to the front.
+
+    They may quote a log. In a narrow terminal only the last two are named.
+    """
+    shown = trail if cells >= WIDE or len(trail) < 3 else ("…", *trail[-2:])
+    room = max(16, cells // len(shown))
+    return Content(" › ").join(safe.title(name, room) for name in shown)

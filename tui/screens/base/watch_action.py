@@ -25,10 +25,10 @@ class WatchAction(ScreenPart):
     BINDINGS = [
         key(
             "watch",
-            "m",
+            "L",
             "watch",
             "watch",
-            "Watch: say when this principal, key or address is seen again",
+            "Look out: say when this principal, key or address is seen again",
             TRIAGE,
         ),
     ]

@@ -13,8 +13,8 @@ from detector.investigation.raw_record import EvidenceGone, raw_record
 from tui.concurrency.worker import work
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
-from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.copy_actions import ReadingScreen
+from tui.screens.base.screen import breadcrumbs
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import CellContent
 

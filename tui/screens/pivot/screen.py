@@ -32,10 +32,10 @@ from tui.keymap import FIND, OPEN, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.background_list import BackgroundRows
-from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
+from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.watch_action import Offer, WatchAction, offers_of
 from tui.screens.pivot.rows import (
     PivotLine,

@@ -23,9 +23,9 @@ from tui.concurrency.worker import work
 from tui.keymap import OPEN, key
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
-from tui.screens.base.breadcrumbs import breadcrumbs
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.screens.base.fact_list import FactList, Line, facts
+from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.watch_action import WatchAction, offers_of
 from tui.screens.principals.columns import events_filter, principal_label, watched_values
