@@ -20,7 +20,7 @@ from tui.presentation import safe
 from tui.screens.alert.screen import PANES
 from tui.widgets.row_list import RowList
 
-_TOGETHER = 6
+_TOGETHER = 12
 """Payloads that share an app: opening it is what takes the time."""
 
 GROUPS = [list(PAYLOADS)[start : start + _TOGETHER] for start in range(0, len(PAYLOADS), _TOGETHER)]

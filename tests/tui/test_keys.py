@@ -133,21 +133,47 @@ def play_at(way: str, tmp_path: Path, check: object) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_clickable_widget_is_registered_with_keys(way: str, tmp_path: Path) -> None:
+def test_keys_are_listed_wherever_they_work(way: str, tmp_path: Path) -> None:
     async def check(app: HuntApp, pilot: Pilot[None]) -> None:
-        [info] = [info for info in SCREENS if info.screen is type(app.screen)]
-        ids = {entry.id for entry in screen_entries(app.screen)}
-        for widget in app.screen.query("*"):
-            if widget.can_focus and any(bindings_of(type(widget))):
-                assert isinstance(widget, info.widgets), f"{widget} is not listed at {info.name}"
-            if type(widget).__dict__.get("on_click"):
-                assert isinstance(widget, info.widgets) or ids & CLICKED[type(widget)], widget
-        unknown = ids - {
-            binding.id for chain in info.chains() for kind in chain for binding in bindings_of(kind)
-        }
-        assert unknown == set()
+        check_clickable_widgets_are_registered(app)
+        await check_palette_finds_every_binding(app)
+        await check_help_shows_every_key(app, pilot)
 
     play_at(way, tmp_path, check)
+
+
+def check_clickable_widgets_are_registered(app: HuntApp) -> None:
+    [info] = [info for info in SCREENS if info.screen is type(app.screen)]
+    ids = {entry.id for entry in screen_entries(app.screen)}
+    for widget in app.screen.query("*"):
+        if widget.can_focus and any(bindings_of(type(widget))):
+            assert isinstance(widget, info.widgets), f"{widget} is not listed at {info.name}"
+        if type(widget).__dict__.get("on_click"):
+            assert isinstance(widget, info.widgets) or ids & CLICKED[type(widget)], widget
+    unknown = ids - {
+        binding.id for chain in info.chains() for kind in chain for binding in bindings_of(kind)
+    }
+    assert unknown == set()
+
+
+async def check_palette_finds_every_binding(app: HuntApp) -> None:
+    entries = {entry.id: entry for entry in screen_entries(app.screen) if entry.id != "palette"}
+    provider = KeysProvider(app.screen)
+    offered = [hit.text async for hit in provider.discover() if isinstance(hit, DiscoveryHit)]
+    assert len(offered) == len(entries)
+    for entry in entries.values():
+        hits = [hit.text async for hit in provider.search(entry.label) if isinstance(hit, Hit)]
+        assert f"{entry.label}  {entry.shown_keys}" in hits
+
+
+async def check_help_shows_every_key(app: HuntApp, pilot: Pilot[None]) -> None:
+    entries = screen_entries(app.screen)
+    await press(pilot, "question_mark")
+    shown = " ".join(screen_text(app).split())
+    for entry in entries:
+        assert entry.shown_keys in shown
+        assert entry.binding.tooltip.split()[0] in shown
+    await press(pilot, "question_mark")
 
 
 CLICKED: dict[type[DOMNode], set[str]] = {AreasBar: {"area.alerts"}, PaneBar: {"pane.next"}}
@@ -171,34 +197,6 @@ def test_mouse_reaches_every_command(tmp_path: Path) -> None:
         assert "hunt log" in screen_text(app)
 
     play_at("alerts", tmp_path, check)
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_help_shows_every_key(way: str, tmp_path: Path) -> None:
-    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
-        entries = screen_entries(app.screen)
-        await press(pilot, "question_mark")
-        shown = " ".join(screen_text(app).split())
-        for entry in entries:
-            assert entry.shown_keys in shown
-            assert entry.binding.tooltip.split()[0] in shown
-        await press(pilot, "question_mark")
-
-    play_at(way, tmp_path, check)
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_palette_finds_every_binding(way: str, tmp_path: Path) -> None:
-    async def check(app: HuntApp, pilot: Pilot[None]) -> None:
-        entries = {entry.id: entry for entry in screen_entries(app.screen) if entry.id != "palette"}
-        provider = KeysProvider(app.screen)
-        offered = [hit.text async for hit in provider.discover() if isinstance(hit, DiscoveryHit)]
-        assert len(offered) == len(entries)
-        for entry in entries.values():
-            hits = [hit.text async for hit in provider.search(entry.label) if isinstance(hit, Hit)]
-            assert f"{entry.label}  {entry.shown_keys}" in hits
-
-    play_at(way, tmp_path, check)
 
 
 def test_palette_leads_to_keys_of_other_areas(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Parse each style sheet once for all apps of a process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
+
+_parse_rules = Stylesheet._parse_rules
+
+
+@cache
+def _rules(variables: frozenset[tuple[str, str]], *source: Any) -> list[RuleSet]:
+    return _parse_rules(Stylesheet(variables=dict(variables)), *source)
+
+
+def _parse_once(
+    sheet: Stylesheet,
+    css: str,
+    read_from: tuple[str, str],
+    is_default_rules: bool = False,
+    tie_breaker: int = 0,
+    scope: str = "",
+) -> list[RuleSet]:
+    variables = frozenset(sheet._variables.items())
+    return _rules(variables, css, read_from, is_default_rules, tie_breaker, scope)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _parsed_style_sheets() -> Iterator[None]:
+    """Share parsed rules, which nothing changes: an app parses all of its sheets four times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", _parse_once)
+        yield
