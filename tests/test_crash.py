@@ -12,7 +12,7 @@ from pathlib import Path
 
 def test_killed_state_equals_undisturbed_state() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.crash", "--rounds", "12"],
+        [sys.executable, "-m", "tests.crash", "--rounds", "8"],
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
@@ -20,5 +20,5 @@ def test_killed_state_equals_undisturbed_state() -> None:
         timeout=300,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "12 lives: " in ran.stdout
+    assert "8 lives: " in ran.stdout
     assert "as if undisturbed" in ran.stdout

@@ -16,6 +16,7 @@ from pathlib import Path
 from detector.detection.alert import Status
 from detector.store import Store
 from detector.triage.note import NoteBody
+from tui.commandline.termination import stop_on_signals
 
 KINDS: dict[Status, str] = {"open": "reopened", "acknowledged": "acknowledged", "closed": "closed"}
 Told = tuple[str, str, str, str]
@@ -25,7 +26,7 @@ Told = tuple[str, str, str, str]
 def decide_until_told(db: Path, author: str, seed: int, told: Path) -> None:
     """Decide on one state until SIGTERM; append what was told of each decision."""
     stop, chance = threading.Event(), random.Random(seed)
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop_on_signals(stop, signal.SIGTERM)
     log = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     number = 0
     with closing(Store.open(db, author=author)) as store:

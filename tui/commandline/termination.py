@@ -22,5 +22,15 @@ def terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def stop_on_signals(stop: threading.Event, *signals: signal.Signals) -> None:
+    """Set ``stop`` when one of ``signals`` arrives.
+
+    The signal may interrupt the main thread where it holds the event's own lock, so that another
+    thread sets it.
+    """
+    for each in signals:
+        signal.signal(each, lambda *_: threading.Thread(target=stop.set).start())
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     raise KeyboardInterrupt

@@ -34,6 +34,7 @@ from tui.commandline.inputs import (
 )
 from tui.commandline.narration import accounting_sums, completeness_lines, cost_lines, narrate, warn
 from tui.commandline.sinks import open_sinks
+from tui.commandline.termination import stop_on_signals
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
@@ -51,8 +52,7 @@ def run(args: argparse.Namespace) -> int:
         resources.callback(source.close)
         store = Store.open(path)
         resources.callback(store.close)
-        signal.signal(signal.SIGTERM, lambda *_: stop.set())
-        signal.signal(signal.SIGINT, lambda *_: stop.set())
+        stop_on_signals(stop, signal.SIGTERM, signal.SIGINT)
         if not await_ingest(store, stop, _narrate_wait):
             return EXIT_OK
         offer = open_sinks(args, path, resources)
