@@ -13,10 +13,10 @@ class Accounting(msgspec.Struct, frozen=True):
     """The counts of files and records, which always add up.
 
     files found = read + waiting + skipped + quarantined;
-    records seen = read + skipped + rejected.
+    records seen = read + skipped + rejected; of those read, hits = counted + duplicate.
 
-    Of the records read, the hits are those that some rule counts; ``records_duplicate`` are hits
-    that are further copies of an event. A record that no rule counts changes nothing however often
+    The hits are the records that some rule counts; ``records_duplicate`` are further copies of an
+    event. A record that no rule counts changes nothing however often
     it comes, and the state does not remember it. ``late_dropped`` records are read ones whose
     windows had been evicted: they are in no window.
     """
@@ -26,6 +26,7 @@ class Accounting(msgspec.Struct, frozen=True):
     files_skipped: dict[str, int] = {}
     files_quarantined: dict[str, int] = {}
     records_seen: int = 0
+    records_counted: int = 0
     records_duplicate: int = 0
     records_skipped: dict[str, int] = {}
     records_rejected: dict[str, int] = {}
@@ -47,3 +48,7 @@ class Accounting(msgspec.Struct, frozen=True):
             - sum(self.records_skipped.values())
             - sum(self.records_rejected.values())
         )
+
+    @property
+    def hits(self) -> int:
+        return self.records_counted + self.records_duplicate

@@ -114,13 +114,14 @@ class FileTable:
     def accounting(self) -> Accounting:
         """Return the sums of everything that was read into this state."""
         states: dict[str, Counter[str]] = defaultdict(Counter)
-        seen = duplicate = 0
-        for state, reason, files, records, copies in self._database.rows(
-            "SELECT state, reason, count(*), sum(seen), sum(duplicate) FROM file "
+        seen = hits = duplicate = 0
+        for state, reason, files, records, passed, copies in self._database.rows(
+            "SELECT state, reason, count(*), sum(seen), sum(hits), sum(duplicate) FROM file "
             "GROUP BY state, reason"
         ):
             states[state][reason or ""] += files
             seen += records
+            hits += passed
             duplicate += copies
         counts: dict[str, dict[str, int]] = {"skipped": {}, "rejected": {}}
         for kind, reason, count in self._database.rows(
@@ -133,6 +134,7 @@ class FileTable:
             files_skipped=dict(states["skipped"]),
             files_quarantined=dict(states["quarantined"]),
             records_seen=seen,
+            records_counted=hits - duplicate,
             records_duplicate=duplicate,
             records_skipped=counts["skipped"],
             records_rejected=counts["rejected"],
@@ -219,12 +221,14 @@ class FileTable:
 
 
 _PUT_FILE = (
-    f"INSERT INTO file ({FILE_COLUMNS}, seen, duplicate, first, last, read_at, sequence) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET "
+    f"INSERT INTO file ({FILE_COLUMNS}, seen, hits, duplicate, first, last, read_at, sequence) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) "
+    "ON CONFLICT (path) DO UPDATE SET "
     "device = excluded.device, inode = excluded.inode, size = excluded.size, "
     "mtime_ns = excluded.mtime_ns, state = excluded.state, reason = excluded.reason, "
     "detail = excluded.detail, resume = excluded.resume, print = excluded.print, "
     "generation = excluded.generation, seen = seen + excluded.seen, "
+    "hits = hits + excluded.hits, "
     "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
     "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), "
     "read_at = excluded.read_at, sequence = max(sequence, excluded.sequence)"
@@ -248,11 +252,11 @@ def _absorb_replaced(
     """
     (file_id,) = connection.execute("SELECT file_id FROM file WHERE path = ?", (path,)).fetchone()
     replaced = connection.execute(
-        "SELECT file_id, seen, duplicate FROM file WHERE path = ?", (replaced_path,)
+        "SELECT file_id, seen, hits, duplicate FROM file WHERE path = ?", (replaced_path,)
     ).fetchone()
     if replaced is None:
         return
-    old_id, seen, duplicate = replaced
+    old_id, *counts = replaced
     segments.give(connection, old_id, file_id)
     connection.execute(
         "INSERT INTO file_count (file_id, kind, reason, count) "
@@ -261,8 +265,9 @@ def _absorb_replaced(
         (file_id, old_id),
     )
     connection.execute(
-        "UPDATE file SET seen = seen + ?, duplicate = duplicate + ? WHERE file_id = ?",
-        (seen, duplicate, file_id),
+        "UPDATE file SET seen = seen + ?, hits = hits + ?, duplicate = duplicate + ? "
+        "WHERE file_id = ?",
+        (*counts, file_id),
     )
     connection.execute(
         "INSERT INTO late (file_id, count) SELECT ?, count FROM late WHERE file_id = ? "
@@ -281,7 +286,9 @@ def _forget_reread(connection: sqlite3.Connection, reads: Sequence[FileRead]) ->
         "DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", reread
     )
     connection.executemany(
-        "UPDATE file SET seen = 0, duplicate = 0, first = NULL, last = NULL WHERE path = ?", reread
+        "UPDATE file SET seen = 0, hits = 0, duplicate = 0, first = NULL, last = NULL "
+        "WHERE path = ?",
+        reread,
     )
     connection.executemany(
         "DELETE FROM chunk WHERE file_id = (SELECT file_id FROM file WHERE path = ?)",
@@ -308,6 +315,7 @@ def _file_parameters(
         row.fingerprint,
         row.generation,
         sum(chunk.seen for chunk in stats),
+        sum(chunk.hits for chunk in stats),
         first,
         last,
         read_at,

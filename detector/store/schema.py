@@ -7,7 +7,7 @@ import sqlite3
 import msgspec
 
 from detector.cloudtrail.record import identity
-from detector.store.packing.conversion import PACKING, SHARING, add_conversions
+from detector.store.packing.conversion import HIT_COUNTS, PACKING, SHARING, add_conversions
 
 SQLITE = sqlite3.sqlite_version
 """The version of the SQLite library that Python brings."""
@@ -368,6 +368,7 @@ CREATE TABLE sighting (        -- the events that were waited for
 ) STRICT, WITHOUT ROWID;
 """,
     SHARING,
+    HIT_COUNTS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -402,9 +403,6 @@ def _event_identity(body: bytes) -> bytes:
 
 
 def _statements(script: str) -> list[str]:
-    """Split a migration into its statements: ``executescript`` would commit first.
-
-    No statement may contain a ``;`` of its own.
-    """
+    """Split a migration at each ``;``: ``executescript`` would commit first."""
     uncommented = "\n".join(line.split("--")[0] for line in script.splitlines())
     return [statement for statement in uncommented.split(";") if statement.strip()]

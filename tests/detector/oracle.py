@@ -29,9 +29,10 @@ class Event(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What becomes of the records: seen = read + skipped + rejected; duplicates are hits."""
+    """What becomes of the records: seen = read + skipped + rejected; hits = counted + duplicate."""
 
     seen: int
+    counted: int
     duplicate: int
     skipped: dict[str, int]
     rejected: dict[str, int]
@@ -58,7 +59,8 @@ def sums(records: Iterable[Raw]) -> Sums:
             rejected["no-event-time"] += 1
         elif _counts(record):
             copies[_identity(record)] += 1
-    return Sums(seen, copies.total() - len(copies), dict(skipped), dict(rejected))
+    duplicate = copies.total() - len(copies)
+    return Sums(seen, len(copies), duplicate, dict(skipped), dict(rejected))
 
 
 _SKIPPED = {"Insight": "insight", "NetworkActivity": "network-activity", "Aggregated": "aggregated"}

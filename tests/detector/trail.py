@@ -213,6 +213,7 @@ def adds_up(sums: Accounting) -> bool:
         *sums.files_skipped.values(),
         *sums.files_quarantined.values(),
         sums.records_seen,
+        sums.records_counted,
         sums.records_duplicate,
         sums.records_read,
         *sums.records_skipped.values(),

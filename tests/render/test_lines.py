@@ -76,7 +76,8 @@ def test_reading_without_events_has_no_latest() -> None:
 ACCOUNTING = Accounting(
     files_read=1_198, files_waiting=3, files_skipped={"empty": 2},
     files_quarantined={"truncated": 1},
-    records_seen=182_424, records_duplicate=19, records_rejected={"no time": 3, "not JSON": 1},
+    records_seen=182_424, records_counted=1_000, records_duplicate=19,
+    records_rejected={"no time": 3, "not JSON": 1},
 )  # fmt: skip
 
 
@@ -85,9 +86,12 @@ def test_accounting_line_shortens_with_width() -> None:
         assert drawn(line) == [""]
         line.show(ACCOUNTING)
         for width, text in (
-            (140, "files 1,204 = 1,198 read + 3 waiting + 2 skipped + 1 quarantined"
-                  " · records 182,424 = 182,420 read + 4 rejected · 19 duplicate hits"),
-            (120, "files 1,204 = 1,198 read + 3 wait + 2 skip + 1 quar"
+            (160, "files 1,204 = 1,198 read + 3 waiting + 2 skipped + 1 quarantined"
+                  " · records 182,424 = 182,420 read + 4 rejected"
+                  " · hits 1,019 = 1,000 counted + 19 duplicate"),
+            (130, "files 1,204 = 1,198 read + 3 wait + 2 skip + 1 quar"
+                  " · records 182,424 = 182,420 read + 4 rej · hits 1,019 = 1,000 cnt + 19 dup"),
+            (110, "files 1,204 = 1,198 read + 3 wait + 2 skip + 1 quar"
                   " · records 182,424 = 182,420 read + 4 rej · 19 dup"),
             (80, "files 1,204 · 1 quarantined · records 182,424 · 4 rejected"),
             (40, "files 1,204 · records 182,424"),
@@ -100,7 +104,7 @@ def test_accounting_line_shortens_with_width() -> None:
         await pilot.pause()
         assert style_at(line, 0, "4 rejected").color != style_at(line, 0, "records").color
 
-    perform(AccountingLine, act, (140, 3))
+    perform(AccountingLine, act, (160, 3))
 
 
 counts = st.integers(min_value=0, max_value=10**9)
@@ -114,7 +118,8 @@ def test_accounting_sums_always_add_up(numbers: list[int], width: int) -> None:
     accounting = Accounting(
         files_read=read, files_waiting=waiting, files_skipped={"a": skipped},
         files_quarantined={"b": quarantined},
-        records_seen=accepted + duplicate + left_out + rejected, records_duplicate=duplicate,
+        records_seen=accepted + duplicate + left_out + rejected,
+        records_counted=accepted, records_duplicate=duplicate,
         records_skipped={"c": left_out}, records_rejected={"d": rejected},
     )  # fmt: skip
     widths = []

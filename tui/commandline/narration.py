@@ -41,8 +41,11 @@ def show_progress(text: str) -> None:
 def accounting_sums(accounting: Accounting) -> list[str]:
     """Write the sums of files and of records, a line each."""
     rest = ""
-    if accounting.records_duplicate:
-        rest += f"; {plural(accounting.records_duplicate, 'duplicate hit')}"
+    if accounting.hits:
+        rest += (
+            f"; {plural(accounting.hits, 'hit')} = {accounting.records_counted:,} counted"
+            f" + {accounting.records_duplicate:,} duplicate"
+        )
     if accounting.late_dropped:
         rest += f"; {accounting.late_dropped:,} late-unmerged"
     return [

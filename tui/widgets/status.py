@@ -111,12 +111,19 @@ def _accounting_forms(accounting: Accounting) -> Iterator[Content]:
         SumTerm(sum(accounting.records_skipped.values()), "skipped", "skip"),
         SumTerm(sum(accounting.records_rejected.values()), "rejected", "rej", _ATTENTION),
     ]
-    duplicates = [SumTerm(accounting.records_duplicate, "duplicate hits", "dup")]
+    hits = [
+        SumTerm(accounting.records_counted, "counted", "cnt"),
+        SumTerm(accounting.records_duplicate, "duplicate", "dup"),
+    ]
     late = [SumTerm(accounting.late_dropped, "late, unmerged", "late", _ATTENTION)]
     for short in (False, True):
         file_sum = _sum("files", accounting.files_found, _term_contents(files, short))
         record_sum = _sum("records", accounting.records_seen, _term_contents(records, short))
-        yield _joined([file_sum, record_sum, *_term_contents(duplicates + late, short)])
+        sums = [file_sum, record_sum]
+        if accounting.hits:
+            sums.append(_sum("hits", accounting.hits, _term_contents(hits, short)))
+        yield _joined([*sums, *_term_contents(late, short)])
+    yield _joined([file_sum, record_sum, *_term_contents([hits[1], *late], True)])
     file_total = _sum("files", accounting.files_found, [])
     record_total = _sum("records", accounting.records_seen, [])
     yield _joined(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import groupby
@@ -13,7 +14,7 @@ import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event, KeptEvent, Match, Series
-from detector.store.packing.segment import StoredRow
+from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
 from detector.store.packing.signal_rows import share_signals
 
@@ -96,10 +97,21 @@ ORDER BY e.time, e.identity
 """
 
 
+HIT_COUNTS = """
+ALTER TABLE file ADD COLUMN hits INTEGER NOT NULL DEFAULT 0;  -- with the duplicate ones
+UPDATE file SET hits = duplicate;
+SELECT count_hits();
+DROP INDEX file_sums;
+CREATE INDEX file_sums ON file (state, reason, seen, hits, duplicate);  -- for the accounting
+"""
+"""The migration to counts of hits. It calls ``count_hits``."""
+
+
 def add_conversions(connection: sqlite3.Connection) -> None:
     """Add the functions that migrations call."""
     connection.create_function("pack_events", 0, partial(pack_events, connection))
     connection.create_function("share_signals", 0, partial(share_signals, connection))
+    connection.create_function("count_hits", 0, partial(count_hits, connection))
 
 
 def pack_events(connection: sqlite3.Connection) -> None:
@@ -118,6 +130,18 @@ def pack_events(connection: sqlite3.Connection) -> None:
     if rows:
         insert_segment(connection, rows, is_fresh=True)
     _join_series(connection)
+
+
+def count_hits(connection: sqlite3.Connection) -> None:
+    """Add the events that are stored to the hits of the files that brought them."""
+    counts: Counter[int] = Counter()
+    for packed in connection.execute("SELECT identities, body FROM segment"):
+        rows = Segment.unpack(*packed).rows()
+        counts.update(stored.file_id for stored in rows if stored.row.matches or stored.row.stale)
+    connection.executemany(
+        "UPDATE file SET hits = hits + ? WHERE file_id = ?",
+        [(count, file_id) for file_id, count in counts.items()],
+    )
 
 
 def _stored_row(rows: list[Any], generation: int) -> StoredRow:

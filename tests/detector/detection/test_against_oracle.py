@@ -40,7 +40,11 @@ def holds(run: Run, records: Sequence[Raw], mode: str) -> None:
     assert told(run) == oracle.alerts(records, mode)
     sums = run.accounting
     assert oracle.Sums(
-        sums.records_seen, sums.records_duplicate, sums.records_skipped, sums.records_rejected
+        sums.records_seen,
+        sums.records_counted,
+        sums.records_duplicate,
+        sums.records_skipped,
+        sums.records_rejected,
     ) == oracle.sums(records)
 
 

@@ -124,7 +124,7 @@ class Windows(RuleBasedStateMachine):
         self.files: list[tuple[int, float]] = []
         self.arrived: list[Raw] = []
         self.keys: dict[str, Raw] = {}
-        self.seen = self.duplicate = self.late = 0
+        self.seen = self.counted = self.duplicate = self.late = 0
         self.hits: dict[str, ReadHit] = {}
         self.known: dict[str, int] = {}
         self.gone: dict[str, tuple[int, int]] = {}
@@ -161,6 +161,7 @@ class Windows(RuleBasedStateMachine):
         self._write(records)
         self.arrived += records
         new = {name: call for call in records if (name := call["eventID"]) not in self.known}
+        self.counted += len(new)
         self.duplicate += len(records) - len(new)
         for name, record in new.items():
             self.known[name] = _time(record)
@@ -197,6 +198,7 @@ class Windows(RuleBasedStateMachine):
     def _have_read_again(self) -> None:
         """Nothing is late that had been read before; copies are known of all."""
         self.known = {record["eventID"]: _time(record) for record in self.arrived}
+        self.counted = len(self.known)
         self.duplicate = len(self.arrived) - len(self.known)
         self.files = [(first, self.now) for first, _ in self.files]
         self.hits = {name: hit._replace(read_at=self.now) for name, hit in self.hits.items()}
@@ -268,6 +270,7 @@ class Windows(RuleBasedStateMachine):
             self.duplicate,
             self.late,
         )
+        assert sums.records_counted == self.counted
         assert adds_up(sums)
 
     @invariant()

@@ -232,4 +232,5 @@ def test_rows_of_an_older_state_are_packed(tmp_path: Path) -> None:
         run = scan(logs, store=store)
         assert [alert.alert_id for alert in run.alerts][:1] == [before[0].alert_id]
         assert [len(alert.event_ids) for alert in run.alerts] == [13, 10]
+        assert run.accounting.records_counted == told.records_counted + 1
         assert run.accounting.records_duplicate == told.records_duplicate + 1

@@ -321,7 +321,8 @@ def accounting_lines(accounting: Accounting) -> Iterator[Line]:
     )
     yield from _reasons("skipped", accounting.records_skipped)
     yield from _reasons("rejected", accounting.records_rejected)
-    yield _line("duplicate hits", accounting.records_duplicate)
+    yield _line("hits counted", accounting.records_counted)
+    yield _line("hits duplicate", accounting.records_duplicate)
     if accounting.late_dropped:
         yield _line("late, unmerged", accounting.late_dropped)
 
