@@ -22,6 +22,7 @@ from detector.formats.errors import NotALog, Unreadable
 from detector.formats.text_forms import (
     BLANK,
     begins_json,
+    begins_value,
     contains_json,
     is_comment,
     is_json_behind_text,
@@ -279,7 +280,7 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
     """
     lines = [
         text
-        for line in start.split(b"\n", _LINES_SEEN)
+        for line in start.split(b"\n", _LINES_SEEN)[:_LINES_SEEN]
         if (text := line.removeprefix(_BOM).strip(BLANK)) and not is_comment(text)
     ]
     # A document may have a record a line, and end after one while it is being written.
@@ -287,11 +288,11 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
         return False
     if is_whole and _is_json(start):
         return False
-    if not begins_json(lines[0]) and any(map(is_json_behind_text, lines[:_LINES_SEEN])):
+    if not begins_json(lines[0]) and any(map(is_json_behind_text, lines)):
         return True
     if all(line.strip() in (b"{}", b"[]") for line in lines[:6]):
         return True
-    return any(_is_json(line) for line in lines[:6])
+    return any(_is_json(line) or begins_value(line) for line in lines[:6])
 
 
 def _is_json(text: bytes) -> bool:

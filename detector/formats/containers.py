@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-from detector.formats.csv_table import csv_lines, is_csv
 from detector.formats.decompress import (
     BLOCK,
     DAMAGE_ERRORS,
@@ -24,7 +23,8 @@ from detector.formats.decompress import (
     unzstd,
 )
 from detector.formats.errors import NotALog, Unreadable
-from detector.formats.parquet_table import parquet_lines
+from detector.formats.tables.csv_table import csv_lines, is_csv
+from detector.formats.tables.parquet_table import parquet_lines
 
 MAGIC_BYTES = 4096
 """Enough for the header of a table of all columns."""

@@ -6,7 +6,7 @@ and OCSF's API Activity class as Security Lake fills it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from detector.formats.values import JsonObject
@@ -88,6 +88,22 @@ _ECS_NAMES = {
 """CloudTrail's name -> the ECS fields that may hold it, the better one first."""
 
 
+def is_ecs(members: Mapping[str, bytes]) -> bool:
+    """Tell whether an object with these members is an ECS document."""
+    if "event.action" in members or "event.original" in members:
+        return True
+    return "@timestamp" in members and members.get("event", b"")[:1] == b"{"
+
+
+def ecs_originals(document: JsonObject) -> Iterator[Any]:
+    """Yield what may be the original record of an ECS document."""
+    event = document.get("event")
+    yield event.get("original") if isinstance(event, dict) else None
+    for name in ("event.original", "message"):
+        text = document.get(name)
+        yield text[0] if isinstance(text, list) and text else text
+
+
 def from_ecs(document: JsonObject) -> JsonObject:
     """Translate an ECS document, or the ``fields`` of a search.
 
@@ -138,6 +154,11 @@ def _put(record: JsonObject, path: str, value: Any) -> None:
     for parent in parents:
         record = record.setdefault(parent, {})
     record[name] = value
+
+
+def ocsf_originals(document: JsonObject) -> Iterator[Any]:
+    """Yield what may be the original record of an OCSF document."""
+    yield document.get("raw_data")
 
 
 def from_ocsf(row: JsonObject) -> JsonObject:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import Record, UserIdentity
-from detector.formats.csv_table import RECORD_CAP
+from detector.formats.tables.csv_table import RECORD_CAP
 from detector.formats.time_forms import time_text
 
 _BRACKETS = 200

@@ -64,8 +64,11 @@ _FLAGS = ("readOnly", "managementEvent", "sessionCredentialFromConsole")
 _SOURCE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}")
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,127}")
-_TIME_NAMES = ("eventtimestamp", "eventdatetime", "timestamp")
-"""Names of the time of an event. Others (``date``, ``ingestionTime``) are of its arrival."""
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_TYPE = re.compile(r"_[a-z]$")
+_TIME_NAMES = ("eventtime", "eventdatetime", "timegenerated")
+"""What names of the time of an event begin with. Others (``date``, ``ingestionTime``) are
+of its arrival."""
 
 
 class Missing(NamedTuple):
@@ -98,6 +101,17 @@ def prefix_of_record(names: Collection[str]) -> str | None:
         if _is_record({name[len(prefix) :] for name in names if name.startswith(prefix)}):
             return prefix
     return None
+
+
+def without_types(names: Collection[str]) -> dict[str, str]:
+    """Return names without the letters of types at their ends, as in ``eventName_s``, by name.
+
+    Those of an object of which most names have no such letter stay.
+    """
+    typed = [name for name in names if _TYPE.search(name)]
+    if 2 * len(typed) < len(names):
+        return {name: name for name in names}
+    return {name: _TYPE.sub("", name) for name in names}
 
 
 def _is_record(names: Collection[str]) -> bool:
@@ -149,6 +163,7 @@ class _Reader:
     def read(self) -> Shape | Missing:
         for name, inner in self._value.items():
             self._assign(name, squash(name), inner)
+        self._read_id()
         missing = self._read_time() or self._read_source() or self._read_name()
         missing = missing or self._read_region() or self._read_caller()
         if missing is not None:
@@ -199,6 +214,21 @@ class _Reader:
         if self._record.get(field) is None:
             self._record[field] = inner
 
+    def _read_id(self) -> None:
+        """Find the identity of the event in a member whose name ends as its own."""
+        if self._record.get("eventID"):
+            return
+        ids = {
+            inner
+            for name, inner in self._others.items()
+            if squash(name).endswith("eventid")
+            and isinstance(inner, str)
+            and _UUID.fullmatch(inner)
+        }
+        if len(ids) == 1:
+            self._record["eventID"] = ids.pop()
+            self._is_renamed = True
+
     def _read_time(self) -> Missing | None:
         given = self._record.get("eventTime")
         time = time_text(given)
@@ -214,8 +244,9 @@ class _Reader:
     def _other_times(self) -> Iterable[Any]:
         by_name = {squash(name): inner for name, inner in self._others.items()}
         yield self._others.get("@timestamp")
-        for name in _TIME_NAMES:
-            yield by_name.get(name)
+        for start in _TIME_NAMES:
+            yield from (inner for name, inner in by_name.items() if name.startswith(start))
+        yield by_name.get("timestamp")
         yield self._others.get("_time")
 
     def _read_source(self) -> Missing | None:
@@ -230,7 +261,7 @@ class _Reader:
     def _read_part(self, field: str, form: re.Pattern[str], words: Iterable[str]) -> Missing | None:
         """Find one text by its field, or in a member with another name by its form."""
         given = self._record.get(field)
-        text = text_of(one_value(given))
+        text = _plain_text(given)
         if text is None and not _is_empty(given):
             return Missing(_REASONS[field])
         if text is None:
@@ -239,7 +270,7 @@ class _Reader:
                 for name, inner in self._others.items()
                 if any(word in squash(name) for word in words) and not _is_empty(inner)
             }
-            forms = {text_of(one_value(inner)) for inner in hints.values()}
+            forms = {_plain_text(inner) for inner in hints.values()}
             fitting = {text for text in forms if text and form.fullmatch(text)}
             if len(fitting) == 1:
                 (text,) = fitting
@@ -280,6 +311,19 @@ _REASONS = {
     "eventName": "no-name-found",
     "awsRegion": "no-region-found",
 }
+
+
+def _plain_text(value: Any) -> str | None:
+    """Return the one text that a value writes, without blanks and quotes around it."""
+    text = text_of(one_value(value))
+    if text is None or text.isidentifier():
+        return text
+    text = text.strip()
+    if text[:1] == '"' and text[-1:] == '"':
+        return text.strip('"')
+    if text[:1] in ("[", "{"):
+        return text_of(one_value(structure(text)))
+    return text
 
 
 def _is_empty(value: Any) -> bool:

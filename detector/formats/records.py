@@ -25,6 +25,7 @@ from detector.cloudtrail.record import (
     signature_parts,
 )
 from detector.formats.chunks import Chunk
+from detector.formats.decompress import Budget
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
@@ -34,6 +35,9 @@ from detector.formats.whereabouts import foreign_detail, locate_records
 from detector.text.capped import TEXT_CAP
 from detector.text.time import parse_time
 
+INNER_CAP, INNER_RATIO = 64 << 20, 40
+"""What is compressed inside the texts of a chunk may unpack to so many bytes, or to so many times
+its size if that is more."""
 ODD_CAP = 256 << 20
 """Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be
 walked."""
@@ -235,7 +239,8 @@ def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
         "noted": Counter(),
     }
     items: list[ParsedRecord] = []
-    for item in _unwrap_lines(data) if is_lines else _unwrap_document(data):
+    budget = Budget(max(INNER_CAP, INNER_RATIO * len(data)))
+    for item in _unwrap_lines(data, budget) if is_lines else _unwrap_document(data, budget):
         if isinstance(item, ParsedRecord):
             items.append(item)
         else:
@@ -262,39 +267,45 @@ def _refuse_too_deep(data: bytes) -> None:
         )
 
 
-def _unwrap_lines(data: memoryview) -> Iterator[Item]:
+def _unwrap_lines(data: memoryview, budget: Budget) -> Iterator[Item]:
     for line in bytes(data).split(b"\n"):
         text = line.strip(BLANK).removeprefix(_BOM)  # Concatenated files keep their marks.
-        if not text:
-            continue
-        try:
-            yield from unwrap(text)
-        except RecursionError:
-            yield NonRecord("rejected", "nested-too-deep")
-        except json.JSONDecodeError:
-            yield (
-                NonRecord("skipped", "comment")
-                if is_comment(text)
-                else NonRecord("rejected", "not-json")
-            )
+        if text:
+            yield from _unwrap_line(text, budget)
 
 
-def _unwrap_document(data: memoryview) -> Iterator[Item]:
+def _unwrap_line(text: bytes, budget: Budget) -> Iterator[Item]:
+    try:
+        yield from unwrap(text, budget)
+    except RecursionError:
+        yield NonRecord("rejected", "nested-too-deep")
+    except json.JSONDecodeError:
+        if b"\0" in text:
+            # Zeros stand for what was lost, also the end of a line.
+            for part in filter(None, text.split(b"\0")):
+                yield from _unwrap_line(part.strip(BLANK), budget)
+        elif is_comment(text):
+            yield NonRecord("skipped", "comment")
+        else:
+            yield NonRecord("rejected", "not-json")
+
+
+def _unwrap_document(data: memoryview, budget: Budget) -> Iterator[Item]:
     with contextlib.suppress(ValueError, RecursionError):
         raws = _split_document(data)
         if raws:
-            return unwrap_elements(map(bytes, raws))
+            return unwrap_elements(map(bytes, raws), budget)
     if len(data) > ODD_CAP:
         raise Unreadable(
             "too-large",
             f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq",
         )
-    return _unwrap_text(bytes(data))
+    return _unwrap_text(bytes(data), budget)
 
 
-def _unwrap_text(data: bytes) -> Iterator[Item]:
+def _unwrap_text(data: bytes, budget: Budget) -> Iterator[Item]:
     try:
-        yield from unwrap(data)
+        yield from unwrap(data, budget)
     except RecursionError:
         yield NonRecord("rejected", "nested-too-deep")
     except json.JSONDecodeError as error:

@@ -11,21 +11,33 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 import msgspec
 
 from detector.cloudtrail.record import Caller, EventSignature, Head, loads
-from detector.formats.csv_table import RECORD_CAP
 from detector.formats.decompress import Budget
-from detector.formats.foreign_schemas import from_ecs, from_ocsf
-from detector.formats.items import Item, NonRecord, ParsedRecord
+from detector.formats.foreign_schemas import (
+    ecs_originals,
+    from_ecs,
+    from_ocsf,
+    is_ecs,
+    ocsf_originals,
+)
+from detector.formats.items import Item, NonRecord, ParsedRecord, without_copies
 from detector.formats.json_spans import decode_string, split_elements, split_members
-from detector.formats.json_table import begins_table, rows_of_array, rows_of_object
 from detector.formats.known_documents import skip_reason_of
+from detector.formats.packed_text import unpack_text
 from detector.formats.plain_record import is_plain
-from detector.formats.record_shape import Missing, is_field, prefix_of_record, read_shape
-from detector.formats.text_forms import BLANK, INNER_CAP, json_values, struct_json, unbase64
+from detector.formats.record_shape import (
+    Missing,
+    is_field,
+    prefix_of_record,
+    read_shape,
+    without_types,
+)
+from detector.formats.tables.csv_table import RECORD_CAP
+from detector.formats.tables.json_table import begins_table, rows_of_array, rows_of_object
+from detector.formats.text_forms import BLANK, json_values, struct_json
 from detector.formats.values import JsonObject, as_object, squash
 from detector.text.time import parse_time
 
@@ -33,49 +45,66 @@ NESTING_CAP = 12
 """Wrappers that may be nested in each other."""
 _HINT = re.compile(
     rb"amazonaws|event[._ ]?(?:[Ss]ource|[Nn]ame|json|Json)|Event ?(?:Source|Name)|EVENT|"
-    rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|[A-Za-z0-9+/_-]{64}"
+    rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|[A-Za-z0-9+/_-]{64}|"
+    rb"\[\s*123,\s*(?:34|10|13|32),"
 )
-"""What stands in every text that holds records, plain or as base64."""
+"""What stands in every text that holds records, plain, as base64 or as numbers of bytes."""
+_BYTES = re.compile(rb"\[\s*123\s*,[\d\s,]+\]")
 _head_decoder = msgspec.json.Decoder(Head)
 
 Members = dict[str, bytes]
 
 
-def unwrap(data: bytes) -> Iterator[Item]:
-    """Find the records in a text of JSON values.
+def unwrap(data: bytes, budget: Budget) -> Iterator[Item]:
+    """Find the records in a text of JSON values, or in what is packed in it.
 
     Raises json.JSONDecodeError or RecursionError where the text itself is no JSON; a damaged value
-    within is rejected by itself.
+    within is rejected by itself. Raises Unreadable where it unpacks to more than ``budget``.
     """
-    search = _Search()
-    values, is_all = json_values(data)
+    search = _Search(budget)
+    try:
+        values, is_all = json_values(data)
+    except json.JSONDecodeError:
+        items = search.packed(data)
+        if not items:
+            raise
+        yield from items
+        return
     if is_all:
-        for value in values:
+        for value in _without_scalars(values):
             yield from search.value(value)
     else:
         # Other text may have JSON too, such as the tags of a container.
         yield from search.find_any(values) or (ParsedRecord(values[-1]),)
 
 
-def unwrap_elements(elements: Iterable[bytes]) -> Iterator[Item]:
-    """Find the records in the elements of an array. Raises nothing."""
+def unwrap_elements(elements: Iterable[bytes], budget: Budget) -> Iterator[Item]:
+    """Find the records in the elements of an array.
+
+    Raises Unreadable where they unpack to more than ``budget``.
+    """
     elements = iter(elements)
     start = list(itertools.islice(elements, 2))
     if begins_table(start):
-        return _Search().elements(rows_of_array([*start, *elements]))
-    return _Search().elements(itertools.chain(start, elements))
+        return _Search(budget).elements(rows_of_array([*start, *elements]))
+    return _Search(budget).elements(itertools.chain(start, elements))
 
 
 class _Search:
-    """The search of one text; what its compressed parts unpack to is limited in all."""
+    """The search of one text; what its compressed parts unpack to is limited by a budget."""
 
-    def __init__(self) -> None:
-        self._budget = Budget(INNER_CAP)
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
 
     def elements(self, elements: Iterable[bytes]) -> Iterator[Item]:
         """Find the records in each element, or count it as none."""
         for element in elements:
             yield from self.value(element)
+
+    def packed(self, text: bytes) -> list[Item]:
+        """Find the records in a text that packs them."""
+        data = unpack_text(text.strip(BLANK), self._budget)
+        return self._in_text(data, 1) if data else []
 
     def find_any(self, values: Iterable[bytes]) -> list[Item]:
         """Find the records in values of which some may be none."""
@@ -109,6 +138,8 @@ class _Search:
             return [NonRecord("rejected", "not-json")]
 
     def _in_array(self, array: bytes, depth: int) -> list[Item]:
+        if _BYTES.fullmatch(array):
+            return self._in_bytes(array, depth)
         elements = split_elements(array)
         entries = _entries(elements, array)
         if entries is not None:
@@ -124,34 +155,36 @@ class _Search:
         return [
             item
             for element, items in zip(elements, by_element, strict=True)
-            for item in items or (ParsedRecord(element),)
+            for item in items or _counted_as_none(element)
         ]
+
+    def _in_bytes(self, array: bytes, depth: int) -> list[Item]:
+        """Find the records in a text whose bytes are written as numbers."""
+        try:
+            return self._in_text(bytes(loads(array)), depth + 1)
+        except ValueError:
+            return []
 
     def _in_rows(self, rows: Iterable[bytes], depth: int) -> list[Item]:
         """Find the record in each row of a table, or count the row as none."""
         return [item for row in rows for item in self._find(row, depth + 1) or (ParsedRecord(row),)]
 
     def _in_string(self, value: bytes, depth: int) -> list[Item]:
-        text = decode_string(value).strip(BLANK)
-        try:
-            values = json_values(text).values
-        except json.JSONDecodeError:
-            data = unbase64(text, self._budget)
-            if data is not None:
-                return self._in_text(data, depth)
-            if text[:1] == b"{" and b"=" in text and len(text) <= RECORD_CAP:
-                return self._find(struct_json(text), depth + 1)
-            if b"\n" not in text:
-                return []
-            return self._in_text(text, depth)
-        return self._in_values(values, depth)
+        return self._in_text(decode_string(value).strip(BLANK), depth)
 
     def _in_text(self, text: bytes, depth: int) -> list[Item]:
-        """Find the records in a text: JSON values, or lines of them."""
+        """Find the records in a text: JSON values, lines of them, or what is packed in it."""
         try:
             return self._in_values(json_values(text).values, depth)
         except json.JSONDecodeError:
             pass
+        data = unpack_text(text, self._budget)
+        if data is not None:
+            return self._in_text(data, depth + 1) if depth < NESTING_CAP else []
+        if text[:1] == b"{" and b"=" in text and len(text) <= RECORD_CAP:
+            return self._find(struct_json(text), depth + 1)
+        if b"\n" not in text:
+            return []
         items: list[Item] = []
         for line in text.split(b"\n"):
             try:
@@ -169,6 +202,8 @@ class _Search:
     def _in_object(self, value: bytes, depth: int) -> list[Item]:
         members = split_members(value)
         reason = skip_reason_of(members)
+        if reason == "bulk-action":
+            return self._in_members(members, depth) or [NonRecord("skipped", reason)]
         if reason is not None:
             return [NonRecord("skipped", reason)]
         if "detail-type" in members and "detail" in members:
@@ -184,7 +219,11 @@ class _Search:
             return self._in_rows(rows, depth)
         prefix = prefix_of_record({squash(name) for name in members})
         if prefix is None:
-            return self._in_members(members, depth) or _nested_record(members, value)
+            return (
+                self._in_members(members, depth)
+                or _nested_record(members, value)
+                or _typed_record(members, value)
+            )
         if len(value) > RECORD_CAP:
             return [NonRecord("rejected", "too-large")]
         # A row may have the whole record beside some of its fields.
@@ -202,16 +241,16 @@ class _Search:
             ]
             groups = [items for items in groups if items]
             if groups:
-                return list(_without_copies(groups))
+                return list(without_copies(groups))
         return []
 
     def _in_foreign_schema(self, members: Members, value: bytes, depth: int) -> list[Item]:
         """Find the record in an ECS or OCSF document: its original, or else its fields."""
         translate: Callable[[JsonObject], JsonObject]
-        if _is_ecs(members):
-            originals, translate = _ecs_originals, from_ecs
+        if is_ecs(members):
+            originals, translate = ecs_originals, from_ecs
         elif {"api", "metadata"} <= members.keys():
-            originals, translate = _ocsf_originals, from_ocsf
+            originals, translate = ocsf_originals, from_ocsf
         else:
             return []
         document: JsonObject = loads(value)
@@ -269,7 +308,7 @@ def reads_as_is(raw: bytes) -> bool:
     """Tell whether an incomplete record is as CloudTrail wrote it."""
     if b'"AWSService"' in raw or is_plain(raw):
         return True
-    (item, *others) = _Search().value(raw)
+    (item, *others) = _Search(Budget(RECORD_CAP)).value(raw)
     is_itself = isinstance(item, ParsedRecord) and item.raw == raw and item.translated is None
     return is_itself and not others
 
@@ -306,6 +345,29 @@ def _nested_record(members: Members, value: bytes) -> list[Item]:
     return [_read_record(loads(value), value)]
 
 
+def _typed_record(members: Members, value: bytes) -> list[Item]:
+    """Read an object whose names end in letters for their types."""
+    names = without_types(members)
+    if prefix_of_record(set(map(squash, names.values()))) != "":
+        return []
+    record = loads(value)
+    return [_read_record({names[name]: inner for name, inner in record.items()}, value, "", True)]
+
+
+def _without_scalars(values: list[bytes]) -> list[bytes]:
+    """Leave out the numbers and words that stand on a line beside objects, as its cells."""
+    if len(values) == 1:
+        return values
+    return [value for value in values if value[:1] in (b"{", b"[", b'"')] or values
+
+
+def _counted_as_none(element: bytes) -> Iterable[Item]:
+    """Count what stands in an array in the place of a record; other values are none."""
+    if element[:1] in (b"{", b"[") or element[1:2] in (b"{", b"["):
+        return (ParsedRecord(element),)
+    return ()
+
+
 def _known_document(value: bytes) -> list[Item]:
     try:
         reason = skip_reason_of(split_members(value))
@@ -333,50 +395,3 @@ def _entries(elements: list[bytes], array: bytes) -> bytes | None:
     if entries is value:
         return None
     return msgspec.json.encode(entries)
-
-
-def _is_ecs(members: Members) -> bool:
-    if "event.action" in members or "event.original" in members:
-        return True
-    return "@timestamp" in members and members.get("event", b"")[:1] == b"{"
-
-
-def _ecs_originals(document: JsonObject) -> Iterator[Any]:
-    event = document.get("event")
-    yield event.get("original") if isinstance(event, dict) else None
-    for name in ("event.original", "message"):
-        text = document.get(name)
-        yield text[0] if isinstance(text, list) and text else text
-
-
-def _ocsf_originals(document: JsonObject) -> Iterator[Any]:
-    yield document.get("raw_data")
-
-
-def _without_copies(groups: list[list[Item]]) -> Iterator[Item]:
-    """Yield the items of several members, a record that stands in two of them once."""
-    seen: set[str] = set()
-    for items in groups:
-        own = set()
-        for item in items:
-            event_id = _event_id(item)
-            if event_id not in seen:
-                yield item
-            own.add(event_id)
-        seen |= own - {""}
-
-
-class _Identified(msgspec.Struct):
-    eventID: str = ""
-
-
-_identity_decoder = msgspec.json.Decoder(_Identified)
-
-
-def _event_id(item: Item) -> str:
-    if not isinstance(item, ParsedRecord):
-        return ""
-    try:
-        return _identity_decoder.decode(item.translated or item.raw).eventID
-    except (ValueError, RecursionError):
-        return ""

@@ -1,16 +1,13 @@
 """The forms in which a structure is written as text, and how each is read.
 
 JSON; a Python literal, as data frames write objects into cells; ``{type=IAMUser, arn=…}``, as
-Athena, Presto and Java write structs and maps; base64 of any of them, compressed or not. JSON may
+Athena, Presto and Java write structs and maps; any of them packed (``packed_text``). JSON may
 stand behind other text on its line.
 """
 
 from __future__ import annotations
 
 import ast
-import base64
-import binascii
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -19,20 +16,23 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.cloudtrail.record import loads
-from detector.formats.decompress import BLOCK, Budget, gunzip
+from detector.formats.decompress import Budget
 from detector.formats.errors import Unreadable
 from detector.formats.json_spans import WHITESPACE, split_values
+from detector.formats.packed_text import begins_packed, unpack_text
 
 BLANK = WHITESPACE + b"\0"
 """What may stand around a line: a log that was truncated while written has zeros in it."""
-INNER_CAP = 64 << 20
-"""Bytes that the compressed texts inside one document may unpack to."""
 _LITERAL_CAP = 1 << 20
+_STRUCTURE_CAP = 1 << 20
+"""Bytes that a structure may unpack to."""
 _NO_VALUE = frozenset({"", "null", "NULL", "None", "nan", "NaN", r"\N", "<null>"})
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
 _JSON_BEGINS = re.compile(rb'\{\s*"|\[\s*[\[{"]|\{\s*\x27')
+_JSON_BEGINS_TEXT = re.compile(_JSON_BEGINS.pattern.decode())
 _LITERAL_BEGINS = re.compile(rb"[\[{]\s*(?:\{\s*)?'")
+_LITERAL_BEGINS_TEXT = re.compile(_LITERAL_BEGINS.pattern.decode())
 _SCALAR = re.compile(rb'".*"|null|true|false|-?\d[\d.eE+-]*', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
 _COMMENT = re.compile(rb"(?:#|//|--|;|<!--|/\*|\*)")
 _PAIR = re.compile(r"\s*([A-Za-z_]\w*)\s*=")
 _SPACED, _CLOSE = re.compile(r"[{}\[\]]|,\s"), re.compile(r"[{}\[\]]|,(?=[A-Za-z_]\w*=)")
@@ -74,9 +74,14 @@ def json_values(text: bytes) -> Values:
 
 
 def _is_document(text: bytes) -> bool:
-    """Tell whether a text that is no JSON is a damaged document, and has none behind text."""
+    """Tell whether a text that is no JSON is a damaged document, and has none behind text.
+
+    A whole one may have lines of text behind it, but no brackets.
+    """
     if _JSON_BEGINS.match(text):
-        return _JSON_BEGINS.search(text, _value_end(text)) is None
+        rest = text[_value_end(text) :]
+        is_text = rest.lstrip(b" \t\r")[:1] == b"\n" and _BRACKET.search(rest) is None
+        return _JSON_BEGINS.search(rest) is None and not is_text
     return text[1:].strip(BLANK)[:1] in (b"", b"{")
 
 
@@ -85,33 +90,48 @@ def _behind_text(text: bytes) -> Iterator[bytes]:
 
     What begins as JSON must be whole: what is inside a value cut short is none of its own.
     """
-    position, is_found = 0, False
-    while match := _JSON_BEGINS.search(text, position):
-        rest = text[match.start() :]
-        if _LITERAL_BEGINS.match(rest):
-            end = rest.rfind(b"}") + 1
-            yield python_literal(rest[:end])
-        else:
-            end = _value_end(rest)
-            yield rest[:end]
-        position, is_found = match.start() + end, True
-    if not is_found:
+    match = _JSON_BEGINS.search(text)
+    if match is None:
         raise NotJson
+    last = text[match.start() :]
+    if _is_value(last):
+        yield last
+        return
+    decoded = last.decode("utf-8", "surrogateescape")
+    found: re.Match[str] | None = _JSON_BEGINS_TEXT.match(decoded)
+    while found:
+        if _LITERAL_BEGINS_TEXT.match(decoded, found.start()):
+            end = decoded.rfind("}") + 1
+            yield python_literal(_encoded(decoded[found.start() : end]))
+        else:
+            _, end = _scanner.raw_decode(decoded, found.start())
+            yield _encoded(decoded[found.start() : end])
+        found = _JSON_BEGINS_TEXT.search(decoded, end)
 
 
 _scanner = json.JSONDecoder(strict=False, parse_int=str)
 _value_decoder = msgspec.json.Decoder(msgspec.Raw)
 
 
-def _value_end(text: bytes) -> int:
-    """Return where the JSON value ends that a text begins with."""
+def _is_value(text: bytes) -> bool:
     try:
         _value_decoder.decode(text)
-        return len(text)
     except (ValueError, RecursionError):
-        decoded = text.decode("utf-8", "surrogateescape")
-        _, end = _scanner.raw_decode(decoded)
-        return len(decoded[:end].encode("utf-8", "surrogateescape"))
+        return False
+    return True
+
+
+def _value_end(text: bytes) -> int:
+    """Return where the JSON value ends that a text begins with."""
+    if _is_value(text):
+        return len(text)
+    decoded = text.decode("utf-8", "surrogateescape")
+    _, end = _scanner.raw_decode(decoded)
+    return len(_encoded(decoded[:end]))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def begins_json(text: bytes) -> bool:
@@ -120,8 +140,20 @@ def begins_json(text: bytes) -> bool:
 
 
 def contains_json(text: bytes) -> bool:
-    """Tell whether JSON begins anywhere in a text."""
-    return text[:1] == b'"' or _JSON_BEGINS.search(text) is not None
+    """Tell whether JSON begins anywhere in a text, or is packed in it."""
+    return text[:1] == b'"' or _JSON_BEGINS.search(text) is not None or begins_packed(text)
+
+
+def begins_value(line: bytes) -> bool:
+    """Tell whether a line that is no JSON is a Python literal, or packs JSON."""
+    if begins_packed(line):
+        return True
+    if _LITERAL_BEGINS.match(line) is None or line[-1:] not in (b"}", b"]"):
+        return False
+    try:
+        return bool(python_literal(line))
+    except NotJson:
+        return False
 
 
 def is_json_behind_text(line: bytes) -> bool:
@@ -151,28 +183,13 @@ def python_literal(text: bytes) -> bytes:
         raise NotJson from None
 
 
-def unbase64(text: bytes, budget: Budget) -> bytes | None:
-    """Decode base64, and the gzip in it; None for any other text."""
-    encoded = text.translate(None, b" \r\n\t\\")
-    if _BASE64.fullmatch(encoded) is None:
-        return None
-    try:
-        encoded = encoded.replace(b"-", b"+").replace(b"_", b"/").rstrip(b"=")
-        data = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
-        if data[:2] == b"\x1f\x8b":
-            content = gunzip(io.BytesIO(data), budget)
-            data = b"".join(iter(lambda: content.read(BLOCK) or b"", b""))
-    except (binascii.Error, Unreadable):
-        return None
-    return data
-
-
 def structure(text: str) -> Any:
     """Return the structure that a text writes; None where it writes none."""
     text = text.strip()
-    if text[:1] not in ("{", "["):
-        return None
     data = text.encode("utf-8", "backslashreplace")
+    if text[:1] not in ("{", "["):
+        inner = _inner_text(data)
+        return None if inner is None else structure(inner)
     try:
         return loads(data)
     except (ValueError, RecursionError):
@@ -185,6 +202,23 @@ def structure(text: str) -> Any:
         return _struct(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _inner_text(data: bytes) -> str | None:
+    """Return the text that a JSON string or a packed text holds, a shorter one; None otherwise."""
+    if data[:1] == b'"':
+        try:
+            inner = loads(data)
+        except (ValueError, RecursionError):
+            return None
+        return inner if isinstance(inner, str) else None
+    try:
+        unpacked = unpack_text(data, Budget(_STRUCTURE_CAP))
+    except Unreadable:
+        return None
+    if unpacked is None or unpacked[:1] not in (b"{", b"["):
+        return None
+    return unpacked.decode("utf-8", "backslashreplace")
 
 
 def struct_json(text: bytes) -> bytes:

@@ -21,6 +21,13 @@ _FIRST_EPOCH, _LAST_EPOCH = 1e9, 1e10
 """In seconds: from 2001, before there was AWS, to 2286."""
 _DOT_NET = re.compile(r"/Date\((\d+)(?:[+-]\d{4})?\)/")
 _UTC_NAME = re.compile(r"\s*Z?\s*[(\[]?(?:Etc/UTC|UTC|GMT|Z)[)\]]?$", re.IGNORECASE)
+_ZONE_BEHIND_OFFSET = re.compile(
+    r"((?:UTC|GMT)?[+-]\d\d:?\d\d) ?(?:UTC|GMT|\[[\w/+-]+\]|\([\w ]+\))(?: m=[+-][\d.]+)?$"
+)
+"""The zone once more in words, as Go, Java and JavaScript write it; and Go's other clock."""
+_UTC_WITHIN = re.compile(r" (?:UTC|GMT)(?= \d{4}$)")
+_WRITTEN_VALUE = re.compile(r"""(?:[A-Za-z]\w*\()?(["'])(.+)\1\)?""")
+"""A time in quotes, or in a call of a program, as in ``ISODate("…")``."""
 _OFFSET_NAME = re.compile(r"\s*[(\[]?(?:UTC|GMT)?([+-]\d\d:?(?:\d\d)?)[)\]]?$")
 _FRACTION = re.compile(r"(:\d\d)[.,]\d+")
 _LAYOUTS = (
@@ -59,6 +66,7 @@ def time_text(value: Any) -> str | None:
     text = value.strip()
     if parse_time(text) is not None:
         return text
+    text = _plain(text)
     for read in (_from_digits, _from_iso, _from_mail, _from_layouts):
         time_text = read(text)
         if time_text is not None and parse_time(time_text) is not None:
@@ -66,10 +74,19 @@ def time_text(value: Any) -> str | None:
     return None
 
 
+def _plain(text: str) -> str:
+    """Return a time without what programs write around it."""
+    written = _WRITTEN_VALUE.fullmatch(text)
+    if written:
+        text = written[2].strip()
+    text = _ZONE_BEHIND_OFFSET.sub(r"\1", text.replace("\u2212", "-"))
+    return _UTC_WITHIN.sub("", text)
+
+
 def _unwrapped(value: dict[str, Any] | list[Any]) -> Any:
     """Return what an object or a list holds in the place of one value."""
     if isinstance(value, list):
-        return value[0] if len(value) == 1 else None
+        return value[0] if len(value) == 1 else _from_parts(value)
     for name in _EPOCH_SECONDS:
         if isinstance(value.get(name), int | float | str):
             return value[name]
@@ -77,6 +94,15 @@ def _unwrapped(value: dict[str, Any] | list[Any]) -> Any:
         if name in value:
             return value[name]
     return next(iter(value.values())) if len(value) == 1 else None
+
+
+def _from_parts(parts: list[Any]) -> str | None:
+    """Convert ``[2026, 4, 2, 9, 15, 7]``, with nanoseconds or without."""
+    if not 6 <= len(parts) <= 7 or any(type(part) is not int for part in parts):
+        return None
+    with contextlib.suppress(ValueError, OverflowError):
+        return _iso(datetime(*parts[:6]))
+    return None
 
 
 def _from_epoch(number: float) -> str | None:

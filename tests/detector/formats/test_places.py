@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import csv
 import gzip
+import html
 import io
 import json
+import lzma
+import sys
+import urllib.parse
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.formats import NotALog
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 from tests.detector.formats.sweeps import (
     RECORDS,
     Json,
@@ -31,6 +43,10 @@ TEXTS = [json.dumps(record) for record in RECORDS]
 
 def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def base64_bytes(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def packed(text: str) -> str:
@@ -79,6 +95,37 @@ WRAPPED: dict[str, Any] = {
         for record, text in zip(RECORDS, TEXTS, strict=True)
     ],
     "Python literals": [{"event": str(record)} for record in RECORDS],
+    "hexadecimal digits": [{"data": text.encode().hex()} for text in TEXTS],
+    "hexadecimal digits of a database": [{"data": f"\\x{text.encode().hex()}"} for text in TEXTS],
+    "base64 of zlib": [{"data": base64_bytes(zlib.compress(text.encode()))} for text in TEXTS],
+    "base64 of zstd": [{"data": base64_bytes(zstd.compress(text.encode()))} for text in TEXTS],
+    "base64 of bzip2": [{"data": base64_bytes(bz2.compress(text.encode()))} for text in TEXTS],
+    "base64 of xz": {"data": base64_bytes(lzma.compress(json.dumps(RECORDS).encode()))},
+    "base64 of base64": [{"d": base64_of(base64_of(text))} for text in TEXTS],
+    "base64 of gzip of base64": [{"d": packed(base64_of(text))} for text in TEXTS],
+    "data URL": [{"d": "data:application/json;base64," + base64_of(text)} for text in TEXTS],
+    "escapes of URLs": [{"d": urllib.parse.quote(text)} for text in TEXTS],
+    "escapes of forms": [{"d": urllib.parse.quote_plus(text)} for text in TEXTS],
+    "escapes of HTML": [{"d": html.escape(text)} for text in TEXTS],
+    "numbers of bytes": [{"type": "Buffer", "data": list(text.encode())} for text in TEXTS],
+    "a text of bytes in Python": [{"body": repr(text.encode())} for text in TEXTS],
+    "beside other cells": [["1775121300000000000", "host", text] for text in TEXTS],
+    "beside other cells, as objects": {"streams": [[1, record] for record in RECORDS]},
+    "attributes of entries": [
+        {
+            "body": {
+                "values": [
+                    {"key": name, "value": {"stringValue": value}}
+                    for name, value in flat(record).items()
+                    if isinstance(value, str)
+                ]
+            }
+        }
+        for record in RECORDS
+    ],
+    "reply to a bulk request": {
+        "items": [{"index": {"_id": "1", "doc": record}} for record in RECORDS]
+    },
     "text before JSON in a text": [{"log": f"host app[1]: {text}"} for text in TEXTS],
 }
 
@@ -196,6 +243,9 @@ HOLES: dict[str, Callable[[list[bytes]], bytes]] = {
     "at the end": lambda rows: b"\n".join(rows) + b"\n" + bytes(70_000),
     "a gap between lines": lambda rows: b"\n\0\0\n".join(rows),
     "70 MiB before": lambda rows: bytes(70 << 20) + b"\n".join(rows),
+    "for the end of a line and the start of the next": lambda rows: b"\n".join(
+        [*rows[:5], rows[5] + bytes(40) + rows[6], *rows[7:]]
+    ),
     "with blanks": lambda rows: b" \0 \n\0\0" + b"\n".join(rows) + b"\0 \0",
 }
 
@@ -205,6 +255,13 @@ def test_zeros_are_blank(name: str) -> None:
     rows = [text.encode() for text in TEXTS]
     assert read(HOLES[name](rows)) == expected()
     assert read(gzip.compress(HOLES[name](rows), 1)) == expected()
+
+
+@pytest.mark.parametrize("size", [1, 700, 4096])
+def test_line_cut_short_before_zeros_costs_itself_only(size: int) -> None:
+    rows = [text.encode() for text in TEXTS]
+    data = b"\n".join([*rows[:5], rows[5][:100] + bytes(size) + rows[6], *rows[7:]])
+    assert read(data) == (expected([*RECORDS[:5], *RECORDS[6:]]).events, {"not-json": 1})
 
 
 def test_zeros_around_a_document_are_blank() -> None:
@@ -285,6 +342,25 @@ TABLES: dict[str, bytes] = {
     "title case": table({name.title(): value for name, value in LEAVES.items()}),
     "UTF-16": table(ONE | RECORD, delimiter="\t").decode().encode("utf-16"),
     "a Python literal": table(ONE | {"event": str}),
+    "text before the record": table(
+        ONE | {"line": lambda record: "host app[1]: " + json.dumps(record)}
+    ),
+    "a record marked as text": table(ONE | {"r": lambda record: "'" + json.dumps(record)}),
+    "a text of a text": table(ONE | {"r": lambda record: json.dumps(json.dumps(record))}),
+    "an array of records": table(ONE | {"r": lambda record: json.dumps([record])}),
+    "blanks behind separators": table(STRUCTS).replace(b',"', b', "'),
+    "zeros behind": table(ONE | RECORD) + bytes(500),
+    "a column named in two lines": table({"a\nb": lambda _: "1", **RECORD}),
+    "Sentinel's names": table(
+        {
+            "TimeGenerated [UTC]": lambda record: record["eventTime"],
+            "AwsEventId": lambda record: record["eventID"],
+            "EventName": lambda record: record["eventName"],
+            "EventSource": lambda record: record["eventSource"],
+            "AWSRegion": lambda record: record["awsRegion"],
+            "UserIdentityArn": lambda record: record["userIdentity"]["arn"],
+        }
+    ),
 }
 
 
@@ -292,6 +368,57 @@ TABLES: dict[str, bytes] = {
 def test_table_is_read_whatever_its_columns(name: str) -> None:
     assert read(TABLES[name]) == expected()
     assert read(gzip.compress(TABLES[name])) == expected()
+
+
+@pytest.mark.parametrize("columns", ["record", "fields", "leaves"])
+@pytest.mark.parametrize("title", ["Exported by X on 1 March", "#group,false\r\n#datatype,string"])
+def test_titles_above_a_table_are_comments(title: str, columns: str) -> None:
+    chosen = {"record": ONE | RECORD, "fields": FIELDS, "leaves": LEAVES}[columns]
+    events, reasons = read(table(chosen, before=f"{title}\r\n\r\n"))
+    assert events == expected().events
+    assert reasons == {"comment": len(title.splitlines())}
+
+
+LINES: dict[str, Callable[[str], str]] = {
+    "base64": base64_of,
+    "base64 of gzip": packed,
+    "hexadecimal digits": lambda text: text.encode().hex(),
+    "Python literals": lambda text: str(json.loads(text)),
+    "bytes in Python": lambda text: repr(text.encode()),
+    "escapes of URLs": urllib.parse.quote,
+    "texts of texts": lambda text: json.dumps(json.dumps(text)),
+    "JSON and a comma": lambda text: f"{text},",
+    "JSON and a word": lambda text: f"{text} ok",
+    "numbers around": lambda text: f"1\t{text}\t2",
+    "arrays with cells": lambda text: f'["2026-01-01T00:00:00Z", "x", {text}]',
+    "record separators": lambda text: f"\x1e{text}",
+    "colours": lambda text: f"\x1b[32m{text}\x1b[0m",
+    "statements": lambda text: f"INSERT INTO t VALUES (1, '{text}');",
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_that_pack_records_are_read(name: str) -> None:
+    data = "".join(LINES[name](text) + "\n" for text in TEXTS).encode()
+    assert read(data) == expected()
+    assert read(gzip.compress(data)) == expected()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda document: f"# Findings\n\n```json\n{document}\n```\n",
+        lambda document: f"Warning: x\n{document}\nDone, 12 rows.\n",
+        lambda document: f"{document}\nDone, 12 rows.\n",
+        lambda document: f"callback({document});\n",
+        lambda document: f"var x = {document};\n",
+        lambda document: f")]}}',\n{document}",
+    ],
+)
+def test_text_around_a_document_is_passed_over(write: Callable[[str], str]) -> None:
+    for records in (RECORDS, users()):
+        document = json.dumps({"Records": records}, indent=2)
+        assert read(write(document).encode()) == expected(records)
 
 
 def test_table_of_twelve_users_names_each() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,45 @@ SPELLINGS: dict[str, Callable[[Json], Any]] = {
     "name under another name": lambda record: {
         **{name: value for name, value in record.items() if name != "eventName"},
         "api_call": record["eventName"],
+    },
+    "letters of types behind names": lambda record: {
+        f"{name}_s": value for name, value in flat(record, "_").items()
+    },
+    "inner names in brackets": lambda record: {
+        name.replace(".", "[", 1) + "]" * ("." in name): value
+        for name, value in flat(record).items()
+    },
+    "paths": lambda record: {f"$.{name}": value for name, value in flat(record).items()},
+    "arrows": lambda record: flat(record, "->"),
+    "capital letters between": lambda record: {
+        "".join(part[:1].upper() + part[1:] for part in name.split(".")): value
+        for name, value in flat(record).items()
+    },
+    "caller as a text in a text": with_caller(lambda caller: json.dumps(json.dumps(caller))),
+    "caller as base64": with_caller(
+        lambda caller: base64.b64encode(json.dumps(caller).encode()).decode()
+    ),
+    "caller as hexadecimal digits": with_caller(lambda caller: json.dumps(caller).encode().hex()),
+    "blanks around values": lambda record: {
+        name: f" {value} " if name in ("awsRegion", "eventName", "eventSource") else value
+        for name, value in flat(record).items()
+    },
+    "quotes around values": lambda record: {
+        name: json.dumps(value) if name in ("awsRegion", "eventName", "eventTime") else value
+        for name, value in flat(record).items()
+    },
+    "lists as text": lambda record: {
+        name: json.dumps([value]) if name in ("awsRegion", "eventName") else value
+        for name, value in flat(record).items()
+    },
+    "Sentinel's names": lambda record: {
+        "TimeGenerated": record["eventTime"],
+        "EventSource": record["eventSource"],
+        "EventName": record["eventName"],
+        "AWSRegion": record["awsRegion"],
+        "AwsEventId": record["eventID"],
+        "UserIdentityType": record["userIdentity"]["type"],
+        "UserIdentityArn": record["userIdentity"]["arn"],
     },
     "event in an object": lambda record: {
         "event": {"name": record["eventName"], "source": record["eventSource"]}

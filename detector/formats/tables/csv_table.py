@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,19 +17,31 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.formats.errors import NotALog, Unreadable
+from detector.formats.packed_text import begins_packed
 from detector.formats.record_shape import is_field, prefix_of_record
-from detector.formats.text_forms import absent_if_empty
+from detector.formats.text_forms import absent_if_empty, contains_json
 from detector.formats.values import squash
 
 RECORD_CAP = 16 << 20
 """Bytes of one record. CloudTrail's own are at most 1 MB."""
 _BOM = b"\xef\xbb\xbf"
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*\r?\n')
-_RECORD_CELL = re.compile(r'"\s*[\[{]\s*(?:\{\s*)?(""|\\"|\x27)')
+_RECORD_CELL = re.compile(
+    r'"\s*[\[{]\s*(?:\{\s*)?(""|\\"|\x27)|'
+    r'"[^"\r\n]{0,256}[\[{]\s*(?:\{\s*)?""|'
+    r'"""[\[{]\s*(?:\{\s*)?\\""'
+)
+"""The beginning of a cell that holds JSON: alone, behind other text, or as a JSON string."""
+_PACKED_LINE = re.compile(r'"?[A-Za-z0-9+/_-]{64,}={0,2}"?\r?(?:\n|$)')
 _PACKED_CELL = re.compile(r'(?:^|[,;\t|])"?(?:eyJ|W3s|ewo|H4sI)[A-Za-z0-9+/=_-]{40,}', re.MULTILINE)
 _AFTER_CELL = re.compile(r'[\]}]\s*"(?!")\s*(\r?\n|[^\s"\\]|\t)')
 _USUAL_SEPARATORS = (",", ";", "\t", "|")
 _HEADER_CAP = 1 << 20
+_HEADER_ROWS = 20
+"""Rows among which the header is looked for: titles may stand above it."""
+_LEAST_RECORD = 200
+"""Characters of a cell that may hold a whole record."""
+_BLANK = " \t\r\n\0"
 _WHOLE = re.compile(r'^\s*\{(?=.*"eventSource")(?=.*"eventName")(?=.*"eventTime")', re.DOTALL)
 """The beginning of a whole record, as the text of a cell."""
 _CALLER_WORDS = ("useridentity", "arn")
@@ -52,12 +65,14 @@ def _dialect_of(start: bytes) -> Dialect | None:
     text = start.removeprefix(_BOM).decode("utf-8", "replace").lstrip("\r\n \0\ufeff")
     if text[:1] in ("{", "[", "<", ""):
         return None
+    if text[:1] == "%" and begins_packed(text[:_LEAST_RECORD].encode()):
+        return None
     line = _SEPARATOR_LINE.match(text)
     body = text
     if line:
         body = text[line.end() :]
     cell = _RECORD_CELL.search(body)
-    if cell is None and _PACKED_CELL.search(body) is None and not _names_fields(body, line):
+    if cell is None and not _names_fields(body, line) and not _has_packed_cell(body):
         return None
     if cell is not None and not cell.start() and cell[1] == '\\"':
         return None  # JSON texts, one a line
@@ -67,10 +82,18 @@ def _dialect_of(start: bytes) -> Dialect | None:
     return Dialect(_separator_of(body, cell), escapes, False)
 
 
+def _has_packed_cell(body: str) -> bool:
+    """Tell whether a table has packed records; lines of nothing else are no table."""
+    return _PACKED_CELL.search(body) is not None and _PACKED_LINE.match(body) is None
+
+
 def _names_fields(body: str, line: re.Match[str] | None) -> bool:
     """Tell whether the header names the fields of a record."""
-    separators = [line[1]] if line else _separators_in(_first_line(body))
-    return any(_is_header(_cells(body, separator)) for separator in separators)
+    for header in _first_lines(body):
+        separators = [line[1]] if line else _separators_in(header)
+        if any(_is_header(_cells(header, separator)) for separator in separators):
+            return True
+    return False
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -82,13 +105,13 @@ def _is_event_list(names: set[str]) -> bool:
     return {"eventname", "eventtime"} <= names
 
 
-def _first_line(body: str) -> str:
-    return body[:_HEADER_CAP].split("\n", 1)[0]
+def _first_lines(body: str) -> list[str]:
+    return body[:_HEADER_CAP].split("\n", _HEADER_ROWS)[:_HEADER_ROWS]
 
 
-def _cells(body: str, separator: str) -> list[str]:
+def _cells(line: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([_first_line(body).rstrip("\r")], delimiter=separator), [])
+        return next(csv.reader([line.rstrip("\r")], delimiter=separator), [])
     except csv.Error:
         return []
 
@@ -114,10 +137,12 @@ def _separator_of(body: str, cell: re.Match[str] | None) -> str:
         if after and after[1] not in "\r\n":
             return after[1]
         return ","
-    header = _first_line(body)
-    separators = _separators_in(header)
-    fitting = [each for each in separators if _is_header(_cells(body, each))]
-    return (fitting or separators or [","])[0]
+    first, *others = _first_lines(body)
+    for header in (first, *others):
+        for separator in _separators_in(header):
+            if _is_header(_cells(header, separator)):
+                return separator
+    return (_separators_in(first) or [","])[0]
 
 
 def csv_lines(content: Any) -> Iterator[bytes]:
@@ -134,6 +159,7 @@ def csv_lines(content: Any) -> Iterator[bytes]:
         delimiter=dialect.separator,
         escapechar="\\" if dialect.escapes else None,
         doublequote=not dialect.escapes,
+        skipinitialspace=not dialect.separator.isspace(),
     )
     try:
         yield from _row_lines(rows, dialect)
@@ -144,27 +170,43 @@ def csv_lines(content: Any) -> Iterator[bytes]:
 
 
 def _row_lines(rows: Any, dialect: Dialect) -> Iterator[bytes]:
-    filled = (row for row in rows if any(map(str.strip, row)))
+    filled = (row for row in rows if any(cell.strip(_BLANK) for cell in row))
     if dialect.has_separator_line:
         next(filled, None)
-    header: list[str] = next(filled, [])
+    start = list(itertools.islice(filled, _HEADER_ROWS))
+    index = _header_index(start)
+    header = start[index] if 0 <= index < len(start) else []
     names = [name.strip().lstrip("\ufeff") for name in header]
-    if any(map(_is_content, header)):
-        names = [f"column {number}" for number in range(1, len(header) + 1)]
-        yield _line_of(header, names)
-    is_checked = False
-    for row in filled:
-        if not is_checked:
-            is_checked = True
-            _refuse_without_callers(names, row)
+    first = start[index + 1 : index + 2]
+    if first or header:
+        _refuse_without_callers(names, first[0] if first else [])
+    for row in itertools.chain(start[index + 1 :], filled):
         yield _line_of(row, names)
-    if not is_checked and header and not any(map(_is_content, header)):
-        _refuse_without_callers(names, [])
+    for row in start[: max(0, index)]:
+        yield _comment_of(row)
+
+
+def _header_index(rows: Sequence[Sequence[str]]) -> int:
+    """Return the index of the header among the first rows; -1 where there is none."""
+    for index, row in enumerate(rows):
+        if any(map(_is_content, row)):
+            is_header = index and len(rows[index - 1]) == len(row)
+            return index - 1 if is_header else -1
+        if _is_header(row):
+            return index
+    return 0
+
+
+def _comment_of(row: Sequence[str]) -> bytes:
+    """Return a row above the header as a line that is counted as a comment."""
+    return f"# {_one_line(_escaped(' '.join(row)))}\n".encode()
 
 
 def _is_content(cell: str) -> bool:
     """Tell whether a cell may hold a record, so that it names no column."""
-    return cell.lstrip()[:1] in ("{", "[") or _PACKED_CELL.match(cell) is not None
+    if cell.lstrip()[:1] in ("{", "[") or _PACKED_CELL.match(cell) is not None:
+        return True
+    return len(cell) > _LEAST_RECORD and contains_json(cell.encode("utf-8", "surrogateescape"))
 
 
 def _refuse_without_callers(names: Sequence[str], row: Sequence[str]) -> None:
@@ -184,7 +226,7 @@ def _line_of(row: Sequence[str], names: Sequence[str]) -> bytes:
     """Return a row's whole record as a line, else the row as an object."""
     for index, cell in enumerate(row):
         is_foreign = index >= len(names) or not is_field(names[index])
-        if is_foreign and len(cell) > 200 and _WHOLE.match(cell):
+        if is_foreign and len(cell) > _LEAST_RECORD and _WHOLE.match(cell):
             return _one_line(cell).encode("utf-8", "surrogateescape") + b"\n"
     cells = {
         names[index] if index < len(names) else f"column {index + 1}": cell

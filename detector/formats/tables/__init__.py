@@ -1,0 +1,1 @@
+"""The reading of tables: CSV, Parquet, and JSON whose columns are named once."""
