@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from detector.inventory.inventory_files import read_inventory
-from tui.commandline.parser import COMMANDS, app_parser, command_first, command_parser
+from tui.commandline.parser import command_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,24 +26,6 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not [
         link for link in links(page) if "://" not in link and not (page.parent / link).exists()
     ]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_commands_parse(page: Path) -> None:
-    app, commands = app_parser(), command_parser()
-    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        for line in block.splitlines():
-            words = shlex.split(
-                line.rpartition("| ")[2] if "| trailhound" in line else line, comments=True
-            )
-            if ">" in words:
-                words = words[: words.index(">")]  # where the shell puts the output
-            if words[:1] == ["trailhound"]:
-                if ">" in words:  # the shell's
-                    words = words[: words.index(">")]
-                arguments = command_first(words[1:])
-                is_command = bool(arguments) and arguments[0] in COMMANDS
-                (commands if is_command else app).parse_args(arguments)
 
 
 def test_service_and_cron_lines_parse() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from detector.ingest.pipeline import Update
 from detector.sources.source import Source
@@ -23,6 +24,8 @@ def open_bench(args: argparse.Namespace, stack: contextlib.ExitStack) -> Bench:
     With sources it is over these, and the state tells only what was decided. Raises VariantError,
     CommandError."""
     use_names()
+    if Path(args.rule).expanduser().is_file():
+        args.rules = [*args.rules, args.rule]
     rules = load_rules(args)
     rule = find_rule(rules, args.rule)
     store = _open_state(args, stack)
