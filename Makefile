@@ -2,7 +2,7 @@
 BIN := .venv/bin
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help install test quick lint format types floors check samples goldens pictures bench fuzz crash
+.PHONY: help install test quick lint format types floors check samples goldens man pictures bench fuzz crash
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -40,6 +40,9 @@ samples: ## write sample_logs again, after a change of the simulation
 
 goldens: ## write the text goldens of all screens again; read the difference
 	UPDATE_GOLDENS=1 $(BIN)/pytest -n auto tests/tui
+
+man: ## write the manual page again, after a change of a command
+	$(BIN)/python -m docs.man_page
 
 pictures: ## draw the documentation's pictures again, after a change of a screen
 	$(BIN)/python -m docs.screenshots

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from detector.inventory.inventory_files import read_inventory
+from docs.man_page import PAGE, man_page
 from tui.commandline.parser import command_parser
 
 ROOT = Path(__file__).parents[1]
@@ -85,3 +89,27 @@ def test_table_of_rule_languages_names_existing_tests() -> None:
         assert match, row
         file = ROOT / "tests" / "detector" / match[1]
         assert f"def {match[2]}(" in file.read_text(encoding="utf-8"), row
+
+
+def test_man_page_is_current() -> None:
+    """``UPDATE_GOLDENS=1`` writes it anew."""
+    if os.environ.get("UPDATE_GOLDENS"):
+        PAGE.write_text(man_page(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == man_page(), "make man writes it anew"
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
+def test_man_reads_the_page() -> None:
+    environment = {**os.environ, "MANPAGER": "cat", "MANWIDTH": "80", "MANROFFOPT": "-ww"}
+    ran = subprocess.run(
+        ["man", "-l", str(PAGE)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    for words in ("EXIT STATUS", "trailhound suppress add", "--allow-bucket BUCKET"):
+        assert words in ran.stdout
+
+
+def test_wheel_brings_the_man_page() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    data = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert data == {PAGE.relative_to(ROOT).as_posix(): "share/man/man1/trailhound.1"}
