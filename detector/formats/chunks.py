@@ -19,6 +19,7 @@ from detector.cloudtrail.record import loads
 from detector.formats.containers import MAGIC_BYTES, Container, container_of
 from detector.formats.decompress import BLOCK, Budget, Content, gunzip_file
 from detector.formats.errors import NotALog, Unreadable
+from detector.formats.pieces import end_of_whole, is_container_line
 from detector.formats.text_forms import (
     BLANK,
     begins_json,
@@ -73,6 +74,14 @@ class Chunk(NamedTuple):
     @property
     def end(self) -> int:
         return self.offset + len(self.data)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Tell whether it is lines that end within a line, or within a record of several."""
+        if not self.lines:
+            return False
+        data = bytes(self.data)
+        return data[-1:] != b"\n" or not end_of_whole(data, len(data))
 
 
 def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
@@ -283,6 +292,8 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
         for line in start.split(b"\n", _LINES_SEEN)[:_LINES_SEEN]
         if (text := line.removeprefix(_BOM).strip(BLANK)) and not is_comment(text)
     ]
+    if lines and is_container_line(lines[0]):
+        return True
     # A document may have a record a line, and end after one while it is being written.
     if len(lines) < 2 or lines[0][-1:] in (b"[", b"{", b","):
         return False
@@ -345,5 +356,6 @@ def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
 
 
 def _end_of_lines(buffer: _Buffer) -> int:
-    """Return the end of the last whole line in the buffer."""
-    return buffer.bytes.rfind(b"\n", 0, buffer.size) + 1
+    """Return the end of the last whole line in the buffer, and of a record of several."""
+    end = buffer.bytes.rfind(b"\n", 0, buffer.size) + 1
+    return end_of_whole(buffer.bytes, end)

@@ -29,6 +29,7 @@ from detector.formats.decompress import Budget
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
+from detector.formats.pieces import join_pieces
 from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
@@ -268,7 +269,7 @@ def _refuse_too_deep(data: bytes) -> None:
 
 
 def _unwrap_lines(data: memoryview, budget: Budget) -> Iterator[Item]:
-    for line in bytes(data).split(b"\n"):
+    for line in join_pieces(bytes(data).split(b"\n")):
         text = line.strip(BLANK).removeprefix(_BOM)  # Concatenated files keep their marks.
         if text:
             yield from _unwrap_line(text, budget)

@@ -94,7 +94,7 @@ def _behind_text(text: bytes) -> Iterator[bytes]:
     if match is None:
         raise NotJson
     last = text[match.start() :]
-    if _is_value(last):
+    if is_value(last):
         yield last
         return
     decoded = last.decode("utf-8", "surrogateescape")
@@ -113,7 +113,8 @@ _scanner = json.JSONDecoder(strict=False, parse_int=str)
 _value_decoder = msgspec.json.Decoder(msgspec.Raw)
 
 
-def _is_value(text: bytes) -> bool:
+def is_value(text: bytes) -> bool:
+    """Tell whether a text is one whole JSON value."""
     try:
         _value_decoder.decode(text)
     except (ValueError, RecursionError):
@@ -123,7 +124,7 @@ def _is_value(text: bytes) -> bool:
 
 def _value_end(text: bytes) -> int:
     """Return where the JSON value ends that a text begins with."""
-    if _is_value(text):
+    if is_value(text):
         return len(text)
     decoded = text.decode("utf-8", "surrogateescape")
     _, end = _scanner.raw_decode(decoded)

@@ -254,8 +254,8 @@ def _stats_of(partial: Partial) -> ChunkStats:
 
 
 def _is_partial_line(chunk: Chunk, stats: ChunkStats) -> bool:
-    """Tell whether a chunk is a line still being written."""
-    return chunk.lines and bytes(chunk.data[-1:]) != b"\n" and stats.rejected.get("not-json", 0) > 0
+    """Tell whether a chunk is a line still being written, or pieces of one."""
+    return stats.rejected.get("not-json", 0) > 0 and chunk.is_unfinished
 
 
 def _refuse_foreign(chunk: Chunk, stats: ChunkStats) -> None:

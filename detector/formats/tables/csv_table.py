@@ -36,6 +36,7 @@ _PACKED_LINE = re.compile(r'"?[A-Za-z0-9+/_-]{64,}={0,2}"?\r?(?:\n|$)')
 _PACKED_CELL = re.compile(r'(?:^|[,;\t|])"?(?:eyJ|W3s|ewo|H4sI)[A-Za-z0-9+/=_-]{40,}', re.MULTILINE)
 _AFTER_CELL = re.compile(r'[\]}]\s*"(?!")\s*(\r?\n|[^\s"\\]|\t)')
 _USUAL_SEPARATORS = (",", ";", "\t", "|")
+_OF_JSON = re.compile(r'[{:]\s*"|":')
 _HEADER_CAP = 1 << 20
 _HEADER_ROWS = 20
 """Rows among which the header is looked for: titles may stand above it."""
@@ -97,6 +98,9 @@ def _names_fields(body: str, line: re.Match[str] | None) -> bool:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
+    """Tell whether cells are names of a record's fields, and no parts of JSON."""
+    if any(map(_OF_JSON.search, cells)):
+        return False
     names = set(map(squash, cells))
     return len(cells) > 1 and (prefix_of_record(names) is not None or _is_event_list(names))
 
