@@ -10,6 +10,7 @@ from detector.cloudtrail.attacker_use import AttackerUse, attacker_use
 from detector.detection.alert import SEVERITIES, STATUSES, Alert
 from detector.filter.field_types import SECONDS, Address, Choice, Number, Text, Time
 from detector.filter.fields import Field, Fields
+from detector.filter.people import Person
 from detector.inventory.inventory_files import current_inventory
 from detector.text.abbreviations import FLAG_WORDS, short_arn
 from detector.triage.note import VERDICTS, Note
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from detector.investigation.pivot import EventRow
 
 _text, _address, _number, _time = Text(), Address(), Number(), Time()
+_person = Person()
 _yes_or_no = Choice(("yes", "no"))
 
 
@@ -112,7 +114,7 @@ ALERTS: Fields[Alert] = Fields(
         Field("severity", "severity", attrgetter("severity"), Choice(SEVERITIES, ordered=True)),
         Field("risk", "risk score", attrgetter("score"), _number),
         Field("status", "status", attrgetter("status"), Choice(STATUSES)),
-        Field("assignee", "assignee", attrgetter("assignee"), _text),
+        Field("assignee", "assignee", attrgetter("assignee"), _person),
         Field(
             "verdict",
             "verdict of the latest note that has one",
@@ -225,8 +227,8 @@ NOTES: Fields[Note] = Fields(
         Field("text", "text of the note", attrgetter("body.text"), _text),
         Field("verdict", "verdict", attrgetter("body.verdict"), Choice(VERDICTS)),
         Field("ticket", "ticket", attrgetter("body.ticket"), _text),
-        Field("owner", "owner", attrgetter("body.owner"), _text),
-        Field("author", "author", attrgetter("author"), _text),
+        Field("owner", "owner", attrgetter("body.owner"), _person),
+        Field("author", "author", attrgetter("author"), _person),
         Field("happened", "first event of the alert", attrgetter("context.first_event"), _time),
         Field("principal", "principal", _note_principal, _text, attrgetter("context.principal")),
         Field("account", "account ID", attrgetter("context.accounts"), _text),
@@ -261,8 +263,8 @@ SUPPRESSIONS: Fields[Suppression] = Fields(
         Field("rule", "rule ID, or all", _rule_meant, _text),
         Field("hidden", "number of alerts hidden", attrgetter("hidden"), _number),
         Field("ticket", "ticket", attrgetter("ticket"), _text),
-        Field("owner", "owner", attrgetter("owner"), _text),
-        Field("author", "author", attrgetter("author"), _text),
+        Field("owner", "owner", attrgetter("owner"), _person),
+        Field("author", "author", attrgetter("author"), _person),
         Field("justification", "why", attrgetter("justification"), _text),
     ),
 )

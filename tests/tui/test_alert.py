@@ -303,3 +303,22 @@ def test_zoomed_pane_fills_screen(hunt: Hunt) -> None:
         assert strip(app).has_focus
 
     hunt.play(journey)
+
+
+def test_equal_calls_fold_into_a_run(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "enter")
+        rows = app.screen.query_one("#calls", RowList)
+        await until(pilot, lambda: len(rows.rows) == 12)
+        await press(pilot, "G", "o")
+        assert len(rows.rows) == 1 == len(rows.selection)
+        assert "12▸ DescribeInsta" in screen_text(app)
+        assert "12 regions" in screen_text(app)
+        await press(pilot, "r")
+        await until(pilot, lambda: '"eventName"' in screen_text(app))
+        await press(pilot, "r", "o")
+        assert len(rows.rows) == 12
+
+    hunt.play(journey, size=(120, 40))

@@ -44,6 +44,7 @@ SCREENS: dict[str, Sequence[str]] = {
     "alerts-menu": ["s"],
     "alert": ["enter"],
     "board": ["b"],
+    "compare": ["space", "G", "m"],
     "calendar": ["j", "D"],
     "timeline": ["i", "space", *"hhhhh"],
     "board-alert": ["enter", "b", "k"],

@@ -15,14 +15,16 @@ from textual.pilot import Pilot
 from detector.text import private_files
 from tests.detector.trail import ANA
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
-from tests.tui.stage import Hunt, press, said, until
+from tests.tui.stage import BEN, Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.presentation import time_display
 from tui.screens.admin.rules import RulesScreen
 from tui.screens.admin.suppressions import SuppressionsScreen
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.forms.confirm import Confirm
 from tui.screens.forms.note import NoteForm
+from tui.screens.forms.suppress import SuppressForm
 from tui.settings.session_file import SESSION_VERSION, ListState, Session, SessionError, SessionFile
 from tui.widgets.row_list import RowList
 
@@ -222,6 +224,36 @@ def test_note_being_written_is_there_when_the_app_opens_again(
         await press(pilot, "'!", "ctrl+s")
         await until(pilot, lambda: not isinstance(app.screen, NoteForm))
         assert [note.body.text for note in hunt.store.triage.notes()] == ["half a thought!"]
+        assert not file.draft.path.exists()
+
+    hunt.play(come_back, session=file, folded=True)
+
+
+def test_suppression_being_filled_in_is_there_when_the_app_opens_again(
+    tmp_path: Path, file: SessionFile
+) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def leave(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "x", "'CHG-9", "enter", "'sec-ops", "enter", "'known")
+        await until(pilot, lambda: b"known" in file.draft.path.read_bytes())
+
+    hunt.play(leave, session=file)
+
+    async def come_back(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: isinstance(app.screen, SuppressForm))
+        assert "CHG-9" in screen_text(app)
+        await press(pilot, "escape")  # asks, as something would be lost
+        assert isinstance(app.screen, Confirm)
+        await press(pilot, "n", "ctrl+s")
+        await until(pilot, lambda: not isinstance(app.screen, SuppressForm))
+        [made] = hunt.store.suppressions.all()
+        assert (made.value, made.ticket, made.owner, made.justification) == (
+            BEN,
+            "CHG-9",
+            "sec-ops",
+            "known",
+        )
         assert not file.draft.path.exists()
 
     hunt.play(come_back, session=file, folded=True)

@@ -117,6 +117,7 @@ class HuntApp(FrameApp[None]):
 
     @on(StoreOpened)
     def _store_opened(self, event: StoreOpened) -> None:
+        from detector.filter.people import use_my_name
         from tui.app.alert_bell import AlertBell
         from tui.app.ingest_feed import IngestFeed
         from tui.app.rule_reloader import RuleReloader
@@ -128,6 +129,7 @@ class HuntApp(FrameApp[None]):
 
         opened = event.opened
         self.store, self.rules = opened.store, opened.rules
+        use_my_name(self.store.author)
         self.required_fields = opened.required_fields
         self._bell = AlertBell(self, opened.bell)
         self.view_model = ViewModel()

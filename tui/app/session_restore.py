@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from textual.app import App
 
-from tui.app.note_resume import resume_note
+from tui.app.draft_resume import resume_draft
 from tui.model.workspace import Workspace
 from tui.presentation import time_display
 from tui.screens.alert.screen import AlertScreen
@@ -29,7 +29,7 @@ class SessionKeeper:
         self.problem = ""
         """Why the session was not restored, or is not written; one line."""
         if file is not None:
-            cast(Workspace, app).decisions.note_draft = file.draft
+            cast(Workspace, app).decisions.draft = file.draft
             try:
                 self.former = file.read()
             except SessionError as error:
@@ -46,7 +46,7 @@ class SessionKeeper:
             return
         if at_home:
             self._go_to_area(alert_ids)
-        resume_note(cast(Workspace, self._app), self._app.push_screen)
+        resume_draft(cast(Workspace, self._app), self._app.push_screen)
 
     def _go_to_area(self, alert_ids: Container[str]) -> None:
         app, former = self._app, self.former

@@ -20,6 +20,7 @@ from detector.ecs.asn import open_asn
 from detector.ecs.fields import FieldTable, field_table
 from detector.ecs.geo import open_geo
 from detector.filter import Fields, Filter, FilterError, parse_filter
+from detector.filter.people import use_my_name
 from detector.filter.schemas import ALERTS
 from detector.filter.time_expressions import TimeExpressionError, span_of
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
@@ -28,6 +29,7 @@ from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import RETENTION, Store
+from detector.store.opening.author import current_user
 from detector.text.plural import plural
 from detector.text.time import parse_interval
 from detector.text.visible import visible
@@ -75,8 +77,8 @@ def use_names(files: InventoryFiles | None = None) -> None:
 
 def decision_author(args: argparse.Namespace) -> str | None:
     """Return who decides; None: the user of this system."""
-    author = (args.author or config.load_config().author or "").strip()
-    if args.author is not None and not author:
+    author = (getattr(args, "author", None) or config.load_config().author or "").strip()
+    if getattr(args, "author", None) is not None and not author:
         raise UsageError("--author: the name is empty")
     return author or None
 
@@ -235,6 +237,7 @@ def parse_interval_option(text: str, option: str) -> int:
 
 def parse_filter_option(args: argparse.Namespace, fields: Fields[R], now: float) -> Filter[R]:
     """Parse ``--filter``, its relative times counted from ``now`` in epoch seconds."""
+    use_my_name(decision_author(args) or current_user())
     try:
         return parse_filter(saved_views.expand_reference(args.filter, fields.rows), fields, now)
     except FilterError as error:

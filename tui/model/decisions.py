@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from detector.rules.ruleset import RuleSet
     from tui.model.repeat import LastAction
     from tui.model.view_model import ViewModel
-    from tui.settings.note_draft import NoteDraftFile
+    from tui.settings.form_draft import FormDraftFile
 
 _PHRASES = {
     "acknowledged": ("acknowledged", "alert"),
@@ -85,7 +85,7 @@ class Decisions:
 
     def __init__(self, host: DecisionHost) -> None:
         self._host = host
-        self.note_draft: NoteDraftFile | None = None
+        self.draft: FormDraftFile | None = None
         """Where a note is kept while it is written; None where nothing is."""
         self.last: dict[str, LastAction] = {}
         """The latest action, by the noun of the rows that it was done to."""

@@ -37,6 +37,9 @@ class SavedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 BUILTIN = (
     SavedView("serious", "alerts", "severity>=high"),
+    SavedView("mine", "alerts", "assignee:me"),
+    SavedView("others", "alerts", '-assignee:me,""'),
+    SavedView("unassigned", "alerts", 'assignee:""'),
     SavedView("new", "alerts", "flag:first-seen-principal status:open"),
     SavedView("broke-through", "alerts", "broke:*"),
     SavedView("suppressed", "alerts", "suppressed:yes"),

@@ -12,7 +12,7 @@ import msgspec
 
 from detector.text import private_files
 from tui.presentation.time_display import TimeMode
-from tui.settings.note_draft import NoteDraftFile
+from tui.settings.form_draft import FormDraftFile
 
 SESSION_VERSION = 1
 """Changes when the same fields would mean something else."""
@@ -59,7 +59,7 @@ class SessionFile:
 
     def __init__(self, state: Path) -> None:
         self.path = state.with_name(f"{state.name}.session")
-        self.draft = NoteDraftFile(state)
+        self.draft = FormDraftFile(state)
         self._written: Session | None = None
 
     def read(self) -> Session:

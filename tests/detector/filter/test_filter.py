@@ -7,15 +7,26 @@ import pickle
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.filter import Field, Fields, FilterError, parse_filter, parse_unfinished, parser
+from detector.detection.alert import Handling, Risk
+from detector.filter import (
+    Field,
+    Fields,
+    FilterError,
+    parse_filter,
+    parse_unfinished,
+    parser,
+    people,
+)
 from detector.filter.principal_schema import PRINCIPALS
 from detector.filter.quoting import field_values, format_term, quote_value
 from detector.filter.schemas import ALERTS as FIELDS
 from detector.filter.schemas import EVENTS, NOTES, SUPPRESSIONS
+from detector.rules.rule_summary import AttackTechnique
 from tests.detector.filter.examples import ALERTS, AT, ERRORS, EXAMPLES, UNFINISHED
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import alert, note, suppression
@@ -223,3 +234,53 @@ def test_docs_list_examples_and_fields() -> None:
             f"| `{field.name}` | {field.kind.description} | {field.meaning} |" for field in fields
         ]
         assert "\n".join(lines) in page, fields.rows
+
+
+def test_me_is_who_filters() -> None:
+    rows = [
+        alert(name or "nobody", handling=Handling(assignee=name)) for name in ("dana", "danar", "")
+    ]
+
+    def assigned(text: str) -> list[str]:
+        wanted = parse_filter(text, FIELDS, AT)
+        return [row.alert_id for row in rows if wanted(row)]
+
+    people.use_my_name("dana")
+    try:
+        assert assigned("assignee:me") == assigned("assignee=ME") == ["dana"]
+        assert assigned('-assignee:me,""') == ["danar"]
+        assert assigned('assignee:""') == ["nobody"]
+        assert assigned('assignee:"me"') == []
+        assert pickle.loads(pickle.dumps(parse_filter("assignee:me", FIELDS, AT)))(rows[0])
+    finally:
+        people.use_my_name("")
+    assert assigned("assignee:me") == []
+
+
+def test_every_prefix_of_a_field_name_keeps_the_list() -> None:
+    """While it is typed; half a name is no word yet that rows could lack."""
+    for field in FIELDS:
+        for end in range(1, len(field.name) + 1):
+            for before in ("", "severity>=low ", "-"):
+                wanted = parse_unfinished(before + field.name[:end], FIELDS, AT)
+                assert [row for row in ALERTS if wanted(row)] == list(ALERTS), field.name[:end]
+
+
+def test_fields_of_triage_and_risk_filter() -> None:
+    technique = AttackTechnique("T1580", "Cloud Infrastructure Discovery", "TA0007", "Discovery")
+    held = Handling("dana", 2, "escalated", ["IR-1"])
+    taken, other = alert("taken", handling=held), alert("other")
+    rule = msgspec.structs.replace(taken.rule, attack=[technique])
+    taken = msgspec.structs.replace(taken, rule=rule, risk=Risk(88, "high", []))
+    for term in (
+        "rule:regions risk:88",
+        "risk>50",
+        "assignee:dana",
+        "verdict:escalated",
+        "ticket:IR-1",
+        "noted:yes",
+        "technique:T1580",
+        "technique:discovery",
+    ):
+        wanted = parse_filter(term, FIELDS, AT)
+        assert (wanted(taken), wanted(other)) == (True, False), term

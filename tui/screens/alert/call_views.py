@@ -10,8 +10,10 @@ from detector.detection.event import Event
 from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.store import StateError
 from tui.concurrency.worker import work
+from tui.keymap import FIND, key
 from tui.model.call_objects import call_objects
 from tui.presentation.calls import event_key
+from tui.screens.alert.call_runs import CallRuns
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.base.screen import HuntScreen, ScreenPart
 from tui.widgets.json_view import JsonView
@@ -25,9 +27,17 @@ _MAX_OBJECTS = 200
 class CallViews(ScreenPart):
     """Reads the calls of an alert, and keeps its views in step."""
 
+    BINDINGS = [
+        key(
+            "calls.fold", "o", "fold_calls", "runs", "Fold equal calls in a row, or show each", FIND
+        ),
+    ]
+
     def __init__(self, screen: HuntScreen) -> None:
         super().__init__(screen)
         self._events: list[Event] = []
+        self._folds = False
+        self.runs = CallRuns((), folds=False)
         self._objects: dict[Event, str] = {}
         self._raw_key: str | None = None
         """The key of the call whose record is shown."""
@@ -51,13 +61,25 @@ class CallViews(ScreenPart):
             return
         self._events = events
         self._list.empty = "No calls of this alert are stored."
-        self._list.show(events)
+        self._show_runs()
         self.screen.query_one(AlertStrip).show(alert, events)
         self.screen.remove_class("-unread")
         self.show_current()
         self._objects = await asyncio.to_thread(call_objects, events[:_MAX_OBJECTS])
         if self._objects:
             self._list.redraw()
+
+    def _show_runs(self) -> None:
+        self.runs = CallRuns(self._events, folds=self._folds)
+        self._list.show(self.runs.shown)
+
+    def action_fold_calls(self) -> None:
+        """Fold runs of calls that differ in region alone, or show each call."""
+        call = self.current
+        self._folds = not self._folds
+        self._show_runs()
+        if call is not None:
+            self.go_to(call)
 
     def object_of(self, call: Event) -> str:
         """Return what a call was about, as far as it has been read."""
@@ -70,7 +92,7 @@ class CallViews(ScreenPart):
 
     def go_to(self, call: Event) -> None:
         """Put the cursor on a call."""
-        self._list.move_to(event_key(call))
+        self._list.move_to(event_key(self.runs.row_of(call)))
 
     def show_current(self) -> None:
         """Show the current call in the strip, and in the raw pane.

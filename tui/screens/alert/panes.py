@@ -15,6 +15,7 @@ from detector.detection.event import Event
 from detector.ecs.values import Value
 from tui.presentation import format, safe, time_display
 from tui.presentation.calls import call_outcome
+from tui.screens.alert.call_runs import CallRuns
 from tui.widgets.columns import Column, derived_column
 
 if TYPE_CHECKING:
@@ -31,12 +32,15 @@ def record_position(event: Event) -> str:
 
 
 def call_columns(
-    start: Callable[[], float], places: format.Places, object_of: Callable[[Event], str]
+    start: Callable[[], float],
+    places: format.Places,
+    object_of: Callable[[Event], str],
+    runs: Callable[[], CallRuns],
 ) -> tuple[Column[Event], ...]:
     """Return the columns of an alert's calls.
 
     ``start`` gives the epoch second of the first call; ``places`` are those of addresses;
-    ``object_of`` returns what a call was about.
+    ``object_of`` returns what a call was about; ``runs`` are those of equal calls.
     """
     return (
         Column(
@@ -46,8 +50,10 @@ def call_columns(
             lambda event: format.clock_time(event.time, start()),
             drop_priority=0,
         ),
-        Column("region", "region", 14, lambda event: event.region, drop_priority=2),
-        Column("action", "call", 18, lambda event: event.action, drop_priority=1, flex=True),
+        Column("region", "region", 14, lambda event: runs().region(event), drop_priority=2),
+        Column(
+            "action", "call", 18, lambda event: runs().action(event), drop_priority=1, flex=True
+        ),
         Column("object", "object", 18, object_of, drop_priority=4, flex=True),
         derived_column(
             "outcome", "outcome", 9, attrgetter("error_code"), call_outcome, drop_priority=3

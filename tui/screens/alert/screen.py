@@ -71,6 +71,7 @@ class AlertScreen(HuntScreen):
         *WatchAction.BINDINGS,
         *AlertSequence.BINDINGS,
         *PaneSwitcher.BINDINGS,
+        *CallViews.BINDINGS,
         key(
             "board",
             "b",
@@ -128,7 +129,12 @@ class AlertScreen(HuntScreen):
         yield PaneBar(PANES)
         with ContentSwitcher(initial="calls"):
             yield RowList(
-                call_columns(self._first_call, self.workspace.rules, self.calls.object_of),
+                call_columns(
+                    self._first_call,
+                    self.workspace.rules,
+                    self.calls.object_of,
+                    lambda: self.calls.runs,
+                ),
                 key=event_key,
                 empty="",
                 id="calls",

@@ -33,7 +33,10 @@ def risk_heading(alert: Alert) -> str:
 
 
 def risk_bars(alert: Alert) -> Iterator[Content]:
-    """Yield the risk and its parts, the largest first, each with a bar."""
+    """Yield the risk and its parts, the largest first, each with a bar.
+
+    What lowers the risk has a light one.
+    """
     if alert.risk is None:
         yield Content.styled("risk …", "$foreground-muted")
         return
@@ -45,15 +48,17 @@ def risk_bars(alert: Alert) -> Iterator[Content]:
     parts = sorted(alert.risk.parts, key=lambda part: -part[1])
     largest = max((abs(points) for _, points in parts), default=1) or 1
     for name, points in parts:
-        cells = round(abs(points) / largest * _BAR_CELLS * 8)
-        full, rest = divmod(cells, 8)
-        bar = "█" * full
-        if rest:
-            bar += _EIGHTHS[rest - 1]
+        share = abs(points) / largest
+        bar = _bar(share) if points >= 0 else "░" * max(1, round(share * _BAR_CELLS))
         label = safe.clip(safe.visible(flag_name(name)), _NAME_CELLS).ljust(_NAME_CELLS)
         yield Content.assemble(
             (f"  {label}", "$foreground-muted"), f" {points:>4}  ", (bar, "$accent")
         )
+
+
+def _bar(share: float) -> str:
+    full, rest = divmod(round(share * _BAR_CELLS * 8), 8)
+    return "█" * full + _EIGHTHS[:rest][-1:]
 
 
 def _callers(alert: Alert, places: format.Places) -> Iterator[Line]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from textual import on
-from textual.await_complete import AwaitComplete
 from textual.widget import Widget
-from textual.widgets import Input, Markdown, TextArea
+from textual.widgets import Markdown, TextArea
 
 from detector.detection.alert import Alert
 from detector.text.abbreviations import short_arn
@@ -17,12 +15,14 @@ from tui.keymap import FORM, key
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.text_pane import Reader
-from tui.screens.forms.base import FormScreen, labelled
+from tui.screens.forms.base import labelled
 from tui.screens.forms.choice import ChoiceField
+from tui.screens.forms.drafted import DraftedForm
+from tui.settings.form_draft import FormDraft
 from tui.terminal import external_editor
 
 
-class _NoteFields(FormScreen):
+class _NoteFields(DraftedForm):
     """The fields of a note, first filled with ``body``."""
 
     BINDINGS = [
@@ -49,9 +49,8 @@ class _NoteFields(FormScreen):
     ]
 
     def __init__(self, words: NoteBody, draft: NoteBody | None) -> None:
-        super().__init__()
+        super().__init__(resumed=draft is not None)
         self._words = draft or words
-        self._resumed = draft is not None
         self._about: tuple[list[str], int | None] = ([], None)
         """The alerts, or the note, that a draft is of."""
 
@@ -69,29 +68,12 @@ class _NoteFields(FormScreen):
         text.move_cursor(text.document.end)
         text.focus()
 
-    @property
-    def unsaved(self) -> bool:
-        return self._resumed or super().unsaved
+    def draft(self) -> FormDraft:
+        return FormDraft(*self._about, self._body())
 
-    @on(TextArea.Changed)
-    @on(Input.Changed)
-    def keep_draft(self) -> None:
-        """Keep what was typed, in case that the terminal goes away."""
-        file = self.workspace.decisions.note_draft
-        if file is None or not self.unsaved or not self._first_values:
-            return
+    def _body(self) -> NoteBody:
         verdict = cast(Verdict, self.value("verdict"))
-        body = NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
-        try:
-            file.keep(*self._about, body)
-        except (OSError, UnicodeError) as error:
-            self.complain(f"Drafts cannot be kept; save before you quit: {error}")
-
-    def dismiss(self, result: bool | None = None) -> AwaitComplete:
-        """Close the form; the note was saved or discarded."""
-        if self.workspace.decisions.note_draft is not None:
-            self.workspace.decisions.note_draft.remove()
-        return super().dismiss(result)
+        return NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
 
     async def action_editor(self) -> None:
         field = self.query_one("#text", TextArea)
@@ -123,8 +105,7 @@ class _NoteFields(FormScreen):
 
     def words(self) -> NoteBody:
         """Return what was typed. Raises ValueError where it says nothing."""
-        verdict = cast(Verdict, self.value("verdict"))
-        words = NoteBody(self.value("text"), verdict, self.value("ticket"), self.value("owner"))
+        words = self._body()
         if words == NoteBody():
             raise ValueError("Add a verdict or some text first.")
         return words

@@ -30,8 +30,10 @@ from tui.keymap import key_of
 from tui.model.expiry import parse_expiry
 from tui.presentation import format, safe
 from tui.screens.base.input_fields import LineField
-from tui.screens.forms.base import FormScreen, labelled
+from tui.screens.forms.base import labelled
 from tui.screens.forms.choice import ChoiceField
+from tui.screens.forms.drafted import DraftedForm
+from tui.settings.form_draft import FormDraft
 
 _REPEATED = ("scope", "rule", "for", "ticket", "owner", "reason")
 """Fields that stay as they are when the form is opened for other alerts."""
@@ -40,17 +42,22 @@ _NAMED_ALERTS = 4
 """Alerts named in the preview."""
 
 
-class SuppressForm(FormScreen):
+class SuppressForm(DraftedForm):
     """A form for suppressions from ``alerts``.
 
     It makes one for each distinct value that the alerts have in the chosen scope. ``filled`` are
-    the first values of the fields, by id, but for the value to suppress, which is the alerts' own.
+    the first values of the fields, by id, but for the value to suppress, which is the alerts' own
+    unless a draft is ``resumed``.
     """
 
     def __init__(
-        self, alerts: Sequence[Alert], filled: Mapping[str, str] = MappingProxyType({})
+        self,
+        alerts: Sequence[Alert],
+        filled: Mapping[str, str] = MappingProxyType({}),
+        *,
+        resumed: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(resumed=resumed)
         self._alerts = alerts
         self.filled = filled
         self._values_of = [scope_values(alert) for alert in alerts]
@@ -89,6 +96,9 @@ class SuppressForm(FormScreen):
 
     def on_mount(self) -> None:
         self._fill_value()
+        value = self.query_one("#value", Input)
+        if self._resumed and not value.disabled:
+            value.value = self.filled.get("value", value.value)
         super().on_mount()
         self.query_one("#ticket").focus()
 
@@ -141,12 +151,20 @@ class SuppressForm(FormScreen):
                 "An identical suppression is already active – extend it under Suppressions."
             )
         await self.workspace.decisions.suppress(missing)
-        self.filled = {name: self.value(name) for name in _REPEATED}
+        self.filled = self._filled_fields()
         count = format.plural(len(missing), "suppression")
         return (
             f"{count} until {format.full_time(suppressions[0].expires)}; "
             f"{key_of('alerts.hidden')} shows the alerts, {self.workspace.decisions.way_back}"
         )
+
+    def draft(self) -> FormDraft:
+        ids = [alert.alert_id for alert in self._alerts]
+        fields = {**self._filled_fields(), "value": self.value("value")}
+        return FormDraft(ids, suppression=fields)
+
+    def _filled_fields(self) -> dict[str, str]:
+        return {name: self.value(name) for name in _REPEATED}
 
     def _scope_values(self) -> list[str]:
         scope = cast(Scope, self.value("scope"))

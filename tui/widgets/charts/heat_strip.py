@@ -127,7 +127,7 @@ class HeatStrip(TimeRows):
     def label(self, name: str) -> Content:
         label = safe.clip(safe.visible(name), _LABEL_CELLS) or "–"
         if name in self._rare:
-            return Content.assemble(label, ("  new ", "$text-warning"))
+            return Content.assemble(label, ("  unusual ", "$text-warning"))
         return Content(label)
 
     def select(self, region: str, time: float) -> None:

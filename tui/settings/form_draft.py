@@ -1,4 +1,4 @@
-"""The note that is being written, kept beside the state until it is saved or discarded.
+"""The form that is being filled in, kept beside the state until it is saved or discarded.
 
 A terminal or a process that goes away takes nothing along that was typed.
 """
@@ -14,39 +14,40 @@ from detector.text import private_files
 from detector.triage.note import NoteBody
 
 
-class NoteDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was typed: into a new note on alerts, or into the note ``note_id``.
+class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was typed: into a new note on alerts, the note ``note_id``, or a suppression of alerts.
 
-    ``process`` is the app in which it is written.
+    ``suppression`` has the fields of its form by id, None for a note. ``process`` is the app in
+    which it is written.
     """
 
     alert_ids: list[str]
-    note_id: int | None
-    body: NoteBody
-    process: int
+    note_id: int | None = None
+    body: NoteBody = NoteBody()
+    process: int = msgspec.field(default_factory=os.getpid)
+    suppression: dict[str, str] | None = None
 
 
-class NoteDraftFile:
+class FormDraftFile:
     """The draft beside the state at ``state``."""
 
     def __init__(self, state: Path) -> None:
         self.path = state.with_name(f"{state.name}.draft")
 
-    def read(self) -> NoteDraft | None:
+    def read(self) -> FormDraft | None:
         """Read a draft that was left; None without one, or while another app writes it."""
         try:
-            draft = msgspec.json.decode(self.path.read_bytes(), type=NoteDraft)
+            draft = msgspec.json.decode(self.path.read_bytes(), type=FormDraft)
         except (OSError, ValueError):
             return None
         return None if _is_another_app(draft.process) else draft
 
-    def keep(self, alert_ids: list[str], note_id: int | None, body: NoteBody) -> None:
+    def keep(self, draft: FormDraft) -> None:
         """Write what was typed so far. Raises OSError."""
-        draft = NoteDraft(alert_ids, note_id, body, os.getpid())
         private_files.replace_file(self.path, msgspec.json.encode(draft), durable=False)
 
     def remove(self) -> None:
-        """Remove the draft: the note was saved or discarded."""
+        """Remove the draft: the form was saved or discarded."""
         self.path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,34 @@
+"""Names of people in filters; ``me`` stands for who filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from detector.filter.field_types import Test, Text
+from detector.filter.parser import FilterValue
+
+_ME = "me"
+_my_name = ""
+
+
+def use_my_name(name: str) -> None:
+    """Let ``me`` stand for a name from now on."""
+    global _my_name
+    _my_name = name
+
+
+@dataclass(frozen=True)
+class Person(Text):
+    """A name; ``me`` without quotes is one's own name, and only that."""
+
+    description = "name, or me"
+
+    def test(self, operator: str, value: FilterValue, reference: float) -> Test:
+        if (
+            _my_name
+            and value.text.casefold() == _ME
+            and not value.quoted
+            and operator in (":", "=")
+        ):
+            return super().test("=", replace(value, text=_my_name), reference)
+        return super().test(operator, value, reference)

@@ -1,0 +1,39 @@
+"""Open the form again that was being filled in when the app went away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from detector.detection.alert import Alert
+from tui.model.workspace import Workspace
+from tui.screens.forms.drafted import DraftedForm
+from tui.screens.forms.note import EditNoteForm, NoteForm
+from tui.screens.forms.suppress import SuppressForm
+from tui.settings.form_draft import FormDraft
+
+
+def resume_draft(workspace: Workspace, show: Callable[[DraftedForm], object]) -> None:
+    """Show the form with what was typed, where a draft was left."""
+    file = workspace.decisions.draft
+    draft = file.read() if file is not None else None
+    if file is None or draft is None:
+        return
+    alerts_by_id = workspace.view_model.alerts
+    alerts = [alerts_by_id[alert_id] for alert_id in draft.alert_ids if alert_id in alerts_by_id]
+    notes = [note for note in workspace.store.triage.notes() if note.note_id == draft.note_id]
+    if notes:
+        show(EditNoteForm(notes[0], draft.body))
+    elif alerts:
+        show(_form_on_alerts(alerts, draft))
+    else:
+        workspace.say(
+            f"The draft of a form on deleted alerts is in {file.path}", severity="warning"
+        )
+        return
+    workspace.say("Draft restored: save or discard it")
+
+
+def _form_on_alerts(alerts: Sequence[Alert], draft: FormDraft) -> DraftedForm:
+    if draft.suppression is not None:
+        return SuppressForm(alerts, draft.suppression, resumed=True)
+    return NoteForm(alerts, draft.body.verdict, draft.body)
