@@ -49,14 +49,26 @@ def test_declined_case_keeps_note(hunt: Hunt) -> None:
     hunt.play(journey)
 
 
-def test_marked_alerts_get_one_folder_each(hunt: Hunt) -> None:
+def test_marked_alerts_are_one_case_that_can_be_forwarded(hunt: Hunt) -> None:
+    """What a lead reads first stands first; the page stands for itself."""
+
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "asterisk", "exclamation_mark", "'all of it", "ctrl+s", "y")
+        await press(pilot, "asterisk", "exclamation_mark", "'all of it", "ctrl+s")
         count = len(app.view_model.alerts)
-        await until(
-            pilot, lambda: f"{count} case files in {Path.cwd()}" in said(app).replace("\n", "")
-        )
-        assert len(list(Path.cwd().iterdir())) == count
+        asked = " ".join(screen_text(app).replace("│", " ").split())
+        assert f"case file of {count} alerts" in asked
+        await press(pilot, "y")
+        await until(pilot, lambda: "report.md first" in said(app))
+        [folder] = Path.cwd().iterdir()
+        report = (folder / "report.md").read_text()
+        title, _, summary = report.splitlines()[:3]
+        assert title.startswith(f"# Case: {count} alerts, 2026-03-01T10:00:03Z")
+        assert summary.startswith(f"**{count} alerts of ") and "the worst critical" in summary
+        assert report.index("all of it") < report.index("## Alerts")
+        page = (folder / "report.html").read_text()
+        assert "all of it" in page and "<script" not in page and "src=" not in page
+        for alert_id in app.view_model.alerts:
+            assert (folder / alert_id / "report.md").exists() and alert_id in report
 
     hunt.play(journey)
 

@@ -1,4 +1,4 @@
-"""Case files of escalated alerts."""
+"""The case file of escalated alerts."""
 
 from __future__ import annotations
 
@@ -10,52 +10,56 @@ from pathlib import Path
 from detector.detection.alert import Alert
 from detector.ecs.fields import field_table
 from detector.investigation.case import Case, CaseError
-from detector.investigation.case_writer import gather_case, write_case
+from detector.investigation.case_writer import gather_case, write_case, write_joint_case
 from detector.store import StateError
 from tui.model.workspace import Workspace
 from tui.presentation import format
 
 
 def offer(workspace: Workspace, alerts: Sequence[Alert]) -> None:
-    """Ask whether to write the case file of each alert.
+    """Ask whether to write the case file: of one alert, or one of all together.
 
     It is a folder in the working directory, where exports go too.
     """
     stamp = datetime.fromtimestamp(workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-    folders = {Path.cwd() / f"case-{alert.alert_id}-{stamp}": alert for alert in alerts}
-    first = next(iter(folders))
-    if len(alerts) == 1:
-        files = f"the case file of {format.principal(alerts[0])} to {first}"
-    else:
-        files = f"{format.plural(len(alerts), 'case file')} to {first.parent}"
+    name, subject = alerts[0].alert_id, format.principal(alerts[0])
+    if len(alerts) > 1:
+        name, subject = f"{len(alerts)}-alerts", format.plural(len(alerts), "alert")
+    folder = Path.cwd() / f"case-{name}-{stamp}"
 
     def confirmed() -> None:
-        workspace.run_worker(_write(workspace, folders), group="case", exit_on_error=False)
+        workspace.run_worker(_write(workspace, alerts, folder), group="case", exit_on_error=False)
 
     workspace.routes.confirm(
-        f"Escalated. Write {files}, with all nearby records?", "write", confirmed
+        f"Escalated. Write the case file of {subject} to {folder}, with all nearby records?",
+        "write",
+        confirmed,
     )
 
 
-async def _write(workspace: Workspace, folders: dict[Path, Alert]) -> None:
-    workspace.say(f"Reading the logs for {format.plural(len(folders), 'case file')} …")
-    report = ""
+async def _write(workspace: Workspace, alerts: Sequence[Alert], folder: Path) -> None:
+    workspace.say(f"Reading the logs for the case file of {format.plural(len(alerts), 'alert')} …")
     try:
-        for folder, alert in folders.items():
-            case = await asyncio.to_thread(_case, workspace, alert, folder)
-            report = f"{format.plural(len(case.rows), 'record')} in {folder}, report.md first"
-            missing = len(case.unread) + len(case.missing)
-            if missing:
-                report += f"; {format.number(missing)} could not be read (listed in manifest.json)"
+        cases = await asyncio.to_thread(_write_case, workspace, alerts, folder)
     except (CaseError, StateError) as error:
         workspace.say(f"No case file: {error}", severity="error")
         return
-    if len(folders) > 1:
-        report = f"{format.plural(len(folders), 'case file')} in {folder.parent}"
+    records = {row.event.identity for case in cases for row in case.rows}
+    report = f"{format.plural(len(records), 'record')} in {folder}, report.md first"
+    missing = sum(len(case.unread) + len(case.missing) for case in cases)
+    if missing:
+        report += f"; {format.number(missing)} could not be read (listed in manifest.json)"
     workspace.say(report)
 
 
-def _case(workspace: Workspace, alert: Alert, folder: Path) -> Case:
-    case = gather_case(workspace.store, alert, workspace.rules, field_table(), workspace.closing)
-    write_case(case, folder)
-    return case
+def _write_case(workspace: Workspace, alerts: Sequence[Alert], folder: Path) -> list[Case]:
+    in_order = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
+    cases = [
+        gather_case(workspace.store, alert, workspace.rules, field_table(), workspace.closing)
+        for alert in in_order
+    ]
+    if len(cases) == 1:
+        write_case(cases[0], folder)
+    else:
+        write_joint_case(cases, folder)
+    return cases
