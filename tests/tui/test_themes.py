@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
 from tests.tui.stage import Hunt, press, said
 from tui.app.app import HuntApp
-from tui.presentation import format
+from tui.presentation import format, theme
 from tui.presentation.theme import LABELS, SEVERITY_STYLE, THEMES
 from tui.screens.alerts.columns import note_cell
 from tui.settings import config, theme_choice
@@ -46,6 +47,7 @@ GROUNDS = {
     "panel": ("panel", 1.0),
     "cursor row": ("accent", 0.14),
     "cursor row without focus": ("foreground", 0.06),
+    "scrolled area": ("foreground", 0.04),
     "match of a search": ("warning", 0.14),
 }
 """What text stands on: a colour of the theme, laid over the background with an opacity."""
@@ -79,6 +81,35 @@ def test_pairs_of_a_theme_contrast(name: str) -> None:
     ):
         pair = Color.parse(variables[text]), Color.parse(variables[back])
         assert contrast(*pair) >= least, text
+    back = Color.parse(variables["background"])
+    scrolled = back + Color.parse(variables["foreground"]).with_alpha(0.04)
+    for bar in ("scrollbar", "scrollbar-hover", "scrollbar-active"):
+        assert contrast(Color.parse(variables[bar]), scrolled) >= 3, bar
+    for share in HEAT:
+        glyph = back + Color.parse(variables["accent"]).with_alpha(share / 100)
+        assert contrast(glyph, back) >= 3, share
+
+
+HEAT = (70, 76, 84, 92)
+"""How much of the accent the glyphs of the heat strip have, in percent."""
+
+USED = re.compile(r'(?:\bcolor: |")(\$[a-z]+(?:-[a-z]+)*(?: \d+%)?)[;"\s]')
+"""A colour of a theme, as styles and style sheets name it for text."""
+
+
+def test_every_colour_of_text_is_measured() -> None:
+    """Also of what will be written: a style that is in no test may be read by nobody."""
+    root = Path(theme.__file__).parents[1]
+    sources = [*root.rglob("*.py"), *root.rglob("*.tcss")]
+    used = {found for path in sources for found in USED.findall(path.read_text("utf-8"))}
+    measured = {*TEXTS, *(f"$accent {share}%" for share in HEAT)}
+    assert used - measured - SHELL == {"$background", "$foreground-disabled", "$scrollbar"}
+    assert {"$foreground-muted", "$text-warning", "$text-error", "$accent 70%"} <= used
+
+
+SHELL = {"$at", "$cur", "$funcstack", "$path", "$words"}
+"""Variables of the shells' completion. The three colours before are measured in pairs, but for the
+empty part of a sparkline, which says nothing."""
 
 
 def colours(name: str) -> dict[str, str]:
@@ -93,6 +124,8 @@ TEXTS = (
     "$foreground-muted",
     "$text-accent",
     "$text-success",
+    "$text-warning",
+    "$text-error",
     "$accent",
     "$footer-description-foreground",
     "$footer-key-foreground",
