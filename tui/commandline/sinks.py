@@ -49,7 +49,8 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TARGET",
-        help="send RFC 5424 messages to udp://HOST:PORT, tcp://HOST:PORT or unix:///PATH",
+        help="send RFC 5424 messages to udp://, tcp:// or tls:// HOST:PORT, or to unix:///PATH; "
+        "tls:// takes ?ca=FILE&cert=FILE&key=FILE",
     )
     group.add_argument(
         "--notify",

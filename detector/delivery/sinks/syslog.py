@@ -1,4 +1,7 @@
-"""Syslog: RFC 5424 messages over UDP (RFC 5426), TCP (RFC 6587, octet counting) or a socket."""
+"""Syslog: RFC 5424 messages over UDP (RFC 5426), TCP (RFC 6587), TLS (RFC 5425) or a socket.
+
+Over TCP and TLS each message begins with its length (octet counting).
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from detector.delivery.sinks.notice import Notice, SinkError
+from detector.delivery.sinks.tls import send_over_tls, tls_context
 from detector.text.time import format_time
 
 _FACILITY = 13  # log audit
 _SEVERITIES = {"critical": 2, "high": 3, "medium": 4, "low": 5}
 _PORT = 514
+_TLS_PORT = 6514
 _TIMEOUT = 20
 _MAX_PARAMETER = 400
 _STRUCTURE = "trailhound@32473"
@@ -23,26 +28,31 @@ _STRUCTURE = "trailhound@32473"
 
 
 class Syslog:
-    """A syslog server: ``udp://host:514``, ``tcp://host:514`` or ``unix:///dev/log``."""
+    """A syslog server: ``udp://host``, ``tcp://host``, ``tls://host`` or ``unix:///dev/log``."""
 
     def __init__(self, target: str, clock: Callable[[], float] = time.time) -> None:
         parts = urlsplit(target)
-        if parts.scheme not in ("udp", "tcp", "unix"):
-            raise ValueError("syslog is udp://HOST:PORT, tcp://HOST:PORT or unix:///PATH")
+        if parts.scheme not in ("udp", "tcp", "tls", "unix"):
+            raise ValueError("syslog is udp://, tcp:// or tls:// with HOST:PORT, or unix:///PATH")
         if not (parts.path if parts.scheme == "unix" else parts.hostname):
             raise ValueError(f"syslog {parts.scheme}:// needs where to send")
         self._scheme, self._path = parts.scheme, parts.path
-        self._address = (parts.hostname or "", parts.port or _PORT)
+        self._tls = tls_context(parts.query) if parts.scheme == "tls" else None
+        usual_port = _PORT if self._tls is None else _TLS_PORT
+        self._address = (parts.hostname or "", parts.port or usual_port)
         self._clock = clock
         self.sink_id = f"syslog-{hashlib.sha256(target.encode()).hexdigest()[:12]}"
         self.title = f"syslog {parts.scheme}://{parts.path or parts.netloc.rpartition('@')[2]}"
 
     def send(self, notice: Notice) -> None:
         message = self._message(notice)
+        counted = str(len(message)).encode() + b" " + message
         try:
-            if self._scheme == "tcp":
+            if self._tls is not None:
+                send_over_tls(self._address, self._tls, counted, _TIMEOUT)
+            elif self._scheme == "tcp":
                 with socket.create_connection(self._address, timeout=_TIMEOUT) as connection:
-                    connection.sendall(str(len(message)).encode() + b" " + message)
+                    connection.sendall(counted)
             elif self._scheme == "udp":
                 self._send_datagram(message)
             else:

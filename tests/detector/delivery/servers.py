@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Queue
 from typing import NamedTuple
@@ -59,8 +60,11 @@ class Receiver:
 
 
 @contextmanager
-def tcp_server() -> Iterator[tuple[int, Queue[bytes]]]:
-    """Take connections; the queue has all that each sent until it was closed."""
+def tcp_server(tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, Queue[bytes]]]:
+    """Take connections; the queue has all that each sent until it was closed.
+
+    Connections that fail, as a client that is refused, leave nothing there.
+    """
     received: Queue[bytes] = Queue()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -70,8 +74,11 @@ def tcp_server() -> Iterator[tuple[int, Queue[bytes]]]:
                     connection, _ = server.accept()
                 except OSError:
                     return
-                with connection, connection.makefile("rb") as stream:
-                    received.put(stream.read())
+                with suppress(OSError), connection:
+                    if tls is not None:
+                        connection = tls.wrap_socket(connection, server_side=True)
+                    with connection, connection.makefile("rb") as stream:
+                        received.put(stream.read())
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

@@ -24,6 +24,7 @@ from detector.delivery.sinks.syslog import Syslog
 from detector.delivery.sinks.webhook import WEBHOOK_FORMS, Webhook
 from detector.detection.alert import Alert, Risk
 from tests.clock import Clock
+from tests.detector.delivery.certificates import Certificates
 from tests.detector.delivery.servers import Receiver, tcp_server
 from tests.detector.triage.test_export import PAYLOADS
 from tests.tui.build import ANA, START, alert
@@ -206,10 +207,54 @@ def test_syslog_message_is_one_line(payload: str) -> None:
     parsed(message)
 
 
-@pytest.mark.parametrize("target", ["host:514", "udp://", "unix://", "http://host", "tls://host"])
+@pytest.mark.parametrize("target", ["host:514", "udp://", "unix://", "http://host", "tls://"])
 def test_other_syslog_targets_are_refused(target: str) -> None:
     with pytest.raises(ValueError, match="syslog"):
         Syslog(target)
+
+
+# syslog over TLS
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+def test_syslog_over_tls_verifies_the_server(certificates: Certificates) -> None:
+    with tcp_server(certificates.server_context()) as (port, received):
+        sink = Syslog(f"tls://127.0.0.1:{port}?ca={certificates.authority}", Clock(START))
+        sink.send(Notice.of(known(), is_first=True))
+        length, _, message = received.get(timeout=30).partition(b" ")
+        assert int(length) == len(message)
+        assert parsed(message)[1]["alert"] == "a1"
+        assert sink.title == f"syslog tls://127.0.0.1:{port}"
+        stranger = Syslog(f"tls://127.0.0.1:{port}")
+        with pytest.raises(SinkError, match=r"^certificate not accepted: ") as refused:
+            stranger.send(Notice.of(known(), is_first=True))
+        assert refused.value.retry
+        other_name = Syslog(f"tls://localhost:{port}?ca={certificates.authority}")
+        with pytest.raises(SinkError, match="localhost"):
+            other_name.send(Notice.of(known(), is_first=True))
+
+
+def test_syslog_over_tls_proves_who_it_is(certificates: Certificates) -> None:
+    """A server that asks for a certificate refuses late: after the message was sent."""
+    with tcp_server(certificates.server_context(asks=True)) as (port, received):
+        address = f"tls://127.0.0.1:{port}?ca={certificates.authority}"
+        with pytest.raises(SinkError, match=r"^TLS: "):
+            Syslog(address).send(Notice.of(known(), is_first=True))
+        known_client = Syslog(f"{address}&cert={certificates.client}&key={certificates.client_key}")
+        known_client.send(Notice.of(known(), is_first=True))
+        assert b"Many regions" in received.get(timeout=30)
+
+
+@pytest.mark.parametrize(
+    "query", ["?ca=/no/such/file", "?key=x", "?other=1", "?ca=", f"?ca={__file__}"]
+)
+def test_wrong_files_of_tls_are_named_at_once(query: str) -> None:
+    with pytest.raises(ValueError, match=r"^syslog tls://"):
+        Syslog(f"tls://host{query}")
 
 
 # commands

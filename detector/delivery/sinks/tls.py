@@ -1,0 +1,60 @@
+"""Messages over TLS (RFC 5425): the server is verified, and the client may prove who it is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+from urllib.parse import parse_qsl
+
+from detector.delivery.sinks.notice import SinkError
+
+_FILES = ("ca", "cert", "key")
+"""What an address may name after its ``?``: files in PEM."""
+
+
+def tls_context(query: str) -> ssl.SSLContext:
+    """Return the context of an address with ``ca=FILE``, ``cert=FILE`` and ``key=FILE``.
+
+    Without ``ca`` the system's authorities are trusted. Raises ValueError.
+    """
+    files = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = files.keys() - set(_FILES)
+    if unknown or not all(files.values()):
+        raise ValueError("syslog tls:// takes ?ca=FILE&cert=FILE&key=FILE, each once, and no more")
+    if "key" in files and "cert" not in files:
+        raise ValueError("syslog tls:// needs cert=FILE beside key=FILE")
+    paths = {name: os.path.expanduser(path) for name, path in files.items()}
+    try:
+        context = ssl.create_default_context(cafile=paths.get("ca"))
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if "cert" in paths:
+            context.load_cert_chain(paths["cert"], paths.get("key"), password=_refuse_password)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"syslog tls://: {', '.join(paths.values())}: {reason}") from None
+    return context
+
+
+def send_over_tls(
+    address: tuple[str, int], context: ssl.SSLContext, data: bytes, timeout: float
+) -> None:
+    """Send bytes and close in order, so that a refusal is heard. Raises SinkError, OSError."""
+    with socket.create_connection(address, timeout=timeout) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=address[0]) as connection:
+                connection.sendall(data)
+                # A server that refuses a certificate says so only now; one that has taken the
+                # message may close without a word.
+                with contextlib.suppress(ssl.SSLEOFError, ConnectionError, TimeoutError):
+                    connection.unwrap()
+        except ssl.SSLCertVerificationError as error:
+            reason = f"certificate not accepted: {error.verify_message}"
+            raise SinkError(reason, retry=True) from None
+        except ssl.SSLError as error:
+            raise SinkError(f"TLS: {error.reason or error}", retry=True) from None
+
+
+def _refuse_password() -> str:
+    raise ValueError("the key is encrypted: name one that needs no password")
