@@ -10,11 +10,13 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from detector.inventory.inventory_files import read_inventory
 from docs.man_page import PAGE, man_page
 from tui.commandline.parser import command_parser
+from tui.settings.config import Config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -113,3 +115,10 @@ def test_wheel_brings_the_man_page() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     data = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert data == {PAGE.relative_to(ROOT).as_posix(): "share/man/man1/trailhound.1"}
+
+
+def test_readme_lists_every_key_of_the_configuration() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = page[page.index("**Configuration**") : page.index("**Colours.**")]
+    for field in msgspec.structs.fields(Config):
+        assert re.search(rf"`\[?{field.name}(\.NAME)?\]?`", table), field.name
