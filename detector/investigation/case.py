@@ -15,6 +15,7 @@ from detector.investigation.source_hashes import SourceHash
 from detector.rules.rule import Rule
 from detector.store import HistoryEntry
 from detector.triage.note import Note
+from detector.triage.watch import WatchRow
 
 
 class CaseError(Exception):
@@ -46,3 +47,5 @@ class Case(msgspec.Struct, frozen=True):
     """Other alerts of its principals and access keys."""
     sources: Sequence[SourceHash] = ()
     """The log files that its records are in."""
+    watches: Sequence[WatchRow] = ()
+    """What is watched for, or was."""

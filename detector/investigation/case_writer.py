@@ -95,6 +95,7 @@ def gather_case(
         author=store.database.author,
         related=store.alerts.related(alert.alert_id),
         sources=hash_sources((row.event.position.source for row in rows), stop),
+        watches=[row for row in store.watches.all() if row.state != "undone"],
     )
 
 

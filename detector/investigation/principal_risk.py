@@ -6,7 +6,7 @@ counts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -14,7 +14,7 @@ from detector.detection.activity.actor import actor_of_arn
 from detector.detection.alert import Alert
 from detector.detection.risk import RiskTable
 from detector.text.abbreviations import flag_name
-from detector.text.time import format_age
+from detector.text.time import DAY, format_age
 
 HALF_LIFE_SHARE = 0.5
 """Points halve within this share of the span that is looked at."""
@@ -100,6 +100,22 @@ def principal_risk(
     if not parts:
         return PrincipalRisk()
     return PrincipalRisk(score, table.severity_of(score), total, tuple(parts))
+
+
+def risk_by_day(
+    alerts: Sequence[Alert], newest: int, days: int, window: int, table: RiskTable
+) -> dict[int, int]:
+    """Return the risk at the end of each of the last ``days``, by number of the day, uncapped.
+
+    That of the newest day is of ``newest``, in epoch seconds.
+    """
+    last = newest // DAY
+    by_day = {}
+    for day in range(last - days + 1, last + 1):
+        now = min(newest, (day + 1) * DAY - 1)
+        so_far = [alert for alert in alerts if alert.last_event <= now]
+        by_day[day] = principal_risk(so_far, now, window, table).total
+    return by_day
 
 
 def _rank(part: RiskPart) -> tuple[int, int, str]:

@@ -23,12 +23,14 @@ from detector.investigation.case_indicators import (
     case_indicators,
     touched_objects,
 )
+from detector.investigation.indicators import IndicatorCounts
 from detector.investigation.pivot import EventRow
 from detector.rules.rule_summary import AttackTechnique
 from detector.text.abbreviations import flag_name
 from detector.text.markdown import code, codes, plain
 from detector.text.plural import plural
 from detector.text.time import format_time
+from detector.triage.watch import WatchRow
 
 if TYPE_CHECKING:
     from detector.investigation.case import Case
@@ -104,6 +106,7 @@ def _shared_sections(cases: Sequence[Case], rows: Sequence[EventRow]) -> Iterato
     related = {each.alert_id: each for case in cases for each in case.related}
     yield "ATT&CK", _attack(alerts)
     yield "Indicators", _indicator_table(alerts, rows)
+    yield "Watches", _watch_table(cases[0].watches, rows)
     yield "Objects", _object_table(touched_objects(rows))
     yield "Timeline", _timeline(rows)
     others = [each for each in related.values() if each.alert_id not in ids]
@@ -204,6 +207,25 @@ def _indicator_table(alerts: Sequence[Alert], rows: Sequence[EventRow]) -> Itera
     yield "| kind | value | |\n|---|---|---|"
     for each in case_indicators(alerts, rows):
         yield f"| {each.kind} | {code(each.value)} | {plain(each.remark)} |"
+
+
+def _watch_table(watches: Sequence[WatchRow], rows: Sequence[EventRow]) -> Iterator[str]:
+    """Yield the watches that the calls have something of, with how often."""
+    counts = IndicatorCounts([row.watch.indicator for row in watches])
+    counts.add(row.event for row in rows)
+    here = {each.indicator: each for each in counts.counts if each.events}
+    if not here:
+        return
+    yield "| watched for | label | events here | first (UTC) | last (UTC) | seen since |"
+    yield "|---|---|--:|---|---|--:|"
+    for row in watches:
+        count = here.get(row.watch.indicator)
+        if count is not None:
+            yield (
+                f"| {row.watch.indicator.kind} {code(row.watch.indicator.text)} "
+                f"| {plain(row.watch.label)} | {count.events:,} | {format_time(count.first)} "
+                f"| {format_time(count.last)} | {row.count} |"
+            )
 
 
 def _object_table(objects: Sequence[TouchedObject]) -> Iterator[str]:

@@ -147,3 +147,17 @@ def test_pivot_says_what_calls_acted_on(cli: Cli, db: Path) -> None:
     events = cli(*pivot, "--format", "timesketch").objects
     assert {event["event_id"]: event["object"] or None for event in events} == found
     assert {event["timestamp_desc"] for event in events} == {"Event Logged"}
+
+
+def test_case_says_what_of_it_is_watched_for(cli: Cli, db: Path, tmp_path: Path) -> None:
+    cli("watch", "add", "999988887777", "198.51.100.1", "kali", "203.0.113.7", "--db", db)
+    lifted = cli("watch", "list", "--format", "jsonl", "--db", db).objects[0]["watch_id"]
+    cli("watch", "lift", lifted, "--db", db)
+    alert_id = cli("alerts", "--db", db, "--format", "jsonl").objects[0]["alert_id"]
+    cli("case", alert_id, "--db", db, *RULES, "-o", tmp_path / "case")
+    report = (tmp_path / "case" / "report.md").read_text()
+    [section] = [part for part in report.split("\n## ") if part.startswith("Watches")]
+    row = section.splitlines()[-1]
+    assert row.startswith("| address `203.0.113.7` |  | ")
+    assert row.endswith(" | 0 |")
+    assert "198.51.100.1" not in section

@@ -35,7 +35,7 @@ def _add_principals(commands: Subparsers) -> None:
         default="7d",
         help="the span that risk is summed up over, up to the newest event (default: 7d)",
     )
-    _add_common(parser, ("table", "jsonl", "csv"))
+    _add_common(parser, ("table", "jsonl", "csv", "md", "html"))
     parser.add_argument(
         "--jobs",
         type=process_count,
@@ -69,7 +69,7 @@ def _add_events(commands: Subparsers) -> None:
         default="found",
         help="as found, newest files first; or by time when all is read (default: found)",
     )
-    _add_common(parser, ("table", "jsonl", "csv"))
+    _add_common(parser, ("table", "jsonl", "csv", "md", "html"))
     parser.set_defaults(module="events")
 
 

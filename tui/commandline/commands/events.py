@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from detector.cloudtrail.attacker_use import attacker_use
-from detector.cloudtrail.call_object import call_object_in_json
+from detector.delivery.list_export import ExportColumn, ListExport
 from detector.detection.correlate import flagging_events
 from detector.detection.indicator import Indicator
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
+from detector.investigation.activity_export import EVENT_EXPORT, acted_on, event_row_object
 from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
 from detector.investigation.pivot import EventRow, Pivot, Progress, read_pivot, sorted_by_time
 from detector.investigation.selectors import AllOf
@@ -23,10 +24,8 @@ from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from detector.text.json_output import json_line
 from detector.text.plural import plural
-from detector.text.spreadsheet import csv_text
 from detector.text.time import format_time
 from detector.text.visible import visible
-from detector.triage.export import event_object
 from tui.commandline.commands.pivot import (
     delivery_time,
     files_read_to_end,
@@ -131,22 +130,8 @@ def _request(
     )
 
 
-_COLUMNS = (
-    "time",
-    "principal",
-    "service",
-    "call",
-    "object",
-    "region",
-    "outcome",
-    "source",
-    "agent",
-    "access_key",
-    "account",
-    "event_id",
-    "flags",
-    "indicators",
-)
+_STREAMED = ("table", "jsonl")
+"""The formats of which each event is printed as it is found."""
 
 
 class _Printer:
@@ -155,7 +140,7 @@ class _Printer:
     def __init__(self, args: argparse.Namespace, counts: IndicatorCounts | None) -> None:
         self._args = args
         self._counts = counts
-        self._streams = args.order == "found" and args.format != "csv"
+        self._streams = args.order == "found" and args.format in _STREAMED
         self.count = 0
 
     @property
@@ -179,8 +164,8 @@ class _Printer:
         """Write the rows that have waited."""
         if self._streams:
             return
-        if self._args.format == "csv":
-            sys.stdout.write(csv_text(_COLUMNS, map(self._cells, rows)))
+        if self._args.format not in _STREAMED:
+            sys.stdout.write(self._export().text(rows, self._args.format))
             return
         for line in self._lines(rows):
             sys.stdout.write(line + "\n")
@@ -191,45 +176,27 @@ class _Printer:
                 yield json_line(self._object(row))
             return
         for row, line in zip(rows, table_lines(rows), strict=True):
-            acted_on = call_object_in_json(row.raw)
-            if acted_on:
-                line += f"  {visible(acted_on, 120)}"
+            if acted_on(row):
+                line += f"  {visible(acted_on(row), 120)}"
             yield line
 
     def _object(self, row: EventRow) -> dict[str, Any]:
-        event = {
-            **event_object(row.event),
-            "object": call_object_in_json(row.raw),
-            "flags": row.flags,
-        }
-        use = attacker_use(row.event.provider, row.event.action)
-        if use is not None:
-            event["attacker_use"] = use._asdict()
+        event = event_row_object(row)
         if self._counts is not None:
-            event["indicators"] = [each.text for each in self._counts.of_event(row.event)]
+            event["indicators"] = self._indicators(row)
         return event
 
-    def _cells(self, row: EventRow) -> tuple[str, ...]:
-        event = row.event
-        found: list[str] = []
-        if self._counts is not None:
-            found = [each.text for each in self._counts.of_event(event)]
-        return (
-            format_time(event.time),
-            event.arn,
-            event.provider,
-            event.action,
-            call_object_in_json(row.raw),
-            event.region,
-            event.error_code or "ok",
-            event.source_address,
-            event.user_agent,
-            event.access_key,
-            event.account,
-            event.event_id,
-            " ".join(row.flags),
-            " ".join(found),
-        )
+    def _indicators(self, row: EventRow) -> list[str]:
+        if self._counts is None:
+            return []
+        return [each.text for each in self._counts.of_event(row.event)]
+
+    def _export(self) -> ListExport[EventRow]:
+        """Return the export of events, with the indicators that each has."""
+        if self._counts is None:
+            return EVENT_EXPORT
+        column = ExportColumn("indicators", "Indicators", "list", self._indicators)
+        return dataclasses.replace(EVENT_EXPORT, columns=(*EVENT_EXPORT.columns, column))
 
 
 def _indicator_lines(counts: IndicatorCounts | None) -> Iterator[str]:

@@ -8,16 +8,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
+from detector.delivery.list_export import ListFormat
 from detector.filter.principal_schema import PRINCIPALS
 from detector.ingest.pipeline import Pipeline
+from detector.investigation.activity_export import PRINCIPAL_EXPORT
 from detector.investigation.principals import PrincipalList, PrincipalRow, list_principals
 from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from detector.text.abbreviations import short_arn
-from detector.text.json_output import json_lines
 from detector.text.plural import plural
-from detector.text.spreadsheet import csv_text
 from detector.text.visible import visible
 from tui.commandline.commands.scan import narrate_update
 from tui.commandline.inputs import (
@@ -44,7 +45,7 @@ _HEADINGS = (
     "ALERTS",
     "FIRST SEEN (UTC)",
     "LAST CALL",
-    "USUAL",
+    "RHYTHM",
     "ACCOUNT",
     "KIND",
     "PRINCIPAL",
@@ -111,41 +112,10 @@ def _count(rows: Sequence[PrincipalRow], principals: PrincipalList) -> str:
     return f"{len(rows):,} of {len(principals.rows):,} principals by --filter"
 
 
-def _formatted(rows: Sequence[PrincipalRow], form: str) -> str:
-    if form == "jsonl":
-        return str(json_lines(row.as_json() for row in rows))
-    if form == "csv":
-        return csv_text(_CSV_COLUMNS, map(_csv_row, rows))
-    return format_table(_HEADINGS, list(map(_cells, rows)), _RIGHT_ALIGNED)
-
-
-_CSV_COLUMNS = (
-    "principal",
-    "kind",
-    "account",
-    "first_seen",
-    "first_call",
-    "last_call",
-    "calls",
-    "failed",
-    "denied",
-    "writes",
-    "regions",
-    "networks",
-    "programs",
-    "services",
-    "sessions",
-    "uncommon_calls",
-    "rhythm",
-    "new",
-    "alerts",
-    "risk",
-)
-
-
-def _csv_row(row: PrincipalRow) -> list[object]:
-    values = {**row.as_json(), "risk": row.risk.score}
-    return [values[name] for name in _CSV_COLUMNS]
+def _formatted(rows: Sequence[PrincipalRow], form: Literal["table"] | ListFormat) -> str:
+    if form == "table":
+        return format_table(_HEADINGS, list(map(_cells, rows)), _RIGHT_ALIGNED)
+    return PRINCIPAL_EXPORT.text(rows, form)
 
 
 def _cells(row: PrincipalRow) -> tuple[str, ...]:

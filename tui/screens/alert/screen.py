@@ -95,6 +95,7 @@ class AlertScreen(HuntScreen):
         self.search = Search(self, self._searched_list, self._show_searched_list)
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.alert)
+        self.watch_action = WatchAction(self, self.alert_actions.watch_offers)
         self.sequence = AlertSequence(self, alert_id, order, self._stepped)
         self.panes = PaneSwitcher(self, self._pane_shown)
         self.calls = CallViews(self)

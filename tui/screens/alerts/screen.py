@@ -115,6 +115,7 @@ class AlertsScreen(ListScreen[Alert]):
         self.background = BackgroundRows(self, self)
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.row_list.cursor_row)
+        self.watch_action = WatchAction(self, self.alert_actions.watch_offers)
         self.view_actions = ViewActions(self, self)
         self.header = AlertsHeader(self)
         self.highlighted = HighlightedAlert(self, self.folded_group)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from detector.detection.alert import Alert, Status
@@ -19,7 +20,7 @@ from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.screens.base.row_actions import RowActions
 from tui.screens.base.screen import HuntScreen, ScreenPart
-from tui.screens.base.watch_action import Offer, WatchAction, offers_of
+from tui.screens.base.watch_action import Offer, offers_of
 
 _DONE: dict[Status, str] = {
     "acknowledged": "Acknowledged",
@@ -125,7 +126,6 @@ class AlertActions(ScreenPart):
         super().__init__(screen)
         self._row_actions = row_actions
         self._current = current
-        WatchAction(screen, self._offers)
 
     async def action_status(self, status: Status) -> None:
         """Acknowledge, close or reopen the targets."""
@@ -156,7 +156,10 @@ class AlertActions(ScreenPart):
         After an escalated one it offers the case files.
         """
         alerts = self._row_actions.targets()
-        if not alerts or not self.workspace.may_write():
+        if not alerts:
+            self._row_actions.say_no_target()
+            return
+        if not self.workspace.may_write():
             return
 
         def saved(note: NoteBody) -> None:
@@ -193,7 +196,8 @@ class AlertActions(ScreenPart):
 
         self.workspace.routes.suppress(alerts, filled, saved)
 
-    def _offers(self) -> Sequence[Offer]:
+    def watch_offers(self) -> Sequence[Offer]:
+        """Return what may be watched for of the current alert."""
         alert = self._current()
         if alert is None:
             return ()
@@ -232,6 +236,14 @@ class AlertActions(ScreenPart):
         elif self.screen.is_in_front:
             trail = ("Alerts", format.principal(alert))
             self.workspace.routes.open_pivot(trail, alert, make_pivot(alert, principals))
+
+
+LIST_BINDINGS = [
+    replace(binding, show=False)
+    for binding in AlertActions.BINDINGS
+    if binding.id in ("alert.suppress", "alert.comment")
+]
+"""What is done to the alerts of a row that is no alert."""
 
 
 def _named(alerts: Sequence[Alert]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from textual.binding import Binding
 
+from detector.detection.alert import Alert
 from detector.store import StateError
-from tui.keymap import MARK, key
+from tui.keymap import MARK, key, key_of
 from tui.model.repeat import Action, LastAction
 from tui.presentation import format
 from tui.screens.base.screen import WIDE, HuntScreen, ScreenPart
@@ -67,7 +69,10 @@ class RowActions(ScreenPart, Generic[R]):
     async def run(self, action: Action[R]) -> None:
         """Apply an action to the targets, and say what was done."""
         rows = self.targets()
-        if not rows or not self.workspace.may_write():
+        if not rows:
+            self.say_no_target()
+            return
+        if not self.workspace.may_write():
             return
         try:
             report = await action.run(rows)
@@ -77,6 +82,9 @@ class RowActions(ScreenPart, Generic[R]):
         if report is not None:
             self.workspace.say(f"{report}; {self.workspace.decisions.way_back}")
             self.done(action, rows)
+
+    def say_no_target(self) -> None:
+        """Say that there is nothing to act on, where an analyst could expect something."""
 
     def done(self, action: Action[R], rows: Sequence[R]) -> None:
         """Remember that an action was applied to these rows."""
@@ -119,3 +127,53 @@ class RowActions(ScreenPart, Generic[R]):
             return f"on {count}:".ljust(len("on 99:"))
         longest = len(f"on 99 {format.plural(2, self._noun).partition(' ')[2]}:")
         return f"on {format.plural(self._counted[0], self._noun)}:".ljust(longest)
+
+
+class _AlertTargets(Generic[R]):
+    """The alerts of a list's rows that nobody has resolved or hidden."""
+
+    def __init__(self, rows: RowTargets[R], alerts_of: Callable[[R], Iterable[Alert]]) -> None:
+        self._rows = rows
+        self._alerts_of = alerts_of
+
+    def targets(self) -> list[Alert]:
+        alerts = chain.from_iterable(map(self._alerts_of, self._rows.targets()))
+        pending = (each for each in alerts if each.status != "closed" and not each.suppressed_by)
+        return list({alert.alert_id: alert for alert in pending}.values())
+
+    def has_marks(self) -> bool:
+        return self._rows.has_marks()
+
+    def row_id(self, row: Alert) -> str:
+        return row.alert_id
+
+    def advance(self) -> bool:
+        return self._rows.advance()
+
+    def clear_marks(self) -> None:
+        self._rows.clear_marks()
+
+
+class AlertsOfRows(RowActions[Alert]):
+    """Runs actions on the alerts of a list's rows, as ``alerts_of`` returns them."""
+
+    BINDINGS = []
+
+    def __init__(
+        self,
+        screen: HuntScreen,
+        rows: RowTargets[R],
+        alerts_of: Callable[[R], Iterable[Alert]],
+    ) -> None:
+        super().__init__(screen, _AlertTargets(rows, alerts_of), "alert")
+
+    def say_no_target(self) -> None:
+        self.workspace.say(
+            f"No alert of this principal; {key_of('watch')} watches for it", severity="warning"
+        )
+
+    def refresh(self) -> None:
+        """Count nothing: the footer tells of rows, and there may be many alerts."""
+
+    def target_phrase(self, cells: int) -> str:  # noqa: ARG002
+        return ""

@@ -9,19 +9,25 @@ import msgspec
 from textual.timer import Timer
 from textual.widgets import Static
 
+from detector.detection.alert import Alert
 from detector.detection.indicator import IndicatorList
 from detector.filter import Filter, FilterError
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
+from detector.investigation.activity_export import EVENT_EXPORT
 from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
-from detector.investigation.pivot import Pivot
+from detector.investigation.pivot import EventRow, Pivot
 from detector.investigation.selectors import AllOf
 from tui.concurrency.job import Job
 from tui.keymap import FIND, key, key_of
+from tui.model.export_choices import list_choice
+from tui.model.workspace import ExportChoice
 from tui.presentation import format, safe
+from tui.screens.base.alert_actions import LIST_BINDINGS, AlertActions
+from tui.screens.base.row_actions import AlertsOfRows
 from tui.screens.base.watch_action import Offer, offer_of_all
 from tui.screens.pivot.event_rows import EventOrder, build_event_lines, described, event_columns
-from tui.screens.pivot.rows import PivotLine, PivotLines
+from tui.screens.pivot.rows import PivotLine, PivotLines, line_key
 from tui.screens.pivot.screen import PivotScreen
 from tui.settings.session_file import ListState
 from tui.widgets.columns import Column
@@ -46,6 +52,7 @@ class EventsScreen(PivotScreen):
     """The events of a filter; ``since`` and ``until`` in epoch seconds, 0: the usual span."""
 
     BINDINGS = [
+        *LIST_BINDINGS,
         key(
             "events.writes",
             "W",
@@ -77,7 +84,6 @@ class EventsScreen(PivotScreen):
     ]
 
     area = "events"
-    export_title, export_noun = "events", "event"
     fields = EVENTS
     reads_at_once = False
 
@@ -93,6 +99,9 @@ class EventsScreen(PivotScreen):
         if filter_text or indicators:
             self.area = ""  # opened from a principal: its title says so
         self._trail = ("Events",)
+        self.alert_actions = AlertActions(
+            self, AlertsOfRows(self, self, self._alerts_of), lambda: None
+        )
         self._filter_text = filter_text
         self._since, self._until = since, until
         self._span = _USUAL_SPAN
@@ -131,6 +140,9 @@ class EventsScreen(PivotScreen):
     @property
     def list_state(self) -> ListState:
         return msgspec.structs.replace(super().list_state, order=EVENT_SPANS[self._span][0])
+
+    def export_choice(self) -> ExportChoice:
+        return list_choice(EVENT_EXPORT, "events", "events")
 
     # --- what is asked
 
@@ -251,6 +263,16 @@ class EventsScreen(PivotScreen):
         self._span = _ALL
         self._since = self._until = 0
         self.ask()
+
+    def row_id(self, row: EventRow) -> str:
+        return line_key(row)
+
+    def _alerts_of(self, row: EventRow) -> list[Alert]:
+        """Return the alerts of an event's caller."""
+        if not isinstance(row, EventRow):  # a run, or an indicator
+            return []
+        alerts, arn = self.workspace.view_model.alerts.values(), row.event.arn
+        return [alert for alert in alerts if arn in alert.facets.arns]
 
     def watch_offers(self) -> list[Offer]:
         offers = super().watch_offers()

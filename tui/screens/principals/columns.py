@@ -44,7 +44,16 @@ def _count(key: str, title: str, width: int, read: Callable[[PrincipalRow], int]
 PRINCIPAL_COLUMNS: tuple[Column[PrincipalRow], ...] = (
     _count("risk", "risk", 4, lambda row: max(0, row.risk.total), 1),
     Column("severity", "", 10, _risk, drop_priority=11),
-    Column("principal", "principal", 18, principal_label, drop_priority=0, flex=True),
+    Column(
+        "principal",
+        "principal",
+        18,
+        principal_label,
+        drop_priority=0,
+        flex=True,
+        shorten=lambda row, cells: format.elide(principal_label(row), cells),
+        wish=28,
+    ),
     Column("account", "account", 12, lambda row: row.account or "–", drop_priority=3),
     Column(
         "first", "first seen", 11, lambda row: format.date_minute(row.first_seen), drop_priority=9
@@ -55,7 +64,7 @@ PRINCIPAL_COLUMNS: tuple[Column[PrincipalRow], ...] = (
     _count("regions", "reg", 3, lambda row: len(row.regions), 6),
     _count("networks", "net", 3, lambda row: len(row.networks), 10),
     _count("uncommon", "uncommon", 8, lambda row: len(row.uncommon), 7),
-    Column("rhythm", "usual", 9, lambda row: row.rhythm or "–", drop_priority=8),
+    Column("rhythm", "rhythm", 9, lambda row: row.rhythm or "–", drop_priority=8),
     _count("alerts", "alerts", 6, lambda row: len(row.alerts), 12),
 )
 

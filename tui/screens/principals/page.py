@@ -9,13 +9,15 @@ from textual.content import Content
 from textual.widget import Widget
 
 from detector.detection.alert import Alert
+from detector.detection.risk import load_risk_table
 from detector.investigation.principal_page import (
     PrincipalPage,
     SessionNode,
     ValueDays,
     principal_page,
 )
-from detector.investigation.principals import PrincipalRow, actor_of
+from detector.investigation.principal_risk import risk_by_day
+from detector.investigation.principals import RISK_WINDOW, PrincipalRow, actor_of
 from detector.store import StateError
 from detector.text.abbreviations import short_arn
 from detector.text.time import DAY, format_time
@@ -29,6 +31,7 @@ from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.watch_action import WatchAction, offers_of
 from tui.screens.principals.columns import events_filter, principal_label, watched_values
+from tui.settings import config
 from tui.widgets.line import CellContent
 
 _DAYS_SHOWN = 14
@@ -107,13 +110,14 @@ class PrincipalScreen(ReadingScreen):
             ("principal", row.name),
             ("first seen", format.full_time(row.first_seen)),
             ("last call", format.full_time(row.last)),
-            ("usual", row.rhythm or "too few days to tell"),
+            ("rhythm", row.rhythm or "too few days to tell"),
             ("risk", row.risk.sentence(newest)),
         )
         for alert in self._alerts():
             yield safe.text(
                 f"{format.date_minute(alert.first_event)}  {alert.severity}  {alert.rule.name}"
             )
+        yield from self._risk_lines(newest)
         yield from self._sessions(page)
         yield from _heading("Regions by day")
         yield from _region_lines(page)
@@ -130,6 +134,25 @@ class PrincipalScreen(ReadingScreen):
             if page.values[kind]:
                 yield from _heading(title)
                 yield from _value_lines(page.values[kind])
+
+    def _risk_lines(self, newest: int) -> Iterator[Line]:
+        """Yield the risk at the end of each of the last days, as bars."""
+        table = load_risk_table(config.config_path().with_name("risk.toml"))
+        by_day = risk_by_day(self._alerts(), newest, _DAYS_SHOWN, RISK_WINDOW, table)
+        most = max(by_day.values())
+        if most <= 0:
+            return
+        worst = max(by_day, key=lambda day: (by_day[day], day))
+        yield from _heading("Risk by day")
+        yield _muted(f"{'':16}{_days(min(by_day), max(by_day))}, one column per day")
+        yield Content.assemble(
+            " " * 16,
+            ("".join(_bar(max(0, risk), most) for risk in by_day.values()), "$text-warning"),
+            safe.text(
+                f"  {by_day[max(by_day)]:,} now, at most {most:,} on {_day(worst)}",
+                "$foreground-muted",
+            ),
+        )
 
     def _sessions(self, page: PrincipalPage) -> Iterator[Line]:
         yield from _heading("Opened by")

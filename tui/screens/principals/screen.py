@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from textual import on
@@ -12,8 +12,10 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from detector.detection.activity.actor import Actor
+from detector.detection.alert import Alert
 from detector.detection.risk import load_risk_table
 from detector.filter.principal_schema import PRINCIPALS
+from detector.investigation.activity_export import PRINCIPAL_EXPORT
 from detector.investigation.principals import (
     PrincipalList,
     PrincipalRow,
@@ -23,11 +25,15 @@ from detector.investigation.principals import (
 )
 from detector.text.time import DAY, format_age
 from tui.keymap import FIND, OPEN, key, key_of
+from tui.model.export_choices import list_choice
+from tui.model.workspace import ExportChoice
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
+from tui.screens.base.alert_actions import LIST_BINDINGS, AlertActions
 from tui.screens.base.fact_list import FactList, Line, facts
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
+from tui.screens.base.row_actions import AlertsOfRows
 from tui.screens.base.store_list import StoreListScreen
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.watch_action import Offer, WatchAction, offers_of
@@ -58,6 +64,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     """The list of principals."""
 
     BINDINGS = [
+        *LIST_BINDINGS,
         *WatchAction.BINDINGS,
         key(
             "principal.events",
@@ -92,13 +99,15 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     ]
 
     area = "principals"
-    export_title, export_noun = "principals", "principal"
     fields = PRINCIPALS
     noun = "principal"
     empty = "No calls in this span."
 
     def __init__(self) -> None:
         super().__init__()
+        self.alert_actions = AlertActions(
+            self, AlertsOfRows(self, self, self._alerts_of), lambda: None
+        )
         self.watch_action = WatchAction(self, self._offers)
         self._span = len(DAY_SPANS) - 1
         self._order = "risk"
@@ -109,7 +118,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
-        with Horizontal(classes="halves"):
+        with Horizontal(classes="halves principals"):
             yield RowList(self.columns(), key=self.row_id)
             with Reader(classes="half"):
                 yield FactList(id="entry")
@@ -148,6 +157,9 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
             )
         )
 
+    def export_choice(self) -> ExportChoice:
+        return list_choice(PRINCIPAL_EXPORT, "principals", "principals")
+
     def columns(self) -> tuple[Column[PrincipalRow], ...]:
         return PRINCIPAL_COLUMNS
 
@@ -168,7 +180,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
                 f"{row.calls:,}: {row.writes:,} writes, {row.failed:,} failed, "
                 f"{row.denied:,} denied",
             ),
-            ("usual", _usual(row, newest)),
+            ("rhythm", _rhythm(row, newest)),
             ("risk", row.risk.sentence(newest)),
             ("alerts", format.plural(len(row.alerts), "alert") if row.alerts else ""),
             ("uncommon", _some(row.uncommon)),
@@ -224,6 +236,10 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     def _focus_details(self) -> None:
         """Leave the focus where it is: opening a row leads to its page."""
 
+    def _alerts_of(self, row: PrincipalRow) -> Iterator[Alert]:
+        known = map(self.workspace.view_model.alerts.get, row.alerts)
+        return (alert for alert in known if alert is not None)
+
     def _offers(self) -> Sequence[Offer]:
         row = self.row_list.cursor_row
         if row is None:
@@ -253,7 +269,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         self.app.push_screen(Menu("Sort by", options, self._order), chosen)
 
 
-def _usual(row: PrincipalRow, newest: int) -> str:
+def _rhythm(row: PrincipalRow, newest: int) -> str:
     days = format.plural(len(row.days), "day")
     if row.is_new:
         return f"new: first seen {format_age(newest - row.first_seen)} before the newest event"
