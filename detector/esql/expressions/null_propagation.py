@@ -92,7 +92,7 @@ def compile_function_call(
     if signature.many:
         compute = _as_single(compute)
     if "*" in marks:
-        compute = _map_argument(compute, marks.index("*"))
+        compute = _map_values(compute)
     reads = [_argument_getter(expr, mark) for expr, mark in zip(exprs, marks, strict=True)]
     maps_many = any(expr.many and mark == "*" for expr, mark in zip(exprs, marks, strict=True))
     return CompiledExpr(
@@ -129,16 +129,16 @@ def _argument_getter(expr: CompiledExpr, mark: str) -> Getter:
     return single_getter(expr)
 
 
-def _map_argument(compute: Callable[..., Any], index: int) -> Callable[..., Any]:
-    """Apply ``compute`` to each value of one argument; drop failures."""
+def _map_values(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Apply ``compute`` to each value of its one argument; drop failures."""
 
-    def call(*arguments: Any) -> Any:
-        if not isinstance(arguments[index], list):
-            return compute(*arguments)
+    def call(argument: Any) -> Any:
+        if not isinstance(argument, list):
+            return compute(argument)
         results = []
-        for value in arguments[index]:
+        for value in argument:
             try:
-                result = compute(*arguments[:index], value, *arguments[index + 1 :])
+                result = compute(value)
             except (ValueError, ArithmeticError):
                 continue
             if result is not None:

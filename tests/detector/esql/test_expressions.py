@@ -31,7 +31,17 @@ COLUMNS = {
     "floats": ([1.5, 3.0], "double"),
     "flags": ([True, False], "boolean"),
     "ips": (["10.0.0.2", "9.0.0.1"], "ip"),
+    "texts": (["1", "x", "3"], "keyword"),
+    "one_of_many": ("a", "keyword"),
 }
+
+
+def column_reader(value):
+    def read(row):
+        assert row[RECORD] is not None
+        return value
+
+    return read
 
 
 def evaluate(text):
@@ -39,9 +49,8 @@ def evaluate(text):
     frame = RowLayout()
     scope = ColumnScope(frame, field_table())
     for name, (value, type) in COLUMNS.items():
-        scope.define(
-            name, CompiledExpr(lambda _, value=value: value, type, isinstance(value, list))
-        )
+        is_many = isinstance(value, list) or name == "one_of_many"
+        scope.define(name, CompiledExpr(column_reader(value), type, is_many))
     code = Compiler(scope).compile(parse_expression(text))
     row = frame.new_row()
     row[RECORD], row[NOW], row[TIME] = record(), (START + 3600) * 1000, START * 1000
@@ -65,6 +74,24 @@ not s == "x" and i == 7                           | True
 yes or no and no                                  | True
 (yes or no) and no                                | False
 flags and yes                                     | None
+
+# a column of multivalues may have one value; several are null
+one_of_many == "a"                                | True
+length(one_of_many)                               | 1
+length(mv)                                        | None
+to_upper(mv)                                      | ['A', 'B', 'A']
+to_upper(mv) == "A"                               | None
+to_upper(one_of_many) == "A"                      | True
+split("a,b", ",") == "a"                          | None
+to_integer(texts)                                 | [1, 3]
+mv_count(texts)                                   | 3
+mv_union(mv, n)                                   | ['a', 'b']
+mv_union(n, mv)                                   | ['a', 'b']
+substring(one_of_many, 1, 1)                      | 'a'
+substring(s, none, 1)                             | None
+
+# what is made of constants is one
+ip == concat("10.1.2", ".3")                      | True
 
 # comparisons
 s == "Hello"                                      | True

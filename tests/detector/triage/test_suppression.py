@@ -17,6 +17,7 @@ from detector.store import Store
 from detector.triage.suppression import (
     ALWAYS_BREAKING_FLAGS,
     Suppression,
+    apply_suppressions,
     check_suppression,
     learn,
     matches,
@@ -269,3 +270,28 @@ def test_history_has_one_line_for_each_change_of_what_breaks_through(
     lines = [("broke-through", f"alert {found.alert_id}: access-key {count}") for count in (1, 2)]
     assert told == [(2, lines[:1]), (3, lines[:1]), (4, lines[:1]), (5, lines), (6, lines)]
     assert [kind for kind, _ in kinds(store, found.alert_id)] == ["hidden", *["broke-through"] * 2]
+
+
+def test_one_of_several_suppressions_is_enough() -> None:
+    """A suppression of another principal changes nothing; what breaks through is told of all."""
+    other = msgspec.structs.replace(suppression(), value="arn:aws:iam::111122223333:user/bob")
+    strict = msgspec.structs.replace(suppression(), ignored_flags=["snapshot"])
+    lenient = msgspec.structs.replace(suppression(), ignored_flags=["iam-change"])
+    both = alert(flags=["snapshot", "iam-change"])
+    assert (
+        apply_suppressions(alert(), [other, suppression(suppression_id="s")]).suppressed_by == "s"
+    )
+    assert apply_suppressions(both, [strict, lenient]).broke_through == [
+        "iam-change 2",
+        "snapshot 2",
+    ]
+
+
+def test_flag_without_points_breaks_through_at_none() -> None:
+    one = msgspec.structs.replace(alert(flags=["other", "tool-tell"]), risk=Risk(0, "low", []))
+    assert novelties(suppression(break_at=1), one) == []
+    assert novelties(suppression(break_at=0), one) == ["other 2", "tool-tell 2"]
+
+
+def test_preview_of_nothing_is_empty() -> None:
+    assert preview_suppression(suppression(), [], START) == ([], [])

@@ -206,8 +206,12 @@ def test_parse_interval_rejects_other_texts(text: str) -> None:
         ({"value": " "}, "empty: name one"),
         ({"scope": "cidr", "value": "203.0.113"}, "not an address or network"),
         ({"scope": "cidr", "value": "203.0.113.0/33"}, "not an address or network"),
-        ({"expires": START}, "would end before it starts"),
-        ({"ticket": "", "justification": "  "}, "add a ticket"),
+        (
+            {"expires": START},
+            "^the suppression would end before it starts: choose a duration such as 7d$",
+        ),
+        ({"ticket": "", "justification": "  "}, "^add a ticket or a justification$"),
+        ({"break_at": -1}, "^points must be 0 or more$"),
     ],
 )
 def test_check_suppression_rejects(changed: dict[str, object], words: str) -> None:
@@ -222,6 +226,8 @@ def test_check_suppression_rejects(changed: dict[str, object], words: str) -> No
         {"ticket": ""},
         {"justification": ""},
         {"scope": "cidr", "value": "203.0.113.9"},
+        {"scope": "cidr", "value": "203.0.113.9/24"},
+        {"break_at": 0},
         {"scope": "cidr", "value": "2001:db8::/32"},
     ],
 )
