@@ -7,12 +7,14 @@ event. What ends a sequence (``until``) ends what began before its second, and w
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, product
+from typing import Any
 
 from detector.detection.window import Hit, HitSpan
-from detector.esql.plan.sequence import CompiledSequence
+from detector.ecs.values import many
+from detector.esql.plan.sequence import CompiledSequence, CorrelatedStep
 
 
 def find_sequences(
@@ -21,15 +23,18 @@ def find_sequences(
     """Yield the first and last second of each complete sequence, in order of the last.
 
     ``hits`` are those of one series in order of time, their first inputs the steps that they are,
-    as bits. The last second is less than ``width`` after the first. Neither ever decreases."""
-    tracker: _Ordered | _Unordered = _Unordered(sequence, width)
+    as bits. The last second is less than ``width`` after the first, and never decreases. A chain
+    begins where the correlated steps of its first second do."""
+    tracker: _Ordered | _Unordered = _Unordered(sequence.order, sequence.width or width)
     if sequence.ordered:
-        tracker = _Ordered(sequence, width)
+        tracker = _Ordered(sequence.order, sequence.reuse, sequence.width or width)
+    correlated = _CorrelatedSteps(sequence)
     until = _bit(sequence.until)
-    for time, steps in _by_second(hits):
+    for time, inside, steps in _by_second(hits):
+        correlated.complete(time, inside, steps)
         start = tracker.advance(time, steps)
         if start is not None:
-            yield start, time
+            yield correlated.begin_of(start), time
         if any(bits & until for bits in steps):
             tracker.end(time)
 
@@ -40,10 +45,9 @@ def sequence_spans(
     """Join spans that overlap, each with its hits without those that only end sequences."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
-        if joined and first <= joined[-1][1]:
-            joined[-1] = joined[-1][0], last
-        else:
-            joined.append((first, last))
+        while joined and first <= joined[-1][1]:
+            first = min(first, joined.pop()[0])
+        joined.append((first, last))
     ending = _bit(until)
     for first, last in joined:
         inside = [hit for hit in hits if first <= hit.time <= last and _steps_of(hit) & ~ending]
@@ -63,10 +67,11 @@ def _steps_of(hit: Hit) -> int:
     return steps
 
 
-def _by_second(hits: Sequence[Hit]) -> Iterator[tuple[int, Counter[int]]]:
-    """Yield each second, with how many of its events are which steps."""
+def _by_second(hits: Sequence[Hit]) -> Iterator[tuple[int, list[Hit], Counter[int]]]:
+    """Yield each second with its events, and how many of these are which steps."""
     for time, group in groupby(hits, key=lambda hit: hit.time):
-        yield time, Counter(map(_steps_of, group))
+        inside = list(group)
+        yield time, inside, Counter(map(_steps_of, inside))
 
 
 class _Ordered:
@@ -75,9 +80,9 @@ class _Ordered:
     Of two of a length the one that began last is complete wherever the other is, so that no other
     needs to be kept; a longer one never began later than a shorter one."""
 
-    def __init__(self, sequence: CompiledSequence, width: int) -> None:
-        self._order = [1 << step for step in sequence.order]
-        self._reuse = sequence.reuse
+    def __init__(self, order: Sequence[int], reuse: bool, width: int) -> None:
+        self._order = [1 << step for step in order]
+        self._reuse = reuse
         self._width = width
         self._starts: list[int | None] = [None] * (len(self._order) + 1)
 
@@ -154,8 +159,8 @@ class _Matching:
 class _Unordered:
     """The last event of each step, where they may come in any order."""
 
-    def __init__(self, sequence: CompiledSequence, width: int) -> None:
-        self._steps = {1 << step for step in sequence.order}
+    def __init__(self, order: Sequence[int], width: int) -> None:
+        self._steps = {1 << step for step in order}
         self._width = width
         self._last: dict[int, int] = {}
 
@@ -173,3 +178,73 @@ class _Unordered:
     def end(self, time: int) -> None:
         """End what began before ``time``."""
         self._last = {step: last for step, last in self._last.items() if last >= time}
+
+
+_Advance = Callable[[int, Sequence[Hit], Counter[int]], int | None]
+"""Takes a second, its events, and how many are which steps; returns the start of what it completes.
+"""
+
+
+class _CorrelatedSteps:
+    """The steps of a chain that events make together, second by second."""
+
+    def __init__(self, sequence: CompiledSequence) -> None:
+        self._advances = [(step.step, _advance_of(step)) for step in sequence.correlated]
+        self._begins: dict[int, int] = {}
+
+    def complete(self, time: int, hits: Sequence[Hit], steps: Counter[int]) -> None:
+        """Add to the steps of a second those that its events complete."""
+        for step, advance in self._advances:
+            start = advance(time, hits, steps)
+            if start is not None:
+                steps[1 << step] += 1
+                self._begins[time] = min(self.begin_of(start), self.begin_of(time))
+
+    def begin_of(self, time: int) -> int:
+        """Return the first second of what is complete at a time."""
+        return self._begins.get(time, time)
+
+
+def _advance_of(step: CorrelatedStep) -> _Advance:
+    match step.kind:
+        case "in order":
+            ordered = _Ordered(step.of, True, step.width)
+            return lambda time, _, steps: ordered.advance(time, steps)
+        case "any order":
+            unordered = _Unordered(step.of, step.width)
+            return lambda time, _, steps: unordered.advance(time, steps)
+    return _Counted(step).advance
+
+
+class _Counted:
+    """The events of a correlated step, of each group those that are not too old."""
+
+    def __init__(self, step: CorrelatedStep) -> None:
+        self._step = step
+        self._mask = sum(1 << index for index in step.of)
+        self._events: dict[tuple[Any, ...], deque[Hit]] = defaultdict(deque)
+
+    def advance(self, time: int, hits: Sequence[Hit], _steps: Counter[int]) -> int | None:
+        """Add the events of a second; return the first one of those that are the step now."""
+        changed = set()
+        for hit in hits:
+            if _steps_of(hit) & self._mask:
+                values = [many(hit.inputs[index]) or [None] for index in self._step.keys]
+                for key in product(*values):
+                    self._events[key].append(hit)
+                    changed.add(key)
+        starts = [self._start_of(self._events[key], time) for key in changed]
+        return min((start for start in starts if start is not None), default=None)
+
+    def _start_of(self, events: deque[Hit], time: int) -> int | None:
+        while events[0].time <= time - self._step.width:
+            events.popleft()
+        if not self._step.passes(self._number(events)):
+            return None
+        return events[0].time
+
+    def _number(self, events: deque[Hit]) -> int:
+        index = self._step.value
+        if index is None:
+            return len(events)
+        return len({value for hit in events for value in many(hit.inputs[index])})

@@ -7,14 +7,15 @@ EQL has no null among its truth values: a condition on fields is true or false, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from detector.esql import ast
+from detector.esql.comparisons import FLIPPED
 from detector.esql.errors import EsqlError, Span
+from detector.esql.like import escape_wildcards
+from detector.esql.tree_walk import walk
 
 _CONDITIONS = (ast.AnyValue, ast.FieldMatch, ast.Not, ast.Logic)
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _WILDCARD_FUNCTIONS = {"eql.stringContains": ("*", "*"), "eql.endsWith": ("*", "")}
 
 
@@ -46,7 +47,7 @@ def compare(
     """Make the condition of ``left == right`` and the other comparisons."""
     if _is_constant(left) and not _is_constant(right):
         left, right = right, left
-        operator = _FLIPPED.get(operator, operator)
+        operator = FLIPPED.get(operator, operator)
     if not _is_constant(right):
         raise EsqlError(
             right.span, "two fields cannot be compared in EQL; compare each with a constant"
@@ -122,7 +123,7 @@ def is_in(
 def _literal_pattern(option: ast.Literal) -> str:
     if not isinstance(option.value, str):
         raise EsqlError(option.span, "in~ compares strings only")
-    return re.sub(r"([\\*?])", r"\\\1", option.value)
+    return escape_wildcards(option.value)
 
 
 def _patterns(
@@ -152,4 +153,4 @@ def _function_condition(node: ast.Call) -> ast.Expression:
 
 
 def _is_constant(node: ast.Expression) -> bool:
-    return not any(isinstance(part, ast.Column) for part in ast.walk(node))
+    return not any(isinstance(part, ast.Column) for part in walk(node))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple, NoReturn
 
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import EsqlError, Span, span_at
 
 TokenKind = Literal["name", "quoted-name", "string", "number", "sign", "end"]
 
@@ -41,32 +41,20 @@ class Token(NamedTuple):
     span: Span
 
 
-class _Positions:
-    """Spans of a text, by offsets."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def span(self, start: int, end: int) -> Span:
-        line_start = self._text.rfind("\n", 0, start) + 1
-        return Span(self._text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
-
-
 def tokenize(text: str) -> list[Token]:
     """Cut a query into tokens, an end token last. Raises EsqlError at what is no token."""
-    position = _Positions(text)
     tokens: list[Token] = []
     index = 0
     while index < len(text):
         match = _TOKEN.match(text, index)
         if match is None:
-            _refuse(text, index, position)
-        token = _token(match, position.span(*match.span()))
+            _refuse(text, index)
+        token = _token(match, span_at(text, *match.span()))
         if token is not None:
             tokens.append(token)
         index = match.end()
     end = len(text.rstrip())
-    tokens.append(Token("end", "", position.span(end, end)))
+    tokens.append(Token("end", "", span_at(text, end, end)))
     return tokens
 
 
@@ -102,7 +90,7 @@ def _unescaped(text: str, span: Span) -> str:
     return _ESCAPE.sub(replaced, text)
 
 
-def _refuse(text: str, index: int, position: _Positions) -> NoReturn:
+def _refuse(text: str, index: int) -> NoReturn:
     """Raise the refusal of what is at ``index``."""
     messages = {
         '"': "the string is not closed on its line",
@@ -114,4 +102,4 @@ def _refuse(text: str, index: int, position: _Positions) -> NoReturn:
     message = messages.get(text[index], f"unexpected {text[index]}")
     if text.startswith("/*", index):
         message = "the comment is not closed"
-    raise EsqlError(position.span(index, index + 1), message)
+    raise EsqlError(span_at(text, index, index + 1), message)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field
 from typing import Any
 
 from detector.esql.errors import Span
@@ -214,35 +212,6 @@ class Aggregation(Node):
     condition: Expression | None
 
 
-def walk(part: object) -> Iterator[Node]:
-    """Yield the nodes of a part of a tree: each before those in it, from the left."""
-    stack = [part]
-    while stack:
-        top = stack.pop()
-        if isinstance(top, Node):
-            yield top
-            kind: Any = type(top)
-            stack.extend(getattr(top, name) for name in reversed(part_names(kind)))
-        elif isinstance(top, tuple):
-            stack.extend(reversed(top))
-
-
-@cache
-def part_names(kind: Any) -> tuple[str, ...]:
-    """Return the names of the fields of a node's class that may hold other nodes."""
-    return tuple(part.name for part in fields(kind) if part.name != "span")
-
-
-_OF_TIME = ("now", "tbucket")
-
-
-def depends_on_time(part: Node | str) -> bool:
-    """Check whether a node, or its printed form, uses the current time."""
-    if isinstance(part, str):
-        return any(f"Call(name='{name}'" in part for name in _OF_TIME)
-    return any(isinstance(node, Call) and node.name in _OF_TIME for node in walk(part))
-
-
 class Command(Node):
     __slots__ = ()
 
@@ -359,6 +328,34 @@ class Sequence(Command):
     width: int | None
     ordered: bool = True
     reuse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Correlated(Node):
+    """A step that events make together: it is complete at the last of them.
+
+    ``step``: its index, as in ``Sequence.order``. ``of``: the indexes of the steps of its events.
+    ``kind``: ``count`` of the events, ``values``, distinct ones of the column ``value``, or a
+    sequence ``in order`` or in ``any order``. ``keys``: columns that its events agree in too.
+    ``bounds``: comparisons of the number, as operator and limit. ``width``: the last event is less
+    than so many seconds after the first."""
+
+    step: int
+    of: tuple[int, ...]
+    kind: str
+    width: int
+    keys: tuple[str, ...] = ()
+    value: str | None = None
+    bounds: tuple[tuple[str, int | float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Sequence):
+    """A sequence of which some steps are correlated, in an order in which none needs a later one.
+
+    The indexes of these follow those of ``steps``; ``width`` is that of the sequence alone."""
+
+    correlated: tuple[Correlated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ class Span:
 QUERY_START = Span(1, 1, 0, 0)
 
 
+def span_at(text: str, start: int, end: int) -> Span:
+    """Return the span of ``text[start:end]``."""
+    line_start = text.rfind("\n", 0, start) + 1
+    return Span(text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
+
+
 class EsqlError(Exception):
     """The refusal of a query: a line of message and a span."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detector.esql import ast
-from detector.esql.errors import EsqlError, Span, too_deep
+from detector.esql.errors import EsqlError, Span, span_at, too_deep
 from detector.esql.field_checks import check_searchable
 from detector.esql.grammars import load_parser
 
@@ -62,8 +62,7 @@ class _Builder:
     def span(self, start: int, end: int) -> Span:
         if self.outer:
             return self.outer
-        line_start = self.text.rfind("\n", 0, start) + 1
-        return Span(self.text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
+        return span_at(self.text, start, end)
 
     def token_span(self, token: Token) -> Span:
         return self.span(token.start_pos or 0, token.end_pos or 0)

@@ -31,6 +31,11 @@ def matcher(
         raise EsqlError(span, f"{operator}: {error}") from None
 
 
+def escape_wildcards(text: str) -> str:
+    """Return the pattern of LIKE that only ``text`` matches."""
+    return re.sub(r"([\\*?])", r"\\\1", text)
+
+
 def wildcard(pattern: str) -> str:
     """Translate a pattern of LIKE to RE2's syntax.
 

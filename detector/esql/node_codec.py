@@ -10,6 +10,7 @@ from typing import Any
 
 from detector.esql import ast
 from detector.esql.errors import QUERY_START
+from detector.esql.tree_walk import part_names
 
 
 def encode_node(value: Any) -> Any:
@@ -48,4 +49,4 @@ def _classes() -> dict[str, Any]:
 @cache
 def _field_names() -> dict[str, tuple[str, ...]]:
     """Name the fields of each class, without the span."""
-    return {name: ast.part_names(node) for name, node in _classes().items()}
+    return {name: part_names(node) for name, node in _classes().items()}

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import EsqlError, span_at
 from detector.text.suggest import nearest
 
 SUPPORTED_COMMANDS = (
@@ -107,8 +107,7 @@ _OPERATORS = {
 def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
     """Turn lark's error into a refusal that says what was expected."""
     start, expected = _error_position(text, error)
-    line_start = text.rfind("\n", 0, start) + 1
-    span = Span(text.count("\n", 0, start) + 1, start - line_start + 1, start, start + 1)
+    span = span_at(text, start, start + 1)
     word = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
     before = text[:start].rstrip()
     if before.endswith("|") and word == "|":

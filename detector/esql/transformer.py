@@ -10,7 +10,7 @@ from lark import Token, Transformer, Tree, v_args
 from lark.tree import Meta
 
 from detector.esql import ast, kql
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import QUERY_START, EsqlError, Span
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
@@ -35,7 +35,7 @@ class _Builder(Transformer[Token, Any]):
 
     def span(self, meta: Meta) -> Span:
         if meta.empty:
-            return Span(1, 1, 0, 0)
+            return QUERY_START
         return Span(meta.line, meta.column, meta.start_pos, meta.end_pos)
 
     def token_span(self, token: Token) -> Span:

@@ -17,7 +17,7 @@ import msgspec
 from detector.cloudtrail.record import Head, Record, event_id, identity, skip_reason
 from detector.ecs.fields import FieldTable
 from detector.ecs.values import Value
-from detector.esql import ast, parser
+from detector.esql import parser
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.lookup.files import NO_LOOKUPS, Lookups
@@ -25,6 +25,7 @@ from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.planner import plan
 from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.query import Query, SortableResult
+from detector.esql.tree_walk import depends_on_time
 from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import query_position
 from detector.rules.rule_file import RuleError, line_of_key, parse_toml
@@ -97,7 +98,7 @@ def compile_hunt_query(
 def uses_now(query: str) -> bool:
     """Return whether a query calls NOW()."""
     try:
-        return ast.depends_on_time(parser.parse_query(query))
+        return depends_on_time(parser.parse_query(query))
     except EsqlError:
         return False
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
+from detector.esql.comparisons import COMPARISONS
 from detector.esql.errors import Span
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 
@@ -20,14 +21,6 @@ _OPPOSITES: Final[dict[Truth, Truth]] = {True: False, False: True, None: None}
 _COUNTS = ("count", "count_distinct")
 _NULL_SAFE = ("case", "coalesce")
 """Functions that may give a value of null."""
-_COMPARISONS = {
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 
 
 class _Unknown:
@@ -182,7 +175,7 @@ class _Judge:
                 return frozenset({True})
             return frozenset({None})
         if isinstance(left, int) and isinstance(right, int):
-            return frozenset({bool(_COMPARISONS[node.operator](left, right))})
+            return frozenset({bool(COMPARISONS[node.operator](left, right))})
         return _ANY
 
     def _negated(self, truths: frozenset[Truth]) -> frozenset[Truth]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector.rules.exported_rules import EXPORT_SUFFIXES, collect_exports, read_export
 from detector.rules.rule import CompileContext, Rule, TomlText, make_rule
-from detector.rules.rule_cache import ReadResult, RuleCache, digest
+from detector.rules.rule_cache import ReadResult, RuleCache, content_key
 from detector.rules.rule_file import RuleError, parse_tables, read_file_text
 
 SIGMA_SUFFIXES = (".yml", ".yaml")
@@ -40,7 +40,7 @@ def read_rule_files(
         read: Callable[..., Iterator[ReadResult]] = partial(_read_toml, text)
         if path in exports.files:
             read = partial(read_export, exports.files[path])
-        key = digest(f"{path.suffix}\0{text}")
+        key = content_key(f"{path.suffix}\0{text}")
         results[path] = cache.results(path, text, key, partial(read, path, context))
     cache.save()
     for path in paths:
@@ -96,7 +96,7 @@ def _read_sigma(
                 read[each].append(result)
         return read[path]
 
-    whole = digest("\0".join(texts.values()))
+    whole = content_key("\0".join(texts.values()))
     return {
         path: cache.results(path, text, f"{whole}-{number}", partial(results_of, path))
         for number, (path, text) in enumerate(texts.items())

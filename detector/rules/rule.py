@@ -12,12 +12,12 @@ from typing import Protocol
 import msgspec
 
 from detector.ecs.fields import FieldTable
-from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
+from detector.esql.tree_walk import depends_on_time
 from detector.rules.kibana.export import Export
 from detector.rules.kibana.saved_query import with_saved_query
 from detector.rules.lint import Advice, lint_rule
@@ -248,7 +248,7 @@ def _fingerprint(
         suppression_gap(metadata),
         query.key_names,
         own.nulls,
-        context.now if ast.depends_on_time(query.canonical) else None,
+        context.now if depends_on_time(query.canonical) else None,
         context.fields.fingerprint,
         own.flag,
         alerts,

@@ -85,7 +85,7 @@ class RuleCache:
             exports,
             [str(path) for path in paths],
         )
-        self._path = _folder() / f"rules-{digest(repr(identity))}.bin"
+        self._path = _folder() / f"rules-{content_key(repr(identity))}.bin"
         self._stored: dict[str, list[_StoredResult]] = {}
         with contextlib.suppress(OSError, ValueError, msgspec.DecodeError):  # none yet, or damaged
             self._stored = _DECODER.decode(_read(self._path))
@@ -144,7 +144,7 @@ class RuleCache:
         )
 
 
-def digest(text: str) -> str:
+def content_key(text: str) -> str:
     """Hash a text to a key of the cache."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:_HASH_SIZE]
 

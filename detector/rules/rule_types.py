@@ -19,6 +19,7 @@ from detector.esql.lucene.parser import parse_lucene
 from detector.esql.plan.planner import plan_tree, reads_cloudtrail
 from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
+from detector.esql.tree_walk import join_conditions
 from detector.rules.rule_file import Metadata, RuleError
 from detector.text.time import DAY, SECONDS_PER_UNIT
 
@@ -222,7 +223,7 @@ def _compile_threshold(metadata: Metadata, context: QueryContext) -> Query:
         conditions.append(_at_least("threshold_result.count", 1))
     by = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in threshold.fields)
     stats = ast.Stats(tuple(aggregations), by, span=QUERY_START)
-    where = ast.Where(_join("and", conditions), span=QUERY_START)
+    where = ast.Where(join_conditions("and", conditions), span=QUERY_START)
     commands = (*where_not_null(threshold.fields), stats, where)
     return _compile_filter(metadata, commands, context)
 
@@ -247,7 +248,7 @@ def _suppression_keys(metadata: Metadata) -> tuple[ast.Named, ...]:
     if suppression.missing_fields_strategy == "suppress" or not columns:
         return keys
     # An event that lacks one of the fields is alone in its group: its id is a key too.
-    is_missing = _join("or", [ast.IsNull(column, span=QUERY_START) for column in columns])
+    is_missing = join_conditions("or", [ast.IsNull(column, span=QUERY_START) for column in columns])
     event_id = ast.Call("case", (is_missing, _column("event.id")), span=QUERY_START)
     return (*keys, ast.Named("event.id", event_id, span=QUERY_START))
 
@@ -278,10 +279,3 @@ def _aggregation(name: str, expression: ast.Expression) -> ast.Aggregation:
 
 def _at_least(name: str, number: int) -> ast.Compare:
     return ast.Compare(">=", _column(name), ast.Literal(number, span=QUERY_START), span=QUERY_START)
-
-
-def _join(operator: str, conditions: Sequence[ast.Expression]) -> ast.Expression:
-    """Join conditions by ``and`` or ``or``; one condition stands by itself."""
-    if len(conditions) == 1:
-        return conditions[0]
-    return ast.Logic(operator, tuple(conditions), span=QUERY_START)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.esql import ast
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.plan.planner import plan_tree
 from detector.esql.plan.predicate_analysis import columns_in
 from detector.esql.plan.query import Query
+from detector.esql.tree_walk import join_conditions
+from detector.sigma.chain import chain_columns, is_chain, read_chain
 from detector.sigma.correlation import (
     BaseRule,
     generates,
@@ -21,7 +23,7 @@ from detector.sigma.correlation import (
 from detector.sigma.detection import RuleNote, read_detection
 from detector.sigma.documents import Document, documents_of, scalars_of
 from detector.sigma.fields import SIGMA_FIELDS
-from detector.sigma.modifiers import Placeholders, join
+from detector.sigma.modifiers import Placeholders
 from detector.sigma.yaml_reader import YamlScalar
 from detector.text.suggest import nearest
 
@@ -72,7 +74,6 @@ class _Rule:
     document: Document
     condition: ast.Expression
     notes: list[RuleNote]
-    base_of: list[str] = field(default_factory=list)
 
 
 class Collection:
@@ -98,8 +99,11 @@ class Collection:
             for document in self._documents()
             if document.section == "filter"
         }
-        self._bases = {
-            id(document): self._find_bases(document)
+        self._bases: dict[int, list[BaseRule] | EsqlError] = {}
+        self._base_of: dict[int, list[str]] = defaultdict(list)
+        """The titles of the correlations that count a document, which then gives no alerts."""
+        self._correlations = {
+            id(document): self._read_correlation(document)
             for document in self._documents()
             if document.section == "correlation"
         }
@@ -137,41 +141,61 @@ class Collection:
                 raise rules
             return FilterRead(document, rules)
         if document.section == "correlation":
-            return self._compiled_correlation(document)
+            query = self._correlations[id(document)]
+            if isinstance(query, EsqlError):
+                raise query
+            return CompiledRule(document, query, (), tuple(self._base_of[id(document)]))
         rule = self._rules[id(document)]
         if isinstance(rule, EsqlError):
             raise rule
         query = _plan_rule(rule)
-        return CompiledRule(document, query, tuple(rule.notes), tuple(rule.base_of))
+        return CompiledRule(document, query, tuple(rule.notes), tuple(self._base_of[id(document)]))
 
     # --- correlations
 
-    def _find_bases(self, document: Document) -> list[BaseRule] | EsqlError:
-        """Find the rules of a correlation, and note there that it counts them."""
+    def _read_correlation(self, document: Document) -> Query | EsqlError:
+        """Compile a correlation, and note at its rules that it counts them."""
         try:
-            bases = [
-                self._base(reference, document.source) for reference in references_of(document)
-            ]
+            bases = self._find_bases(document)
+            query = _plan_correlation(document, bases)
         except EsqlError as error:
             return error
+        except RecursionError:
+            return EsqlError(document.span, "the rule is nested too deeply")
         if not generates(document):
             for base in bases:
-                rule = self._rules[id(base.document)]
-                if isinstance(rule, _Rule):
-                    rule.base_of.append(document.title)
+                self._base_of[id(base.document)].append(document.title)
+        return query
+
+    def _find_bases(self, document: Document) -> list[BaseRule]:
+        """Find the rules of a correlation. Raises EsqlError."""
+        bases = self._bases.get(id(document))
+        if bases is None:
+            # Until they are found: what refers to itself finds this.
+            self._bases[id(document)] = EsqlError(document.span, "it refers to itself")
+            try:
+                references = references_of(document)
+                bases = [self._base(reference, document.source) for reference in references]
+            except EsqlError as error:
+                bases = error
+            self._bases[id(document)] = bases
+        if isinstance(bases, EsqlError):
+            raise bases
         return bases
 
     def _base(self, reference: YamlScalar, source: str) -> BaseRule:
         document = self._find(reference, source)
-        if document.section == "correlation":
-            raise EsqlError(
-                reference.span,
-                f"{reference.text} is a correlation itself, which is not supported: "
-                "name the rules that it counts",
-            )
-        rule = self._rules[id(document)]
-        if isinstance(rule, EsqlError):
-            raise EsqlError(reference.span, f"{reference.text} cannot be used: {rule.message}")
+        try:
+            if document.section == "correlation":
+                bases = self._find_bases(document)
+                condition = join_conditions("or", [base.condition for base in bases])
+                return BaseRule(reference.text, document, condition, tuple(bases))
+            rule = self._rules[id(document)]
+            if isinstance(rule, EsqlError):
+                raise rule
+        except EsqlError as error:
+            message = f"{reference.text} cannot be used: {error.message}"
+            raise EsqlError(reference.span, message) from None
         return BaseRule(reference.text, document, rule.condition)
 
     def _find(self, reference: YamlScalar, source: str) -> Document:
@@ -193,19 +217,6 @@ class Collection:
             )
         return documents[0]
 
-    def _compiled_correlation(self, document: Document) -> CompiledRule:
-        bases = self._bases[id(document)]
-        if isinstance(bases, EsqlError):
-            raise bases
-        correlation = read_correlation(document, bases)
-        tree = correlation.tree
-        if correlation.is_sequence:
-            shown = _shown(document, [base.condition for base in bases])
-            tree = replace(tree, commands=(*tree.commands, shown))
-        query = plan_tree(tree, document.text, SIGMA_FIELDS)
-        query = replace(query, window=correlation.timespan, sparse=correlation.is_sequence)
-        return CompiledRule(document, query, (), ())
-
     # --- filters
 
     def _apply_filter(self, document: Document) -> tuple[str, ...] | EsqlError:
@@ -216,7 +227,7 @@ class Collection:
         except EsqlError as error:
             return error
         for rule in rules:
-            rule.condition = join("and", [rule.condition, condition], document.span)
+            rule.condition = join_conditions("and", [rule.condition, condition], document.span)
         return tuple(rule.document.title for rule in rules)
 
     def _filtered_rules(self, document: Document) -> Iterator[_Rule]:
@@ -241,8 +252,19 @@ def _parts_of(text: str) -> list[Document | EsqlError]:
     except EsqlError as error:
         return [error]
     if not parts:
-        return [EsqlError(Span(1, 1, 0, 0), "no Sigma rule: the file is empty")]
+        return [EsqlError(QUERY_START, "no Sigma rule: the file is empty")]
     return parts
+
+
+def _plan_correlation(document: Document, bases: Sequence[BaseRule]) -> Query:
+    correlation = (read_chain if is_chain(bases) else read_correlation)(document, bases)
+    tree = correlation.tree
+    if correlation.is_sequence:
+        conditions = [base.condition for base in bases]
+        shown = _shown(document, conditions, chain_columns(tree))
+        tree = replace(tree, commands=(*tree.commands, shown))
+    query = plan_tree(tree, document.text, SIGMA_FIELDS)
+    return replace(query, window=correlation.timespan, sparse=correlation.is_sequence)
 
 
 def _plan_rule(rule: _Rule) -> Query:
@@ -258,10 +280,12 @@ def _plan_rule(rule: _Rule) -> Query:
     return replace(query, sparse=True)
 
 
-def _shown(document: Document, conditions: Sequence[ast.Expression]) -> ast.Keep:
+def _shown(
+    document: Document, conditions: Sequence[ast.Expression], more: Sequence[str] = ()
+) -> ast.Keep:
     """Return the columns of alerts: the usual ones, and what the rule names."""
     named = [column.name for each in conditions for column in columns_in(each)]
-    names = dict.fromkeys((*SHOWN_FIELDS, *named, *document.fields))
+    names = dict.fromkeys((*SHOWN_FIELDS, *named, *document.fields, *more))
     plain_names = [name for name in names if name and not set(name) & {"*", "|", ","}]
     span = document.span
     return ast.Keep(tuple(ast.Column(name, span=span) for name in plain_names), span=span)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
-from detector.sigma.modifiers import join
+from detector.esql.tree_walk import join_conditions
 from detector.sigma.yaml_reader import YamlScalar
 from detector.text.suggest import nearest
 
@@ -88,7 +88,7 @@ class _Parser:
         operands = [operand()]
         while self._take(operator):
             operands.append(operand())
-        return join(operator, operands, span)
+        return join_conditions(operator, operands, span)
 
     def _negation(self) -> ast.Expression:
         span = self._span()
@@ -128,7 +128,7 @@ class _Parser:
         if not chosen:
             raise EsqlError(pattern.span, f"no {self._names.kind} has a name like {pattern.text}")
         operands = [self._names.resolve(name, pattern.span) for name in chosen]
-        return join(operator, operands, quantifier.span)
+        return join_conditions(operator, operands, quantifier.span)
 
     def expect_end(self) -> None:
         if self._index == len(self._tokens):

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
 from detector.esql.expressions.timespan import LONGEST_WINDOW
+from detector.esql.tree_walk import join_conditions
 from detector.sigma.condition import Names, parse_condition
 from detector.sigma.documents import Document, map_of, scalars_of, text_at, texts_by_key
 from detector.sigma.fields import combined
-from detector.sigma.modifiers import join
 from detector.sigma.yaml_reader import YamlMap, YamlScalar, plain_value
 from detector.text.suggest import nearest
 from detector.text.time import DAY, HOUR, MINUTE
@@ -35,11 +36,14 @@ _RULE = "rule"
 
 @dataclass(frozen=True, slots=True)
 class BaseRule:
-    """A rule that a correlation refers to, by ``reference``."""
+    """A rule that a correlation refers to, by ``reference``.
+
+    Of a correlation, ``bases`` are its rules, and the condition is that of any of them."""
 
     reference: str
     document: Document
     condition: ast.Expression
+    bases: tuple[BaseRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,85 @@ def generates(document: Document) -> bool:
     return False
 
 
+def timespan_of(document: Document) -> int:
+    """Return the seconds of a correlation. Raises EsqlError."""
+    node = document.body.get("timespan")
+    if not isinstance(node, YamlScalar):
+        raise EsqlError(document.body.span, "the timespan is missing: write it like 5m")
+    match = _TIMESPAN.fullmatch(node.text.strip())
+    if match is None or int(match[1]) == 0:
+        raise EsqlError(node.span, f"no timespan {node.text}: write it like 30s, 5m, 1h, 7d")
+    seconds = int(match[1]) * _UNITS[match[2]]
+    check_timespan(seconds, node.span)
+    return seconds
+
+
+def check_timespan(seconds: int, span: Span) -> None:
+    """Raise EsqlError where events would have to be kept too long."""
+    if seconds > LONGEST_WINDOW:
+        raise EsqlError(span, f"over {LONGEST_WINDOW // DAY} days are not supported")
+
+
+def type_of(document: Document) -> str:
+    """Return the type of a correlation. Raises EsqlError."""
+    type = text_at(document.body, "type")
+    if type not in TYPES:
+        place = document.body.entries.get("type", document.body)
+        raise EsqlError(
+            place.span, f"no correlation type {type}{nearest(type, TYPES)}: {', '.join(TYPES)}"
+        )
+    return type
+
+
+class Bound(NamedTuple):
+    """A comparison of what a correlation counts, and its place."""
+
+    operator: str
+    number: int | float
+    span: Span
+
+
+def bounds_of(condition: YamlMap) -> list[Bound]:
+    """Read the comparisons of a condition, one at least. Raises EsqlError."""
+    bounds = []
+    for key, value in condition.entries.items():
+        if key in ("field", "percentile"):
+            continue
+        place = condition.keys[key].span
+        if key not in _OPERATORS:
+            raise EsqlError(place, f"no operator {key}: {', '.join(_OPERATORS)}")
+        number = value.value if isinstance(value, YamlScalar) else None
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise EsqlError(value.span, f"{key} takes a number")
+        bounds.append(Bound(_OPERATORS[key], number, place))
+    if not bounds:
+        raise EsqlError(condition.span, f"the condition compares nothing: {', '.join(_OPERATORS)}")
+    return bounds
+
+
+def value_fields_of(document: Document) -> tuple[YamlScalar, ...]:
+    """Return the fields whose values a correlation counts."""
+    condition = document.body.get("condition")
+    if not isinstance(condition, YamlMap):
+        return ()
+    return scalars_of(condition.get("field"), "field")
+
+
+def check_all_wanted(document: Document, count: int, what: str) -> None:
+    """Refuse a condition that fewer rules than all fulfil. Raises EsqlError."""
+    node = document.body.get("condition")
+    if node is None:
+        return
+    values = {}
+    if isinstance(node, YamlMap):
+        values = {key: plain_value(value) for key, value in node.entries.items()}
+    if not values or any(
+        (key, value) not in (("gte", count), ("eq", count), ("gt", count - 1))
+        for key, value in values.items()
+    ):
+        raise EsqlError(node.span, f"{what} wants all of its rules: leave out the condition")
+
+
 def read_correlation(document: Document, rules: Sequence[BaseRule]) -> Correlation:
     """Read a correlation of these rules. Raises EsqlError with its place."""
     return _Reader(document, rules).read()
@@ -90,13 +173,8 @@ class _Reader:
         self._aliases = self._read_aliases()
 
     def read(self) -> Correlation:
-        type = text_at(self._body, "type")
-        if type not in TYPES:
-            place = self._body.entries.get("type", self._body)
-            raise EsqlError(
-                place.span, f"no correlation type {type}{nearest(type, TYPES)}: {', '.join(TYPES)}"
-            )
-        timespan = self._read_timespan()
+        type = type_of(self._document)
+        timespan = timespan_of(self._document)
         commands: tuple[ast.Command, ...]
         if type == "temporal_ordered":
             commands = (self._sequence(timespan),)
@@ -106,18 +184,6 @@ class _Reader:
             commands = (*self._hits(), *self._counted(type))
         source = ast.From(_SOURCE, (), span=self._span)
         return Correlation(ast.Tree((source, *commands), span=self._span), timespan)
-
-    def _read_timespan(self) -> int:
-        node = self._body.get("timespan")
-        if not isinstance(node, YamlScalar):
-            raise EsqlError(self._body.span, "the timespan is missing: write it like 5m")
-        match = _TIMESPAN.fullmatch(node.text.strip())
-        if match is None or int(match[1]) == 0:
-            raise EsqlError(node.span, f"no timespan {node.text}: write it like 30s, 5m, 1h, 7d")
-        seconds = int(match[1]) * _UNITS[match[2]]
-        if seconds > LONGEST_WINDOW:
-            raise EsqlError(node.span, f"over {LONGEST_WINDOW // DAY} days are not supported")
-        return seconds
 
     def _read_aliases(self) -> Mapping[str, Mapping[str, YamlScalar]]:
         """Return the field of each rule, by alias and by the index of the rule."""
@@ -147,7 +213,7 @@ class _Reader:
     # --- the rows that are counted
 
     def _uses_aliases(self) -> bool:
-        names = {scalar.text for scalar in (*self._group_by, *self._value_fields())}
+        names = {scalar.text for scalar in (*self._group_by, *value_fields_of(self._document))}
         return not names.isdisjoint(self._aliases)
 
     def _hits(self) -> Iterator[ast.Command]:
@@ -155,13 +221,15 @@ class _Reader:
 
         With aliases, an event is a row for each rule, whose fields they are then."""
         conditions = tuple(rule.condition for rule in self._rules)
-        yield ast.Where(join("or", conditions, self._span), span=self._span)
+        yield ast.Where(join_conditions("or", conditions, self._span), span=self._span)
         matching = ast.Matching(self._titles, conditions, span=self._span)
         yield ast.Eval((ast.Named(_RULE, matching, span=self._span),), span=self._span)
         if not self._uses_aliases():
             return
         yield ast.MvExpand(self._column(_RULE), span=self._span)
-        used = {scalar.text: scalar for scalar in (*self._group_by, *self._value_fields())}
+        used = {
+            scalar.text: scalar for scalar in (*self._group_by, *value_fields_of(self._document))
+        }
         columns = [
             ast.Named(alias, self._alias_value(used[alias]), span=self._span)
             for alias in self._aliases
@@ -194,7 +262,7 @@ class _Reader:
     def _counted(self, type: str) -> Iterator[ast.Command]:
         condition = map_of(self._body, "condition")
         aggregations = [self._aggregation(type, self._aggregate(type, condition))]
-        fields = self._value_fields()
+        fields = value_fields_of(self._document)
         if type == "value_count" and len(fields) == 1:
             values = ast.Call("values", (self._value(),), span=self._span)
             aggregations.append(self._aggregation(f"{fields[0].text} values", values))
@@ -203,14 +271,14 @@ class _Reader:
 
     def _aggregate(self, type: str, condition: YamlMap) -> ast.Call:
         if type == "event_count":
-            if self._value_fields():
+            if value_fields_of(self._document):
                 raise EsqlError(condition.keys["field"].span, "event_count takes no field")
             return ast.Call("count", (), on_rows=True, span=self._span)
-        if not self._value_fields():
+        if not value_fields_of(self._document):
             raise EsqlError(condition.span, f"{type} needs the field of which it takes the values")
         if type == "value_count":
             return ast.Call("count_distinct", (self._value(),), span=self._span)
-        if len(self._value_fields()) > 1:
+        if len(value_fields_of(self._document)) > 1:
             raise EsqlError(condition.keys["field"].span, f"{type} takes one field")
         number = ast.Call("to_double", (self._value(),), span=self._span)
         if type in _METRICS:
@@ -222,15 +290,9 @@ class _Reader:
         share = ast.Literal(percentile.value, span=percentile.span)
         return ast.Call("percentile", (number, share), span=self._span)
 
-    def _value_fields(self) -> tuple[YamlScalar, ...]:
-        condition = self._body.get("condition")
-        if not isinstance(condition, YamlMap):
-            return ()
-        return scalars_of(condition.get("field"), "field")
-
     def _value(self) -> ast.Column:
         """Return the column that is counted; several fields count as one value."""
-        fields = self._value_fields()
+        fields = value_fields_of(self._document)
         if len(fields) == 1:
             return ast.Column(fields[0].text, span=fields[0].span)
         names = [field.text for field in fields]
@@ -240,29 +302,16 @@ class _Reader:
 
     def _thresholds(self, column: str, condition: YamlMap) -> ast.Expression:
         """Return the condition on a column: all of its operators."""
-        comparisons: list[ast.Expression] = []
-        for key, value in condition.entries.items():
-            if key in ("field", "percentile"):
-                continue
-            place = condition.keys[key].span
-            if key not in _OPERATORS:
-                raise EsqlError(place, f"no operator {key}: {', '.join(_OPERATORS)}")
-            number = value.value if isinstance(value, YamlScalar) else None
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise EsqlError(value.span, f"{key} takes a number")
-            comparisons.append(
-                ast.Compare(
-                    _OPERATORS[key],
-                    self._column(column),
-                    ast.Literal(number, span=value.span),
-                    span=place,
-                )
+        comparisons = [
+            ast.Compare(
+                bound.operator,
+                self._column(column),
+                ast.Literal(bound.number, span=bound.span),
+                span=bound.span,
             )
-        if not comparisons:
-            raise EsqlError(
-                condition.span, f"the condition compares nothing: {', '.join(_OPERATORS)}"
-            )
-        return join("and", comparisons, condition.span)
+            for bound in bounds_of(condition)
+        ]
+        return join_conditions("and", comparisons, condition.span)
 
     # --- temporal
 
@@ -307,7 +356,7 @@ class _Reader:
         """Return the sequence of the rules in their order.
 
         As in a correlation without order, an event that two rules match stands for both."""
-        self._check_all_rules_wanted()
+        check_all_wanted(self._document, len(self._rules), "temporal_ordered")
         distinct = list(dict.fromkeys(rule.document.id for rule in self._rules))
         steps = []
         for id in distinct:
@@ -323,23 +372,6 @@ class _Reader:
             reuse=True,
             span=self._span,
         )
-
-    def _check_all_rules_wanted(self) -> None:
-        """Refuse a condition of an ordered correlation that fewer rules fulfil."""
-        node = self._body.get("condition")
-        if node is None:
-            return
-        count = len(self._rules)
-        values = {}
-        if isinstance(node, YamlMap):
-            values = {key: plain_value(value) for key, value in node.entries.items()}
-        if not values or any(
-            (key, value) not in (("gte", count), ("eq", count), ("gt", count - 1))
-            for key, value in values.items()
-        ):
-            raise EsqlError(
-                node.span, "temporal_ordered wants all of its rules: leave out the condition"
-            )
 
     # --- parts
 

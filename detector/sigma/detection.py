@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
 from detector.esql.plan.predicate_analysis import columns_in
+from detector.esql.tree_walk import join_conditions
 from detector.sigma.condition import Names, parse_condition
 from detector.sigma.documents import Document
 from detector.sigma.fields import MESSAGE, TOP_LEVEL, is_known
-from detector.sigma.modifiers import DetectionItem, Placeholders, condition_of, join
+from detector.sigma.modifiers import DetectionItem, Placeholders, condition_of
 from detector.sigma.yaml_reader import YamlList, YamlMap, YamlNode, YamlScalar
 from detector.text.suggest import nearest
 
@@ -50,7 +51,7 @@ def read_detection(document: Document, placeholders: Placeholders) -> Detection:
     conditions = [
         parse_condition(scalar, document.source, names) for scalar in _conditions(document)
     ]
-    condition = join("or", conditions, conditions[0].span)
+    condition = join_conditions("or", conditions, conditions[0].span)
     notes = [*_unused(document, selections, used), *_notes_of(condition, selections)]
     return Detection(condition, notes)
 
@@ -79,14 +80,14 @@ def _selection(node: YamlNode, span: Span, placeholders: Placeholders) -> ast.Ex
                 condition_of(DetectionItem.of(key, value, keys[key].span), placeholders)
                 for key, value in entries.items()
             ]
-            return join("and", items, span)
+            return join_conditions("and", items, span)
         case YamlList(items=nodes):
             if not nodes:
                 raise EsqlError(span, "the selection is empty")
             if all(isinstance(item, YamlScalar) for item in nodes):
                 return condition_of(DetectionItem.of("", node, span), placeholders)
             choices = [_selection(item, item.span, placeholders) for item in nodes]
-            return join("or", choices, span)
+            return join_conditions("or", choices, span)
     return condition_of(DetectionItem.of("", node, span), placeholders)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
+from detector.esql.like import escape_wildcards
+from detector.esql.tree_walk import join_conditions
 from detector.sigma.fields import DATE_PARTS, EXISTS, MESSAGE
 from detector.sigma.patterns import (
     ANY,
@@ -127,8 +129,8 @@ def _check_modifiers(item: DetectionItem) -> None:
 def _joined(item: DetectionItem, conditions: list[ast.Expression]) -> ast.Expression:
     """Join the conditions of the values: any of them, or all."""
     if item.has("all"):
-        return join("and", conditions, item.span)
-    return join("or", _merged(conditions), item.span)
+        return join_conditions("and", conditions, item.span)
+    return join_conditions("or", _merged(conditions), item.span)
 
 
 def _merged(conditions: list[ast.Expression]) -> list[ast.Expression]:
@@ -144,13 +146,6 @@ def _merged(conditions: list[ast.Expression]) -> list[ast.Expression]:
             condition = replace(present, values=present.values + condition.values)
         merged[key] = condition
     return list(merged.values())
-
-
-def join(operator: str, conditions: Sequence[ast.Expression], span: Span) -> ast.Expression:
-    """Join conditions by ``and`` or ``or``; one condition stands by itself."""
-    if len(conditions) == 1:
-        return conditions[0]
-    return ast.Logic(operator, tuple(conditions), span=span)
 
 
 def _match(
@@ -218,7 +213,7 @@ def _value(item: DetectionItem, value: YamlScalar, placeholders: Placeholders) -
         return _match(item, "null", ())
     patterns = _patterns(item, value, placeholders)
     matches: list[ast.Expression] = [_pattern_match(item, pattern) for pattern in patterns]
-    return join("or", _merged(matches), item.span)
+    return join_conditions("or", _merged(matches), item.span)
 
 
 def _patterns(
@@ -325,4 +320,4 @@ def _escaped(part: tuple[str, bool]) -> str:
     text, wild = part
     if wild:
         return text
-    return "".join(f"\\{character}" if character in "*?\\" else character for character in text)
+    return escape_wildcards(text)

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import QUERY_START, EsqlError, Span
 
 MAX_CHARACTERS = 4_000_000
 """Of a file; the largest collections of rules in the wild have a tenth."""
@@ -63,8 +63,8 @@ def read_documents(text: str) -> Iterator[YamlNode]:
     Raises EsqlError with the place in the file where it is no YAML, or too large to be a rule's.
     """
     if len(text) > MAX_CHARACTERS:
-        start = Span(1, 1, 0, 0)
-        raise EsqlError(start, f"over {MAX_CHARACTERS:,} characters, which is not a rule file")
+        message = f"over {MAX_CHARACTERS:,} characters, which is not a rule file"
+        raise EsqlError(QUERY_START, message)
     reader = _Reader(text)
     for number, document in enumerate(reader.documents()):
         if number == _MAX_DOCUMENTS:
@@ -223,5 +223,5 @@ def _resolvers() -> dict[str, list[Any]]:
 
 def _span(mark: Any) -> Span:
     if mark is None:
-        return Span(1, 1, 0, 0)
+        return QUERY_START
     return Span(mark.line + 1, mark.column + 1, mark.index, mark.index)

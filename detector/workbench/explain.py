@@ -14,6 +14,7 @@ from detector.detection.principal import required_substring, session_principal
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.plan.query import Query
+from detector.esql.tree_walk import walk
 from detector.investigation.pivot import EventRow
 from detector.rules.rule import Rule
 from detector.store.segments.hit_columns import SeriesHits
@@ -291,7 +292,7 @@ def _counted_noun(query: Query) -> str:
     """Return what one of the distinct values is called that a query counts."""
     fields = {
         node.arguments[0].name
-        for node in ast.walk(query.tree)
+        for node in walk(query.tree)
         if isinstance(node, ast.Call)
         and node.name == "count_distinct"
         and isinstance(node.arguments[0], ast.Column)

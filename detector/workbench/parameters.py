@@ -10,8 +10,10 @@ from typing import Literal, NamedTuple
 
 from detector.eql.parser import parse_eql
 from detector.esql import ast, parser
+from detector.esql.comparisons import FLIPPED
 from detector.esql.expressions.timespan import TemporalAmount
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
+from detector.esql.tree_walk import walk
 from detector.rules.rule import Rule
 from detector.text.time import DAY, HOUR, MINUTE, SECONDS_PER_UNIT, format_exact
 from detector.workbench.rule_source import KeyPath, RuleSource, Splice
@@ -35,7 +37,6 @@ _NOUNS = {
     "userIdentity.arn": "principals",
 }
 """What the distinct values of a field are called."""
-_FLIPPED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 _TRUNCATING = ("date_trunc", "bucket", "tbucket")
 _SIGMA_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "==", "neq": "!="}
@@ -201,7 +202,7 @@ def _comparisons(
                 columns |= {each.name: each.expression for each in named}
             case ast.Where(condition):
                 for conjunct in conjuncts(condition):
-                    for node in ast.walk(conjunct):
+                    for node in walk(conjunct):
                         if isinstance(node, ast.Compare):
                             yield from _comparison(node, columns, keeps_hits, rule, text)
 
@@ -215,7 +216,7 @@ def _comparison(
 ) -> Iterator[_Candidate]:
     operator, value, literal = node.operator, node.left, node.right
     if isinstance(value, ast.Literal):
-        operator, value, literal = _FLIPPED.get(operator, operator), literal, value
+        operator, value, literal = FLIPPED.get(operator, operator), literal, value
     if not isinstance(literal, ast.Literal) or type(literal.value) is not int:
         return
     if rule.query_text[literal.span.start : literal.span.end] != str(literal.value):
@@ -263,7 +264,7 @@ def _truncations(
     rule: Rule, tree: ast.Tree, first_stats: int, is_single: bool, text: RuleSource
 ) -> Iterator[_Candidate]:
     """Yield the span of the window, where the query has one."""
-    for call in ast.walk(tree.commands[: first_stats + 1]):
+    for call in walk(tree.commands[: first_stats + 1]):
         if not isinstance(call, ast.Call) or call.name not in _TRUNCATING:
             continue
         for argument in call.arguments:
@@ -307,7 +308,7 @@ def _only_groups(tree: ast.Tree, first_stats: int, call: ast.Call) -> bool:
             case _:
                 parts.append(command)
     is_read = any(column.name in names for column in columns_in(tuple(parts)))
-    is_inline = any(node == call for part in parts for node in ast.walk(part))
+    is_inline = any(node == call for part in parts for node in walk(part))
     is_key = call in allowed or any(
         isinstance(each, ast.Column) and each.name in names for each in allowed
     )

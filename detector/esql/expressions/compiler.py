@@ -14,6 +14,7 @@ from typing import Any
 from detector.ecs import values
 from detector.ecs.values import NUMBERS, SPANS, TYPE_NAMES, Type
 from detector.esql import ast
+from detector.esql.comparisons import COMPARISONS
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import coerce_text, compile_literal, compile_timespan
 from detector.esql.expressions.kql_match import compile_field_match, compile_range_match
@@ -176,7 +177,7 @@ class Compiler:
         is_equality = node.operator in ("==", "!=")
         if type in SPANS or (type == "boolean" and not is_equality):
             raise EsqlError(node.span, f"{node.operator} does not compare {type} values")
-        test = _COMPARISONS[node.operator]
+        test = COMPARISONS[node.operator]
         if type == "ip" and not is_equality:
             test = _by_ip_order(test)
         compare = propagate_null(test, [single_getter(left), single_getter(right)])
@@ -355,15 +356,6 @@ _CONVERSIONS: dict[Type, str] = {
     "ip": "to_ip",
     "date_period": "to_dateperiod",
     "time_duration": "to_timeduration",
-}
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
 }
 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {

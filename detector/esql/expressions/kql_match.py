@@ -6,24 +6,17 @@ They are two-valued, and true if any of the field's values matches.
 from __future__ import annotations
 
 import ipaddress
-import operator
 from collections.abc import Callable
 from typing import Any
 
 from detector.ecs.values import Type, ip_order, number_from_text, order
 from detector.esql import ast
+from detector.esql.comparisons import INEQUALITIES
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import TEXT_CONVERTERS
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, constant
 from detector.esql.like import matcher
 from detector.text.time import parse_millisecond_span
-
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExpr:
@@ -78,7 +71,7 @@ def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
         return matcher((node.value,), True, node.span)
     if type == "date":
         return _in_time(node)
-    if node.operator in _ORDERS:
+    if node.operator in INEQUALITIES:
         return _ordered(node, type)
     if type == "ip" and "/" in node.value:
         return _in_network(node)
@@ -87,7 +80,7 @@ def _test(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
 
 
 def _ordered(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
-    compare, sort_key = _ORDERS[node.operator], order(type)
+    compare, sort_key = INEQUALITIES[node.operator], order(type)
     bound = sort_key(_value(node, type))
     return lambda value: compare(sort_key(value), bound)
 

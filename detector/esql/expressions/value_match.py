@@ -13,6 +13,7 @@ from typing import Any
 
 from detector.ecs.values import ip_from_text, ip_order, many, number_from_text
 from detector.esql import ast
+from detector.esql.comparisons import INEQUALITIES
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr
 from detector.esql.like import wildcard
@@ -21,12 +22,6 @@ from detector.text.fold import fold
 from detector.text.linear_regex import full_matcher
 
 Test = Callable[[str], bool]
-_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
     "equal": operator.eq,
     "contains": operator.contains,
@@ -76,7 +71,7 @@ def _test(node: ast.ValueMatch) -> Test:
         return _regex_test(node)
     if node.operator == "cidr":
         return _network_test(node)
-    if node.operator in _ORDERS:
+    if node.operator in INEQUALITIES:
         return _order_test(node)
     normalize = _normalizer(node.cased)
     test = _text_test(node, [normalize(value) for value in node.values])
@@ -136,7 +131,7 @@ def _network_test(node: ast.ValueMatch) -> Test:
 
 
 def _order_test(node: ast.ValueMatch) -> Test:
-    compare = _ORDERS[node.operator]
+    compare = INEQUALITIES[node.operator]
     limits = [number_from_text(value, "double") for value in node.values]
     if None in limits:
         raise EsqlError(node.span, f"{node.operator} compares numbers")

@@ -14,6 +14,7 @@ from detector.esql import ast
 from detector.esql.errors import EsqlError, Span, too_deep
 from detector.esql.field_checks import check_searchable
 from detector.esql.lucene.tokens import LuceneToken, lucene_tokens, unescape
+from detector.esql.tree_walk import join_conditions
 
 _EXISTS = "_exists_"
 _ORDERS = (">=", "<=", ">", "<")
@@ -177,19 +178,13 @@ def _joined(clauses: list[_Clause], span: Span) -> ast.Expression:
     if not required:
         optional = [clause.condition for clause in clauses if clause.occur == "should"]
         if optional:
-            required.append(_logic("or", optional, span))
+            required.append(join_conditions("or", optional, span))
     required += [
         ast.Not(clause.condition, span=clause.condition.span)
         for clause in clauses
         if clause.occur == "must_not"
     ]
-    return _logic("and", required, span)
-
-
-def _logic(operator: str, operands: list[ast.Expression], span: Span) -> ast.Expression:
-    if len(operands) == 1:
-        return operands[0]
-    return ast.Logic(operator, tuple(operands), span=span)
+    return join_conditions("and", required, span)
 
 
 def _exists(token: LuceneToken) -> ast.Expression:

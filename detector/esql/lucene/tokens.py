@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from detector.esql.errors import EsqlError, Span
+from detector.esql.errors import EsqlError, Span, span_at
 
 _SPECIAL = r'\s\u3000+\-!():^\[\]"{}~*?\\/'
 _START = rf"(?:[^{_SPECIAL}]|\\.)"
@@ -71,12 +71,6 @@ def _token(text: str, match: re.Match[str]) -> LuceneToken:
         kind = _SIGNS.get(written, written)
     span = span_at(text, match.start(), match.end())
     return LuceneToken(kind, written, span, (match["low"] or "", match["high"] or ""))
-
-
-def span_at(text: str, start: int, end: int) -> Span:
-    """Return the span of ``text[start:end]``."""
-    line_start = text.rfind("\n", 0, start) + 1
-    return Span(text.count("\n", 0, start) + 1, start - line_start + 1, start, end)
 
 
 def _unexpected(text: str, position: int) -> EsqlError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.esql import ast
+from detector.esql.comparisons import FLIPPED
 from detector.esql.plan.predicate_analysis import conjuncts
 from detector.text.time import format_exact
 
@@ -26,8 +27,6 @@ _NOUNS = {
     "aws.cloudtrail.user_identity.arn": "principals",
 }
 """What a person calls distinct values of a field."""
-
-_FLIPPED = {">=": "<=", "<=": ">=", ">": "<", "<": ">"}
 
 
 def describe_alerts(
@@ -86,7 +85,7 @@ def _describe_condition(node: ast.Expression, aggregates: dict[str, ast.Expressi
         case ast.Compare(operator, ast.Literal(number), right) if not isinstance(
             right, ast.Literal
         ):
-            return _describe_comparison(_FLIPPED.get(operator, operator), right, number, aggregates)
+            return _describe_comparison(FLIPPED.get(operator, operator), right, number, aggregates)
         case ast.Compare(operator, left, ast.Literal(number)):
             return _describe_comparison(operator, left, number, aggregates)
         case ast.Compare(operator, left, right):

@@ -36,9 +36,10 @@ from detector.esql.plan.predicate_analysis import (
 from detector.esql.plan.prefilter import PrefilterBuilder
 from detector.esql.plan.program_builder import ProgramBuilder
 from detector.esql.plan.query import Query, Shape
-from detector.esql.plan.sequence import CompiledSequence, compile_sequence
+from detector.esql.plan.sequence import CompiledSequence, compile_sequence, with_correlated
 from detector.esql.plan.stats import CompiledStats, compile_stats
 from detector.esql.plan.time_dependence import TimeDependence
+from detector.esql.tree_walk import depends_on_time
 
 _INDEX = "logs-aws.cloudtrail-default"
 
@@ -193,8 +194,10 @@ class _Planner:
     def sequence_query(self, text: str, sequence: tuple[ast.Sequence, CompiledSequence]) -> Query:
         """Return a query of a sequence."""
         node, compiled = sequence
+        query = self.filter_query(text, ())
+        compiled = with_correlated(compiled, node, list(query.columns))
         return replace(
-            self.filter_query(text, ()),
+            query,
             shape="sequence",
             window=node.width,
             key_names=node.key_names,
@@ -287,7 +290,7 @@ class _Planner:
         """Return a query with several commands that group."""
         scope = self._pipeline.scope
         columns = scope.output()
-        plan = program.build(self._separate, ast.depends_on_time(self._tree))
+        plan = program.build(self._separate, depends_on_time(self._tree))
         return Query(
             text=text,
             tree=self._tree,

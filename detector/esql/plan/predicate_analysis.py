@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import reduce
 
 from detector.esql import ast
+from detector.esql.comparisons import FLIPPED
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.scope import (
     ColumnFact,
@@ -14,6 +15,7 @@ from detector.esql.expressions.scope import (
     FieldFact,
     HitCountFact,
 )
+from detector.esql.tree_walk import walk
 from detector.text.fold import fold
 
 Pair = tuple[str | None, str | None]
@@ -23,7 +25,6 @@ Pairs = frozenset[Pair]
 
 ANY_PAIR: Pairs = frozenset({(None, None)})
 _MAX_PRODUCT = 4096
-_FLIPPED = str.maketrans("<>", "><")
 
 
 def conjuncts(condition: ast.Expression) -> Iterator[ast.Expression]:
@@ -37,7 +38,7 @@ def conjuncts(condition: ast.Expression) -> Iterator[ast.Expression]:
 
 def columns_in(part: object) -> Iterator[ast.Column]:
     """Yield the columns that a part of a query names."""
-    return (node for node in ast.walk(part) if isinstance(node, ast.Column))
+    return (node for node in walk(part) if isinstance(node, ast.Column))
 
 
 def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
@@ -168,7 +169,7 @@ def min_hits(condition: ast.Expression, scope: ColumnScope) -> int:
         case ast.Compare(operator, left, ast.Literal(number)):
             return _min_hits_of_comparison(operator, left, number, scope)
         case ast.Compare(operator, ast.Literal(number), right):
-            return _min_hits_of_comparison(operator.translate(_FLIPPED), right, number, scope)
+            return _min_hits_of_comparison(FLIPPED.get(operator, operator), right, number, scope)
     return 1
 
 

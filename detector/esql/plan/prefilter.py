@@ -24,6 +24,7 @@ from detector.esql.expressions.scope import (
     RowLayout,
 )
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_fact
+from detector.esql.tree_walk import depends_on_time
 
 _PAIR_FIELDS = frozenset({"event_source", "event_name"})
 
@@ -115,7 +116,7 @@ class PrefilterBuilder:
         if isinstance(node, ast.Logic):
             return self._implied_by_logic(node, scope)
         columns = list(columns_in(node))
-        if not columns or ast.depends_on_time(node):
+        if not columns or depends_on_time(node):
             return None
         if all(self._is_of_head(column, scope) for column in columns):
             return node

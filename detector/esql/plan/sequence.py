@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from detector.ecs.values import many
 from detector.esql import ast
+from detector.esql.comparisons import COMPARISONS
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, RowSlots
@@ -27,14 +29,34 @@ class CompiledStep:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrelatedStep:
+    """A step that events make together; see ``ast.Correlated``.
+
+    ``keys`` and ``value`` are indexes of a hit's inputs. ``passes`` tells whether a number is
+    within the bounds."""
+
+    step: int
+    of: tuple[int, ...]
+    kind: str
+    width: int
+    keys: tuple[int, ...]
+    value: int | None
+    passes: Callable[[int], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledSequence:
-    """The steps of a sequence, and how they must follow each other; see ``ast.Sequence``."""
+    """The steps of a sequence, and how they must follow each other; see ``ast.Sequence``.
+
+    ``width``: of a chain, the seconds of the sequence alone."""
 
     steps: tuple[CompiledStep, ...]
     order: tuple[int, ...]
     until: int | None
     ordered: bool
     reuse: bool
+    correlated: tuple[CorrelatedStep, ...] = ()
+    width: int | None = None
 
     @property
     def min_hits(self) -> int:
@@ -73,6 +95,33 @@ def compile_sequence(node: ast.Sequence, scope: ColumnScope) -> CompiledSequence
     for step, compiled in zip(node.steps, steps, strict=True):
         _check_keys(step, compiled, steps[0])
     return CompiledSequence(steps, node.order, node.until, node.ordered, node.reuse)
+
+
+def with_correlated(
+    sequence: CompiledSequence, node: ast.Sequence, columns: Sequence[str]
+) -> CompiledSequence:
+    """Add the correlated steps of a chain; ``columns`` are the names of a hit's columns."""
+    if not isinstance(node, ast.Chain):
+        return sequence
+    index_of = {name: index for index, name in enumerate(columns, start=1)}  # after the steps
+    correlated = tuple(
+        CorrelatedStep(
+            each.step,
+            each.of,
+            each.kind,
+            each.width,
+            tuple(index_of[key] for key in each.keys),
+            None if each.value is None else index_of[each.value],
+            _bounds_test(each.bounds),
+        )
+        for each in node.correlated
+    )
+    return replace(sequence, correlated=correlated, width=node.width)
+
+
+def _bounds_test(bounds: Sequence[tuple[str, int | float]]) -> Callable[[int], bool]:
+    tests = [(COMPARISONS[operator], limit) for operator, limit in bounds]
+    return lambda number: all(test(number, limit) for test, limit in tests)
 
 
 def _check_keys(node: ast.Step, step: CompiledStep, first: CompiledStep) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from detector.esql import ast
 from detector.esql.expressions.scope import CompiledExpr, FieldFact
 from detector.esql.plan.predicate_analysis import columns_in
+from detector.esql.tree_walk import depends_on_time
 
 _TIME = FieldFact("@timestamp")
 
@@ -60,6 +61,6 @@ class TimeDependence:
     def _reads_time(self, node: ast.Node | str) -> bool:
         if isinstance(node, str):
             return node in self._columns
-        if ast.depends_on_time(node):
+        if depends_on_time(node):
             return True
         return any(column.name in self._columns for column in columns_in(node))

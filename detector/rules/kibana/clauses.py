@@ -13,7 +13,9 @@ from typing import Any
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.field_checks import check_searchable
+from detector.esql.like import escape_wildcards
 from detector.esql.lucene.parser import parse_lucene
+from detector.esql.tree_walk import join_conditions
 from detector.rules.rule_file import RuleError
 
 _BOUNDS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -35,15 +37,6 @@ def build_clause(query: Any) -> ast.Expression:
         raise RuleError(error.message) from None
     except RecursionError:
         raise RuleError("the clauses are nested too deeply") from None
-
-
-def join_conditions(operator: str, conditions: Sequence[ast.Expression]) -> ast.Expression:
-    """Join conditions by ``and`` or ``or``; of none, what that is of nothing."""
-    if not conditions:
-        return ast.Literal(operator == "and", span=QUERY_START)
-    if len(conditions) == 1:
-        return conditions[0]
-    return ast.Logic(operator, tuple(conditions), span=QUERY_START)
 
 
 def negate(condition: ast.Expression) -> ast.Expression:
@@ -119,7 +112,7 @@ def _term(body: Any) -> ast.Expression:
     field, value = _body(body, "term")
     value, ignores_case = _options(value, "term", ("value",), "case_insensitive")
     if ignores_case:
-        return _ignoring_case(field, _escaped(json_value_text(field, value)))
+        return _ignoring_case(field, escape_wildcards(json_value_text(field, value)))
     return field_match(field, ":", value)
 
 
@@ -163,7 +156,7 @@ def _wildcard(body: Any) -> ast.Expression:
 def _prefix(body: Any) -> ast.Expression:
     field, value = _body(body, "prefix")
     value, ignores_case = _options(value, "prefix", ("value",), "case_insensitive", "rewrite")
-    pattern = _escaped(json_value_text(field, value)) + "*"
+    pattern = escape_wildcards(json_value_text(field, value)) + "*"
     if ignores_case:
         return _ignoring_case(field, pattern)
     return field_match(field, "*", pattern)
@@ -209,10 +202,6 @@ def _clauses(value: Any) -> list[ast.Expression]:
     if value is None:
         return []
     return [build_clause(clause) for clause in (value if isinstance(value, list) else [value])]
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\*?])", r"\\\1", text)
 
 
 def _ignoring_case(field: str, pattern: str) -> ast.FieldMatch:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.esql import ast
-from detector.rules.kibana.clauses import field_match, join_conditions, negate
+from detector.esql.tree_walk import join_conditions
+from detector.rules.kibana.clauses import field_match, negate
 from detector.rules.kibana.export import Export, ObjectContent
 from detector.rules.rule_file import RuleError
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.esql import ast
-from detector.rules.kibana.clauses import build_clause, join_conditions, negate
+from detector.esql.tree_walk import join_conditions
+from detector.rules.kibana.clauses import build_clause, negate
 from detector.rules.rule_file import RuleError
 
 _NO_CLAUSES = {"meta", "$state", "query"}

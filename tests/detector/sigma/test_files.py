@@ -384,16 +384,6 @@ def test_refusals_of_correlations(tmp_path, old, new, line, message):
     assert problem.message.startswith(message)
 
 
-def test_correlations_of_correlations_are_refused(tmp_path):
-    outer = correlation("Several").replace("title: Several", "title: Outer")
-    text = "---\n".join([outer, correlation("Base"), rule("Base", "X")])
-    rules = loaded(tmp_path, r=text)
-    assert [each.name for each in rules] == ["Several"]
-    (problem,) = rules.problems
-    assert (problem.line, problem.column) == (4, 11)
-    assert "is a correlation itself" in problem.message
-
-
 def test_other_documents_of_a_file_in_error_run(tmp_path):
     text = rule("Bad", "x").replace("condition: sel", "condition: 1 of them or") + "---\n"
     rules = loaded(tmp_path, r=text + rule("Good", "x"))
