@@ -1,8 +1,9 @@
 # One command for each check. `make` lists them.
 BIN := .venv/bin
+SHELL := bash
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: help install test quick lint format types floors check samples goldens man pictures bench fuzz crash
+.PHONY: help install test quick lint format types floors check samples goldens man pictures bench fuzz deep mutants crash
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -53,6 +54,14 @@ bench: ## measure, as ratios
 fuzz: ## fuzz one target: make fuzz TARGET=formats (or esql, kql, safe)
 	$(BIN)/pip install -q -e '.[fuzz]'
 	$(BIN)/python -m fuzz $(TARGET)
+
+deep: ## try the properties with other examples, ROUNDS times (10)
+	for round in $$(seq $${ROUNDS:-10}); do $(BIN)/pytest -n auto -m property --hypothesis-seed=$$RANDOM || exit 1; done
+
+mutants: ## change one place at a time of what a release must not break: make mutants OF='detector.text*'
+	$(BIN)/pip install -q -e '.[test,mutation]'
+	CI=true $(BIN)/mutmut run $(if $(OF),"$(OF)",)
+	$(BIN)/mutmut results
 
 crash: ## kill one state two hundred times
 	$(BIN)/python -m tests.crash

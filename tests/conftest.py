@@ -1,6 +1,6 @@
 """Fixtures of all tests: a home folder and a terminal of their own.
 
-Hypothesis is repeatable in CI.
+Hypothesis is repeatable in CI; ``make deep`` tries other examples, round after round.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.commandline.cli import Cli, Ran
 from tui.commandline.main import main
 
 settings.register_profile(
-    "local", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "local", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "repeatable", settings.get_profile("local"), derandomize=True, database=None
@@ -44,10 +44,12 @@ SLOW = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow the properties and what SLOW names."""
+    """Mark the properties, and as slow these and what SLOW names."""
     for item in items:
         path = item.path.relative_to(Path(__file__).parent).as_posix()
         is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if is_property:
+            item.add_marker(pytest.mark.property)
         if path.startswith(SLOW) or is_property:
             item.add_marker(pytest.mark.slow)
 
