@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from detector.store.database import Database, refuse_foreign
+from detector.store.decisions.note_recovery import restore_notes
 from detector.store.errors import UNREADABLE, Damaged
 from detector.store.opening.connections import connect_to_examine
 from detector.store.schema import SCHEMA_VERSION
@@ -99,7 +100,9 @@ class Recovery:
             # Without it SQLite reads no table of a file that is cut short, or whose list of tables
             # has one wrong byte.
             source.execute("PRAGMA writable_schema = ON")
-            return [_copy_table(source, connection, table) for table in ANALYST_TABLES]
+            saved = [_copy_table(source, connection, table) for table in ANALYST_TABLES]
+            restored = restore_notes(lambda query: _read_rows(source, query).rows, connection)
+            return [_with_restored(table, restored.get(table.table, 0)) for table in saved]
 
 
 def _copy_table(
@@ -119,6 +122,16 @@ def _copy_table(
             copied += connection.execute(insert, row).rowcount
     whole = readable.whole and copied == len(readable.rows)
     return SavedTable(table, copied, whole, 0 if whole else _lost(source, table, copied))
+
+
+def _with_restored(saved: SavedTable, restored: int) -> SavedTable:
+    """Add the rows that were restored from other tables."""
+    if saved.whole or not restored:
+        return saved
+    lost = saved.lost
+    if lost is not None:
+        lost = max(0, lost - restored)
+    return msgspec.structs.replace(saved, rows=saved.rows + restored, whole=lost == 0, lost=lost)
 
 
 def _missing_table(source: sqlite3.Connection, table: str, read: bool) -> SavedTable:

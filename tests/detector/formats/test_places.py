@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.formats import NotALog
+from detector.formats import NotALog, Unreadable, records
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -163,6 +163,20 @@ def test_any_wrappers_around_each_other(wrappers: list[Callable[[Any], Any]], ea
     for wrap in wrappers if not each else ():
         value = wrap(value)
     assert read(json.dumps({"top": value}).encode()) == expected()
+
+
+@pytest.mark.parametrize("form", ["lines", "array"])
+def test_compressed_texts_are_bounded_for_the_file(
+    form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty texts that each unpack to a little less than the cap cost no more than one."""
+    monkeypatch.setattr(records, "INNER_CAP", 1 << 20)
+    bomb = {"data": packed(" " * 900_000 + TEXTS[0])}
+    assert read(lines([bomb])) == expected(RECORDS[:1])
+    data = lines([bomb] * 20) if form == "lines" else json.dumps([bomb] * 20).encode()
+    with pytest.raises(Unreadable) as refused:
+        read(data)
+    assert refused.value.reason.code == "bomb"
 
 
 # text before JSON

@@ -303,6 +303,40 @@ def test_save_copies_rows_around_damaged_page(state: Path, tmp_path: Path) -> No
     new.close()
 
 
+@pytest.mark.parametrize("table", ["note", "note_words"])
+@pytest.mark.parametrize("count", [3, 200])
+def test_notes_are_restored_from_other_tables(
+    table: str, count: int, state: Path, tmp_path: Path
+) -> None:
+    """A note is in its row, in its versions, in the journal and in an index."""
+    store = Store.open(state)
+    (alert,) = store.alerts.all()
+    for number in range(count):
+        (note,) = store.triage.add_notes([alert], NoteBody(f"{number} " + "x" * 300))
+    store.triage.edit_note(note.note_id, NoteBody("edited"))
+    store.triage.add_notes([alert], NoteBody("taken back"))
+    store.undo()
+    notes = {note.note_id: note for note in store.triage.notes()}
+    store.close()
+    damage_table(state, table)
+    with closing(Store.open(tmp_path / "new.db")) as new:
+        saved = {each.table: each for each in new.recovery.save(state)}
+        assert (saved[table].rows, saved[table].whole) == (
+            count + (4 if table == "note_words" else 2),
+            True,
+        )
+        restored = {note.note_id: note for note in new.triage.notes()}
+        assert restored.keys() == notes.keys()
+        for note_id, note in restored.items():
+            former = notes[note_id]
+            assert (note.alert_id, note.author, note.body) == (
+                former.alert_id,
+                former.author,
+                former.body,
+            )
+            assert [edit.body for edit in note.history] == [edit.body for edit in former.history]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_truncated_write_ahead_log_is_read_again(seed: int, tmp_path: Path) -> None:
     """A loss of power may cost the end of the write-ahead log."""

@@ -1,0 +1,131 @@
+"""The recovery of notes from what else a state holds of them.
+
+A note is in three tables that lie on pages of their own: its row, the versions of its body, and the
+decisions that wrote these. Its alert is in an index too, and in the history.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detector.triage.note import NoteContext
+
+ReadRows = Callable[[str], list[tuple[Any, ...]]]
+"""Return the rows of a query of the damaged state, as far as they can be read."""
+
+
+_JOURNAL = """
+SELECT subject, at, author, coalesce(after, 'null'), decision_id, 0
+FROM decided JOIN decision USING (decision_id) WHERE thing = 'note'
+UNION ALL
+SELECT subject, at, author, coalesce(before, 'null'), decision_id, 1
+FROM decided JOIN decision USING (decision_id) WHERE thing = 'note' AND standing = 'undone'
+ORDER BY 5, 6
+"""
+"""What decisions made of notes; one that was undone made it what it had been."""
+
+
+class _Version(NamedTuple):
+    at: float
+    author: str
+    words: str
+
+
+def restore_notes(read: ReadRows, connection: sqlite3.Connection) -> dict[str, int]:
+    """Complete the notes of a new state; return how many rows were restored, by table.
+
+    ``read`` reads the damaged state; the tables of ``connection`` have what was copied of it.
+    """
+    written = _versions(read("SELECT note_id, at, author, words FROM note_words NOT INDEXED"))
+    of_journal = _versions(connection.execute(_JOURNAL))
+    known = {note_id for (note_id,) in connection.execute("SELECT note_id FROM note")}
+    alerts = _alerts_of_notes(read)
+    restored = {"note": 0, "note_words": 0}
+    for note_id in sorted(written.keys() | of_journal.keys()):
+        versions = _union(written[note_id], of_journal[note_id])
+        if note_id not in known and note_id in alerts:
+            _insert_note(connection, note_id, alerts[note_id], versions[0])
+            known.add(note_id)
+            restored["note"] += 1
+        if note_id in known:
+            restored["note_words"] += _complete_versions(connection, note_id, versions)
+    return restored
+
+
+def _versions(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[_Version]]:
+    versions: defaultdict[int, list[_Version]] = defaultdict(list)
+    for note_id, at, author, words, *_ in rows:
+        versions[int(note_id)].append(_Version(at, author, words))
+    return versions
+
+
+def _union(written: list[_Version], of_journal: list[_Version]) -> list[_Version]:
+    """Return all versions of a note in order of time.
+
+    The journal has the time of the decision, which is that of its version to the second."""
+    known = {(version.author, version.words) for version in written}
+    lost = [version for version in of_journal if (version.author, version.words) not in known]
+    return sorted([*written, *lost], key=lambda version: version.at)
+
+
+def _alerts_of_notes(read: ReadRows) -> dict[int, str]:
+    """Return the alerts of notes, from the index and from the history."""
+    alerts = {
+        int(detail[1:].split()[0]): subject
+        for subject, detail in read(
+            "SELECT subject, detail FROM history NOT INDEXED WHERE detail GLOB '#[0-9]* *'"
+        )
+        if detail[1:].split()[0].isdecimal()
+    }
+    indexed = read("SELECT note_id, alert_id FROM note INDEXED BY note_alert")
+    return alerts | {int(note_id): alert_id for note_id, alert_id in indexed}
+
+
+def _insert_note(
+    connection: sqlite3.Connection, note_id: int, alert_id: str, first: _Version
+) -> None:
+    """Write a note without what was known of its alert, which is lost."""
+    context = NoteContext(
+        alert_id=alert_id,
+        revision=0,
+        rule="",
+        principal="",
+        accounts=[],
+        regions=[],
+        start=0,
+        end=0,
+        first_event=0,
+        last_event=0,
+        events=0,
+        source_addresses=[],
+        user_agents=[],
+        access_keys=[],
+        denied=0,
+        flags=[],
+    )
+    connection.execute(
+        "INSERT INTO note (note_id, alert_id, created, author, context) VALUES (?, ?, ?, ?, ?)",
+        (note_id, alert_id, first.at, first.author, msgspec.json.encode(context).decode()),
+    )
+
+
+def _complete_versions(
+    connection: sqlite3.Connection, note_id: int, versions: list[_Version]
+) -> int:
+    """Write the versions of a note that are not there, all in order; return how many."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM note_words WHERE note_id = ?", (note_id,)
+    ).fetchone()
+    if count >= len(versions):
+        return 0
+    connection.execute("DELETE FROM note_words WHERE note_id = ?", (note_id,))
+    connection.executemany(
+        "INSERT INTO note_words (note_id, at, author, words) VALUES (?, ?, ?, ?)",
+        [(note_id, *version) for version in versions],
+    )
+    return len(versions) - int(count)
