@@ -430,9 +430,9 @@ def test_lines_that_pack_records_are_read(name: str) -> None:
     ],
 )
 def test_text_around_a_document_is_passed_over(write: Callable[[str], str]) -> None:
-    for records in (RECORDS, users()):
-        document = json.dumps({"Records": records}, indent=2)
-        assert read(write(document).encode()) == expected(records)
+    for chosen in (RECORDS, users()):
+        document = json.dumps({"Records": chosen}, indent=2)
+        assert read(write(document).encode()) == expected(chosen)
 
 
 def test_table_of_twelve_users_names_each() -> None:
