@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.baseline import Baseline
+from detector.detection.baseline import Baseline, principal_of
 from detector.detection.event import KeptEvent
 from detector.ecs.values import Value
 from detector.rules.rule_summary import RuleSummary, WindowMode
@@ -79,6 +79,11 @@ class Facets(msgspec.Struct, frozen=True):
     error_codes: list[str]
     denied: int
     """How many of the events failed."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names by which a principal may be called: ARNs, sessions' roles, keys."""
+        return [*self.arns, *map(principal_of, self.arns), *self.roles, *self.access_keys]
 
     @classmethod
     def of(cls, rows: Sequence[KeptEvent]) -> Facets:

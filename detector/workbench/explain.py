@@ -303,7 +303,7 @@ def _counted_noun(query: Query) -> str:
     return noun.removesuffix("es" if noun.endswith("sses") else "s")
 
 
-_AT_LEAST = re.compile(r"≥([0-9]+) (.+)")
+_AT_LEAST = re.compile(r"([≥>])([0-9]+) (.+)")
 
 
 def _measure(answer: ConditionAnswer) -> str:
@@ -311,9 +311,12 @@ def _measure(answer: ConditionAnswer) -> str:
     needed = _AT_LEAST.fullmatch(answer.text)
     if needed is None:
         return f"{answer.value} (needs {answer.text})"
+    sign, number, noun = needed.groups()
     if answer.holds:
-        return f"{answer.value} {needed[2]}"
-    return f"{answer.value} of {needed[1]} {needed[2]}"
+        return f"{answer.value} {noun}"
+    if sign == ">":
+        return f"{answer.value} {noun} (needs more than {number})"
+    return f"{answer.value} of {number} {noun}"
 
 
 def _value(hits: SeriesHits, at: int, index: int | None) -> object:

@@ -148,10 +148,7 @@ def _is_of(
     held: HeldRule, bench: Bench, values: ParameterValues, firing: Firing, name: str
 ) -> bool:
     """Tell whether an alert is of a principal."""
-    facets = held.facets(bench.maker.rule_with(values), firing)
-    if name in (*facets.arns, *facets.roles, *facets.access_keys):
-        return True
-    return any(arn.startswith(f"{name}/") for arn in facets.arns)
+    return name in held.facets(bench.maker.rule_with(values), firing).names
 
 
 def _alerts_text(firings: Sequence[Firing]) -> str:

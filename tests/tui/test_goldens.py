@@ -61,6 +61,8 @@ SCREENS: dict[str, Sequence[str]] = {
     "suppressions": [*SUPPRESSION, "ctrl+s", "5"],
     "suppressions-empty": ["5"],
     "extend-form": [*SUPPRESSION, "ctrl+s", "5", "x"],
+    "workbench": ["G", "W", "right", "right", "right", "tab"],
+    "explain": ["G", "enter", "E"],
     "confirm": ["c", "'Key is stolen", "escape"],
     "note-preview": ["c", "'# Key is *out*", "ctrl+r"],
     "copy-menu": ["y"],

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from detector.filter import Fields
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
+    from detector.rules.rule import Rule
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
+    from detector.workbench.variant import ParameterValues, VariantMaker
     from tui.model.comparison import Comparison
     from tui.model.workspace import ExportChoice, Workspace
     from tui.settings.saved_views import SavedView
@@ -144,6 +146,24 @@ class ScreenRoutes:
         from tui.screens.pivot.comparison import ComparisonScreen
 
         self._app.push_screen(ComparisonScreen(comparison))
+
+    def open_workbench(self, trail: Sequence[str], rule: Rule) -> None:
+        from tui.screens.workbench.screen import WorkbenchScreen
+
+        self._app.push_screen(WorkbenchScreen(trail, rule))
+
+    def open_explanation(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
+        from tui.screens.workbench.explanation import ExplanationScreen
+
+        self._app.push_screen(ExplanationScreen(trail, principal, rule_id))
+
+    def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
+        from tui.screens.forms.save_variant import SaveVariantForm
+        from tui.settings.config import config_path
+
+        folders = [path for path in self._workspace.rules.spec().paths if path.is_dir()]
+        folder = folders[0] if folders else config_path().parent / "rules"
+        self._app.push_screen(SaveVariantForm(maker, values, folder))
 
     def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         from tui.screens.pivot.record import RecordScreen

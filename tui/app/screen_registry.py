@@ -54,6 +54,7 @@ from tui.screens.forms.extend import ExtendForm
 from tui.screens.forms.indicators import IndicatorsForm
 from tui.screens.forms.note import EditNoteForm, NoteForm
 from tui.screens.forms.pipe import PipeForm
+from tui.screens.forms.save_variant import SaveVariantForm
 from tui.screens.forms.saved_view_menu import SaveForm, ViewMenu
 from tui.screens.forms.suppress import SuppressForm
 from tui.screens.pivot.comparison import ComparisonScreen
@@ -62,6 +63,8 @@ from tui.screens.pivot.record import RecordScreen
 from tui.screens.pivot.screen import PivotScreen
 from tui.screens.principals.page import PrincipalScreen
 from tui.screens.principals.screen import PrincipalsScreen
+from tui.screens.workbench.explanation import ExplanationScreen
+from tui.screens.workbench.screen import WorkbenchScreen
 from tui.widgets.charts.calendar import Calendar
 from tui.widgets.charts.heat_strip import HeatStrip
 from tui.widgets.charts.histogram import Histogram
@@ -113,6 +116,9 @@ SCREENS = (
     ScreenInfo("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Rules", RulesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Watches", WatchesScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Workbench", WorkbenchScreen, (RowList,)),
+    ScreenInfo("Explain", ExplanationScreen, (RowList, Reader)),
+    ScreenInfo("Save variant", SaveVariantForm, (LineField,)),
     ScreenInfo("Note", NoteForm, (ChoiceField, LineField, TextField)),
     ScreenInfo("Edit note", EditNoteForm, (ChoiceField, LineField, TextField)),
     ScreenInfo("Suppress", SuppressForm, (ChoiceField, LineField)),

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from detector.filter import Fields
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
+    from detector.rules.rule import Rule
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
+    from detector.workbench.variant import ParameterValues, VariantMaker
     from tui.model.comparison import Comparison
     from tui.model.decisions import Decisions
     from tui.model.view_model import ViewModel
@@ -167,6 +169,15 @@ class Routes(Protocol):
 
     def open_comparison(self, comparison: Comparison) -> None:
         """Open two rows side by side."""
+
+    def open_workbench(self, trail: Sequence[str], rule: Rule) -> None:
+        """Open the workbench of a rule."""
+
+    def open_explanation(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
+        """Open why rules fired for a principal or did not, one of them first."""
+
+    def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
+        """Ask for the name, the reason and the file of a variant, and save it."""
 
     def open_record(self, trail: Sequence[str], row: EventRow) -> None:
         """Open the raw record of a pivot's row."""

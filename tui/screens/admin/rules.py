@@ -9,7 +9,7 @@ from textual.content import Content
 
 from detector.rules.rule import Rule
 from detector.text.visible import visible
-from tui.keymap import LIVE, TRIAGE, key
+from tui.keymap import LIVE, OPEN, TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, json_format, value_formats
@@ -35,6 +35,15 @@ class RulesScreen(StoreListScreen[RuleRow]):
             "enable/disable",
             "Enable/disable rule (existing alerts stay)",
             TRIAGE,
+            show=True,
+        ),
+        key(
+            "workbench",
+            "W",
+            "workbench",
+            "workbench",
+            "What the rule would find with other thresholds",
+            OPEN,
             show=True,
         ),
         key("rules.reload", "R", "reload", "reload", "Reload the rule files", LIVE, show=True),
@@ -106,6 +115,13 @@ class RulesScreen(StoreListScreen[RuleRow]):
 
     def action_reload(self) -> None:
         self.workspace.reload_rules(requested=True)
+
+    def action_workbench(self) -> None:
+        row = self.row_list.cursor_row
+        if row is None or row.rule is None or not row.rule.alerts:
+            self.workspace.say("The workbench takes rules that give alerts", severity="warning")
+            return
+        self.workspace.routes.open_workbench(("Rules",), row.rule)
 
     async def action_switch(self) -> None:
         first = next((row for row in self.targets() if row.rule), None)

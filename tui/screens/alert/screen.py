@@ -28,6 +28,7 @@ from tui.presentation.copy_formats import CopyFormat, alert_formats, event_forma
 from tui.presentation.explanation import new_line, technique_tag, then_line, why_line
 from tui.presentation.severity import severity_content
 from tui.screens.alert.call_views import CallViews
+from tui.screens.alert.explain_action import ExplainAction
 from tui.screens.alert.guide_pane import GuidePane
 from tui.screens.alert.heat_strip_pane import AlertStrip
 from tui.screens.alert.pane_switcher import PANES, PaneSwitcher
@@ -69,6 +70,7 @@ class AlertScreen(HuntScreen):
         *RowActions.BINDINGS,
         *AlertActions.BINDINGS,
         *WatchAction.BINDINGS,
+        *ExplainAction.BINDINGS,
         *AlertSequence.BINDINGS,
         *PaneSwitcher.BINDINGS,
         *CallViews.BINDINGS,
@@ -96,6 +98,7 @@ class AlertScreen(HuntScreen):
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.alert)
         self.watch_action = WatchAction(self, self.alert_actions.watch_offers)
+        self.explaining = ExplainAction(self, lambda: self.alert)
         self.sequence = AlertSequence(self, alert_id, order, self._stepped)
         self.panes = PaneSwitcher(self, self._pane_shown)
         self.calls = CallViews(self)

@@ -115,6 +115,14 @@ class AlertActions(ScreenPart):
             OPEN,
             show=True,
         ),
+        key(
+            "workbench",
+            "W",
+            "workbench",
+            "workbench",
+            "What the rule would find with other thresholds",
+            OPEN,
+        ),
     ]
 
     def __init__(
@@ -211,6 +219,17 @@ class AlertActions(ScreenPart):
         alert = self._current()
         if alert is not None:
             self.workspace.routes.open_calendar(alert)
+
+    def action_workbench(self) -> None:
+        """Open the workbench of the current alert's rule."""
+        alert = self._current()
+        if alert is None:
+            return
+        rule = self.workspace.rules.get(alert.rule.id)
+        if rule is None or not rule.alerts:
+            self.workspace.say("The rule of this alert is not loaded", severity="warning")
+        else:
+            self.workspace.routes.open_workbench(("Alerts",), rule)
 
     def action_pivot(self) -> None:
         """Open every call of the principal around the current alert."""

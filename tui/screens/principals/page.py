@@ -45,6 +45,15 @@ class PrincipalScreen(ReadingScreen):
     BINDINGS = [
         *WatchAction.BINDINGS,
         key(
+            "explain",
+            "E",
+            "explain",
+            "explain",
+            "Why a rule fired for this principal, or did not",
+            OPEN,
+            show=True,
+        ),
+        key(
             "principal.events",
             "p",
             "events",
@@ -173,6 +182,9 @@ class PrincipalScreen(ReadingScreen):
     def action_events(self) -> None:
         row = self._row
         self.workspace.routes.open_events(events_filter(row), row.first, row.last + 1)
+
+    def action_explain(self) -> None:
+        self.workspace.routes.open_explanation(("Principals",), self._row.name)
 
     def action_alert(self) -> None:
         alerts = self._alerts()

@@ -67,6 +67,15 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         *LIST_BINDINGS,
         *WatchAction.BINDINGS,
         key(
+            "explain",
+            "E",
+            "explain",
+            "explain",
+            "Why a rule fired for this principal, or did not",
+            OPEN,
+            show=True,
+        ),
+        key(
             "principal.events",
             "p",
             "events",
@@ -245,6 +254,11 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         if row is None:
             return ()
         return offers_of(watched_values(row))
+
+    def action_explain(self) -> None:
+        row = self.row_list.cursor_row
+        if row is not None:
+            self.workspace.routes.open_explanation(("Principals",), row.name)
 
     def action_events(self) -> None:
         row = self.row_list.cursor_row

@@ -1,0 +1,1 @@
+"""The workbench: a rule beside its variants, and explanations."""

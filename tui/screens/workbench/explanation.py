@@ -1,0 +1,210 @@
+"""Why rules fired for a principal, or did not: the nearest first, condition by condition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from detector.ecs.asn import open_asn
+from detector.ecs.fields import FieldTable, field_table
+from detector.ecs.geo import open_geo
+from detector.rules.rule import Rule
+from detector.rules.rule_file import RuleError
+from detector.store import StateError
+from detector.text.abbreviations import short_arn
+from detector.workbench.backtest import Judgements
+from detector.workbench.bench import Bench
+from detector.workbench.explain import NearestWindow, callers_named, nearest_windows
+from detector.workbench.report import explain_principal, rows_of_files
+from detector.workbench.variant import VariantError
+from tui.concurrency.worker import work
+from tui.keymap import OPEN, key
+from tui.presentation import format, safe
+from tui.screens.base.fact_list import FactList
+from tui.screens.base.screen import HuntScreen, breadcrumbs
+from tui.screens.base.text_pane import Reader
+from tui.widgets.columns import Column
+from tui.widgets.line import CellContent
+from tui.widgets.row_list import RowList
+
+_EVER = 1 << 40
+
+
+@dataclass(frozen=True)
+class RuleAnswer:
+    """How near a principal came to an alert of a rule; ``window`` None: not by a window."""
+
+    rule: Rule
+    window: NearestWindow | None
+    has_hits: bool
+    alerts: int
+
+    @property
+    def word(self) -> str:
+        """Whether it fired, or how near it came."""
+        if self.alerts:
+            return "fired"
+        if self.window is not None:
+            return f"{self.window.share:.0%}"
+        return "no" if self.has_hits else "–"
+
+    @property
+    def sentence(self) -> str:
+        if self.window is not None:
+            return self.window.sentence
+        if self.has_hits:
+            return format.plural(self.alerts, "alert")
+        return "no event passes its filter"
+
+    @property
+    def order(self) -> tuple[bool, float, str]:
+        share = self.window.share if self.window else float(self.has_hits) / 2
+        return not self.alerts, -share, self.rule.name
+
+
+RULE_ANSWER_COLUMNS: tuple[Column[RuleAnswer], ...] = (
+    Column("word", "near", 5, lambda row: row.word, align="right", drop_priority=0),
+    Column(
+        "rule",
+        "rule",
+        20,
+        lambda row: row.rule.name,
+        drop_priority=0,
+        flex=True,
+        shorten=lambda row, cells: format.elide(row.rule.name, cells),
+    ),
+    Column("sentence", "what it met", 44, lambda row: row.sentence, drop_priority=2),
+)
+
+
+def _rule_id(row: RuleAnswer) -> str:
+    return row.rule.rule_id
+
+
+class ExplanationScreen(HuntScreen):
+    """What each rule says of a principal; ``rule_id`` is the one to begin with."""
+
+    BINDINGS = [
+        key(
+            "workbench",
+            "W",
+            "workbench",
+            "workbench",
+            "What the rule would find with other thresholds",
+            OPEN,
+            show=True,
+        ),
+    ]
+
+    AUTO_FOCUS = "RowList"
+
+    def __init__(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
+        super().__init__()
+        self._trail = trail
+        self._principal = principal
+        self._rule_id = rule_id
+        self._benches: dict[str, Bench] = {}
+        self._fields: FieldTable | None = None
+        self._placed = ""
+        """The rule that the cursor was last put on."""
+
+    def screen_title(self) -> CellContent:
+        return breadcrumbs((*self._trail, short_arn(self._principal), "Explain"), self.size.width)
+
+    def compose_body(self) -> Iterable[Widget]:
+        with Horizontal(classes="halves"):
+            yield RowList(RULE_ANSWER_COLUMNS, key=_rule_id, empty="Loading…", marking=False)
+            with Reader(classes="half"):
+                yield FactList(id="entry")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._load()
+
+    @work(group="explain")
+    async def _load(self) -> None:
+        """Ask each rule, and show its answer when it is there; first the one asked about."""
+        found: list[RuleAnswer] = []
+        rules = [rule for rule in self.workspace.rules if rule.alerts]
+        rules.sort(key=lambda rule: rule.rule_id != self._rule_id)
+        rows = self.query_one(RowList)
+        for rule in rules:
+            try:
+                answer = await asyncio.to_thread(self._ask, rule)
+            except (VariantError, RuleError, StateError):
+                continue  # such as a rule that has not searched the logs yet
+            found.append(answer)
+            self._show(sorted(found, key=lambda each: each.order))
+        rows.empty = "No rule that gives alerts has searched the logs yet."
+        rows.show(rows.rows)
+        self._explain_row()
+
+    def _show(self, answers: Sequence[RuleAnswer]) -> None:
+        """Show answers; the cursor is on the rule asked about, or the first, until it is moved."""
+        rows = self.query_one(RowList)
+        cursor: RuleAnswer | None = rows.cursor_row
+        is_moved = cursor is not None and cursor.rule.rule_id != self._placed
+        rows.show(answers)
+        if not is_moved:
+            ids = [each.rule.rule_id for each in answers]
+            self._placed = self._rule_id if self._rule_id in ids else ids[0]
+            rows.move_to(self._placed)
+
+    def _ask(self, rule: Rule) -> RuleAnswer:
+        bench = Bench(self.workspace.rules, rule, Judgements(), self.workspace.store, None)
+        held = bench.held({})
+        self._benches[rule.rule_id] = bench
+        is_wanted = callers_named(self._principal)
+        windows = nearest_windows(held, rule, is_wanted)
+        has_hits = any(
+            is_wanted(caller) for _, hits in held.series_hits(rule) for caller in set(hits.callers)
+        )
+        alerts = [
+            each for each in held.firings(rule) if self._principal in held.facets(rule, each).names
+        ]
+        return RuleAnswer(rule, windows[0] if windows else None, has_hits, len(alerts))
+
+    @on(RowList.Highlighted)
+    def _explain_row(self) -> None:
+        row: RuleAnswer | None = self.query_one(RowList).cursor_row
+        if row is not None:
+            self._explain(row)
+
+    @work(exclusive=True, group="explain-row")
+    async def _explain(self, row: RuleAnswer) -> None:
+        try:
+            lines = await asyncio.to_thread(self._lines, self._benches[row.rule.rule_id])
+        except (VariantError, StateError) as error:
+            lines = [str(error)]
+        self.query_one(FactList).show([safe.text(line) for line in lines])
+
+    def _lines(self, bench: Bench) -> Sequence[str]:
+        store = self.workspace.store
+        unread: list[str] = []
+        read = rows_of_files(
+            lambda selector: store.chunks.file_spans(0, _EVER, selector), unread.append
+        )
+        explained = explain_principal(bench, self._principal, {}, self._field_table(), read)
+        return [*explained.lines, *(f"not read: {why}" for why in unread)]
+
+    def _field_table(self) -> FieldTable:
+        if self._fields is None:
+            spec = self.workspace.rules.spec()
+            asn = open_asn(spec.asn) if spec.asn else None
+            geo = open_geo(spec.geo) if spec.geo else None
+            self._fields = field_table(asn, geo)
+        return self._fields
+
+    @on(RowList.Opened)
+    def _focus_details(self) -> None:
+        self.query_one(Reader).focus()
+
+    def action_workbench(self) -> None:
+        row: RuleAnswer | None = self.query_one(RowList).cursor_row
+        if row is not None:
+            self.workspace.routes.open_workbench(self._trail, row.rule)
