@@ -11,7 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.corpus import write_trail
-from benchmarks.process import HOME, TRAILHOUND, apart, environment, run
+from benchmarks.process import HOME, TRAILHOUND, apart, environment, own_cpu, run
 from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
 
@@ -21,6 +21,8 @@ class PivotRun(NamedTuple):
 
     first: float
     """Seconds until the first row."""
+    first_cpu: float
+    """Seconds of CPU until then, which other programs on the machine do not change."""
     all: float
     rows: int
     said: str
@@ -98,8 +100,9 @@ def ask(command: Sequence[str], home: Path) -> PivotRun:
         assert process.stdout is not None and process.stderr is not None
         line = process.stdout.readline()
         first = time.perf_counter() - begun
+        first_cpu = own_cpu(process.pid)
         rest = process.stdout.readlines()
         said = process.stderr.read().strip().rpartition("\n")[2]
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: {said}")
-    return PivotRun(first, time.perf_counter() - begun, bool(line) + len(rest), said)
+    return PivotRun(first, first_cpu, time.perf_counter() - begun, bool(line) + len(rest), said)

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.corpus import cached, write_trail
+from benchmarks.corpus import Corpus, cached, write_trail
 from benchmarks.engine import scan
 from benchmarks.pivots import ask
 from benchmarks.process import TRAILHOUND, apart, run
@@ -23,18 +23,21 @@ _TABLES = ("principal", "principal_day", "activity_value", "session_opening", "a
 
 
 def principals(scale: Scale, folder: Path) -> Report:
-    """Measure the activity of principals, and events by filters that name something."""
-    corpus = apart(cached, write_trail, scale.ordinary)
+    """Measure the activity of principals, and events by filters that name something.
+
+    The questions are asked of the corpus that pivots are measured on.
+    """
+    ordinary = apart(cached, write_trail, scale.ordinary)
     home, state = folder / "home", folder / "hunt.db"
-    whole = run(scan(corpus.root, "--db", str(state)), home).cpu
-    counting, folding = apart(_counting_seconds, corpus.root)
-    share = (counting + folding) / whole
+    share = _index_share(ordinary, folder)
+    corpus = apart(write_trail, folder / "trail", scale.pivot)
+    run(scan(corpus.root, "--db", str(state)), home)
     size, days = _state_bytes(state)
     per_thousand = size / corpus.files * 1e3
     rows = [
         ("", "first row", "all", "rows", "read"),
         (
-            f"the index: {counting + folding:.2f} of {whole:.2f} s CPU of a scan",
+            f"the index: share of the CPU of a scan of {ordinary.records:,} records",
             f"{share:.1%}",
             f"{per_thousand / 1e6:.3f} MB for 1,000 files",
             f"{days:,}",
@@ -46,17 +49,27 @@ def principals(scale: Scale, folder: Path) -> Report:
         command = [*TRAILHOUND, "events", "--db", str(state), "--format", "jsonl"]
         runs = [ask([*command, "--filter", question], home) for _ in range(scale.rounds)]
         first = median(each.first for each in runs)
+        first_cpu = median(each.first_cpu for each in runs)
         rows.append(
             (
                 question[:60],
-                f"{first:.2f} s",
+                f"{first:.2f} s, {first_cpu:.2f} s CPU",
                 f"{median(each.all for each in runs):.2f} s",
                 f"{runs[0].rows:,}",
                 runs[0].said.partition(" in ")[2],
             )
         )
-        budgets.append(at_most(f"events: first row of {question[:40]}", 2, first, "{:.2f} s"))
+        title = f"events: CPU to the first row of {question[:40]}"
+        budgets.append(at_most(title, 2, first_cpu, "{:.2f} s"))
     return Report(f"Principals and events, {corpus}", rows, budgets=budgets)
+
+
+def _index_share(corpus: Corpus, folder: Path) -> float:
+    """Return the share of a scan's CPU that the activity of principals takes."""
+    state = folder / "ordinary.db"
+    whole = run(scan(corpus.root, "--db", str(state)), folder / "home").cpu
+    counting, folding = apart(_counting_seconds, corpus.root)
+    return (counting + folding) / whole
 
 
 def _counting_seconds(root: Path) -> tuple[float, float]:
@@ -113,16 +126,16 @@ def _questions(state: Path, home: Path) -> Sequence[str]:
     )
     users = [row for row in rows if row["access_keys"]]
     fewest, most = roles[0], roles[-1]
-    network = fewest["networks"][0].rpartition(".")[0]
+    networks = [network for row in roles for network in row["networks"] if "/" in network]
     service = sorted(row["principal"] for row in rows if row["kind"] == "service")
     return (
         f"principal:{fewest['principal'].rpartition('/')[2]}/",
         f"principal:{most['principal'].rpartition('/')[2]}/",
         f"principal={users[0]['principal']}",
         f"key={users[-1]['access_keys'][0]}",
-        f"source:{network}.0/24",
+        f"source:{networks[0]}",
         f"account={fewest['accounts_called'][0]}",
-        f"region:{fewest['regions'][0]} outcome:Denied",
+        f"region:{fewest['regions'][0]}",
         f"service:{fewest['services'][0]}",
         f"call:{fewest['api_calls'][0].partition(':')[2]}",
         f"source={service[0]}",

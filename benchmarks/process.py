@@ -137,7 +137,7 @@ class _Peaks(threading.Thread):
         while not self._ended.wait(0.02):
             for pid in _family(self._pid):
                 self._peaks[pid] = max(self._peaks.get(pid, 0), peak(pid))
-            self._main = max(self._main, _own_cpu(self._pid))
+            self._main = max(self._main, own_cpu(self._pid))
 
     def stop(self) -> tuple[int, float]:
         """Return bytes of all processes, and CPU seconds of the first alone."""
@@ -154,7 +154,7 @@ def _family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in _family(int(child)))]
 
 
-def _own_cpu(pid: int) -> float:
+def own_cpu(pid: int) -> float:
     """Return a process's own CPU seconds; 0 where it ended."""
     try:
         times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]

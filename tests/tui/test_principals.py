@@ -9,11 +9,13 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.detector.trail import ACCOUNT, ANA, Raw, call
-from tests.hostile.payloads import PAYLOADS, harm
+from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.stage import Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.screens.base.fact_list import Fact, FactList
 from tui.screens.base.menu import Menu
+from tui.screens.forms.export import ExportForm
+from tui.screens.forms.suppress import SuppressForm
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.rows import QuestionLine
 from tui.screens.principals.page import PrincipalScreen
@@ -72,6 +74,21 @@ def hunt(tmp_path: Path) -> Hunt:
     return Hunt(tmp_path, trail())
 
 
+MOST_KEYS = 8
+"""Keys in which a question is answered from an empty app, besides what is typed."""
+
+
+async def ask(pilot: Pilot[None], *keys: str) -> None:
+    """Press the keys of a whole journey, which are few."""
+    assert sum(not key.startswith("'") for key in keys) <= MOST_KEYS
+    for key in keys:
+        await press(pilot, key)
+        app = pilot.app
+        assert isinstance(app, HuntApp)
+        if isinstance(app.screen, PrincipalsScreen):
+            await listed(app, pilot)
+
+
 async def read(app: HuntApp, pilot: Pilot[None]) -> EventsScreen:
     """Wait until the events of the latest question are there."""
     await until(
@@ -118,7 +135,7 @@ def text(app: HuntApp) -> str:
 
 def test_what_did_this_key_do_in_seven_days(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "3", "f", f"'key:{KEY} last 7d", "enter")
+        await ask(pilot, "3", "f", f"'key:{KEY} last 7d", "enter")
         screen = await read(app, pilot)
         assert calls(screen) == ["AssumeRole", "ListUsers", "GetCallerIdentity"]
 
@@ -127,9 +144,7 @@ def test_what_did_this_key_do_in_seven_days(hunt: Hunt) -> None:
 
 def test_who_is_new_since_a_day(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "2")
-        await listed(app, pilot)
-        await press(pilot, "f", "'first>=2026-02-28", "enter")
+        await ask(pilot, "2", "f", "'first>=2026-02-28", "enter")
         screen = await listed(app, pilot)
         assert sorted(names(screen)) == ["admin", "deploy", "eve"]
         assert {row.rhythm for row in screen.row_list.rows} == {"new"}
@@ -141,7 +156,7 @@ def test_have_we_seen_these_addresses(hunt: Hunt) -> None:
     wanted = ["198.51.100.9", *(f"192.0.2.{number}" for number in range(1, 40))]
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "3", "I", "'" + " ".join(wanted), "ctrl+s")
+        await ask(pilot, "3", "I", "'" + " ".join(wanted), "ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, EventsScreen))
         screen = await read(app, pilot)
         await until(pilot, lambda: len(calls(screen)) == 5 + 40)
@@ -155,9 +170,7 @@ def test_have_we_seen_these_addresses(hunt: Hunt) -> None:
 
 def test_who_opened_this_session_and_what_did_it_open(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "2")
-        await listed(app, pilot)
-        await press(pilot, "/", "'deploy", "enter", "enter")
+        await ask(pilot, "2", "/", "'deploy", "enter", "enter")
         await until(
             pilot,
             lambda: isinstance(app.screen, PrincipalScreen) and "Opened by" in text(app),
@@ -236,6 +249,41 @@ def test_facets_count_and_filter(hunt: Hunt) -> None:
         await until(pilot, lambda: app.screen is screen)
         await read(app, pilot)
         assert set(calls(screen)) == {"DescribeVolumes"}
+
+    hunt.play(journey)
+
+
+def test_acts_on_the_alerts_of_a_principal(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        screen = await listed(app, pilot)
+        await until(pilot, lambda: bool(screen.row_list.rows[0].alerts))
+        await press(pilot, "x")
+        await until(pilot, lambda: isinstance(app.screen, SuppressForm))
+        await press(pilot, "escape")
+        await until(pilot, lambda: app.screen is screen)
+        await press(pilot, "c", "'seen before", "ctrl+s")
+        await until(pilot, lambda: bool(app.view_model.notes))
+        assert app.view_model.notes[0].alert_id in screen.row_list.rows[0].alerts
+        await press(pilot, "w")
+        await until(pilot, lambda: isinstance(app.screen, ExportForm))
+        assert "3 principals" in screen_text(app)
+        await press(pilot, "escape", "enter")
+        await until(pilot, lambda: "Risk by day" in screen_text(app))
+
+    hunt.play(journey)
+
+
+def test_says_where_a_principal_has_no_alert(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "2")
+        screen = await listed(app, pilot)
+        without = next(row for row in screen.row_list.rows if not row.alerts)
+        screen.row_list.move_to(screen.row_id(without))
+        await press(pilot, "c")
+        assert said(app) == "No alert of this principal; L watches for it"
 
     hunt.play(journey)
 

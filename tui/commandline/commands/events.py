@@ -15,7 +15,7 @@ from detector.detection.correlate import flagging_events
 from detector.detection.indicator import Indicator
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
-from detector.investigation.activity_export import EVENT_EXPORT, acted_on, event_row_object
+from detector.investigation.activity_export import EVENT_EXPORT, event_row_object
 from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
 from detector.investigation.pivot import EventRow, Pivot, Progress, read_pivot, sorted_by_time
 from detector.investigation.selectors import AllOf
@@ -68,7 +68,10 @@ def run(args: argparse.Namespace) -> int:
     if args.order == "time":
         rows = sorted_by_time(rows)
     out.end(rows)
-    for line in (*_indicator_lines(counts), *(f"not read: {why}" for why in progress.unread)):
+    for line in (
+        *_indicator_lines(counts, out.is_full),
+        *(f"not read: {why}" for why in progress.unread),
+    ):
         narrate(line)
     narrate(
         f"{plural(out.count, 'event')} in {progress.files_done:,} of {progress.files:,} files, "
@@ -175,10 +178,7 @@ class _Printer:
             for row in rows:
                 yield json_line(self._object(row))
             return
-        for row, line in zip(rows, table_lines(rows), strict=True):
-            if acted_on(row):
-                line += f"  {visible(acted_on(row), 120)}"
-            yield line
+        yield from table_lines(rows)
 
     def _object(self, row: EventRow) -> dict[str, Any]:
         event = event_row_object(row)
@@ -199,8 +199,11 @@ class _Printer:
         return dataclasses.replace(EVENT_EXPORT, columns=(*EVENT_EXPORT.columns, column))
 
 
-def _indicator_lines(counts: IndicatorCounts | None) -> Iterator[str]:
-    """Yield a line for each indicator that was found, and how many were not."""
+def _indicator_lines(counts: IndicatorCounts | None, is_cut: bool) -> Iterator[str]:
+    """Yield a line for each indicator that was found, and how many were not.
+
+    ``is_cut``: the search was stopped, so there may be more of each.
+    """
     if counts is None:
         return
     absent = 0
@@ -213,4 +216,5 @@ def _indicator_lines(counts: IndicatorCounts | None) -> Iterator[str]:
             f"{plural(len(each.principals), 'principal')}, {format_time(each.first)} to "
             f"{format_time(each.last)}"
         )
-    yield f"{absent:,} of {plural(len(counts.counts), 'indicator')} not seen"
+    until = " before the search was stopped" if is_cut else ""
+    yield f"{absent:,} of {plural(len(counts.counts), 'indicator')} not seen{until}"

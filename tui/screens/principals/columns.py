@@ -52,7 +52,7 @@ PRINCIPAL_COLUMNS: tuple[Column[PrincipalRow], ...] = (
         drop_priority=0,
         flex=True,
         shorten=lambda row, cells: format.elide(principal_label(row), cells),
-        wish=28,
+        wish=20,
     ),
     Column("account", "account", 12, lambda row: row.account or "–", drop_priority=3),
     Column(
