@@ -9,6 +9,7 @@ from detector.detection import sequences, window
 from detector.detection.alert import Alert, Facets, Window, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
+from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.grouping import HitGroup
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
@@ -122,6 +123,11 @@ def window_spans(
             and query.group_passes(group, window_start, key, window_start + width)
         )
 
+    assert query.grouping is not None
+    if not query.grouping.merges and not has_distinct(
+        [hit.inputs for hit in hits], query.min_distinct
+    ):
+        return
     if looks_back:
         find_starts = window.lookback
     elif mode == "sliding":
@@ -131,6 +137,18 @@ def window_spans(
     starts = find_starts(hits, width, query.sliding_aggregator, meets)
     # Two tumbling windows never overlap, and stay two unless the rule merges what lies close.
     yield from window.merge_spans(hits, starts, width, rule.gap)
+
+
+def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> bool:
+    """Tell whether hits may have enough distinct values; True where that is not known."""
+    for index, number in least:
+        try:
+            values = {row[index] for row in inputs}
+        except TypeError:  # several values of one hit, as a list
+            continue
+        if len(values) < number:
+            return False
+    return True
 
 
 def _grouped_events(

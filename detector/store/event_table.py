@@ -182,6 +182,8 @@ class _Writing:
                 written.new.add(identity)
                 appended.append(self._brought(identity, row))
                 continue
+            if not row.matches and not row.stale and stored.row.is_copy(row):
+                continue  # a signal that is a hit
             united = unite_events(identity, stored.row, row, is_placed=True)
             if united is stored.row:
                 continue

@@ -197,8 +197,15 @@ def format_shortest(milliseconds: int) -> str:
 
 
 def _format_to_second(milliseconds: int) -> str:
+    day, second = divmod(milliseconds // 1000, DAY)
+    minute, second = divmod(second, MINUTE)
+    return f"{_format_day(day)}T{minute // 60:02}:{minute % 60:02}:{second:02}"
+
+
+@lru_cache(1 << 10)
+def _format_day(day: int) -> str:
     # strftime does not fill up a year of three digits.
-    return from_milliseconds(milliseconds).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return from_milliseconds(day * DAY * 1000).strftime("%Y-%m-%d").rjust(10, "0")
 
 
 # --- durations

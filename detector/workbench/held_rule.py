@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple, cast
 
 from detector.detection.alert import Alert, Facets, alert_id
-from detector.detection.derive import derive, window_alert, window_spans
+from detector.detection.derive import derive, has_distinct, window_alert, window_spans
 from detector.detection.event import KeptEvent, Series
 from detector.detection.window import Hit, HitSpan
 from detector.rules.rule import Rule
@@ -175,7 +175,7 @@ class HeldRule:
     def _window_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
         key = series.key or ()
         for first, end in _clusters(hits.times, variant):
-            if not _has_distinct(hits.inputs[first:end], variant.query.min_distinct):
+            if not has_distinct(hits.inputs[first:end], variant.query.min_distinct):
                 continue
             light = _light_hits(hits, first, end)
             index = first
@@ -232,15 +232,3 @@ def _clusters(times: Sequence[int], variant: Rule) -> Iterator[tuple[int, int]]:
         first, end = index, index + least
     if first >= 0:
         yield first, end
-
-
-def _has_distinct(inputs: Sequence[tuple[object, ...]], least: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether hits may have enough distinct values; True where that is not known."""
-    for index, number in least:
-        try:
-            values = {row[index] for row in inputs}
-        except TypeError:  # several values of one hit, as a list
-            continue
-        if len(values) < number:
-            return False
-    return True

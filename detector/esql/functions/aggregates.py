@@ -16,6 +16,7 @@ from typing import Any
 from detector.ecs.values import Type, in_range, many, order, single
 from detector.esql.functions.signature import Signature
 
+_SEVERAL_OR_NONE = {list, type(None)}
 ArgumentRows = Sequence[Sequence[Any]]
 """The values of the arguments, row by row."""
 
@@ -58,7 +59,10 @@ def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], C
 
 def _flatten(rows: ArgumentRows) -> list[Any]:
     """Return the values of the first argument over all rows."""
-    return [value for row in rows for value in many(row[0])]
+    values = [row[0] for row in rows]
+    if _SEVERAL_OR_NONE.isdisjoint(map(type, values)):
+        return values
+    return [value for each in values for value in many(each)]
 
 
 @aggregate("count(any?) -> long")

@@ -37,9 +37,12 @@ class BoundAggregate:
 
     def compute(self, rows: Sequence[Inputs]) -> Any:
         function = self.aggregate.bind(self.types, self.constants)
-        return function(
-            [[row[index] for index in self.arguments] for row in rows if self.counts(row)]
-        )
+        if self.condition is not None:
+            rows = [row for row in rows if self.counts(row)]
+        if len(self.arguments) == 1:
+            index = self.arguments[0]
+            return function([(row[index],) for row in rows])
+        return function([[row[index] for index in self.arguments] for row in rows])
 
     def input_values(self, row: Inputs) -> list[Any]:
         """Return the values of the first argument; for COUNT(*), the row itself."""
@@ -66,14 +69,16 @@ class BatchAggregator:
 class SlidingAggregator:
     """The aggregates of a group that rows join and leave in order.
 
-    An accumulator is made when its aggregate is first asked for: most groups are too small to need
-    one, and most conditions ask for few of the aggregates."""
+    An accumulator is made when its aggregate is asked for a second time: most groups are too small
+    to need one, windows that do not overlap are asked once, and most conditions ask for few of the
+    aggregates."""
 
     def __init__(self, aggregates: Sequence[BoundAggregate]) -> None:
         self._aggregates = aggregates
         self._rows: deque[Inputs] = deque()
         self._accumulators: dict[int, _Accumulator | None] = {}
         """None for an aggregate that has to be computed again each time."""
+        self._asked: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -96,6 +101,9 @@ class SlidingAggregator:
     def value(self, index: int) -> Any:
         aggregate = self._aggregates[index]
         if index not in self._accumulators:
+            if index not in self._asked:
+                self._asked.add(index)
+                return aggregate.compute(self._rows)
             self._accumulators[index] = self._new_accumulator(aggregate)
         accumulator = self._accumulators[index]
         if accumulator is None:
