@@ -167,7 +167,7 @@ def _candidates(
             continue
         rules = group.origin.rules.get(candidates)
         if rules is None:
-            rules = dispatch.select(candidates, group.signature)
+            rules = dispatch.select(candidates, group.signature, group.origin.verdicts)
             group.origin.remember(candidates, rules)
         if rules:
             yield group, rules

@@ -29,7 +29,7 @@ from detector.detection.baseline import (
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalHashes, hashes_of
 from detector.formats import Records
-from detector.rules.dispatch import Candidates
+from detector.rules.dispatch import Candidates, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
@@ -92,18 +92,22 @@ class OriginFacts(msgspec.Struct, eq=False):
     """What follows from a client and the region that it called.
 
     ``changed`` is what is observed of a call there that is no read. ``rules`` are those that its
-    records may match, of the candidates of the calls it made."""
+    records may match, of the candidates of the calls it made, by the ``verdicts`` of the tests that
+    they ask."""
 
     client: ClientFacts
     region: str
     observed: tuple[Observation, ...]
     changed: tuple[Observation, ...]
     rules: dict[Candidates, Sequence[Rule]] = {}
+    verdicts: OriginVerdicts = {}
 
     def remember(self, candidates: Candidates, rules: Sequence[Rule]) -> None:
         """Remember which of ``candidates`` records of this origin may match."""
-        if len(self.rules) < _CANDIDATES_LIMIT:
-            self.rules[candidates] = rules
+        if len(self.rules) >= _CANDIDATES_LIMIT:
+            self.rules.clear()
+            self.verdicts.clear()
+        self.rules[candidates] = rules
 
 
 _CANDIDATES_LIMIT = 64

@@ -62,14 +62,19 @@ class _OriginTest:
         self._conditions = asked[0]
         fields = self._conditions[0].origin_fields
         self._values_of = attrgetter(*fields)
-        # Hardly two origins have one caller: its verdict is not worth remembering here.
-        self._is_remembered = "user_identity" not in fields
+        self._reads_caller = "user_identity" in fields
         self._verdicts: dict[Any, int] = {}
 
-    def refused(self, signature: EventSignature) -> int:
-        """Return the bits of the rules that refuse the origin of a signature."""
-        if not self._is_remembered:
-            return self._judge(signature)
+    def refused(self, signature: EventSignature, known: OriginVerdicts) -> int:
+        """Return the bits of the rules that refuse the origin of a signature.
+
+        ``known`` are the verdicts on this origin. Hardly two origins have one caller: what reads it
+        is remembered there, and all else by the values that it reads."""
+        if self._reads_caller:
+            bits = known.get(self)
+            if bits is None:
+                bits = known[self] = self._judge(signature)
+            return bits
         values = self._values_of(signature)
         bits = self._verdicts.get(values)
         if bits is None:
@@ -88,6 +93,10 @@ class _OriginTest:
         return bits
 
 
+OriginVerdicts = dict[_OriginTest, int]
+"""The bits of the rules that refuse an origin, by the test."""
+
+
 class Candidates:
     """The rules that records of some calls may match, as bits, and what is asked of an origin.
 
@@ -99,11 +108,11 @@ class Candidates:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
-    def of_origin(self, signature: EventSignature) -> int:
+    def of_origin(self, signature: EventSignature, known: OriginVerdicts) -> int:
         """Return the bits of the rules whose conditions the origin of a signature fulfils."""
         bits = self._rules
         for test in self._tests:
-            bits &= ~test.refused(signature)
+            bits &= ~test.refused(signature, known)
             if not bits:
                 break
         return bits
@@ -150,9 +159,13 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         """Return the rules that records of a signature's call may match."""
         return self._by_call[api_call_of(signature)]
 
-    def select(self, candidates: Candidates, signature: EventSignature) -> list[Rule]:
-        """Return those of ``candidates`` whose filter records of this origin may pass."""
-        bits = candidates.of_origin(signature)
+    def select(
+        self, candidates: Candidates, signature: EventSignature, known: OriginVerdicts
+    ) -> list[Rule]:
+        """Return those of ``candidates`` whose filter records of this origin may pass.
+
+        ``known`` are the verdicts on the origin, to which those are added that it lacks."""
+        bits = candidates.of_origin(signature, known)
         rules = self._subsets.get(bits)
         if rules is None:
             rules = [rule for rule in self._rules if bits & self._bits[rule.rule_id]]
@@ -162,7 +175,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
 
     def rules_for(self, signature: EventSignature) -> list[Rule]:
         """Return the rules whose filter records of this signature may pass."""
-        return self.select(self.candidates(signature), signature)
+        return self.select(self.candidates(signature), signature, {})
 
     def _of_call(self, call: ApiCall) -> Candidates:
         """Return the rules that a call may match, with what is left to ask of an origin."""

@@ -24,8 +24,10 @@ def capped(text: str, cap: int = TEXT_CAP) -> str:
 
 def capped_value(value: Any) -> Any:
     """Cut a value of a query: a text, or a multivalue with texts."""
+    if value is None:
+        return None  # as most columns of a wide row
     if isinstance(value, str):
-        return capped(value, VALUE_CAP)
+        return value if len(value) <= VALUE_CAP else capped(value, VALUE_CAP)
     if not isinstance(value, list):
         return value
     if sum(len(item) if isinstance(item, str) else 1 for item in value) <= VALUE_CAP:
