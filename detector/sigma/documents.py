@@ -164,7 +164,8 @@ def _check_log_source(node: YamlMap) -> None:
     source = map_of(node, "logsource")
     product, service = text_at(source, "product").lower(), text_at(source, "service").lower()
     category = text_at(source, "category").lower()
-    if product == "aws" and service in _CLOUDTRAIL and category in _CLOUDTRAIL:
+    names_cloudtrail = service in _CLOUDTRAIL and category in _CLOUDTRAIL
+    if names_cloudtrail and (product == "aws" or (not product and (service or category))):
         return
     named = [f"{key} {text_at(source, key)}" for key in ("product", "category", "service")]
     wanted = ", ".join(each for each in named if not each.endswith(" ")) or "no log source"

@@ -19,6 +19,10 @@ ListKey = tuple[str, str]
 """An exception list: its list_id and namespace_type."""
 
 
+_SUMMARY_KEYS = {"exported_count", "exported_rules_count", "exportedCount"}
+"""Of the last line of an export: of rules, or of saved objects."""
+
+
 class ExportedObject(NamedTuple):
     """An object of an export, with the line (from 1) that it begins in."""
 
@@ -49,7 +53,7 @@ def parse_export(text: str) -> Export:
     promised: Any = None
     for document in _documents(text):
         content = document.content
-        if "exported_count" in content or "exported_rules_count" in content:
+        if not _SUMMARY_KEYS.isdisjoint(content):
             promised = content.get("exported_rules_count", promised)
         elif not _add_object(export, document):
             raise RuleError("neither a rule nor an object that Kibana exports", document.line)

@@ -170,7 +170,8 @@ def test_saved_query_is_looked_up(tmp_path: Path) -> None:
     (problem,) = load_only(alone).problems
     assert "the saved query q-1 lies in Kibana" in problem.message
 
-    both = write_lines(tmp_path / "both.ndjson", [rule, saved])
+    summary = {"exportedCount": 1, "missingRefCount": 0, "missingReferences": []}
+    both = write_lines(tmp_path / "both.ndjson", [rule, saved, summary])
     assert alerts_by_user(tmp_path, both) == {"bob"}
 
 

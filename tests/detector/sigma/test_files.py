@@ -237,6 +237,16 @@ def test_filters_tune_what_correlations_count(tmp_path):
     assert RuleScan(tmp_path, tmp_path / "r.yml").add_file(*records).alerts() == []
 
 
+@pytest.mark.parametrize(
+    "source", ["{service: cloudtrail}", "{product: aws}", "{product: AWS, service: CloudTrail}"]
+)
+def test_log_source_may_name_less_than_all(tmp_path, source):
+    text = rule("T", "X").replace(
+        "logsource:\n  product: aws\n  service: cloudtrail\n", f"logsource: {source}\n"
+    )
+    assert source in text and only(tmp_path, text).name == "T"
+
+
 def test_folders_hold_rules_of_all_forms(tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / ".git").mkdir()
