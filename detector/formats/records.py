@@ -12,7 +12,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -30,6 +30,7 @@ from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.pieces import join_pieces
+from detector.formats.native import cut
 from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
@@ -142,6 +143,16 @@ class Records(RawRecords):
             group.append(index)
             add_time(times[head.event_time])
 
+    def add_group(self, head: Head, indexes: list[int]) -> None:
+        """Add records whose heads are alike, by their indexes in order."""
+        parts = signature_parts(head)
+        group = self.by_signature.get(cast("EventSignature", parts))
+        if group is None:
+            group = self._new_group(parts, indexes[0])
+        group += indexes
+        if len(group) > len(indexes):
+            group.sort()
+
     def _new_group(self, parts: tuple[Any, ...], index: int) -> list[int]:
         """Return the group of a signature that is not among the keys.
 
@@ -169,9 +180,8 @@ def parse_records(chunk: Chunk) -> Records:
 
 def _parse(chunk: Chunk, data: memoryview) -> Records:
     try:
-        raws = _split(chunk, data)
-        records = Records(raws, map(_head_decoder.decode, raws), verbatim=True)
-        if records.has_times and _read_as_they_are(raws, records):
+        records = _parse_plain(chunk, data)
+        if records.has_times and _read_as_they_are(records):
             return records
     except (ValueError, RecursionError):
         pass
@@ -183,9 +193,54 @@ def _parse(chunk: Chunk, data: memoryview) -> Records:
         return _unread_member(error)
 
 
-def _read_as_they_are(raws: Sequence[msgspec.Raw], records: Records) -> bool:
+def _parse_plain(chunk: Chunk, data: memoryview) -> Records:
+    """Cut a chunk into records and decode their heads. Raises ValueError or RecursionError."""
+    spans = cut.cut(data, chunk.lines)
+    if spans is not None:
+        return records_of_spans(data, spans)
+    raws = _split(chunk, data)
+    return Records(raws, map(_head_decoder.decode, raws), verbatim=True)
+
+
+def records_of_spans(data: memoryview, spans: cut.RecordSpans) -> Records:
+    """Return the records that the native cut found in ``data``.
+
+    The first head of each group is decoded; groups that decode alike are one. Raises ValueError or
+    RecursionError."""
+    items = _Slices(data, spans)
+    records = Records(items, [], verbatim=True)
+    records.times = cast("list[int | None]", spans.times)
+    start = 0
+    for end in spans.ends:
+        indexes = spans.order[start:end]
+        start = end
+        records.add_group(_head_decoder.decode(items[indexes[0]]), indexes)
+    odd_times = [index for index, time in enumerate(spans.times) if time == cut.NO_TIME]
+    for index in odd_times:
+        records.times[index] = parse_time(_head_decoder.decode(items[index]).event_time)
+    records.has_times = None not in records.times
+    return records
+
+
+class _Slices(Sequence[memoryview]):
+    """The records of a chunk as slices of it, made when they are asked for."""
+
+    def __init__(self, data: memoryview, spans: cut.RecordSpans) -> None:
+        self._data = data
+        self._starts = spans.starts
+        self._sizes = spans.sizes
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, index: Any) -> Any:
+        start = self._starts[index]
+        return self._data[start : start + self._sizes[index]]
+
+
+def _read_as_they_are(records: Records) -> bool:
     """Tell whether no record has a caller, name, source or region in another place."""
-    return all(reads_as_is(bytes(raws[index])) for index in _incomplete(records))
+    return all(reads_as_is(records.raw(index)) for index in _incomplete(records))
 
 
 def _incomplete(records: Records) -> Iterator[int]:
