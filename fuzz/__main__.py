@@ -27,7 +27,7 @@ from fuzz.seeds import FINDS, SEEDS, find_paths, mutate_words, vocabulary
 
 CORPORA = Path(__file__).with_name("corpora")
 """The inputs that led to new code, a folder for each target: the next run goes on from there."""
-RUNS = {"formats": 100_000, "esql": 100_000, "kql": 200_000, "safe": 500_000}
+RUNS = {"formats": 100_000, "native": 1_000_000, "esql": 100_000, "kql": 200_000, "safe": 500_000}
 SLOW = 60
 """Seconds that no input may take, on a machine that does other things too."""
 LONGEST = 32_768

@@ -18,6 +18,7 @@ from detector.esql.grok import PATTERNS
 from detector.rules.ruleset import load
 from tests.detector.esql import test_expressions, test_kql
 from tests.detector.formats import forms
+from tests.detector.formats.native.mutations import plain_documents
 from tests.hostile.payloads import PAYLOADS
 
 FINDS = Path(__file__).parent.parent / "tests" / "hostile" / "finds"
@@ -63,6 +64,7 @@ def _safe() -> Iterator[bytes]:
 
 SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "formats": _formats,
+    "native": plain_documents,
     "esql": _esql,
     "kql": _kql,
     "safe": _safe,

@@ -25,6 +25,7 @@ from detector.esql.kql import parse_kql
 from detector.esql.plan.planner import plan, plan_tree
 from detector.esql.plan.query import Query
 from detector.formats import Chunk, Records, Unreadable, parse_records, read_chunks, records
+from detector.formats.native import cut
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
 from detector.text.time import parse_time
@@ -62,6 +63,30 @@ def _read(data: bytes) -> None:
 def _is_reason(error: Unreadable) -> None:
     assert error.reason.code and error.reason.code.isascii() and " " not in error.reason.code
     assert "\n" not in error.reason.detail
+
+
+def native(data: bytes) -> None:
+    """Check that the native cut gives what Python gives, or declines."""
+    for is_lines in (False, True):
+        view = memoryview(bytearray(data))
+        spans = cut.cut(view, is_lines)
+        if spans is None:
+            continue
+        chunk = Chunk(0, view, is_lines)
+        try:
+            fast = _cut_outcome(records.records_of_spans(view, spans))
+        except (ValueError, RecursionError):
+            fast = None
+        try:
+            slow = _cut_outcome(records.cut_in_python(chunk, view))
+        except (ValueError, RecursionError):
+            slow = None
+        assert fast == slow, "both paths cut alike"
+
+
+def _cut_outcome(parsed: Records) -> tuple[Any, ...]:
+    raws = [parsed.raw(index) for index in range(len(parsed))]
+    return list(parsed.by_signature.items()), list(parsed.times), raws
 
 
 def _check_digest(chunk: Chunk) -> None:
@@ -325,4 +350,4 @@ def _harmless(shown: str) -> bool:
 
 _BIDI = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN"})
 
-TARGETS: dict[str, Target] = {target.__name__: target for target in (formats, esql, kql, safe)}
+TARGETS: dict[str, Target] = {target.__name__: target for target in (formats, native, esql, kql, safe)}

@@ -59,7 +59,7 @@ _head_decoder = msgspec.json.Decoder(Head)
 class RawRecords:
     """The records of a chunk by index, decoded on demand."""
 
-    def __init__(self, items: Sequence[ParsedRecord | msgspec.Raw]) -> None:
+    def __init__(self, items: Sequence[Any]) -> None:
         self._items = items
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class Records(RawRecords):
 
     def __init__(
         self,
-        items: Sequence[ParsedRecord | msgspec.Raw],
+        items: Sequence[Any],
         heads: Iterable[Head],
         rejected: Counter[str] | None = None,
         skipped: Counter[str] | None = None,
@@ -198,6 +198,11 @@ def _parse_plain(chunk: Chunk, data: memoryview) -> Records:
     spans = cut.cut(data, chunk.lines)
     if spans is not None:
         return records_of_spans(data, spans)
+    return cut_in_python(chunk, data)
+
+
+def cut_in_python(chunk: Chunk, data: memoryview) -> Records:
+    """Cut a chunk by msgspec. Raises ValueError or RecursionError."""
     raws = _split(chunk, data)
     return Records(raws, map(_head_decoder.decode, raws), verbatim=True)
 
@@ -260,7 +265,8 @@ def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
         return parse_records(chunk)
     data = _strip_bom(chunk.data)
     try:
-        return RawRecords(_split(chunk, data))
+        spans = cut.cut(data, chunk.lines)
+        return RawRecords(_Slices(data, spans) if spans else _split(chunk, data))
     except (ValueError, RecursionError) as error:
         raise Unreadable("corrupt-json", str(error)) from None
 

@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #define DECLINED (-1)
 #define TOO_SMALL (-2)
@@ -58,18 +61,38 @@ static const uint8_t *skip_space(const Text *text, const uint8_t *p)
     return p;
 }
 
-/* Whether one of eight bytes ends a run of plain characters: a quote, a backslash, a control
-   character, or a byte of a longer character. */
-static int has_special(uint64_t word)
+/* Skip characters of strings, as long as all of the next bytes are plain: no quote, no backslash, no
+   control character, no byte of a longer character. May stop before the first that is not. */
+#ifdef __SSE2__
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
+{
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(0x20);
+    while (end - p >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        /* Signed: bytes from 0x80 on are less than a space, too. */
+        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash));
+        int mask = _mm_movemask_epi8(_mm_or_si128(odd, _mm_cmplt_epi8(bytes, space)));
+        if (mask) return p + __builtin_ctz((unsigned)mask);
+        p += 16;
+    }
+    return p;
+}
+#else
+static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
-    uint64_t found = (quote - ones) & ~quote;
-    found |= (slash - ones) & ~slash;
-    found |= (word - ones * 0x20) & ~word;
-    found |= word;
-    return (found & tops) != 0;
+    while (end - p >= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+        uint64_t odd = ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+        if ((odd | ((word - ones * 0x20) & ~word) | word) & tops) break;
+        p += 8;
+    }
+    return p;
 }
+#endif
 
 static int hex4(const uint8_t *p)
 {
@@ -126,12 +149,7 @@ static const uint8_t *skip_string(const Text *text, const uint8_t *p, int *has_e
 {
     p++;
     while (p < text->end) {
-        while (text->end - p >= 8) {
-            uint64_t word;
-            memcpy(&word, p, 8);
-            if (has_special(word)) break;
-            p += 8;
-        }
+        p = skip_plain(p, text->end);
         if (p >= text->end) return 0;
         uint8_t c = *p;
         if (c == '"') return p + 1;

@@ -14,6 +14,7 @@ from detector import __version__
 from detector.ecs.address_database import AddressDatabaseError
 from detector.ecs.asn import open_asn
 from detector.ecs.geo import open_geo
+from detector.formats.native import cut
 from detector.rules.ruleset import load
 from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
@@ -46,6 +47,7 @@ def version_checks() -> Iterator[Check]:
         return
     yield _textual_version(textual)
     yield _sqlite_version()
+    yield _native_cut()
     yield _extras()
 
 
@@ -75,6 +77,15 @@ def _sqlite_version() -> Check:
             "sqlite", "problem", SQLITE, "the state needs 3.37 or newer: use a newer Python"
         )
     return Check("sqlite", "ok", SQLITE)
+
+
+def _native_cut() -> Check:
+    if cut.is_available():
+        return Check("native cut", "ok", "records are cut in native code")
+    if os.environ.get("TRAILHOUND_NATIVE") == "0":
+        return Check("native cut", "ok", "switched off by TRAILHOUND_NATIVE=0")
+    finding = "not built: records are cut in Python; install with a C compiler to have it"
+    return Check("native cut", "ok", finding)
 
 
 def _extras() -> Check:

@@ -1,0 +1,48 @@
+/* Run the native cut over files, built with sanitizers: each file is copied into memory of its very
+   size, so that a byte read beyond it is found. Arguments: files, each cut in both ways and with
+   arrays that are too small. Prints how many were cut. */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cut.c"
+
+static int64_t cut_once(const uint8_t *data, int64_t size, int lines, int64_t capacity)
+{
+    int64_t table_size = 1, groups = 0;
+    while (table_size < 2 * capacity) table_size *= 2;
+    Cut cut = {
+        capacity, malloc(8 * capacity), malloc(8 * capacity), malloc(8 * capacity),
+        malloc(4 * capacity), malloc(4 * capacity), malloc(4 * capacity),
+        malloc(sizeof(Slot) * SLOTS * capacity), malloc(4 * table_size), table_size,
+    };
+    memset(cut.table, 0xFF, 4 * table_size);
+    int64_t count = trailhound_cut(data, size, lines, &cut, &groups);
+    for (int64_t i = 0; i < count; i++)
+        if (cut.starts[i] < 0 || cut.starts[i] + cut.sizes[i] > size || cut.order[i] >= count) abort();
+    free(cut.starts); free(cut.sizes); free(cut.times); free(cut.groups); free(cut.order);
+    free(cut.ends); free(cut.slots); free(cut.table);
+    return count;
+}
+
+int main(int count, char **paths)
+{
+    long done = 0;
+    for (int i = 1; i < count; i++) {
+        FILE *file = fopen(paths[i], "rb");
+        if (!file) return 2;
+        fseek(file, 0, SEEK_END);
+        long size = ftell(file);
+        rewind(file);
+        uint8_t *data = malloc(size ? size : 1);
+        if (fread(data, 1, size, file) != (size_t)size) return 2;
+        fclose(file);
+        for (int lines = 0; lines < 2; lines++) {
+            done += cut_once(data, size, lines, size / 2 + 1) >= 0;
+            cut_once(data, size, lines, 1);
+        }
+        free(data);
+    }
+    printf("%ld\n", done);
+    return 0;
+}

@@ -1,0 +1,194 @@
+"""The native cut gives what Python gives, or declines."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detector.formats import Chunk
+from detector.formats.native import cut
+from detector.formats.records import cut_in_python, records_of_spans
+from fuzz.targets import native
+from tests.detector.formats.native.mutations import mutated_documents, plain_documents
+from tests.detector.trail import call, document, lines
+
+HERE = Path(__file__).parent
+SAMPLE = HERE.parents[3] / "sample_logs"
+SHARED = Path(os.environ.get("TRAILHOUND_DATA", HERE.parents[4] / "shared" / "data"))
+
+needs_native = pytest.mark.skipif(
+    not cut.is_available(), reason="the native cut was not built: no C compiler, or switched off"
+)
+
+
+def outcome(records: Any) -> tuple[Any, ...]:
+    groups = list(records.by_signature.items())
+    return groups, records.times, [records.raw(index) for index in range(len(records))]
+
+
+def is_cut(data: bytes, is_lines: bool = False) -> bool:
+    """Cut data natively, and hold the records against those of Python; False where declined."""
+    view = memoryview(bytearray(data))
+    spans = cut.cut(view, is_lines)
+    if spans is None:
+        return False
+    chunk = Chunk(0, view, is_lines)
+    assert outcome(records_of_spans(view, spans)) == outcome(cut_in_python(chunk, view))
+    return True
+
+
+@needs_native
+@pytest.mark.parametrize("count", [0, 1, 2, 700])
+def test_documents_and_lines_are_cut(count: int) -> None:
+    records = [call(at=index, eventName=f"Call{index % 7}") for index in range(count)]
+    assert is_cut(document(records))
+    assert is_cut(lines(records), is_lines=True)
+
+
+@needs_native
+def test_sample_logs_are_cut() -> None:
+    paths = sorted(SAMPLE.rglob("*CloudTrail/**/*.json.gz"))
+    assert paths
+    assert all(is_cut(gzip.decompress(path.read_bytes())) for path in paths[::7])
+
+
+@needs_native
+def test_real_trail_is_cut() -> None:
+    paths = sorted((SHARED / "invictus-ir").glob("*.json"))
+    if not paths:
+        pytest.skip(f"no real records in {SHARED}: set TRAILHOUND_DATA")
+    declined = [path.name for path in paths if not is_cut(path.read_bytes())]
+    assert len(declined) <= len(paths) // 100
+
+
+RECORD = document([call()])
+
+
+@needs_native
+@pytest.mark.parametrize(
+    "data",
+    {
+        "empty": b"",
+        "no object": b"7",
+        "no records": b'{"records":[]}',
+        "records twice": b'{"Records":[],"Records":[]}',
+        "text behind": RECORD + b"x",
+        "comma at the end": b'{"Records":[{},]}',
+        "no comma": b'{"Records":[{}{}]}',
+        "element is no object": b'{"Records":[{},1]}',
+        "key twice": b'{"Records":[{"eventName":"a","eventName":"b"}]}',
+        "caller twice": b'{"Records":[{"userIdentity":{},"userIdentity":{}}]}',
+        "caller's key twice": b'{"Records":[{"userIdentity":{"arn":"a","arn":"b"}}]}',
+        "escape in a key": b'{"Records":[{"event\\u004eame":"a"}]}',
+        "escape in a caller's key": b'{"Records":[{"userIdentity":{"\\u0061rn":"a"}}]}',
+        "control character": b'{"Records":[{"eventName":"a\x01"}]}',
+        "no UTF-8": b'{"Records":[{"eventName":"\xff"}]}',
+        "overlong": b'{"Records":[{"x":"\xc0\x80"}]}',
+        "encoded surrogate": b'{"Records":[{"x":"\xed\xa0\x80"}]}',
+        "lone surrogate": b'{"Records":[{"x":"\\ud800"}]}',
+        "unknown escape": b'{"Records":[{"x":"\\x"}]}',
+        "leading zero": b'{"Records":[{"x":01}]}',
+        "long number": b'{"Records":[{"x":%s}]}' % (b"1" * 33),
+        "NaN": b'{"Records":[{"x":NaN}]}',
+        "deep": b'{"Records":[{"x":%s%s}]}' % (b"[" * 70, b"]" * 70),
+        "cut off": RECORD[:-5],
+        "cut off in a string": RECORD[: RECORD.index(b"DescribeInstances") + 4],
+    }.items(),
+    ids=lambda item: item[0],
+)  # fmt: skip
+def test_odd_document_is_declined(data: tuple[str, bytes]) -> None:
+    assert cut.cut(memoryview(bytearray(data[1])), is_lines=False) is None
+
+
+@needs_native
+@pytest.mark.parametrize(
+    "text",
+    [b'{"eventName":"a"} {"eventName":"b"}', b'{"eventName":\n"a"}', b'["a"]', b'{"a":1}x'],
+)
+def test_odd_line_is_declined(text: bytes) -> None:
+    assert cut.cut(memoryview(bytearray(text)), is_lines=True) is None
+
+
+@needs_native
+def test_times_of_other_forms_are_parsed_in_python() -> None:
+    times = ["2026-03-01T11:30:00.123Z", "2026-02-29T00:00:00Z", "1969-12-31T23:59:59Z", "", None]
+    times += ["2026-03-01T11:30:60Z", "2024-02-29T23:59:59Z", "2026-03-01T24:00:00Z"]
+    records = [{**call(), "eventTime": time} for time in times]
+    assert is_cut(document(records))
+
+
+@needs_native
+def test_absent_and_null_are_one_group() -> None:
+    absent = {name: value for name, value in call().items() if name != "errorCode"}
+    records = [absent, {**absent, "errorCode": None}, absent, {**absent, "errorCode": "x"}]
+    view = memoryview(bytearray(document(records)))
+    spans = cut.cut(view, is_lines=False)
+    assert spans is not None
+    assert list(records_of_spans(view, spans).by_signature.values()) == [[0, 1, 2], [3]]
+
+
+@needs_native
+def test_arrays_grow_for_many_small_records() -> None:
+    assert is_cut(b"[" + b",".join([b"{}"] * 5000) + b"]")
+
+
+@needs_native
+@pytest.mark.parametrize("seed", range(4))
+def test_mutated_documents_are_cut_alike_or_declined(seed: int) -> None:
+    for data in mutated_documents(1500, seed):
+        native(data)
+
+
+@needs_native
+def test_plain_documents_are_cut() -> None:
+    surrogate_free = [data for data in plain_documents() if b"\\ud8" not in data.lower()]
+    assert sum(is_cut(data) or is_cut(data, is_lines=True) for data in surrogate_free) > 10
+
+
+def test_switch_takes_the_path_in_python() -> None:
+    code = "from detector.formats.native import cut; print(cut.is_available())"
+    environment = {**os.environ, "TRAILHOUND_NATIVE": "0"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "False\n"
+
+
+def _write(folder: Path, documents: Iterable[bytes]) -> list[str]:
+    paths = []
+    for number, data in enumerate(documents):
+        path = folder / str(number)
+        path.write_bytes(data)
+        paths.append(str(path))
+    return paths
+
+
+def test_sanitizers_find_nothing(tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler: the native cut is not run with sanitizers")
+    program = tmp_path / "harness"
+    built = subprocess.run(
+        [
+            compiler, "-std=c99", "-g", "-O1", "-Wall", "-Wextra", "-Werror",
+            "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+            f"-I{Path(cut.__file__).parent}", "-o", str(program), str(HERE / "harness.c"),
+        ],
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+    if "cannot find" in built.stderr:
+        pytest.skip("the compiler has no sanitizers: the native cut is not run with them")
+    assert built.returncode == 0, built.stderr
+    paths = _write(tmp_path, [*plain_documents(), *mutated_documents(3000, 99)])
+    ran = subprocess.run([str(program), *paths], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) > 500
