@@ -17,7 +17,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path(__file__).parent / "detector" / "formats" / "native"
-LIBRARY = FOLDER / "_cut.so"
+LIBRARY = FOLDER / "cut.library"
 _FLAGS = ("-std=c99", "-O3", "-Wall", "-Wextra", "-shared", "-fPIC")
 
 WHEEL_TAGS = {
@@ -56,7 +56,7 @@ def _compile(target: str) -> bool:
         compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[:1]
     command = [*compiler, *_FLAGS, "-o", str(LIBRARY), str(FOLDER / "cut.c")]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         if target:
             sys.exit(f"{target}: {error}: {getattr(error, 'stderr', '')}")

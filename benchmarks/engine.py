@@ -8,11 +8,12 @@ from pathlib import Path
 
 from benchmarks.corpus import Corpus
 from benchmarks.process import PYTHON, TRAILHOUND, Measured, Run, measure
-from benchmarks.report import Report
+from benchmarks.report import Budget, Report, at_least
 from benchmarks.rule import REFERENCE
 from benchmarks.scale import Scale
+from detector.formats.native import cut
 
-NOW, BEFORE = "trailhound", "trailhound before"
+NOW, IN_PYTHON, BEFORE = "trailhound", "trailhound, no native cut", "trailhound before"
 STDLIB, ORJSON, UNPACK = "Python, gzip + json", "Python, isal + orjson", "isal alone"
 
 
@@ -21,10 +22,13 @@ class Disagreement(RuntimeError):
 
 
 def versions(scale: Scale) -> dict[str, Sequence[str]]:
-    """Return the command of trailhound by version."""
-    if not scale.before:
-        return {NOW: TRAILHOUND}
-    return {NOW: TRAILHOUND, BEFORE: scale.before}
+    """Return the command of trailhound by version, and without the native cut where it has one."""
+    commands: dict[str, Sequence[str]] = {NOW: TRAILHOUND}
+    if cut.is_available():
+        commands[IN_PYTHON] = ["env", "TRAILHOUND_NATIVE=0", *TRAILHOUND]
+    if scale.before:
+        commands[BEFORE] = scale.before
+    return commands
 
 
 def scan(root: Path, *options: str, version: Sequence[str] = TRAILHOUND) -> list[str]:
@@ -88,6 +92,21 @@ def check_accounting(run: Run, corpus: Corpus) -> None:
 def ratio(results: Mapping[str, Measured], tool: str, version: str = NOW) -> float | None:
     """Return a tool's CPU time, to that of a trailhound version."""
     return results[tool].ratio(results[version]) if version in results else None
+
+
+def budgets_against(
+    what: str, tool: str, results: Mapping[str, Measured], limit: float, native_limit: float
+) -> list[Budget]:
+    """Return the budgets of trailhound's speed to a script's, without and with the native cut."""
+    version = IN_PYTHON if IN_PYTHON in results else NOW
+    title = f"{what}: to {tool.removeprefix('Python, ')}"
+    speed, before = ratio(results, tool, version), ratio(results, tool, BEFORE)
+    assert speed is not None
+    budgets = [at_least(title, limit, speed, before=before)]
+    native = ratio(results, tool)
+    if version == IN_PYTHON and native is not None:
+        budgets.append(at_least(f"{title}, with the native cut", native_limit, native))
+    return budgets
 
 
 def tools_report(title: str, corpus: Corpus, results: Mapping[str, Measured]) -> Report:

@@ -12,8 +12,8 @@ from benchmarks.engine import (
     BEFORE,
     NOW,
     STDLIB,
+    budgets_against,
     compare,
-    ratio,
     scan,
     scripts,
     tools_report,
@@ -21,7 +21,7 @@ from benchmarks.engine import (
 )
 from benchmarks.organization import CommandLine
 from benchmarks.process import apart, run
-from benchmarks.report import Report, at_least, at_most
+from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
 
 _SHARE = 0.75
@@ -50,12 +50,9 @@ def hits(scale: Scale, folder: Path) -> Report:
         name: (_state(it, corpus.root, folder) - _state(it, control.root, folder)) / count
         for name, it in versions(scale).items()
     }
-    stdlib = ratio(results, STDLIB)
-    assert stdlib is not None
     report = tools_report("Three of four records are hits", corpus, results)
-    before = ratio(results, STDLIB, BEFORE)
     budgets = [
-        at_least("hits: to gzip + json", 1.2, stdlib, before=before),
+        *budgets_against("hits", STDLIB, results, 1.2, 1.8),
         at_most("hits: user CPU a hit", 10, micros[NOW], "{:.1f} µs", before=micros.get(BEFORE)),
         at_most("hits: state a hit", 60, bytes_[NOW], "{:.0f} bytes", before=bytes_.get(BEFORE)),
     ]

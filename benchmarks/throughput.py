@@ -11,8 +11,8 @@ from benchmarks.engine import (
     NOW,
     ORJSON,
     STDLIB,
+    budgets_against,
     compare,
-    ratio,
     scan,
     scripts,
     tools_report,
@@ -40,11 +40,9 @@ def ordinary(scale: Scale, folder: Path) -> Report:
 
 
 def _against_scripts(what: str, results: dict[str, Measured]) -> list[Budget]:
-    stdlib, orjson = ratio(results, STDLIB), ratio(results, ORJSON)
-    assert stdlib is not None and orjson is not None
     return [
-        at_least(f"{what}: to gzip + json", 1.8, stdlib, before=ratio(results, STDLIB, BEFORE)),
-        at_least(f"{what}: to isal + orjson", 1.0, orjson, before=ratio(results, ORJSON, BEFORE)),
+        *budgets_against(what, STDLIB, results, 1.8, 3.5),
+        *budgets_against(what, ORJSON, results, 1.0, 2.0),
     ]
 
 
@@ -66,10 +64,7 @@ def lines(scale: Scale, folder: Path) -> Report:
     corpus = apart(cached, write_lines, scale.ordinary)
     ours = {name: scan(corpus.root, version=it) for name, it in versions(scale).items()}
     results = compare({**ours, **scripts(corpus.root)}, corpus, scale, folder / "home")
-    stdlib = ratio(results, STDLIB)
-    assert stdlib is not None
-    before = ratio(results, STDLIB, BEFORE)
-    budgets = [at_least("one file of lines: to gzip + json", 1.3, stdlib, before=before)]
+    budgets = budgets_against("one file of lines", STDLIB, results, 1.3, 2.5)
     return replace(tools_report("One file of lines", corpus, results), budgets=budgets)
 
 

@@ -350,4 +350,6 @@ def _harmless(shown: str) -> bool:
 
 _BIDI = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "BN"})
 
-TARGETS: dict[str, Target] = {target.__name__: target for target in (formats, native, esql, kql, safe)}
+TARGETS: dict[str, Target] = {
+    target.__name__: target for target in (formats, native, esql, kql, safe)
+}

@@ -29,8 +29,8 @@ from detector.formats.decompress import Budget
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.pieces import join_pieces
 from detector.formats.native import cut
+from detector.formats.pieces import join_pieces
 from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records

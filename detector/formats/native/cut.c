@@ -330,6 +330,7 @@ static int64_t parse_time(const uint8_t *p, uint32_t size)
         || minute < 0 || minute > 59 || second < 0 || second > 59)
         return NO_TIME;
     int year = century * 100 + years;
+    if (year == 9999) return NO_TIME;
     int is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     if (day > DAYS[month - 1] + (month == 2 && is_leap)) return NO_TIME;
     int64_t before = year - 1;

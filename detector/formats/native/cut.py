@@ -15,7 +15,7 @@ from typing import NamedTuple
 NO_TIME = -(1 << 63)
 """Stands for a time in another form than CloudTrail's, or none."""
 
-_LIBRARY = Path(__file__).with_name("_cut.so")
+_LIBRARY = Path(__file__).with_name("cut.library")
 _TOO_SMALL = -2
 _SLOT_BYTES = 8 * 14
 """Of a group: start and size of each value that is compared, ``SLOTS`` in ``cut.c``."""

@@ -13,7 +13,8 @@ from tests.hostile.payloads import PAYLOADS
 _PIECES = (
     b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\n", b" ", b"\t", b"\0", b"null", b"true",
     b"1e5", b"-0", b"01", b".5", b"\\u0041", b"\\ud800", b"\\udc00\\ud800", b"\xc3\xa9", b"\xff",
-    b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b'"eventName":"X",', b'"arn":null,', b'"event\\u004eame":1,',
+    b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b'"eventName":"X",', b'"arn":null,',
+    b'"event\\u004eame":1,',
     b"Records", b'"userIdentity":null,', b"2026-02-29T00:00:00Z", b"2026-03-01T00:00:60Z",
 )  # fmt: skip
 

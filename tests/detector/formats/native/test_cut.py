@@ -121,6 +121,9 @@ def test_odd_line_is_declined(text: bytes) -> None:
 def test_times_of_other_forms_are_parsed_in_python() -> None:
     times = ["2026-03-01T11:30:00.123Z", "2026-02-29T00:00:00Z", "1969-12-31T23:59:59Z", "", None]
     times += ["2026-03-01T11:30:60Z", "2024-02-29T23:59:59Z", "2026-03-01T24:00:00Z"]
+    times += ["9998-12-31T23:59:59Z", "9999-01-01T00:00:00Z", "0000-01-01T00:00:00Z"]
+    times += ["1970-01-01T00:00:00Z", "2000-02-29T12:00:00Z", "2100-02-29T12:00:00Z"]
+    times += [f"{year}-{month:02}-01T00:00:01Z" for year in (2023, 2024) for month in range(1, 13)]
     records = [{**call(), "eventTime": time} for time in times]
     assert is_cut(document(records))
 
