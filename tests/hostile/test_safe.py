@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import unicodedata
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -85,6 +86,33 @@ def test_clip_counts_wide_characters_twice() -> None:
     assert safe.clip("日本語語", 8) == "日本語語"
     assert safe.clip("日本語語", 7) == "日本語…"
     assert safe.clip("abc", 2) == "a…"
+
+
+def test_content_has_the_style_that_is_given() -> None:
+    assert safe.text("[b]\x1b").plain == r"[b]\x1b"
+    assert safe.text("x", "bold") == Content.styled("x", "bold")
+    assert safe.text("a\nb", lines=True).plain == "a\nb"
+    assert safe.text("a\nb").plain == r"a\nb"
+    assert safe.text("abcd", limit=2).plain == "ab…(+2 characters)"
+    assert safe.title("a" * 60).plain == "a" * 60
+    assert safe.title("[b]" + "a" * 60).plain == "[b]" + "a" * 56 + "…"
+    assert safe.title("abc", 2).plain == "a…"
+
+
+def test_notification_is_visible_text() -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+
+    class Told:
+        def notify(self, message: str, **options: object) -> None:
+            told.append((message, options))
+
+    safe.notify(cast(App[None], Told()), "[b]\n\x1b", title="\x1b" + "a" * 70)
+    safe.notify(cast(App[None], Told()), "a" * 401, severity="error", timeout=3)
+    plain = {"severity": "information", "timeout": None, "markup": False}
+    assert told == [
+        ("[b]\n\\x1b", {**plain, "title": r"\x1b" + "a" * 55 + "…"}),
+        ("a" * 400 + "…(+1 characters)", {**plain, "title": "", "severity": "error", "timeout": 3}),
+    ]
 
 
 def test_safe_needs_no_textual() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.detection import window
-from detector.detection.derive import derive
+from detector.detection.derive import derive, max_gap, supersede_window
 from detector.detection.event import KeptEvent, Position
 from detector.detection.window import Hit
 from detector.ecs.fields import field_table
@@ -17,6 +17,7 @@ from detector.esql.plan.planner import plan
 from detector.rules.ruleset import load
 from tests.detector.esql.conftest import record
 from tests.detector.rules.rule_scan import write_rule
+from tests.detector.trail import REFERENCE, REFERENCE_FILE
 
 WIDTH = 10
 QUERY = plan(
@@ -149,3 +150,23 @@ def test_sliding_is_linear_in_hits():
     made = hits([(number, "a") for number in range(5000)])
     list(window.lookback(made, 4000, Counted, lambda _group, _at: True))
     assert Counted.added == 5000 and Counted.dropped <= 5000
+
+
+def test_reach_of_each_shape_of_rule(tmp_path):
+    """How far hits affect each other, and how far an alert supersedes a withdrawn one."""
+    more = (
+        '[rule.alert_suppression]\ngroup_by = ["user.name"]\nduration = {value = 2, unit = "m"}\n'
+    )
+    write_rule(tmp_path, "event.provider: *", "query", more=more)
+    rules = {rule.query.shape: rule for rule in load([tmp_path], builtin=False)}
+    assert rules["filter"].query.window == max_gap(rules["filter"], "tumbling") == 120
+    rules = {rule.query.shape: rule for rule in load([])}
+    reference = load([REFERENCE_FILE], builtin=False).get(REFERENCE)
+    assert reference is not None and reference.query.shape == "window"
+    assert [max_gap(reference, mode) for mode in ("tumbling", "sliding")] == [0, 30]
+    for mode in ("tumbling", "sliding"):
+        assert max_gap(rules["lookback"], mode) == rules["lookback"].query.window
+        assert max_gap(rules["terms"], mode) == rules["terms"].query.window
+        assert max_gap(rules["filter"], mode) == 0
+    assert supersede_window(rules["terms"]) == rules["terms"].query.window > 0
+    assert {supersede_window(rules[shape]) for shape in ("filter", "lookback", "window")} == {0}

@@ -33,6 +33,7 @@ COLUMNS = {
     "ips": (["10.0.0.2", "9.0.0.1"], "ip"),
     "texts": (["1", "x", "3"], "keyword"),
     "one_of_many": ("a", "keyword"),
+    "endless": ([1.0, float("inf"), 2.0], "double"),
 }
 
 
@@ -84,6 +85,7 @@ to_upper(mv) == "A"                               | None
 to_upper(one_of_many) == "A"                      | True
 split("a,b", ",") == "a"                          | None
 to_integer(texts)                                 | [1, 3]
+to_integer(endless)                               | [1, 2]
 mv_count(texts)                                   | 3
 mv_union(mv, n)                                   | ['a', 'b']
 mv_union(n, mv)                                   | ['a', 'b']
