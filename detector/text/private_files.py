@@ -34,6 +34,7 @@ _EXPORTS = (
     b'{"scope":',
 )
 """How an export begins."""
+_COMPANIONS = ("-wal", "-shm", "-journal", ".lock")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD = len(_BYTE_ORDER_MARK) + max(map(len, _EXPORTS))
 
@@ -81,6 +82,7 @@ def write_export(path: Path, content: str | bytes) -> None:
     What is no file, such as a pipe, is written to. Raises OSError, NoExportError among them.
     """
     path = Path(os.path.realpath(path))
+    _refuse_companions(path)
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -92,6 +94,14 @@ def write_export(path: Path, content: str | bytes) -> None:
     else:
         with open(path, "wb") as file:
             file.write(_encoded(content))
+
+
+def _refuse_companions(path: Path) -> None:
+    """Raise NoExportError for a name by which a database keeps what belongs to it."""
+    for ending in _COMPANIONS:
+        database = path.name.removesuffix(ending)
+        if database != path.name and database and path.with_name(database).exists():
+            raise NoExportError(0, f"belongs to {database}, and is left to it")
 
 
 def _refuse_others(path: Path) -> None:

@@ -168,6 +168,20 @@ def test_log_export_leaves_the_state(cli: Cli, db: Path, tmp_path: Path) -> None
     assert len(cli("log", "export", "--db", db, "--format", "jsonl").objects) == 1
 
 
+@pytest.mark.parametrize("content", [None, b"", b"# Hunt log\n"])
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal", ".lock"])
+def test_log_export_leaves_what_belongs_to_the_state(
+    cli: Cli, db: Path, tmp_path: Path, ending: str, content: bytes | None
+) -> None:
+    other = tmp_path / "other.db"
+    other.write_bytes(db.read_bytes())
+    beside = Path(f"{other}{ending}")
+    if content is not None:
+        beside.write_bytes(content)
+    one_line(cli("log", "export", "--db", db, "-o", beside), 1, "belongs to other.db")
+    assert (beside.read_bytes() if beside.exists() else None) == content
+
+
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 @pytest.mark.parametrize("format", ["md", "jsonl", "csv"])
 def test_failed_export_leaves_the_former_one(
