@@ -117,6 +117,10 @@ def test_wheel_brings_the_man_page() -> None:
     assert data == {PAGE.relative_to(ROOT).as_posix(): "share/man/man1/trailhound.1"}
 
 
+def test_packages_say_that_they_are_typed() -> None:
+    assert (ROOT / "detector" / "py.typed").exists() and (ROOT / "tui" / "py.typed").exists()
+
+
 def test_every_key_of_the_configuration_is_listed() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     table = page[: page.index("## Colours")]

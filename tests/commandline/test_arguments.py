@@ -127,3 +127,20 @@ def test_output_takes_any_character_in_any_locale(
     assert "åß" in text
     if output_format == "jsonl":
         assert json.loads(text)["key"] == {"aws.cloudtrail.user_identity.arn": arn}
+
+
+def test_overwritten_packages_are_said() -> None:
+    """Another distribution may have a package of the same name."""
+    program = (
+        "import sys, types; sys.modules['detector'] = types.ModuleType('detector'); "
+        "from tui.__main__ import run; sys.exit(run())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
+    assert "another distribution has overwritten its packages" in ran.stderr
