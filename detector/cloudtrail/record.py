@@ -187,7 +187,35 @@ class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     on_behalf_of: OnBehalfOf | None = None
 
 
-class Record(msgspec.Struct, dict=True, rename=_cloudtrail_name):
+_NO_IDENTITY = UserIdentity()
+
+
+class CallerFacts:
+    """What follows from a record's caller, however much of the record was decoded."""
+
+    __slots__ = ()
+
+    user_identity: UserIdentity | None
+    recipient_account_id: str | None
+
+    @property
+    def caller(self) -> UserIdentity:
+        """``userIdentity``; an empty one where the record has none."""
+        return self.user_identity or _NO_IDENTITY
+
+    @property
+    def account(self) -> str:
+        """The recipient account, else that of the caller; ``""`` where it has neither."""
+        return self.recipient_account_id or self.caller.account_id or ""
+
+    @property
+    def role_arn(self) -> str | None:
+        """The ARN of the role behind an assumed-role session."""
+        context = self.caller.session_context
+        return context.session_issuer.arn if context and context.session_issuer else None
+
+
+class Record(CallerFacts, msgspec.Struct, dict=True, rename=_cloudtrail_name):
     """One whole record, decoded where a rule may match it.
 
     Strings are as the log has them. The free structures (``request_parameters`` and the like) stay
@@ -220,11 +248,6 @@ class Record(msgspec.Struct, dict=True, rename=_cloudtrail_name):
     resources: msgspec.Raw = msgspec.Raw(b"null")
     tls_details: msgspec.Raw = msgspec.Raw(b"null")
     service_event_details: msgspec.Raw = msgspec.Raw(b"null")
-
-    @property
-    def caller(self) -> UserIdentity:
-        """``userIdentity``; an empty one where the record has none."""
-        return self.user_identity or _NO_IDENTITY
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -259,19 +282,7 @@ class Record(msgspec.Struct, dict=True, rename=_cloudtrail_name):
             self.event_category,
         )
 
-    @property
-    def account(self) -> str:
-        """The recipient account, else that of the caller; ``""`` where it has neither."""
-        return self.recipient_account_id or self.caller.account_id or ""
 
-    @property
-    def role_arn(self) -> str | None:
-        """The ARN of the role behind an assumed-role session."""
-        context = self.caller.session_context
-        return context.session_issuer.arn if context and context.session_issuer else None
-
-
-_NO_IDENTITY = UserIdentity()
 _caller_values = attrgetter(*Caller.__struct_fields__)
 _RAW = "_raw"
 """The attribute of a Record that keeps the JSON that it was decoded from."""

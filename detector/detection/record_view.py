@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, UserIdentity
+from detector.cloudtrail.record import CallerFacts, EventSignature, UserIdentity
 from detector.text.capped import TEXT_CAP
 
 
@@ -41,7 +41,6 @@ class HitFields(msgspec.Struct, gc=False):
 
 _decoder = msgspec.json.Decoder(HitFields)
 _caller_decoder = msgspec.json.Decoder(UserIdentity | None)
-_NO_IDENTITY = UserIdentity()
 
 
 def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
@@ -57,7 +56,7 @@ def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
     return fields if fields.eventID else None
 
 
-class RecordView:
+class RecordView(CallerFacts):
     """What a signature, a caller and an error message tell of a record.
 
     It is read as a ``Record`` is. Any other field raises NotInView, whatever it is."""
@@ -66,7 +65,6 @@ class RecordView:
         self, signature: EventSignature, identity: UserIdentity | None, fields: HitFields
     ) -> None:
         self.user_identity = identity
-        self.caller = identity or _NO_IDENTITY
         self.event_source = signature.event_source
         self.event_name = signature.event_name
         self.aws_region = signature.aws_region
@@ -99,14 +97,3 @@ class RecordView:
         if name not in self._present:
             raise NotInView(name)
         return self._present[name]
-
-    @property
-    def account(self) -> str:
-        """The recipient account, else that of the caller; ``""`` where it has neither."""
-        return self.recipient_account_id or self.caller.account_id or ""
-
-    @property
-    def role_arn(self) -> str | None:
-        """The ARN of the role behind an assumed-role session."""
-        context = self.caller.session_context
-        return context.session_issuer.arn if context and context.session_issuer else None

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import Record
+from detector.detection.activity.activity import ALL_DAYS
 from detector.detection.baseline import principal_of
 from detector.detection.event import Event
 from detector.detection.indicator import Indicator, IndicatorMatcher
@@ -46,7 +47,7 @@ class IndicatorSelector:
         if store is None or store.activity.uncounted_files():
             return None
         is_wanted = self._matcher.network_test()
-        actors = store.activity.principals_with("network", is_wanted, 0, 1 << 32)
+        actors = store.activity.principals_with("network", is_wanted, *ALL_DAYS)
         if any(not actor.name.startswith("arn:") for actor in actors):
             return None
         return keys | {actor.name for actor in actors}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from detector.detection.activity.activity import DayActivity, SessionOpening, shown_values
+from detector.detection.activity.activity import ALL_DAYS, DayActivity, SessionOpening, shown_values
 from detector.detection.activity.actor import Actor
 from detector.store import Store
 
@@ -66,7 +66,7 @@ class PrincipalPage(msgspec.Struct, frozen=True):
 
 def principal_page(store: Store, principal: Actor) -> PrincipalPage:
     """Return what the store knows of a principal."""
-    activity = store.activity.read(0, 1 << 32, principal, sessions=True)
+    activity = store.activity.read(*ALL_DAYS, principal, sessions=True)
     days = {day: of_day for (_, _, day), of_day in sorted(activity.days.items())}
     return page_of(principal, days, store.activity.openings())
 
@@ -90,8 +90,8 @@ def page_of(
         usual = [each.value for each in values["call"] if each.days >= _USUAL * len(days)]
         first_time = [each.value for each in values["call"] if each.first == max(days)]
     tree = _Tree(openings)
-    opened_by, up = tree.roots(principal, _by_opened(openings))
-    opens, down = tree.roots(principal, _by_opener(openings))
+    opened_by, up = tree.roots(principal, _edges((opened, opener) for opener, opened in openings))
+    opens, down = tree.roots(principal, _edges(openings))
     return PrincipalPage(
         dict(days),
         dict(sorted(region_days.items())),
@@ -126,17 +126,11 @@ _Edges = Mapping[Actor, Sequence[Actor]]
 """From an actor to those one hop away."""
 
 
-def _by_opener(openings: Iterable[SessionOpening]) -> dict[Actor, list[Actor]]:
+def _edges(pairs: Iterable[tuple[Actor, Actor]]) -> dict[Actor, list[Actor]]:
+    """Return from each first of a pair the second ones, in order."""
     edges: dict[Actor, list[Actor]] = {}
-    for opener, opened in sorted(openings):
-        edges.setdefault(opener, []).append(opened)
-    return edges
-
-
-def _by_opened(openings: Iterable[SessionOpening]) -> dict[Actor, list[Actor]]:
-    edges: dict[Actor, list[Actor]] = {}
-    for opener, opened in sorted(openings):
-        edges.setdefault(opened, []).append(opener)
+    for one, other in sorted(pairs):
+        edges.setdefault(one, []).append(other)
     return edges
 
 

@@ -313,7 +313,7 @@ _MEANINGS: dict[Kind, tuple[FileState, str, str]] = {
     "expired": (
         "waiting",
         "credentials",
-        "credentials expired: renew them (aws sso login); it is tried again",
+        "credentials expired: renew them (aws sso login); retrying",
     ),
     "refused-credentials": (
         "waiting",

@@ -168,7 +168,7 @@ def _checksum(text: str) -> int:
 
 def activity_days(since: int | None, until: int | None) -> tuple[int, int]:
     """Return the half-open range of days that ``[since, until)``, in epoch seconds, touches."""
-    first, last = 0, _LAST_DAY
+    first, last = ALL_DAYS
     if since is not None:
         first = since // DAY
     if until is not None:
@@ -176,7 +176,8 @@ def activity_days(since: int | None, until: int | None) -> tuple[int, int]:
     return first, last
 
 
-_LAST_DAY = 1 << 32
+ALL_DAYS = (0, 1 << 32)
+"""The half-open range of days that any event is on."""
 
 
 def merged(days: Mapping[int, DayActivity]) -> DayActivity:

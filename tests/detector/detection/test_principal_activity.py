@@ -11,7 +11,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.detection.activity.activity import Activity, activity_days
+from detector.detection.activity.activity import ALL_DAYS, Activity, activity_days
 from detector.detection.activity.actor import actor_of_arn
 from detector.store import Store
 from detector.store.activity import principal_activity_table
@@ -132,7 +132,7 @@ def test_activity_equals_sql_over_records(tmp_path_factory: Any, data: st.DataOb
     store = Store.open(None)
     with patch.object(principal_activity_table, "_FOLD_COMMITS", fold_after):
         scan(folder, store=store)
-    activity = store.activity.read(*activity_days(None, None), sessions=True)
+    activity = store.activity.read(*ALL_DAYS, sessions=True)
     assert counts(activity) == expected(records, COUNTS)
     assert values(activity) == expected(records, VALUES)
     since = START + data.draw(st.integers(0, 2)) * DAY
@@ -162,7 +162,7 @@ def test_lines_read_again_are_counted_once(tmp_path: Path) -> None:
         grow()
 
     watch(store, tmp_path / "logs", grow, require_new_search)
-    activity = store.activity.read(*activity_days(None, None))
+    activity = store.activity.read(*ALL_DAYS)
     assert [day.calls for day in activity.days.values()] == [4]
 
 
@@ -175,7 +175,7 @@ def test_more_values_than_are_kept_are_said(tmp_path: Path) -> None:
     write(tmp_path, "b.json", records[700:])
     store = Store.open(None)
     scan(tmp_path, store=store)
-    (day,) = store.activity.read(*activity_days(None, None)).days.values()
+    (day,) = store.activity.read(*ALL_DAYS).days.values()
     kept = day.values["call"]
     assert len(kept) == 513
     assert {count.calls for value, count in kept.items() if value} == {2}

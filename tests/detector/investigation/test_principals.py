@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from detector.detection.activity.activity import (
+    ALL_DAYS,
     SessionOpening,
-    activity_days,
 )
 from detector.detection.activity.actor import Actor
 from detector.detection.alert import Alert, Risk
@@ -136,13 +136,13 @@ def test_counts_are_the_same_before_and_after_they_are_added_up(tmp_path: Path) 
     write(tmp_path / "logs", "a.json", sweep(10))
     store = Store.open(None)
     scan(tmp_path / "logs", store=store)
-    added_up = store.activity.read(*activity_days(None, None), sessions=True)
+    added_up = store.activity.read(*ALL_DAYS, sessions=True)
     other = Store.open(None)
     other.activity.fold = lambda: None  # type: ignore[method-assign]
     scan(tmp_path / "logs", store=other)
-    assert other.activity.read(*activity_days(None, None), sessions=True) == added_up
-    assert dict(other.activity.each_principal(0, 1 << 32)) == dict(
-        store.activity.each_principal(0, 1 << 32)
+    assert other.activity.read(*ALL_DAYS, sessions=True) == added_up
+    assert dict(other.activity.each_principal(*ALL_DAYS)) == dict(
+        store.activity.each_principal(*ALL_DAYS)
     )
     assert other.activity.principals() == store.activity.principals()
     assert other.activity.first_seen() == store.activity.first_seen() == {("user", ANA): START}
