@@ -77,10 +77,14 @@ class _DeferredQuery(Query):
 
     __slots__ = ("_compile",)
 
-    def __init__(self, known: dict[str, Any], compile: Callable[[], Query]) -> None:
-        object.__setattr__(self, "_compile", compile)
+    @classmethod
+    def of(cls, known: dict[str, Any], compile: Callable[[], Query]) -> Query:
+        """Make a query of which these fields are known."""
+        query = cls.__new__(cls)
+        object.__setattr__(query, "_compile", compile)
         for name, value in known.items():
-            object.__setattr__(self, name, value)
+            object.__setattr__(query, name, value)
+        return query
 
     def __getattr__(self, name: str) -> Any:
         """Return a field that is not there yet. Raises AttributeError for what is none."""
@@ -133,7 +137,7 @@ def restore_query(
         _restored(stored.rest, table, options),
         stored.is_exact,
     )
-    return _DeferredQuery(known, compile)
+    return _DeferredQuery.of(known, compile)
 
 
 def _stored(conditions: Sequence[HeadCondition]) -> list[StoredCondition]:

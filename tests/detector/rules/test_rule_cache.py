@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import msgspec
@@ -126,6 +126,14 @@ def test_cached_rules_equal_the_compiled_ones(
     assert cached.problems == fresh.problems and len(fresh.problems) == 1
     assert cached.notices == fresh.notices
     assert cached.fingerprint == fresh.fingerprint
+
+
+def test_query_that_is_not_compiled_yet_can_be_changed(folder: Path) -> None:
+    for _ in range(2):
+        query = load([folder], builtin=False).get("filter.toml").query
+        changed = replace(query, window=5)
+        assert (changed.window, changed.shape) == (5, "filter")
+        assert changed.rows(record(), START) == query.rows(record(), START)
 
 
 def test_only_what_has_changed_is_compiled(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
