@@ -35,6 +35,7 @@ from benchmarks.storm import storm
 from benchmarks.throughput import lines, ordinary, small
 from benchmarks.tree import tree
 from benchmarks.wire import wire
+from benchmarks.workbench import workbench
 
 BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
     it.__name__: it
@@ -58,6 +59,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
         app,
         lists,
         wire,
+        workbench,
     )
 }
 

@@ -51,28 +51,31 @@ class Judgements:
         suppressions: SuppressionIndex | None = None,
     ) -> None:
         self._read = alerts
-        self._alerts: dict[str, Alert | None] = {}
+        self._alerts: dict[tuple[object, ...], Alert] = {}
+        self._loaded: Sequence[Firing] = ()
         self._suppressions = suppressions
 
-    def load(self, firings: Iterable[Firing]) -> None:
-        """Read the alerts of firings that are not read yet."""
-        missing = [each.alert_id for each in firings if each.alert_id not in self._alerts]
-        self._alerts |= dict.fromkeys(missing)
-        self._alerts |= {alert.alert_id: alert for alert in self._read(missing)}
+    def load(self, firings: Sequence[Firing]) -> None:
+        """Read what was decided on these alerts, unless it is read already."""
+        if firings is self._loaded:
+            return
+        self._loaded = firings
+        names = {each.alert_id: each.name for each in firings}
+        self._alerts = {names[alert.alert_id]: alert for alert in self._read(names)}
 
     def verdict(self, firing: Firing) -> str:
         """Return the verdict on an alert; ``""`` without one."""
-        alert = self._alerts.get(firing.alert_id)
+        alert = self._alerts.get(firing.name)
         return alert.handled.verdict if alert else ""
 
     def is_known_benign(self, firing: Firing) -> bool:
         """Tell whether an alert was closed as benign."""
-        alert = self._alerts.get(firing.alert_id)
+        alert = self._alerts.get(firing.name)
         return alert is not None and alert.status == "closed" and alert.handled.verdict == "benign"
 
     def is_suppressed(self, held: HeldRule, rule: Rule, firing: Firing) -> bool:
         """Tell whether a suppression hides an alert, or would hide it by what is known of it."""
-        alert = self._alerts.get(firing.alert_id)
+        alert = self._alerts.get(firing.name)
         if alert is not None:
             return alert.suppressed_by is not None
         if self._suppressions is None:
@@ -190,7 +193,7 @@ def compare_found(now: Found, then: Found, judgements: Judgements) -> Backtest:
     comes, _ = _apart(then[2], now[2])
     goes, stays = _apart(now[2], then[2])
     principal_now, principal_then = _principals(now), _principals(then)
-    benign = {principal_now[each.alert_id] for each in now[2] if judgements.is_known_benign(each)}
+    benign = {principal_now[each.name] for each in now[2] if judgements.is_known_benign(each)}
     rows = [
         *_rows("comes", then, comes, principal_then, benign, judgements),
         *_rows("goes", now, goes, principal_now, benign, judgements),
@@ -214,7 +217,7 @@ def compare_found(now: Found, then: Found, judgements: Judgements) -> Backtest:
 def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firing], list[Firing]]:
     """Part alerts into those that the other side has nothing of, and those that it has."""
     spans: dict[Series, list[tuple[int, int]]] = defaultdict(list)
-    ids = {each.alert_id for each in theirs}
+    names = {each.name for each in theirs if each.series.key is None}
     for each in theirs:
         if each.series.key is not None:
             spans[each.series].append((each.first_event, each.last_event))
@@ -229,21 +232,22 @@ def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firin
             index += 1
         positions[each.series] = index
         overlaps = index < len(pairs) and pairs[index][0] <= each.last_event
-        (shared if overlaps or each.alert_id in ids else apart).append(each)
+        is_same = each.series.key is None and each.name in names
+        (shared if overlaps or is_same else apart).append(each)
     return apart, shared
 
 
-def _principals(found: Found) -> dict[str, str]:
-    """Return the principal of each alert, by its id."""
+def _principals(found: Found) -> dict[tuple[object, ...], str]:
+    """Return the principal of each alert, by its name."""
     held, rule, firings = found
-    return {each.alert_id: held.principal(rule, each) for each in firings}
+    return {each.name: held.principal(rule, each) for each in firings}
 
 
 def _rows(
     change: AlertChange,
     found: Found,
     firings: Sequence[Firing],
-    principals: Mapping[str, str],
+    principals: Mapping[tuple[object, ...], str],
     benign: set[str],
     judgements: Judgements,
 ) -> list[ChangedPrincipal]:
@@ -251,7 +255,7 @@ def _rows(
     held, rule, _ = found
     groups: dict[tuple[str, bool], list[Firing]] = defaultdict(list)
     for each in firings:
-        principal = principals[each.alert_id]
+        principal = principals[each.name]
         groups[principal, judgements.is_suppressed(held, rule, each)].append(each)
     rows = []
     for (principal, suppressed), members in groups.items():

@@ -18,10 +18,13 @@ from detector.detection.window import Hit, HitSpan
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.store.segments.hit_columns import HitColumns, SeriesHits
+from detector.workbench.window_counts import WindowCounts, is_counted
 
 _NO_ROW = cast(KeptEvent, None)
 """Spans are found without the events."""
 _COLD = 1 << 62
+_WIDTHS = 16
+"""Widths of which the windows are remembered."""
 
 
 class Firing(NamedTuple):
@@ -31,7 +34,6 @@ class Firing(NamedTuple):
     there where they need not."""
 
     series: Series
-    alert_id: str
     start: int
     until: int
     first_event: int
@@ -40,6 +42,18 @@ class Firing(NamedTuple):
     first: int = 0
     end: int = 0
     alert: Alert | None = None
+
+    @property
+    def alert_id(self) -> str:
+        """The id that the alert has, or would have."""
+        if self.alert is not None:
+            return self.alert.alert_id
+        return alert_id(self.series.rule_id, self.start, self.series.key or ())
+
+    @property
+    def name(self) -> tuple[object, ...]:
+        """What tells it from others, and is quicker to have than its id."""
+        return self.series, self.start, self.alert.alert_id if self.alert else ""
 
 
 class HeldRule:
@@ -50,6 +64,9 @@ class HeldRule:
         self.mode = mode
         self._columns = columns
         self._found: dict[str, list[Firing]] = {}
+        self._counts: dict[int, list[tuple[Series, SeriesHits, WindowCounts]]] = {}
+        self._arns: dict[int, str | None] = {}
+        """By series: the only ARN that called; None where there are several."""
 
     @property
     def hits(self) -> int:
@@ -65,7 +82,7 @@ class HeldRule:
         """Return what a variant that keeps the hits finds, in order of time."""
         if variant.fingerprint not in self._found:
             found = sorted(
-                self._derived(variant), key=lambda each: (each.first_event, each.alert_id)
+                self._derived(variant), key=lambda each: (each.first_event, each.name[2])
             )
             self._found[variant.fingerprint] = found
         return self._found[variant.fingerprint]
@@ -86,6 +103,12 @@ class HeldRule:
         if firing.alert is not None:
             return firing.alert.principal
         hits = self._series(variant)[firing.series]
+        if id(hits) not in self._arns:
+            every = {each.arn for each in set(hits.callers)}
+            self._arns[id(hits)] = every.pop() if len(every) == 1 else None
+        only = self._arns[id(hits)]
+        if only is not None:
+            return only
         arns = {each.arn for each in hits.callers[firing.first : firing.end]} - {""}
         return min(arns, default="")
 
@@ -137,6 +160,12 @@ class HeldRule:
     def _derived(self, variant: Rule) -> Iterator[Firing]:
         grouping = variant.query.grouping
         is_windowed = grouping is not None and not grouping.merges
+        if is_counted(variant, self.mode):
+            try:
+                yield from self._counted_firings(variant)
+                return
+            except TypeError:  # an input of several values: counted below, one by one
+                pass
         for series, hits in self._series(variant).items():
             if is_windowed:
                 yield from self._window_firings(variant, series, hits)
@@ -153,7 +182,6 @@ class HeldRule:
             start, until = alert.extent
             yield Firing(
                 series,
-                alert.alert_id,
                 start,
                 until,
                 alert.first_event,
@@ -172,6 +200,36 @@ class HeldRule:
             last = time
         return starts
 
+    def _counted_firings(self, variant: Rule) -> list[Firing]:
+        """Return the alerts of a rule whose windows follow from counts."""
+        query = variant.query
+        width = query.window
+        assert width is not None
+        if width not in self._counts:
+            self._counts[width] = [
+                (series, hits, WindowCounts(hits, width))
+                for series, hits in self._series(variant).items()
+            ]
+            if len(self._counts) > _WIDTHS:
+                del self._counts[next(iter(self._counts))]
+        found = []
+        for series, hits, counts in self._counts[width]:
+            times = hits.times
+            for start, first, end in counts.passing(query.min_hits, query.min_distinct):
+                found.append(
+                    Firing(
+                        series,
+                        start,
+                        start + width,
+                        times[first],
+                        times[end - 1],
+                        end - first,
+                        first,
+                        end,
+                    )
+                )
+        return found
+
     def _window_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
         key = series.key or ()
         for first, end in _clusters(hits.times, variant):
@@ -183,7 +241,6 @@ class HeldRule:
                 index = hits.times.index(span.hits[0].time, index, end)
                 yield Firing(
                     series,
-                    alert_id(variant.rule_id, span.start, key),
                     span.start,
                     span.end,
                     span.hits[0].time,

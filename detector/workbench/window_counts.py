@@ -1,0 +1,106 @@
+"""Count the hits of each window once, so that a moved threshold only compares numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from detector.esql import ast
+from detector.esql.plan.predicate_analysis import conjuncts
+from detector.esql.plan.query import Query
+from detector.rules.rule import Rule
+from detector.rules.rule_summary import WindowMode
+from detector.store.segments.hit_columns import SeriesHits
+
+
+class CountedWindow(NamedTuple):
+    """A window aligned to the clock, and the indexes of its hits."""
+
+    start: int
+    first: int
+    end: int
+
+
+class WindowCounts:
+    """The windows of one width in the hits of a series."""
+
+    def __init__(self, hits: SeriesHits, width: int) -> None:
+        self._hits = hits
+        self._width = width
+        self._counts = list(Counter(map(width.__rfloordiv__, hits.times)).items())
+        self._largest = max((count for _, count in self._counts), default=0)
+        self._by_least: dict[int, list[CountedWindow]] = {}
+        self._distinct: dict[tuple[int, int], int] = {}
+
+    def passing(
+        self, least_hits: int, least_distinct: Sequence[tuple[int, int]]
+    ) -> Iterator[CountedWindow]:
+        """Yield the windows with at least so many hits, and distinct values of inputs.
+
+        Raises TypeError where an input has several values, as a list."""
+        if self._largest < least_hits:
+            return
+        for window in self._with_hits(least_hits):
+            if all(self._values(window, index) >= least for index, least in least_distinct):
+                yield window
+
+    def _with_hits(self, least: int) -> list[CountedWindow]:
+        if least not in self._by_least:
+            found = []
+            end = 0
+            for bucket, count in self._counts:
+                end += count
+                if count >= least:
+                    found.append(CountedWindow(bucket * self._width, end - count, end))
+            self._by_least[least] = found
+        return self._by_least[least]
+
+    def _values(self, window: CountedWindow, index: int) -> int:
+        """Count the distinct values of an input; null is none."""
+        key = window.first, index
+        count = self._distinct.get(key)
+        if count is None:
+            values = {row[index] for row in self._hits.inputs[window.first : window.end]}
+            count = self._distinct[key] = len(values) - (None in values)
+        return count
+
+
+def is_counted(rule: Rule, mode: WindowMode) -> bool:
+    """Tell whether a rule's windows follow from the least numbers of its query alone.
+
+    These must be all of its conditions, and its windows must stand by themselves."""
+    query = rule.query
+    if query.shape != "window" or mode != "tumbling" or rule.gap or query.grouping is None:
+        return False
+    return not query.grouping.merges and _has_only_least_numbers(query)
+
+
+def _has_only_least_numbers(query: Query) -> bool:
+    commands = query.tree.commands
+    stats = [index for index, each in enumerate(commands) if isinstance(each, ast.Stats)]
+    if len(stats) != 1:
+        return False
+    command = commands[stats[0]]
+    assert isinstance(command, ast.Stats)
+    counted = {
+        each.named.name for each in command.aggregations if each.condition is None and _counts(each)
+    }
+    for after in commands[stats[0] + 1 :]:
+        if not isinstance(after, ast.Where):
+            return False
+        for node in conjuncts(after.condition):
+            match node:
+                case ast.Compare(">=" | ">", ast.Column(name), ast.Literal(int())):
+                    if name not in counted:
+                        return False
+                case _:
+                    return False
+    return True
+
+
+def _counts(aggregation: ast.Aggregation) -> bool:
+    match aggregation.named.expression:
+        case ast.Call("count", (), True) | ast.Call("count_distinct", (ast.Column(),)):
+            return True
+    return False
