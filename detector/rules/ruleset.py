@@ -18,6 +18,8 @@ from detector.rules.rule_cache import ReadResult
 from detector.rules.rule_file import RuleError, RuleNotice
 from detector.rules.rule_summary import WindowMode
 
+EXAMPLES_SUFFIX = ".examples.jsonl"
+"""The end of the names of files of examples, which lie beside rule files."""
 _BUILTIN = Path(__file__).parent / "builtin"
 
 
@@ -255,7 +257,8 @@ def other_files(paths: Sequence[Path]) -> Iterator[Path]:
     for directory in filter(Path.is_dir, paths):
         for file in sorted(directory.rglob("*")):
             is_hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
-            if file.suffix not in RULE_SUFFIXES and not is_hidden and file.is_file():
+            is_known = file.suffix in RULE_SUFFIXES or file.name.endswith(EXAMPLES_SUFFIX)
+            if not is_known and not is_hidden and file.is_file():
                 yield file
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from detector.rules.ruleset import load
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
-from tests.detector.trail import ANA, REFERENCE, call, sweep, write
+from tests.detector.trail import ANA, REFERENCE, REFERENCE_FILE, call, sweep, write
 
 BOB = ANA.replace("ana", "bob")
 
@@ -130,6 +132,40 @@ def test_explain_a_principal_and_an_event(cli: Cli, logs: Path, tmp_path: Path) 
         assert [each["holds"] for each in answer["conditions"]] == [True] * 3
     one_line(cli("explain", REFERENCE), 2, "explain whom? name --principal ARN")
     one_line(cli("explain", REFERENCE, "no-such-id", logs, *ONLY_REFERENCE), 1, "no such event")
+
+
+def test_rules_test_runs_the_examples_beside_a_rule(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "sweep.toml").write_text(REFERENCE_FILE.read_text(encoding="utf-8"))
+    examples = folder / "sweep.examples.jsonl"
+    assert "write NAME.examples.jsonl" in cli("rules", "test", folder).err
+
+    def write_examples(*fires: bool) -> None:
+        counts = (10, 9)
+        examples.write_text(
+            "".join(
+                json.dumps({"name": f"<{count}>", "fires": each, "records": sweep(count)}) + "\n"
+                for count, each in zip(counts, fires, strict=True)
+            )
+        )
+
+    write_examples(True, False)
+    ran = cli("rules", "test", folder)
+    assert (ran.status, ran.out, ran.err) == (0, "", "2 examples of 1 rule, 0 failed\n")
+    write_examples(True, True)
+    report = tmp_path / "report.xml"
+    ran = cli("rules", "test", folder, "--junit", report)
+    assert (ran.status, ran.out.splitlines()) == (
+        1,
+        [f"{examples}:2: Multi-region EC2 enumeration (burst): <9>: must fire, and does not"],
+    )
+    suite = ElementTree.fromstring(report.read_text())
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    failed = [case.get("name") for case in suite if case.find("failure") is not None]
+    assert failed == ["<9>"]
+    examples.write_text('{"name": "x"}')
+    one_line(cli("rules", "test", folder), 1, f"{examples}:1:", "fires")
 
 
 def test_near_misses_are_listed(cli: Cli, logs: Path) -> None:

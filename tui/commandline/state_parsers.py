@@ -116,6 +116,15 @@ def _add_rules(commands: Subparsers) -> None:
         help="count what runs, and what is refused by reason, instead of naming each file",
     )
     check.set_defaults(module="rules")
+    testing = actions.add_parser(
+        "test",
+        help="run the examples beside rule files",
+        description="Run the examples that NAME.examples.jsonl has beside NAME.toml: records that "
+        "the rule must find, and that it must not. Exit status 1 if one fails.",
+    )
+    testing.add_argument("files", nargs="+", metavar="FILE|DIR")
+    testing.add_argument("--junit", metavar="FILE", help="write the outcomes as JUnit's XML")
+    testing.set_defaults(module="workbench.rules_test")
 
 
 def _add_keys(commands: Subparsers) -> None:
