@@ -11,7 +11,6 @@ import binascii
 import html
 import io
 import re
-import urllib.parse
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,6 +33,8 @@ _DATA_URL = re.compile(rb"data:[^,]{0,200};base64,")
 _HEX = re.compile(rb"(?:0?x)?((?:[0-9a-fA-F]{2}){40,})")
 _BYTES_LITERAL = re.compile(rb"b(?:'.*'|\".*\")", re.DOTALL)
 _BEGINS_URL = re.compile(rb"\+*%(?:7[Bb]|5[Bb])")
+_ESCAPED_BYTE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BYTES = [bytes([number]) for number in range(256)]
 _BEGINS_HTML = re.compile(rb"[\[{]\s*(?:\{\s*)?&(?:quot|#34|#[xX]22);")
 _PACKED_JSON = re.compile(
     rb"(?:data:[^,]{0,200};base64,)?"
@@ -56,7 +57,7 @@ def unpack_text(text: bytes, budget: Budget) -> bytes | None:
     Raises Unreadable where it unpacks to more than the budget.
     """
     if _BEGINS_URL.match(text):
-        return urllib.parse.unquote_to_bytes(text.replace(b"+", b" "))
+        return _ESCAPED_BYTE.sub(_escaped_byte, text.replace(b"+", b" "))
     if _BEGINS_HTML.match(text):
         return html.unescape(text.decode("utf-8", "backslashreplace")).encode()
     if text[:1] == b"b" and _BYTES_LITERAL.fullmatch(text):
@@ -76,6 +77,10 @@ def unpack_text(text: bytes, budget: Budget) -> bytes | None:
     except binascii.Error:
         return None
     return _decompressed(data, budget)
+
+
+def _escaped_byte(match: re.Match[bytes]) -> bytes:
+    return _BYTES[int(match[1], 16)]
 
 
 def _bytes_literal(text: bytes) -> bytes | None:

@@ -24,7 +24,12 @@ from detector.formats.foreign_schemas import (
     ocsf_originals,
 )
 from detector.formats.items import Item, NonRecord, ParsedRecord, without_copies
-from detector.formats.json_spans import decode_string, split_elements, split_members
+from detector.formats.json_spans import (
+    decode_string,
+    has_tiny_parts,
+    split_elements,
+    split_members,
+)
 from detector.formats.known_documents import skip_reason_of
 from detector.formats.packed_text import unpack_text
 from detector.formats.plain_record import is_plain
@@ -37,7 +42,7 @@ from detector.formats.record_shape import (
 )
 from detector.formats.tables.csv_table import RECORD_CAP
 from detector.formats.tables.json_table import begins_table, rows_of_array, rows_of_object
-from detector.formats.text_forms import BLANK, json_values, struct_json
+from detector.formats.text_forms import BLANK, contains_json, json_values, struct_json
 from detector.formats.values import JsonObject, as_object, squash
 from detector.text.time import parse_time
 
@@ -130,6 +135,8 @@ class _Search:
             return _known_document(value) if opening == b"{" else []
         if depth > NESTING_CAP:
             return [NonRecord("rejected", "nested-too-deep")]
+        if has_tiny_parts(value, b","):
+            return [NonRecord("rejected", "too-large")]
         try:
             return self._FINDERS[opening](self, value, depth)
         except RecursionError:
@@ -183,8 +190,10 @@ class _Search:
             return self._in_text(data, depth + 1) if depth < NESTING_CAP else []
         if text[:1] == b"{" and b"=" in text and len(text) <= RECORD_CAP:
             return self._find(struct_json(text), depth + 1)
-        if b"\n" not in text:
+        if b"\n" not in text or not contains_json(text):
             return []
+        if has_tiny_parts(text, b"\n"):
+            return [NonRecord("rejected", "too-large")]
         items: list[Item] = []
         for line in text.split(b"\n"):
             try:

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.formats import NotALog, Unreadable, records
+from detector.formats import NotALog, Unreadable, json_spans, records
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -177,6 +177,26 @@ def test_compressed_texts_are_bounded_for_the_file(
     with pytest.raises(Unreadable) as refused:
         read(data)
     assert refused.value.reason.code == "bomb"
+
+
+CRUMBS = {
+    "numbers": lambda: json.dumps({"x": "amazonaws", "data": [1] * 3000}),
+    "members": lambda: json.dumps({"x": "amazonaws"} | {str(n): 1 for n in range(3000)}),
+    "texts": lambda: json.dumps({"x": "amazonaws", "data": ["ab"] * 3000}),
+    "lines of a text": lambda: json.dumps({"data": "amazonaws\n" + "x\n" * 3000 + '{"a"\n'}),
+    "lines of a packed text": lambda: json.dumps({"data": packed("x\n" * 3000 + '{"a"\n')}),
+    "bytes": lambda: json.dumps({"data": list(b'{"a":1}' * 500)}),
+}
+
+
+@pytest.mark.parametrize("name", CRUMBS)
+def test_value_of_millions_of_parts_is_not_split(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part costs memory of its own: 100 KB of gzip would take gigabytes."""
+    monkeypatch.setattr(json_spans, "PARTS_CAP", 2000)
+    data = f"{CRUMBS[name]()}\n{TEXTS[0]}\n".encode()
+    assert read(data) == (expected(RECORDS[:1]).events, {"too-large": 1})
 
 
 # text before JSON
