@@ -27,6 +27,7 @@ from detector.sources.directory import Directory
 from detector.store import Store
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base.filtered_list import ListScreen
+from tui.screens.pivot.reading import RowsRead
 from tui.screens.pivot.rows import line_key
 from tui.screens.pivot.screen import PivotScreen
 from tui.widgets.row_list import RowList
@@ -158,5 +159,5 @@ class _Calls(PivotScreen):
         progress = Progress(0, 1, 0, 1)
         for first in range(0, self._count, _BATCH):
             batch = [(line_key(row), row) for row in calls(first, min(_BATCH, self._count - first))]
-            self.post_message(self.RowsRead(stop, batch, progress, done=False))
-        self.post_message(self.RowsRead(stop, (), Progress(1, 1, 1, 1), done=True))
+            self.post_message(RowsRead(stop, batch, progress, done=False))
+        self.post_message(RowsRead(stop, (), Progress(1, 1, 1, 1), done=True))

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.pilot import Pilot
 
+from detector.detection.event import Event, Position
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.investigation import pivot
-from detector.investigation.pivot import Batch, Pivot, Progress
+from detector.investigation.pivot import Batch, EventRow, Pivot, Progress
 from tests.detector.trail import call
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
@@ -23,8 +26,10 @@ from tui.screens.alert.screen import AlertScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.base.menu import Menu
 from tui.screens.pivot.record import RecordScreen
-from tui.screens.pivot.rows import QuestionLine, build_lines, half_width, line_key, resized
+from tui.screens.pivot.rows import PivotOrder, QuestionLine, half_width, line_key, resized
+from tui.screens.pivot.runs import build_lines, fold_runs
 from tui.screens.pivot.screen import PivotScreen
+from tui.widgets.row_list import RowList
 
 
 @pytest.fixture
@@ -33,10 +38,13 @@ def hunt(tmp_path: Path) -> Hunt:
 
 
 async def pivoted(app: HuntApp, pilot: Pilot[None], *keys: str) -> PivotScreen:
-    """Open the pivot of the alert under the cursor, and read it."""
+    """Open the pivot of the alert under the cursor, read it, and show each call."""
     await press(pilot, *keys, "p")
     await until(pilot, lambda: isinstance(app.screen, PivotScreen))
-    return await read(app, pilot)
+    screen = await read(app, pilot)
+    await press(pilot, "o")
+    await until(pilot, lambda: len(screen._lines.rows) == len(screen._rows))
+    return screen
 
 
 async def read(app: HuntApp, pilot: Pilot[None]) -> PivotScreen:
@@ -127,8 +135,7 @@ def test_build_is_the_same_in_pieces_and_can_be_cancelled(hunt: Hunt) -> None:
             lines = build_lines(
                 all_rows,
                 lambda row: row.event.action != "DescribeVolumes",
-                grouped,
-                frozenset(),
+                PivotOrder(grouped, folds=False),
                 Job(),
             )
             rows = [line for line in lines.lines if not isinstance(line, QuestionLine)]
@@ -139,7 +146,7 @@ def test_build_is_the_same_in_pieces_and_can_be_cancelled(hunt: Hunt) -> None:
         cancelled = Job()
         cancelled.cancel()
         with pytest.raises(Cancelled):
-            build_lines(all_rows, bool, False, frozenset(), cancelled)
+            build_lines(all_rows, bool, PivotOrder(), cancelled)
 
     hunt.play(journey)
 
@@ -228,7 +235,7 @@ def test_escape_stops_reading_and_keeps_rows(hunt: Hunt, monkeypatch: pytest.Mon
         await press(pilot, "escape")
         screen = await read(app, pilot)
         assert "stopped at 25%: 20 calls so far" in screen_text(app)
-        assert len(actions(screen)) == 20
+        assert len(screen._rows) == 20
         await press(pilot, "escape")
         assert isinstance(app.screen, AlertsScreen)
 
@@ -258,14 +265,14 @@ def test_resizing_ends_at_widest_and_narrowest() -> None:
     assert resized(wanted.within(30 * 86_400), 1) is None
 
 
-GOLDENS = {"pivot": [], "pivot-questions": ["s", "g"], "record": ["enter"]}
+GOLDENS = {"pivot": [], "pivot-questions": ["s", "g"], "record": ["G", "enter"]}
 
 
 @pytest.mark.parametrize("name", GOLDENS)
 def test_screen(name: str, hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await pivoted(app, pilot)
-        await press(pilot, *GOLDENS[name])
+        await press(pilot, "o", *GOLDENS[name])
         await until(pilot, lambda: name != "record" or '"eventVersion"' in screen_text(app))
         app.screen.query("#beneath, #position").set(
             display=False
@@ -273,3 +280,41 @@ def test_screen(name: str, hunt: Hunt) -> None:
         await compare(app, pilot, name)
 
     hunt.play(journey, toasts=False)
+
+
+def test_equal_calls_in_a_row_are_one_line(hunt: Hunt) -> None:
+    """A sweep does not push what came after it off the screen."""
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "j", "j", "p")
+        await until(pilot, lambda: isinstance(app.screen, PivotScreen))
+        rows = app.screen.query_one(RowList)
+        await until(pilot, lambda: len(rows.rows) == 1)
+        assert "this alert: user/ana  DescribeInstances  10  in 10 regions" in screen_text(app)
+        await press(pilot, "enter")
+        await until(pilot, lambda: len(rows.rows) == 11)
+        await press(pilot, "o")
+        await until(pilot, lambda: len(rows.rows) == 10)
+        assert "by time" in screen_text(app) and "runs folded" not in screen_text(app)
+
+    hunt.play(journey, size=(120, 40))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=15))
+def test_runs_hold_every_call_in_its_order(calls: list[tuple[str, bool]]) -> None:
+    rows = [row_of(index, action, failed) for index, (action, failed) in enumerate(calls)]
+    folded = list(fold_runs(rows, frozenset()))
+    summaries = [line for line in folded if isinstance(line, QuestionLine)]
+    assert sum(line.rows for line in summaries) + len(folded) - len(summaries) == len(rows)
+    assert all(line.rows >= 3 for line in summaries)
+    everything = fold_runs(rows, {line.question for line in summaries})
+    assert [line for line in everything if not isinstance(line, QuestionLine)] == rows
+
+
+def row_of(index: int, action: str, failed: bool) -> EventRow:
+    event = Event(
+        *("", str(index), index, "", action, "", "", "", "Denied" if failed else ""),
+        *("",) * 7,
+        Position("file", 0, index),
+    )
+    return EventRow(event, (), False, b"")

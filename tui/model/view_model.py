@@ -37,6 +37,7 @@ class Snapshot:
     suppressions: tuple[Suppression, ...]
     accounting: Accounting
     watches: tuple[WatchRow, ...] = ()
+    newest: int | None = None
 
 
 class ViewModel:
@@ -83,6 +84,7 @@ class ViewModel:
         for alert_id in list(self.alerts):
             if alert_id not in snapshot.alert_ids and alert_id not in newer:
                 del self.alerts[alert_id]
+        self.newest = max(filter(None, (self.newest, snapshot.newest)), default=None)
         self.notes = list(snapshot.notes)
         self.suppressions = list(snapshot.suppressions)
         if self.watches != snapshot.watches:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -54,6 +55,10 @@ class ColumnChooser(ModalScreen[list[str] | None]):
         rows = self.query_one(RowList)
         rows.show(self._columns)
         rows.marks = self._chosen or [column.key for column in self._columns]
+
+    def label_of(self, binding: Binding) -> str:
+        labels = {"list.open": "apply", "list.mark": "choose"}
+        return labels.get(binding.id or "", binding.description)
 
     def on_row_list_opened(self) -> None:
         marks = self.query_one(RowList).marks

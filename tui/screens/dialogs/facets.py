@@ -9,6 +9,7 @@ from typing import Any
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -103,6 +104,9 @@ class FacetScreen(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self._count()
+
+    def label_of(self, binding: Binding) -> str:
+        return "filter" if binding.id == "list.open" else binding.description
 
     @work(exclusive=True, group="facets")
     async def _count(self) -> None:

@@ -9,15 +9,12 @@ from operator import attrgetter
 from detector.investigation.indicators import IndicatorCounts
 from detector.investigation.pivot import EventRow
 from detector.text.abbreviations import short_arn
-from detector.text.time import format_duration
 from tui.concurrency.job import Job, sort_in_pieces
 from tui.presentation import format, time_display
 from tui.presentation.calls import call_outcome
 from tui.screens.pivot.rows import PivotLine, PivotLines, QuestionLine, event_column, line_key
+from tui.screens.pivot.runs import fold_runs
 from tui.widgets.columns import Column
-
-_FEWEST_IN_RUN = 3
-"""Equal calls in a row from which they are one line."""
 
 
 def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
@@ -96,50 +93,10 @@ def build_event_lines(
     if order.indicators is not None:
         lines = list(_under_indicators(events, order.indicators, order.toggled))
     elif order.folds:
-        lines = list(_runs(events, order.toggled))
+        lines = list(fold_runs(events, order.toggled))
     else:
         return PivotLines(events, keys, matching, len(rows))
     return PivotLines(lines, [line_key(line) for line in job.each(lines)], matching, len(rows))
-
-
-def _runs(events: Sequence[EventRow], opened: Set[str]) -> Iterator[PivotLine]:
-    """Yield the events; equal calls in a row are one line, which can be opened."""
-    first = 0
-    while first < len(events):
-        end = first + 1
-        while end < len(events) and _call_of(events[end]) == _call_of(events[first]):
-            end += 1
-        run = events[first:end]
-        if len(run) < _FEWEST_IN_RUN:
-            yield from run
-        else:
-            name = f"{run[-1].event.event_id} {len(run)}"
-            is_folded = name not in opened
-            yield QuestionLine(name, len(run), _summary(run), is_folded, _title(run))
-            if not is_folded:
-                yield from run
-        first = end
-
-
-def _call_of(row: EventRow) -> tuple[str, str, str, str]:
-    event = row.event
-    return event.arn, event.provider, event.action, event.error_code
-
-
-def _title(run: Sequence[EventRow]) -> str:
-    event = run[-1].event
-    times = format.date_time(event.time)
-    caller = short_arn(event.arn) or f"no ARN, {event.source_address}"
-    return f"{times}  {caller}  {event.action}"
-
-
-def _summary(run: Sequence[EventRow]) -> str:
-    regions = {row.event.region for row in run}
-    where = next(iter(regions))
-    if len(regions) > 1:
-        where = f"{len(regions)} regions"
-    outcome = run[0].event.error_code or "ok"
-    return f"in {where}, {format_duration(run[0].event.time - run[-1].event.time)}, {outcome}"
 
 
 def _under_indicators(

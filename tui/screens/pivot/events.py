@@ -80,7 +80,6 @@ class EventsScreen(PivotScreen):
             FIND,
             show=True,
         ),
-        key("events.fold", "o", "fold", "runs", "Fold equal calls in a row, or show each", FIND),
     ]
 
     area = "events"
@@ -106,7 +105,6 @@ class EventsScreen(PivotScreen):
         self._since, self._until = since, until
         self._span = _USUAL_SPAN
         self._writes = self._errors = False
-        self._folds = True
         self._indicators: IndicatorCounts | None = None
         self._wanted = indicators
         if indicators is not None:
@@ -250,10 +248,6 @@ class EventsScreen(PivotScreen):
     def action_errors(self) -> None:
         self._errors = not self._errors
         self.ask()
-
-    def action_fold(self) -> None:
-        self._folds = not self._folds
-        self.background.recompute()
 
     def action_indicators(self) -> None:
         self.workspace.routes.ask_indicators(self._look_for)

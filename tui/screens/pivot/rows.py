@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
@@ -18,7 +18,6 @@ from detector.investigation.guide import group_by_question
 from detector.investigation.pivot import EventRow, Pivot, Progress, count_actions
 from detector.investigation.selectors import field_equals, value_text
 from detector.text.abbreviations import short_arn
-from tui.concurrency.job import Job, sort_in_pieces
 from tui.keymap import key_of
 from tui.presentation import format, safe, time_display
 from tui.presentation.calls import call_outcome, event_key
@@ -36,6 +35,8 @@ class QuestionLine:
     is_folded: bool
     title: str = ""
     """What is shown in place of the question; of a run of calls."""
+    first_key: str = ""
+    """The key of the first call of a run."""
 
 
 PivotLine = QuestionLine | EventRow
@@ -58,6 +59,18 @@ def heading(line: PivotLine) -> Content | None:
 
 
 @dataclass(frozen=True)
+class PivotOrder:
+    """How the events of a pivot are laid out: by time, in runs, or under questions.
+
+    ``toggled`` are the runs that are opened, and the questions that are folded.
+    """
+
+    grouped: bool = False
+    folds: bool = True
+    toggled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class PivotLines:
     """Lines in display order, with their keys.
 
@@ -68,29 +81,6 @@ class PivotLines:
     keys: Sequence[str]
     matching: int
     total: int
-
-
-def build_lines(
-    rows: Mapping[str, EventRow],
-    matches: Callable[[EventRow], bool] | None,
-    grouped: bool,
-    folded: Set[str],
-    job: Job,
-) -> PivotLines:
-    """Build the lines: in order of time, or under questions.
-
-    ``rows`` are by their keys; ``folded`` are questions. Raises Cancelled.
-    """
-    keys = list(rows)
-    if matches is not None:
-        keys = [key for key in job.each(keys) if matches(rows[key])]
-    matching = len(keys)
-    keys = sort_in_pieces(keys, lambda key: rows[key].sort_key, job)
-    lines: list[PivotLine] = [rows[key] for key in keys]
-    if grouped:
-        lines = list(under_questions(cast("list[EventRow]", lines), folded))
-        keys = [line_key(line) for line in job.each(lines)]
-    return PivotLines(lines, keys, matching, len(rows))
 
 
 def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[PivotLine]:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import cast
 
 from textual import on
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -37,11 +36,12 @@ from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.watch_action import Offer, WatchAction, offers_of
+from tui.screens.pivot.reading import ReadFailed, RowsRead
 from tui.screens.pivot.rows import (
     PivotLine,
     PivotLines,
+    PivotOrder,
     QuestionLine,
-    build_lines,
     half_width,
     heading,
     line_key,
@@ -50,6 +50,7 @@ from tui.screens.pivot.rows import (
     progress_line,
     resized,
 )
+from tui.screens.pivot.runs import build_lines
 from tui.widgets.columns import Column
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
@@ -107,37 +108,12 @@ class PivotScreen(ListScreen[EventRow]):
             FIND,
             show=True,
         ),
+        key("events.fold", "o", "fold", "runs", "Fold equal calls in a row, or show each", FIND),
     ]
 
     fields = EVENTS
     reads_at_once = True
     """Whether reading begins as the screen is opened."""
-
-    class RowsRead(Message):
-        """Rows read since the last message of a search.
-
-        A search is known by what stops it.
-        """
-
-        def __init__(
-            self,
-            stop: threading.Event,
-            rows: Sequence[tuple[str, EventRow]],
-            progress: Progress,
-            done: bool,
-        ) -> None:
-            super().__init__()
-            self.stop_event = stop
-            self.rows = rows
-            self.progress = progress
-            self.done = done
-
-    class Failed(Message):
-        """The search could not read the store."""
-
-        def __init__(self, reason: str) -> None:
-            super().__init__()
-            self.reason = reason
 
     def __init__(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
         super().__init__()
@@ -151,6 +127,7 @@ class PivotScreen(ListScreen[EventRow]):
         self._stop = threading.Event()
         self._state = "reading"
         self._grouped = False
+        self._folds = True
         self._folded: frozenset[str] = frozenset()
 
     def reference_time(self) -> float:
@@ -234,7 +211,10 @@ class PivotScreen(ListScreen[EventRow]):
         """Return the build of the lines as they are wanted now."""
         self.filter_bar.renew()
         return partial(
-            build_lines, self._rows.copy(), self.filter or None, self._grouped, self._folded
+            build_lines,
+            self._rows.copy(),
+            self.filter or None,
+            PivotOrder(self._grouped, self._folds, self._folded),
         )
 
     def accepts(self, result: PivotLines) -> bool:  # noqa: ARG002
@@ -245,24 +225,29 @@ class PivotScreen(ListScreen[EventRow]):
         """Show the lines."""
         self.filter_bar.counts = result.matching, result.total
         self._lines.empty = self._empty_text()
+        line = self._lines.cursor_row
         self._lines.show(result.lines, result.keys)
+        if isinstance(line, QuestionLine) and line.first_key and not self._folds:
+            self._lines.move_to(line.first_key)  # of the run that is shown whole now
         self._show_asked()
 
     def _show_asked(self) -> None:
         """Say over which span is read, and in which order the events are."""
         pivot = self._pivot
         times = format.time_range(pivot.start, pivot.end - 1)
-        order = "by question" if self._grouped else "by time"
+        order = "by time, runs folded" if self._folds else "by time"
+        if self._grouped:
+            order = "by question"
         asked = f"{times} · ± {format_age(half_width(pivot))} · {order}"
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
-    def view_state(self) -> tuple[Filter[EventRow], bool, frozenset[str]]:
+    def view_state(self) -> tuple[Filter[EventRow], bool, bool, frozenset[str]]:
         """Return what the analyst has chosen to see."""
-        return self.filter, self._grouped, self._folded
+        return self.filter, self._grouped, self._folds, self._folded
 
-    def restore(self, state: tuple[Filter[EventRow], bool, frozenset[str]]) -> None:
+    def restore(self, state: tuple[Filter[EventRow], bool, bool, frozenset[str]]) -> None:
         """Put back what the analyst had chosen to see."""
-        self.filter_bar.filter, self._grouped, self._folded = state
+        self.filter_bar.filter, self._grouped, self._folds, self._folded = state
 
     def filter_changed(self) -> None:
         self.background.recompute()
@@ -304,11 +289,11 @@ class PivotScreen(ListScreen[EventRow]):
                 if count >= _MAX_ROWS:
                     stop.set()
                 if time.monotonic() >= due:
-                    self.post_message(self.RowsRead(stop, rows, progress, done=False))
+                    self.post_message(RowsRead(stop, rows, progress, done=False))
                     rows, due = [], time.monotonic() + _BATCH_SECONDS
         except StateError as error:
-            self.post_message(self.Failed(str(error)))
-        self.post_message(self.RowsRead(stop, rows, progress, done=True))
+            self.post_message(ReadFailed(str(error)))
+        self.post_message(RowsRead(stop, rows, progress, done=True))
 
     def line_columns(self) -> tuple[Column[PivotLine], ...]:
         """Return the columns of the list."""
@@ -334,8 +319,8 @@ class PivotScreen(ListScreen[EventRow]):
                 )
         self.show_if_in_front()
 
-    @on(Failed)
-    def _report_failure(self, event: Failed) -> None:
+    @on(ReadFailed)
+    def _report_failure(self, event: ReadFailed) -> None:
         self.workspace.say(event.reason, severity="error")
 
     # --- what is done
@@ -360,6 +345,10 @@ class PivotScreen(ListScreen[EventRow]):
 
     def action_group(self) -> None:
         self._grouped = not self._grouped
+        self.background.recompute()
+
+    def action_fold(self) -> None:
+        self._folds = not self._folds
         self.background.recompute()
 
     @on(RowList.Opened)

@@ -86,6 +86,8 @@ class HeatStrip(TimeRows):
         super().__init__(name=name, id=id, classes=classes)
         self._regions: list[str] = []
         self._rare: frozenset[str] = frozenset()
+        self._name_cells = 0
+        """Cells of the longest name that has a label after it."""
         self._region: str | None = None
         self._posted_cell: tuple[str, int, int] | None = None
 
@@ -114,6 +116,7 @@ class HeatStrip(TimeRows):
             if not home[0] <= time < home[1]:
                 times_by_region[region].append(int(time))
         self._rare = frozenset(rare)
+        self._name_cells = max(map(len, map(_short_name, self._rare)), default=0)
         self.set_times(times_by_region, home, (home[0] - MARGIN, home[1] + MARGIN))
         self._posted_cell = self.cursor_cell
         self.reveal(self.row or 0)
@@ -125,8 +128,9 @@ class HeatStrip(TimeRows):
         return names
 
     def label(self, name: str) -> Content:
-        label = safe.clip(safe.visible(name), _LABEL_CELLS) or "–"
+        label = _short_name(name)
         if name in self._rare:
+            label = label.ljust(self._name_cells)
             return Content.assemble(label, ("  unusual ", "$text-warning"))
         return Content(label)
 
@@ -202,3 +206,7 @@ class HeatStrip(TimeRows):
         level = self.level(count, len(HEAT_GLYPHS) - 1)
         style = base + self.part(f"heat-strip--{level}") if level else base
         return HEAT_GLYPHS[level] * cells, style
+
+
+def _short_name(name: str) -> str:
+    return safe.clip(safe.visible(name), _LABEL_CELLS) or "–"

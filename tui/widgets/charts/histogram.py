@@ -143,7 +143,7 @@ class Histogram(TimeRows):
         ticks = []
         if self._names and start < self._view.end and end > self._view.start:
             first, last = self._axis.bucket(start), self._axis.bucket(end - 1)
-            mark = _bracket((last - first + 1) * self._axis.cells) if self.brushed else "▲"
+            mark = _bracket((last - first + 1) * self._axis.cells) if self.brushed else "┃"
             style = self.get_visual_style("time-rows--now")
             ticks.append((first * self._axis.cells, mark, style))
         name = "brushed" if self.brushed else "here"
