@@ -151,9 +151,11 @@ def test_every_list_can_be_copied(desk: Path, tmp_path: Path) -> None:
         assert await copied("s") == rule["query"]
         await press(pilot, "1", "H", "p")
         await until(pilot, lambda: " calls in " in screen_text(app))
-        assert await copied("j") in hunt.trail.read_text()
-        await press(pilot, "enter")
-        assert await copied("j") in hunt.trail.read_text()
+        records = (await copied("j")).splitlines()
+        assert len(records) == 14 and all(each in hunt.trail.read_text() for each in records)
+        await press(pilot, "o", "enter")
+        record = await copied("j")
+        assert "eventVersion" in record and record in hunt.trail.read_text()
 
     hunt.play(journey)
 

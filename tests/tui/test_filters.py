@@ -158,14 +158,14 @@ def test_view_is_saved_used_and_deleted(hunt: Hunt, folder: Path) -> None:
 
 
 def test_saved_views_are_never_lost_or_replaced(folder: Path) -> None:
-    saved_views.save(saved_views.SavedView("mine", "alerts", "kali"))
+    saved_views.save(saved_views.SavedView("kalis", "alerts", "kali"))
     for repeated in (
-        saved_views.SavedView("mine", "alerts", "other"),
+        saved_views.SavedView("kalis", "alerts", "other"),
         saved_views.SavedView("serious", "alerts", "x"),
     ):
         with pytest.raises(saved_views.ViewError, match="already"):
             saved_views.save(repeated)
-    saved_views.save(saved_views.SavedView("mine", "notes", "benign"))
+    saved_views.save(saved_views.SavedView("kalis", "notes", "benign"))
     assert [view.filter for view in saved_views.read_saved()] == ["kali", "benign"]
     (folder / "views.json").write_text("[{]")
     with pytest.raises(saved_views.ViewError, match="correct the file"):

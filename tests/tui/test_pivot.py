@@ -291,6 +291,8 @@ def test_equal_calls_in_a_row_are_one_line(hunt: Hunt) -> None:
         rows = app.screen.query_one(RowList)
         await until(pilot, lambda: len(rows.rows) == 1)
         assert "this alert: user/ana  DescribeInstances  10  in 10 regions" in screen_text(app)
+        assert isinstance(app.screen, PivotScreen)
+        assert len(app.screen.targets()) == len(app.screen.shown_rows()) == 10
         await press(pilot, "enter")
         await until(pilot, lambda: len(rows.rows) == 11)
         await press(pilot, "o")

@@ -39,7 +39,7 @@ class RecordScreen(ReadingScreen):
         yield JsonView()
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        return event_formats([self._row.event], lambda _: self._row.raw)
+        return event_formats([self._row.event])
 
     def on_mount(self) -> None:
         super().on_mount()

@@ -35,8 +35,8 @@ class QuestionLine:
     is_folded: bool
     title: str = ""
     """What is shown in place of the question; of a run of calls."""
-    first_key: str = ""
-    """The key of the first call of a run."""
+    run: tuple[EventRow, ...] = ()
+    """The calls of a run, in the order of the list."""
 
 
 PivotLine = QuestionLine | EventRow
@@ -45,6 +45,15 @@ PivotLine = QuestionLine | EventRow
 def line_key(line: PivotLine) -> str:
     """Return the key of a line in the list."""
     return f"\0{line.question}" if isinstance(line, QuestionLine) else event_key(line.event)
+
+
+def events_of(lines: Iterable[PivotLine]) -> Iterator[EventRow]:
+    """Yield the events of lines, those of runs included."""
+    for line in lines:
+        if isinstance(line, QuestionLine):
+            yield from line.run
+        else:
+            yield line
 
 
 def heading(line: PivotLine) -> Content | None:

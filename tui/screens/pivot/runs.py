@@ -32,10 +32,9 @@ def fold_runs(events: Sequence[EventRow], opened: Set[str]) -> Iterator[PivotLin
             yield from run
             continue
         first = min(run, key=lambda row: row.sort_key)
-        key = event_key(first.event)
-        name = f"from {key}"  # stays as calls arrive
+        name = f"from {event_key(first.event)}"  # stays as calls arrive
         is_folded = name not in opened
-        yield QuestionLine(name, len(run), _summary(run), is_folded, _title(first), key)
+        yield QuestionLine(name, len(run), _summary(run), is_folded, _title(first), tuple(run))
         if not is_folded:
             yield from run
 

@@ -42,6 +42,7 @@ from tui.screens.pivot.rows import (
     PivotLines,
     PivotOrder,
     QuestionLine,
+    events_of,
     half_width,
     heading,
     line_key,
@@ -173,9 +174,9 @@ class PivotScreen(ListScreen[EventRow]):
     @property
     def _current_row(self) -> EventRow | None:
         line = self._lines.cursor_row
-        if isinstance(line, EventRow):
-            return line
-        return None
+        if isinstance(line, QuestionLine):
+            return line.run[0] if line.run else None
+        return line
 
     def _empty_text(self) -> str:
         if self._rows:
@@ -227,8 +228,8 @@ class PivotScreen(ListScreen[EventRow]):
         self._lines.empty = self._empty_text()
         line = self._lines.cursor_row
         self._lines.show(result.lines, result.keys)
-        if isinstance(line, QuestionLine) and line.first_key and not self._folds:
-            self._lines.move_to(line.first_key)  # of the run that is shown whole now
+        if isinstance(line, QuestionLine) and line.run and not self._folds:
+            self._lines.move_to(line_key(line.run[0]))  # of the run that is shown whole now
         self._show_asked()
 
     def _show_asked(self) -> None:
@@ -325,9 +326,15 @@ class PivotScreen(ListScreen[EventRow]):
 
     # --- what is done
 
+    def targets(self) -> list[EventRow]:
+        return list(dict.fromkeys(events_of(self._lines.selection)))
+
+    def shown_rows(self) -> list[EventRow]:
+        return list(dict.fromkeys(events_of(self._lines.rows)))
+
     def copy_formats_of(self, rows: Sequence[EventRow]) -> Sequence[CopyFormat]:
-        calls = {row.event: row.raw for row in rows if not isinstance(row, QuestionLine)}
-        return event_formats(list(calls), calls.__getitem__) if calls else []
+        calls = list(dict.fromkeys(row.event for row in events_of(rows)))
+        return event_formats(calls) if calls else []
 
     def action_back(self) -> None:
         if self._state == "reading" and not self._stop.is_set():
