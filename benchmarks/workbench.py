@@ -16,7 +16,7 @@ from benchmarks.scale import QUICK, Scale
 
 _START = 1_772_323_200
 _REGIONS = [f"region-{number}" for number in range(17)]
-_HOURLY, _POLLING = 24, 6
+_HOURLY, _POLLING = 8, 2
 """Roles that list all regions every hour, and those that list two regions every minute."""
 _RULE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 

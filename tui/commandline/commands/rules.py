@@ -22,6 +22,7 @@ from detector.rules.ruleset import other_files, rule_files
 from detector.store import RuleCount, Store
 from detector.text.json_output import escape_json, json_lines
 from detector.text.visible import visible
+from detector.workbench.performance import RulePerformance, rule_performance
 from tui.commandline.inputs import (
     existing_state_path,
     load_rules,
@@ -47,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
         print(escape_json(orjson.dumps(layer, option=orjson.OPT_INDENT_2).decode()))
         return EXIT_OK
     if args.format == "jsonl":
-        counts = _counts(args)
-        sys.stdout.write(json_lines(_rule_object(rule, counts) for rule in rules))
+        counts, works = _counts(args), _performances(args)
+        sys.stdout.write(json_lines(_rule_object(rule, counts, works) for rule in rules))
         return EXIT_OK
     for rule in rules:
         flag = f"flag {rule.flag}: " if rule.flag else ""
@@ -72,8 +73,23 @@ def _counts(args: argparse.Namespace) -> dict[str, RuleCount]:
         store.close()
 
 
-def _rule_object(rule: Rule, counts: Mapping[str, RuleCount]) -> dict[str, Any]:
+def _performances(args: argparse.Namespace) -> dict[str, RulePerformance]:
+    """Return how well each rule works by the state; nothing where there is none."""
+    path = config.state_path(args.db)
+    if not args.db and not path.exists():
+        return {}
+    store = Store.look(existing_state_path(args.db))
+    try:
+        return rule_performance(store.alerts.all(), store.triage.notes())
+    finally:
+        store.close()
+
+
+def _rule_object(
+    rule: Rule, counts: Mapping[str, RuleCount], works: Mapping[str, RulePerformance]
+) -> dict[str, Any]:
     found = counts.get(rule.rule_id, RuleCount())
+    work = works.get(rule.rule_id)
     return {
         "rule_id": rule.rule_id,
         "name": rule.name,
@@ -90,6 +106,7 @@ def _rule_object(rule: Rule, counts: Mapping[str, RuleCount]) -> dict[str, Any]:
         "path": os.fsencode(rule.path).decode(errors="backslashreplace"),
         "hits": found.hits,
         "alerts": found.alerts,
+        "performance": work.as_json() if work else None,
     }
 
 
