@@ -8,7 +8,7 @@ has alerts, or where windows of it were evicted.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -22,7 +22,13 @@ from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths
 from detector.store.packing.segment import Segment, StoredRow, without_matches
 from detector.store.segments.hit_columns import HitColumns
-from detector.store.segments.segment_table import SegmentTable, SpanIndex, StateQuery, query_of
+from detector.store.segments.segment_table import (
+    SegmentGone,
+    SegmentTable,
+    SpanIndex,
+    StateQuery,
+    query_of,
+)
 
 _order = attrgetter("order")
 
@@ -76,10 +82,16 @@ class WindowTable:
         start = min((window.start for window in windows), default=0)
         end = max((window.until for window in windows), default=0)
         spans = SpanIndex(self._segments.spans(query, start, end))
+        held: Mapping[int, Segment] = {}
         for window in windows:
+            try:
+                held = self._segments.among(query, spans, window.start, window.until, held)
+                segments: Iterable[Segment] = held.values()
+            except SegmentGone:
+                segments = self._segments.between(query, window.start, window.until)
             found = [
                 SegmentRow(segment, number)
-                for segment in self._segments.among(query, spans, window.start, window.until)
+                for segment in segments
                 for number in segment.hits_between(
                     window.series, window.start, window.until, window.width
                 )

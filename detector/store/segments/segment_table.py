@@ -118,12 +118,22 @@ class SegmentTable:
             except SegmentGone:  # it has been merged meanwhile, and there is another
                 continue
 
-    def among(self, query: StateQuery, spans: SpanIndex, start: float, end: float) -> list[Segment]:
-        """Return what ``between`` does, by spans that were read before."""
-        try:
-            return [self.load(query, segment_id) for segment_id in spans.between(start, end)]
-        except SegmentGone:
-            return self.between(query, start, end)
+    def among(
+        self,
+        query: StateQuery,
+        spans: SpanIndex,
+        start: float,
+        end: float,
+        held: Mapping[int, Segment],
+    ) -> dict[int, Segment]:
+        """Return what ``between`` does, by id, and by spans that were read before.
+
+        ``held`` are the segments of the span asked for before: one span may have more of them than
+        are held unpacked, and the next has mostly the same. Raises SegmentGone."""
+        return {
+            segment_id: held.get(segment_id) or self.load(query, segment_id)
+            for segment_id in spans.between(start, end)
+        }
 
     def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
         """Return where events are stored, by identity; ``times`` are those they should have.
