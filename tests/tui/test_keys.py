@@ -129,7 +129,7 @@ def play_at(way: str, tmp_path: Path, check: object) -> None:
         await go(way, app, pilot)
         await check(app, pilot)  # type: ignore[operator]
 
-    Hunt(tmp_path).play(journey, size=(160, 60))
+    Hunt(tmp_path).play(journey, size=(160, 70))
 
 
 @pytest.mark.parametrize("way", WAYS)
