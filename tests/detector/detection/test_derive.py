@@ -134,6 +134,21 @@ def test_union_that_does_not_meet_the_rule_is_one_alert(tmp_path, mode, conditio
     ]
 
 
+@pytest.mark.parametrize("mode", ["tumbling", "sliding"])
+def test_alerts_are_those_that_begin_within_bounds(tmp_path, mode):
+    path = write_rule(
+        tmp_path,
+        "from logs-* | eval w = date_trunc(10 seconds, @timestamp) "
+        "| stats n = count(*) by w, user.name | where n >= 2",
+    )
+    (rule,) = load([path], builtin=False, mode=mode)
+    found = hits_of(rule, [0, 1, 20, 21, 40, 41, 60, 61])
+    for bounds, starts in (((), [0, 20, 40, 60]), ((20, 40), [20]), ((21, 61), [40, 60])):
+        alerts = list(derive(rule, mode, ("ana",), found, *bounds))
+        assert [alert.window.start for alert in alerts] == starts
+        assert {alert.window.mode for alert in alerts} == {mode}
+
+
 def test_sliding_is_linear_in_hits():
     class Counted:
         added = dropped = 0
