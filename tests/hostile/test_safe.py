@@ -90,7 +90,8 @@ def test_clip_counts_wide_characters_twice() -> None:
 
 def test_content_has_the_style_that_is_given() -> None:
     assert safe.text("[b]\x1b").plain == r"[b]\x1b"
-    assert safe.text("x", "bold") == Content.styled("x", "bold")
+    assert safe.text("x", "bold").spans == Content.styled("x", "bold").spans != []
+    assert safe.text("x").spans == Content.styled("x", "").spans
     assert safe.text("a\nb", lines=True).plain == "a\nb"
     assert safe.text("a\nb").plain == r"a\nb"
     assert safe.text("abcd", limit=2).plain == "ab…(+2 characters)"
