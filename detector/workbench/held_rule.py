@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from operator import sub
 from typing import NamedTuple, cast
 
 from detector.detection.alert import Alert, Facets, alert_id
@@ -64,7 +65,8 @@ class HeldRule:
         self.mode = mode
         self._columns = columns
         self._found: dict[str, list[Firing]] = {}
-        self._counts: dict[int, list[tuple[Series, SeriesHits, WindowCounts]]] = {}
+        self._counts: dict[int, dict[Series, WindowCounts]] = {}
+        self._tight: dict[tuple[int, int], int] = {}
         self._arns: dict[int, str | None] = {}
         """By series: the only ARN that called; None where there are several."""
 
@@ -205,16 +207,17 @@ class HeldRule:
         query = variant.query
         width = query.window
         assert width is not None
-        if width not in self._counts:
-            self._counts[width] = [
-                (series, hits, WindowCounts(hits, width))
-                for series, hits in self._series(variant).items()
-            ]
-            if len(self._counts) > _WIDTHS:
-                del self._counts[next(iter(self._counts))]
+        counted = self._counts.setdefault(width, {})
+        if len(self._counts) > _WIDTHS:
+            del self._counts[next(iter(self._counts))]
         found = []
-        for series, hits, counts in self._counts[width]:
+        for series, hits in self._series(variant).items():
             times = hits.times
+            if self._tightest(hits, query.min_hits) >= width:
+                continue
+            counts = counted.get(series)
+            if counts is None:
+                counts = counted[series] = WindowCounts(hits, width)
             for start, first, end in counts.passing(query.min_hits, query.min_distinct):
                 found.append(
                     Firing(
@@ -229,6 +232,14 @@ class HeldRule:
                     )
                 )
         return found
+
+    def _tightest(self, hits: SeriesHits, number: int) -> int:
+        """Return the fewest seconds between the first and the last of so many hits in a row."""
+        key = id(hits), number
+        if key not in self._tight:
+            lasts = islice(hits.times, number - 1, None)
+            self._tight[key] = min(map(sub, lasts, hits.times), default=_COLD)
+        return self._tight[key]
 
     def _window_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
         key = series.key or ()
