@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from detector.rules.ruleset import load
 from detector.triage.note import NoteBody
+from detector.workbench.variant import VariantError
 from tests.detector.trail import ANA, call, sweep
 from tests.tui.stage import BEN, CAT, RULES, Hunt, press, records, said, until
 from tui.app.app import HuntApp
@@ -69,6 +70,23 @@ def test_values_move_by_keys_and_are_answered(hunt: Hunt) -> None:
         await until(pilot, lambda: "+ 0  − 0" in result(app))
         await press(pilot, "tab", "tab", "right")
         await until(pilot, lambda: parameters(app).endswith("‹window 30 s → 45 s›"))
+
+    hunt.play(journey)
+
+
+def test_keys_do_nothing_where_there_is_no_bench(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(screen: WorkbenchScreen) -> None:
+        raise VariantError("this rule cannot be read")
+
+    monkeypatch.setattr(WorkbenchScreen, "_make_bench", refuse)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "W")
+        await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
+        await press(pilot, "0", "tab", "right", "R", "s", "E", "enter")
+        assert result(app) == "this rule cannot be read"
 
     hunt.play(journey)
 

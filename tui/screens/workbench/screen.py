@@ -170,6 +170,8 @@ class WorkbenchScreen(HuntScreen):
         self._compute()
 
     def action_reset(self) -> None:
+        if self._bench is None:
+            return
         self._values = {}
         self._show_parameters()
         self._compute()
