@@ -48,7 +48,7 @@ def parse_indicators(text: str) -> IndicatorList:
     address, network, key, ARN, account or event id is a part of a user agent, if it has four
     characters.
     """
-    found: dict[Indicator, None] = {}
+    found: dict[tuple[IndicatorKind, str], Indicator] = {}
     refused = []
     for line in text.splitlines():
         line = line.partition("#")[0].strip().strip("\"',;")
@@ -61,8 +61,8 @@ def parse_indicators(text: str) -> IndicatorList:
             elif len(found) >= MAX_INDICATORS:
                 refused.append(f"{part}: more than {MAX_INDICATORS:,} indicators")
             else:
-                found[indicator] = None
-    return IndicatorList(tuple(found), tuple(refused))
+                found.setdefault((indicator.kind, indicator.value), indicator)
+    return IndicatorList(tuple(found.values()), tuple(refused))
 
 
 def _parts(line: str) -> Sequence[str]:

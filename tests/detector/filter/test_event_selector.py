@@ -155,6 +155,11 @@ def test_list_of_indicators_is_read() -> None:
     assert parsed.refused == ("ab: too short to look for: write at least 4 characters",)
 
 
+def test_one_indicator_in_two_spellings_is_one() -> None:
+    parsed = parse_indicators("203.0.113.7\n203.0.113[.]7\nKali\nkali\n10.0.0.1/8 10.0.0.0/8")
+    assert [each.text for each in parsed.indicators] == ["203.0.113.7", "Kali", "10.0.0.1/8"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
