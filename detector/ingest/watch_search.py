@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,8 @@ from detector.store import Store
 from detector.triage.watch import Sighting, Watch, WatchRow
 
 _ALL_TIME = 1 << 62
+_BATCH = 10_000
+"""Sightings that are written at once: a watched role may have millions of events."""
 
 
 class WatchSearch:
@@ -31,29 +34,38 @@ class WatchSearch:
         chunks = self._store.watches.chunks_to_search()
         if not chunks:
             return ()
-        search = _Search(self._store.watches.active(), self._store.database.clock())
-        seen: list[Sighting] = []
-        searched = {}
+        search = _Search(self._store.watches.active())
+        seen: dict[str, WatchRow] = {}
+        found: list[Sighting] = []
+        searched: dict[str, Sequence[int]] = {}
+
+        def write() -> None:
+            rows = self._store.watches.add_sightings(found, searched)
+            seen.update((row.watch.watch_id, row) for row in rows)
+            found.clear()
+            searched.clear()
+
         for path, offsets in chunks.items():
             if stop.is_set():
                 break
-            try:
-                seen += search.sightings_in(path, offsets)
-            except (OSError, Unreadable):
-                continue
-            searched[path] = offsets
-        return self._store.watches.add_sightings(seen, searched)
+            with contextlib.suppress(OSError, Unreadable):
+                for sighting in search.sightings_in(path, offsets):
+                    found.append(sighting)
+                    if len(found) >= _BATCH:
+                        write()
+                searched[path] = offsets
+        write()
+        return tuple(seen.values())
 
 
 class _Search:
     """A search by all active watches at once."""
 
-    def __init__(self, watches: Sequence[Watch], now: float) -> None:
+    def __init__(self, watches: Sequence[Watch]) -> None:
         indicators = [watch.indicator for watch in watches]
         self._request = SearchRequest("", IndicatorSelector(indicators), 0, _ALL_TIME)
         self._matcher = IndicatorMatcher(indicators)
         self._watches = {watch.indicator: watch for watch in watches}
-        self._now = now
 
     def sightings_in(self, path: str, offsets: Sequence[int]) -> Iterator[Sighting]:
         """Yield what was seen in chunks of a file. Raises OSError, Unreadable."""
@@ -73,5 +85,4 @@ class _Search:
                 event.region,
                 event.source_address,
                 event.error_code,
-                self._now,
             )

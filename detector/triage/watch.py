@@ -36,7 +36,10 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 class Sighting(NamedTuple):
-    """An event that a watch waited for; ``found`` is when it was read, both in epoch seconds."""
+    """An event that a watch waited for.
+
+    ``found`` is when it was written to the state: what was acknowledged before is never later.
+    Both times are epoch seconds."""
 
     watch_id: str
     identity: bytes
@@ -47,7 +50,7 @@ class Sighting(NamedTuple):
     region: str
     address: str
     error: str
-    found: float
+    found: float = 0.0
 
 
 class WatchRow(msgspec.Struct, frozen=True):

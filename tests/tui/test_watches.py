@@ -25,7 +25,7 @@ def sees(store: Store, text: str, at: int = 1_772_359_300) -> None:
         row.watch.watch_id for row in store.watches.all() if row.watch.indicator.text == text
     ]
     store.watches.add_sightings(
-        [Sighting(watch_id, str(at).encode(), at, CAT, "ListUsers", "us-east-1", "::1", "", at)],
+        [Sighting(watch_id, str(at).encode(), at, CAT, "ListUsers", "us-east-1", "::1", "")],
         {},
     )
 
@@ -106,7 +106,7 @@ def test_what_is_seen_never_acts_on_the_terminal(tmp_path: Path) -> None:
             store = app.store
             [watch] = store.watches.add(parse_indicators(f"kali{text}"[:200]).indicators[:1], text)
             store.watches.add_sightings(
-                [Sighting(watch.watch_id, b"1", 1_772_359_300, text, text, text, text, text, 9e9)],
+                [Sighting(watch.watch_id, b"1", 1_772_359_300, text, text, text, text, text)],
                 {},
             )
         app.reload()

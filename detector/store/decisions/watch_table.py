@@ -152,11 +152,12 @@ class WatchTable:
         """Write what was seen in chunks that were searched; return the watches that saw more."""
         more: set[str] = set()
         with self._database.transaction() as connection:
+            now = self._database.clock()
             for sighting in sightings:
                 if connection.execute(
                     f"INSERT OR IGNORE INTO sighting ({_SIGHTING_COLUMNS}) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    sighting,
+                    sighting._replace(found=now),
                 ).rowcount:
                     more.add(sighting.watch_id)
             connection.executemany(

@@ -13,9 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.indicator import parse_indicators
+from detector.ingest import watch_search
 from detector.store import Store
+from detector.store.decisions.watch_table import WatchChunks
 from detector.store.recovery import Recovery
 from detector.triage import watch as watches
+from detector.triage.watch import Sighting, WatchRow
+from tests.clock import Clock
 from tests.detector.trail import ANA, Raw, call, document, lines, rules, scan, watch, write
 
 BOB = ANA.replace("ana", "bob")
@@ -150,6 +154,38 @@ def test_only_the_latest_sightings_are_kept(
     times = [sighting.time for sighting in store.watches.sightings(row.watch.watch_id)]
     assert [time % 60 for time in times] == [5, 4, 3]
     assert row.count == "3 or more"
+
+
+def test_what_is_found_while_another_is_acknowledged_is_new(tmp_path: Path) -> None:
+    """A search may take minutes; what it writes at its end was not seen by anybody before."""
+    clock = Clock(1_772_360_000.0, step=1.0)
+    with closing(Store.open(None, clock)) as store:
+        watch_for(store, ANA)
+        [watched] = store.watches.active()
+        add_sightings = store.watches.add_sightings
+
+        def acknowledge_first(
+            sightings: Sequence[Sighting], searched: WatchChunks
+        ) -> tuple[WatchRow, ...]:
+            store.watches.acknowledge([watched.watch_id])
+            return add_sightings(sightings, searched)
+
+        store.watches.add_sightings = acknowledge_first  # type: ignore[method-assign, assignment]
+        write(tmp_path, "a.json", [call(0)])
+        scan(tmp_path, store=store)
+        assert [row.new for row in store.watches.all()] == [1]
+
+
+def test_sightings_are_written_in_batches(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch_search, "_BATCH", 2)
+    watch_for(store, f"{ANA}\nkali")
+    write(tmp_path, "a.json", [call(at) for at in range(3)])
+    write(tmp_path, "b.json", [call(at) for at in range(3, 5)])
+    scan(tmp_path, store=store)
+    assert seen(store) == {ANA: 5, "kali": 0}
+    assert not store.watches.chunks_to_search()
 
 
 def test_a_damaged_state_gives_its_watches_back(tmp_path: Path) -> None:
