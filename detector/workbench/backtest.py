@@ -32,6 +32,14 @@ class Precision(NamedTuple):
         judged = self.true + self.false
         return self.true / judged if judged else None
 
+    @property
+    def text(self) -> str:
+        """How analysts read it: ``31% of 13``."""
+        share = self.share
+        if share is None:
+            return "no verdicts"
+        return f"{share:.0%} of {self.true + self.false:,}"
+
     @classmethod
     def of(cls, verdicts: Iterable[str]) -> Precision:
         """Count verdicts; those that decide nothing are left out."""

@@ -10,9 +10,11 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from detector.rules.ruleset import RuleSet, load
+from detector.triage.note import NoteBody
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
+from tests.tui.build import suppression
 from tests.tui.goldens import compare
-from tests.tui.stage import FLAGS, RULES, Feed, Hunt, press, said, until
+from tests.tui.stage import BEN, CAT, FLAGS, NOW, RULES, Feed, Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.presentation import safe
 from tui.screens.admin.rule_rows import RuleRow
@@ -91,6 +93,41 @@ def test_rules_are_listed_with_counts(hunt: Hunt) -> None:
         assert isinstance(app.focused, Reader)
 
     hunt.play(journey, size=(120, 40))
+
+
+def judge(hunt: Hunt) -> None:
+    """Write that Ben's sweep is a tool and Cat's a theft, and hide Ana's."""
+    alerts = [each for each in hunt.store.alerts.all() if each.principal == CAT]
+    hunt.store.triage.add_notes([hunt.alert(BEN)], NoteBody("a tool", "benign"))
+    hunt.store.triage.add_notes(alerts, NoteBody("a thief", "escalated"))
+    hunt.store.triage.suppress([suppression(expires=NOW + 3600)])
+
+
+def test_rule_shows_how_well_it_works(hunt: Hunt) -> None:
+    judge(hunt)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "G")
+        await until(pilot, lambda: [row.precision for row in rows.rows] == [100, 50])
+        assert [(row.verdicts, row.hidden) for row in rows.rows] == [(1, 0), (2, 1)]
+        await until(pilot, lambda: "precision  50% of 2" in entry(app))
+        assert "principals 3" in entry(app)
+        assert "hidden     1 by suppressions" in entry(app)
+        assert "verdicts   1 benign, 1 escalated" in entry(app)
+        await press(pilot, "f", "'precision<80", "enter")
+        await until(pilot, lambda: [row.key for row in rows.rows] == [SWEEP])
+
+    hunt.play(journey, size=(120, 40))
+
+
+def test_verdict_written_in_the_app_moves_the_precision(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot)
+        assert [row.precision for row in rows.rows] == [None, None]
+        await app.decisions.add_notes([hunt.alert(BEN)], NoteBody("a tool", "benign"))
+        await until(pilot, lambda: [row.precision for row in rows.rows] == [None, 0])
+
+    hunt.play(journey)
 
 
 def test_flag_rule_is_described(hunt: Hunt) -> None:
@@ -210,7 +247,7 @@ def test_hostile_rule_files_are_harmless(name: str, hunt: Hunt) -> None:
     hunt.play(journey, size=(160, 48))
 
 
-GOLDENS = {"rules": "G", "rules-error": "g"}
+GOLDENS = {"rules": "G", "rules-error": "g", "rules-judged": "G"}
 
 
 @pytest.mark.parametrize("name", GOLDENS)
@@ -218,6 +255,8 @@ def test_screen(name: str, hunt: Hunt) -> None:
     if name == "rules-error":
         break_sweep()
         hunt.rules = load([Path("rules")], builtin=False)
+    if name == "rules-judged":
+        judge(hunt)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, GOLDENS[name])

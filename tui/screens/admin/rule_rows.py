@@ -16,6 +16,7 @@ from detector.rules.rule import Rule
 from detector.rules.ruleset import RuleProblem, RuleSet
 from detector.store import HistoryEntry, RuleCount, Store
 from detector.text.time import format_duration
+from detector.workbench.performance import RulePerformance
 from tui.keymap import key_of
 from tui.presentation import format, safe
 from tui.screens.base.fact_list import Line, facts
@@ -37,7 +38,7 @@ class RuleRow:
     """A rule and what it has found; or a file in error.
 
     ``signals`` is the number of events that its flag marks, ``seconds`` how long it has searched,
-    ``excerpt`` the line of the file that is wrong.
+    ``performance`` what came of its alerts, ``excerpt`` the line of the file that is wrong.
     """
 
     rule: Rule | None = None
@@ -45,6 +46,7 @@ class RuleRow:
     count: RuleCount = _NO_COUNT
     signals: int = 0
     seconds: float | None = None
+    performance: RulePerformance | None = None
     history: tuple[HistoryEntry, ...] = ()
     problem: RuleProblem | None = None
     excerpt: str = ""
@@ -117,6 +119,21 @@ class RuleRow:
             return self.count.hits
         return self.signals
 
+    @property
+    def precision(self) -> int | None:
+        """Percentage of the deciding verdicts that were suspicious or escalated."""
+        share = self.performance.precision.share if self.performance else None
+        return None if share is None else round(share * 100)
+
+    @property
+    def verdicts(self) -> int:
+        return sum(self.performance.verdicts.values()) if self.performance else 0
+
+    @property
+    def hidden(self) -> int:
+        """Number of its alerts that suppressions hide."""
+        return self.performance.suppressed if self.performance else 0
+
 
 _TEXT = Text()
 
@@ -144,6 +161,14 @@ RULES: Fields[RuleRow] = Fields(
         ),
         Field("hits", "matching events", attrgetter("hits"), Number()),
         Field("alerts", "alerts", attrgetter("count.alerts"), Number()),
+        Field(
+            "precision",
+            "percent of the verdicts that are suspicious or escalated",
+            attrgetter("precision"),
+            Number(),
+        ),
+        Field("verdicts", "alerts with a verdict", attrgetter("verdicts"), Number()),
+        Field("hidden", "alerts that suppressions hide", attrgetter("hidden"), Number()),
         Field("flag", "the flag it sets", attrgetter("flag"), _TEXT),
         Field("tag", "tag", attrgetter("tags"), _TEXT),
         Field("id", "rule_id", attrgetter("id"), _TEXT),
@@ -152,7 +177,12 @@ RULES: Fields[RuleRow] = Fields(
 )
 
 
-def rule_rows(store: Store, rules: RuleSet, rule_seconds: Mapping[str, float]) -> list[RuleRow]:
+def rule_rows(
+    store: Store,
+    rules: RuleSet,
+    rule_seconds: Mapping[str, float],
+    performances: Mapping[str, RulePerformance],
+) -> list[RuleRow]:
     """Return all rows, in the order of the screen. Raises StateError."""
     disabled, counts = store.rules.disabled(), store.rules.counts()
     flag_counts = store.rules.flag_counts()
@@ -164,6 +194,7 @@ def rule_rows(store: Store, rules: RuleSet, rule_seconds: Mapping[str, float]) -
             counts.get(rule.rule_id, _NO_COUNT),
             flag_counts.get(rule.flag or "", 0),
             rule_seconds.get(rule.rule_id),
+            performances.get(rule.rule_id),
             tuple(store.history.entries(rule.rule_id)),
         )
         for rule in rules
@@ -197,6 +228,7 @@ def _rule_lines(row: RuleRow) -> Iterator[Line]:
         ("flag", rule.flag or ""),
         ("hits", format.number(row.hits) + ("" if rule.alerts else " flagged events")),
         ("alerts", _alerts_text(row)),
+        *_performance_facts(row.performance),
         ("time", _seconds_text(row)),
         ("tags", ", ".join(rule.tags)),
         ("id", rule.rule_id),
@@ -233,6 +265,22 @@ def _alerts_text(row: RuleRow) -> str:
     if row.rule and row.rule.alerts:
         return format.number(row.count.alerts)
     return "no alerts of its own; flags nearby alerts"
+
+
+def _performance_facts(performance: RulePerformance | None) -> Iterator[tuple[str, str]]:
+    """Yield what came of a rule's alerts; nothing of a rule without any."""
+    if performance is None:
+        return
+    counts = performance.verdicts.items()
+    yield "principals", format.number(performance.principals)
+    yield "hint", performance.hint
+    if performance.suppressed:
+        yield "hidden", f"{format.number(performance.suppressed)} by suppressions"
+    yield "verdicts", ", ".join(f"{format.number(count)} {verdict}" for verdict, count in counts)
+    yield "precision", performance.precision.text
+    if performance.seconds_to_verdict is not None:
+        wait = format_duration(performance.seconds_to_verdict)
+        yield "decided", f"{wait} after the last event (median)"
 
 
 def _seconds_text(row: RuleRow) -> str:

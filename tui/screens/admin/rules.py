@@ -7,8 +7,11 @@ from functools import partial
 
 from textual.content import Content
 
+from detector.detection.alert import Alert
 from detector.rules.rule import Rule
 from detector.text.visible import visible
+from detector.triage.note import Note
+from detector.workbench.performance import rule_performance
 from tui.keymap import LIVE, OPEN, TRIAGE, key
 from tui.model.repeat import Action
 from tui.presentation import format
@@ -55,6 +58,11 @@ class RulesScreen(StoreListScreen[RuleRow]):
     noun = "rule"
     empty = "No rules loaded.\nAdd some with --rules FILE."
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._judged: tuple[list[Alert], list[Note]] = ([], [])
+        """The alerts and notes when loading began, for the thread that loads."""
+
     def columns(self) -> tuple[Column[RuleRow], ...]:
         return (
             Column("state", "state", 5, _state, drop_priority=0),
@@ -75,16 +83,33 @@ class RulesScreen(StoreListScreen[RuleRow]):
                 shorten=lambda row, cells: format.elide(row.name, cells),
             ),
             Column("shape", "shape", 10, lambda row: row.shape, drop_priority=6),
-            Column("window", "window", 7, lambda row: row.window, align="right", drop_priority=5),
+            Column("window", "window", 7, lambda row: row.window, align="right", drop_priority=6),
             Column(
                 "hits",
                 "hits",
                 7,
                 lambda row: format.number(row.hits) if row.rule else "",
                 align="right",
-                drop_priority=4,
+                drop_priority=5,
             ),
             Column("alerts", "alerts", 6, _alerts, align="right", drop_priority=2),
+            Column("precision", "precision", 9, _precision, align="right", drop_priority=4),
+            Column(
+                "verdicts",
+                "verdicts",
+                8,
+                lambda row: _positive(row.verdicts),
+                align="right",
+                drop_priority=5,
+            ),
+            Column(
+                "hidden",
+                "hidden",
+                6,
+                lambda row: _positive(row.hidden),
+                align="right",
+                drop_priority=5,
+            ),
         )
 
     def row_id(self, row: RuleRow) -> str:
@@ -95,9 +120,15 @@ class RulesScreen(StoreListScreen[RuleRow]):
             return "$foreground-muted"
         return ""
 
+    async def reload(self) -> None:
+        view_model = self.workspace.view_model
+        self._judged = list(view_model.alerts.values()), list(view_model.notes)
+        await super().reload()
+
     def load_rows(self) -> Sequence[RuleRow]:
         workspace = self.workspace
-        return rule_rows(workspace.store, workspace.rules, workspace.rule_seconds())
+        performances = rule_performance(*self._judged)
+        return rule_rows(workspace.store, workspace.rules, workspace.rule_seconds(), performances)
 
     def details(self, row: RuleRow) -> list[Line]:
         return list(detail_lines(row))
@@ -152,6 +183,10 @@ def _json_fields(row: RuleRow) -> dict[str, object]:
         "severity": row.rule and row.rule.severity,
         "finds": row.rule and row.rule.meaning,
         "query": row.rule and row.rule.query_text,
+        "hits": row.hits,
+        "alerts": row.count.alerts,
+        "cpu_seconds": row.seconds,
+        "performance": row.performance and row.performance.as_json(),
         "error": row.problem and row.problem.message,
     }
 
@@ -168,3 +203,13 @@ def _alerts(row: RuleRow) -> str:
     if row.rule and row.rule.alerts:
         return format.number(row.count.alerts)
     return ""
+
+
+def _precision(row: RuleRow) -> str:
+    if row.precision is None:
+        return ""
+    return f"{row.precision}%"
+
+
+def _positive(count: int) -> str:
+    return format.number(count) if count else ""

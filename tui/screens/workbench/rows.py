@@ -96,20 +96,13 @@ def result_lines(result: Backtest) -> Iterator[Content]:
         safe.text(f"  {format.number(result.count('stays'))} stay", "$foreground-muted"),
     )
     yield safe.text(
-        f"precision by verdicts: {_precision(result.now)} → {_precision(result.then)}",
+        f"precision by verdicts: {result.now.precision.text} → {result.then.precision.text}",
         "$foreground-muted",
     )
 
 
 def _side(side: Side) -> str:
     return f"{format.plural(side.alerts, 'alert')}, {format.plural(side.principals, 'principal')}"
-
-
-def _precision(side: Side) -> str:
-    share = side.precision.share
-    if share is None:
-        return "no verdicts"
-    return f"{share:.0%} of {side.precision.true + side.precision.false:,}"
 
 
 def held_text(bench: Bench, hits: int, span: tuple[int, int] | None) -> str:

@@ -97,7 +97,7 @@ def _lines(bench: Bench, values: dict[str, int], result: Backtest) -> Iterator[s
         f"  fires now {_side(result.now)}; with this {_side(result.then)}; "
         f"+ {_count(result, 'comes')}, − {_count(result, 'goes')}, stays {_count(result, 'stays')}"
     )
-    yield f"  precision by verdicts: {_precision(result.now)} → {_precision(result.then)}"
+    yield f"  precision by verdicts: {result.now.precision.text} → {result.then.precision.text}"
     names = [visible(row.principal, 90) or "(no ARN)" for row in result.rows]
     width = max(map(len, names), default=0)
     for row, name in zip(result.rows, names, strict=True):
@@ -121,14 +121,6 @@ def _side(side: Side) -> str:
 def _count(result: Backtest, change: AlertChange) -> str:
     alerts, principals = result.count(change), result.principals(change)
     return f"{plural(alerts, 'alert')} of {plural(principals, 'principal')}"
-
-
-def _precision(side: Side) -> str:
-    share = side.precision.share
-    if share is None:
-        return "no verdicts"
-    judged = side.precision.true + side.precision.false
-    return f"{share:.0%} of {judged:,}"
 
 
 def _objects(bench: Bench, values: dict[str, int], result: Backtest) -> Iterator[dict[str, Any]]:
