@@ -61,8 +61,8 @@ class _ChainReader:
         if type not in TEMPORAL:
             raise EsqlError(
                 self._document.body.entries["type"].span,
-                f"{type} of a correlation is not supported, since how often one holds is no number "
-                "of events: use temporal or temporal_ordered",
+                f"{type} of a correlation is not supported, since it would count correlations, "
+                "not events: use temporal or temporal_ordered",
             )
         width = timespan_of(self._document)
         order, lookback = self._order(self._document, self._rules, width)

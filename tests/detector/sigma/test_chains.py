@@ -216,8 +216,8 @@ def changed(before: str, after: str) -> str:
         ),
         (
             changed("type: temporal_ordered", "type: event_count\n  condition: {gte: 2}"),
-            "event_count of a correlation is not supported, since how often one holds is no "
-            "number of events: use temporal or temporal_ordered",
+            "event_count of a correlation is not supported, since it would count "
+            "correlations, not events: use temporal or temporal_ordered",
         ),
         (
             changed("  type: event_count\n", "  type: value_sum\n"),
