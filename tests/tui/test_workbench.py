@@ -20,6 +20,20 @@ from tui.screens.workbench.explanation import ExplanationScreen
 from tui.screens.workbench.screen import WorkbenchScreen
 from tui.widgets.row_list import RowList
 
+LONG_REGIONS = """[rule]
+rule_id = "00000000-0000-0000-0000-000000000003"
+name = "A few long regions"
+type = "esql"
+language = "esql"
+query = '''
+from logs-aws.cloudtrail-*
+| eval letters = length(cloud.region)
+| where letters >= 9
+| stats n = count(*) by b = bucket(@timestamp, 30 seconds), aws.cloudtrail.user_identity.arn
+| where n >= 4
+'''
+"""
+
 DAN = ANA.replace("ana", "dan")
 
 
@@ -107,6 +121,30 @@ def test_verdicts_show_in_the_precision(hunt: Hunt) -> None:
         assert "precision by verdicts: 50% of 2 → 50% of 2" in result(app)
         await press(pilot, *["right"] * 3)  # from 13 regions on Ben's is gone
         await until(pilot, lambda: "50% of 2 → 100% of 1" in result(app))
+
+    hunt.play(journey)
+
+
+def test_logs_are_read_for_another_filter_on_request(hunt: Hunt) -> None:
+    folder = hunt.rules.spec().paths[0]
+    (folder / "long.toml").write_text(LONG_REGIONS)
+    hunt = Hunt(folder.parent, records(), rules=[folder])
+    long = sum(len(each["awsRegion"]) >= 10 for each in records())
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "7", "f", "'few", "enter")
+        await on_workbench(app, pilot, "W")
+        assert parameters(app).startswith("‹letters ≥ 9›")
+        await press(pilot, "R")
+        assert said(app) == "Nothing to read: this answer is complete"
+        await press(pilot, "right")
+        await until(pilot, lambda: "R reads the logs again for it" in result(app))
+        assert changes(app) == [], "those of the rule as it is would mislead"
+        await press(pilot, "left")
+        await until(pilot, lambda: "with this" in result(app) and bool(changes(app)))
+        await press(pilot, "right", "R")
+        await until(pilot, lambda: f"{long} hits" in result(app))
+        assert {change for change, _, _ in changes(app)} <= {"goes", "stays"}
 
     hunt.play(journey)
 

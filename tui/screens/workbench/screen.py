@@ -34,7 +34,9 @@ from tui.screens.workbench.rows import (
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
 
-_LEFT = "the workbench was left"
+
+class _ReadingEnded(VariantError):
+    """The screen was left, or other values need other hits."""
 
 
 class WorkbenchScreen(HuntScreen):
@@ -100,6 +102,8 @@ class WorkbenchScreen(HuntScreen):
         self._current = 0
         self._is_computing = False
         self._may_read: set[frozenset[tuple[str, int]]] = set()
+        self._reading: frozenset[tuple[str, int]] | None = None
+        """The values for which logs are being read."""
         self._is_left = False
 
     def screen_title(self) -> CellContent:
@@ -146,9 +150,11 @@ class WorkbenchScreen(HuntScreen):
         return bench
 
     def _report_reading(self, update: Update) -> None:
-        """Show how far the reading is; end it when the screen was left."""
+        """Show how far the reading is; end it when nobody waits for it any more."""
         if self._is_left or self.workspace.closing.is_set():
-            raise VariantError(_LEFT)
+            raise _ReadingEnded
+        if self._bench is not None and self._reading_key(self._bench) != self._reading:
+            raise _ReadingEnded
         sums = update.accounting
         progress = f"reading: {sums.files_read:,} files, {sums.records_seen:,} records"
         self.app.call_from_thread(self._show_result, [safe.text(progress)])
@@ -177,9 +183,13 @@ class WorkbenchScreen(HuntScreen):
         self._compute()
 
     def action_read_logs(self) -> None:
-        if self._bench is not None:
-            self._may_read.add(self._reading_key(self._bench))
-            self._compute()
+        if self._bench is None:
+            return
+        if self._bench.is_held(self._values):
+            self.workspace.say("Nothing to read: this answer is complete")
+            return
+        self._may_read.add(self._reading_key(self._bench))
+        self._compute()
 
     def _reading_key(self, bench: Bench) -> frozenset[tuple[str, int]]:
         return frozenset(bench.maker.reading_values(self._values).items())
@@ -207,17 +217,25 @@ class WorkbenchScreen(HuntScreen):
             answered: dict[str, int] | None = None
             while answered != self._values:
                 answered = dict(self._values)
-                if not bench.is_held(answered) and self._reading_key(bench) not in self._may_read:
-                    self._show_result([safe.text(self._reading_question())])
-                    continue
-                result = await asyncio.to_thread(bench.backtest, answered)
-                if answered == self._values:
-                    self._show_backtest(bench, result)
-        except (VariantError, StateError) as error:
-            if str(error) != _LEFT:
-                self._show_result([safe.text(str(error), "$text-error")])
+                await self._answer_for(bench, answered)
         finally:
             self._is_computing = False
+
+    async def _answer_for(self, bench: Bench, values: dict[str, int]) -> None:
+        """Show the answer for values, or what is needed for one."""
+        self._reading = self._reading_key(bench)
+        if not bench.is_held(values) and self._reading not in self._may_read:
+            self._show_unanswered(safe.text(self._reading_question()))
+            return
+        try:
+            result = await asyncio.to_thread(bench.backtest, values)
+        except _ReadingEnded:
+            self._may_read.discard(self._reading)
+        except (VariantError, StateError) as error:
+            self._show_unanswered(safe.text(str(error), "$text-error"))
+        else:
+            if values == self._values:
+                self._show_backtest(bench, result)
 
     def _reading_question(self) -> str:
         why = "the database holds no hits of the rule as it is"
@@ -228,6 +246,13 @@ class WorkbenchScreen(HuntScreen):
 
     def _show_result(self, lines: Sequence[Content]) -> None:
         self.query_one("#bench-result", Static).update(Content("\n").join(lines))
+
+    def _show_unanswered(self, line: Content) -> None:
+        """Show why there is no answer; the rows of another one would mislead."""
+        self._show_result([line])
+        rows = self.query_one(RowList)
+        rows.empty = ""
+        rows.show([])
 
     def _show_backtest(self, bench: Bench, result: Backtest) -> None:
         held = bench.held(self._values)
