@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from detector.ingest.pipeline import Update
 from detector.rules.ruleset import load
 from detector.triage.note import NoteBody
 from detector.workbench.variant import VariantError
@@ -145,6 +147,36 @@ def test_logs_are_read_for_another_filter_on_request(hunt: Hunt) -> None:
         await press(pilot, "right", "R")
         await until(pilot, lambda: f"{long} hits" in result(app))
         assert {change for change, _, _ in changes(app)} <= {"goes", "stays"}
+
+    hunt.play(journey)
+
+
+def test_reading_ends_when_other_values_need_other_hits(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = hunt.rules.spec().paths[0]
+    (folder / "long.toml").write_text(LONG_REGIONS)
+    hunt = Hunt(folder.parent, records(), rules=[folder])
+    begun, moved = threading.Event(), threading.Event()
+    report = WorkbenchScreen._report_reading
+
+    def wait(screen: WorkbenchScreen, update: Update) -> None:
+        begun.set()
+        moved.wait(30)
+        report(screen, update)
+
+    monkeypatch.setattr(WorkbenchScreen, "_report_reading", wait)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "7", "f", "'few", "enter")
+        await on_workbench(app, pilot, "W")
+        await press(pilot, "right", "R")
+        await until(pilot, begun.is_set)
+        await press(pilot, "left")
+        moved.set()
+        await until(pilot, lambda: "+ 0  − 0" in result(app))
+        await press(pilot, "right")
+        await until(pilot, lambda: "R reads the logs again for it" in result(app))
 
     hunt.play(journey)
 
