@@ -17,6 +17,8 @@ _LAYOUT = re.compile(
     r"(?P<above>.*?)AWSLogs(?:/(?P<organization>o-[a-z0-9]{10,32}))?"
     r"(?:/(?P<account>\d{12})(?:/CloudTrail(?:/(?P<region>[a-z0-9-]+))?)?)?"
 )
+_PLAIN = re.compile(r"[^'\"`\\$\x00-\x1f\x7f-\x9f\u2028\u2029]*")
+"""A URL that stands as it is in the DDL of a table, and in a comment of a line."""
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 
@@ -55,6 +57,10 @@ def parse_location(source: str) -> TrailLocation:
         raise LocationError(f"{source}: name a trail in S3: s3://BUCKET/PREFIX")
     bucket, key = split_url(source)
     key = key.strip("/")
+    if not _PLAIN.fullmatch(source):
+        raise LocationError(
+            f"{source}: Athena's tables take no quotes, control characters, \\ or $ in a prefix"
+        )
     if not bucket:
         raise LocationError(f"{source}: there is no bucket in it: s3://BUCKET/PREFIX")
     if "AWSLogs" not in key.split("/"):

@@ -44,6 +44,9 @@ def test_location_is_parsed(url: str, location: TrailLocation) -> None:
     [
         ("logs/AWSLogs", "name a trail in S3"),
         ("s3:///AWSLogs", "no bucket"),
+        ("s3://logs/it's/AWSLogs", "no quotes"),
+        ("s3://logs/${account}/AWSLogs", "no quotes"),
+        ("s3://logs/a\nDROP TABLE b;/AWSLogs", "no quotes"),
         (f"s3://logs/AWSLogs/{ONE}/CloudTrail/eu-west-1/2026/03", "no folder of a trail"),
         (f"s3://logs/AWSLogs/{ONE}/CloudTrail-Digest", "no folder of a trail"),
     ],
