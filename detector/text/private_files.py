@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_EXPORTS = (
+_HEADS = (
     b"# Hunt log\n",
     b"# Alerts\n",
     b"note_id,",
@@ -32,11 +33,32 @@ _EXPORTS = (
     b'{"rule_id":',
     b'{\n  "name": "trailhound ',
     b'{"scope":',
+    b"# Events\n",
+    b"# Principals\n",
+    b"time,principal,service,call,",
+    b"principal,kind,",
+    b"watch_id,",
+    b'{"watch_id":',
+    b'{"principal":',
+    b'{"parameter":',
+    b'{"rule":{"id":',
+    b'{"set":{',
+    b"<?xml version='1.0' encoding='utf-8'?>\n<testsuite name=\"trailhound ",
 )
-"""How an export begins."""
+_EXPORT = re.compile(
+    b"|".join(
+        [
+            *map(re.escape, _HEADS),
+            rb'\{"account":"[^"]*","event_id":"',
+            rb"ID +STATE +SEEN ",
+            rb"RISK +CALLS +DENIED ",
+        ]
+    )
+)
+"""How an export begins. Tables without a heading are not known by it."""
 _COMPANIONS = ("-wal", "-shm", "-journal", ".lock")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_HEAD = len(_BYTE_ORDER_MARK) + max(map(len, _EXPORTS))
+_HEAD_BYTES = 256
 
 
 class NoExportError(OSError):
@@ -106,8 +128,8 @@ def _refuse_companions(path: Path) -> None:
 
 def _refuse_others(path: Path) -> None:
     with open(path, "rb") as file:
-        head = file.read(_HEAD)
-    if head and not head.removeprefix(_BYTE_ORDER_MARK).startswith(_EXPORTS):
+        head = file.read(_HEAD_BYTES)
+    if head and not _EXPORT.match(head.removeprefix(_BYTE_ORDER_MARK)):
         raise NoExportError(0, "exists, is not a trailhound export, and is left unchanged")
 
 

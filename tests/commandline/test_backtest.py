@@ -155,7 +155,8 @@ def test_rules_test_runs_the_examples_beside_a_rule(cli: Cli, tmp_path: Path) ->
     assert (ran.status, ran.out, ran.err) == (0, "", "2 examples of 1 rule, 0 failed\n")
     write_examples(True, True)
     report = tmp_path / "report.xml"
-    ran = cli("rules", "test", folder, "--junit", report)
+    cli("rules", "test", folder, "--junit", report)
+    ran = cli("rules", "test", folder, "--junit", report)  # CI writes it over that of a run before
     assert (ran.status, ran.out.splitlines()) == (
         1,
         [f"{examples}:2: Multi-region EC2 enumeration (burst): <9>: must fire, and does not"],

@@ -41,6 +41,33 @@ COMMANDS = (
     ("status", "--db", "DB", "--format", "jsonl"),
     ("status", "--db", "DB"),
     ("suppress", "list", "--db", "DB", "--format", "jsonl"),
+    *[("principals", "LOGS", "--format", each) for each in ("table", "csv", "jsonl")],
+    *[("events", "LOGS", "--format", each) for each in ("csv", "jsonl")],
+    *[("watch", "list", "--db", "DB", "--format", each) for each in ("table", "csv", "jsonl")],
+    ("backtest", REFERENCE, "--db", "DB", "--format", "jsonl", *ONLY_REFERENCE),
+    (
+        "backtest",
+        REFERENCE,
+        "--db",
+        "DB",
+        "--set",
+        "regions=8",
+        "--format",
+        "jsonl",
+        *ONLY_REFERENCE,
+    ),
+    (
+        "backtest",
+        REFERENCE,
+        "--db",
+        "DB",
+        "--grid",
+        "regions=8..9",
+        "--format",
+        "jsonl",
+        *ONLY_REFERENCE,
+    ),
+    ("explain", REFERENCE, "--db", "DB", "--principal", ANA, "--format", "jsonl", *ONLY_REFERENCE),
 )
 
 
@@ -57,6 +84,15 @@ def test_output_file_has_what_would_be_printed(
         assert out.read_bytes().decode() == printed.out
         assert out.stat().st_mode & 0o777 == 0o600
     assert sorted(each.name for each in tmp_path.iterdir() if each.name.startswith(".")) == []
+
+
+@pytest.mark.parametrize("command", ["principals", "events"])
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_second_run_writes_over_documents(
+    command: str, format: str, cli: Cli, logs: Path, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert cli(command, logs, "--format", format, "-o", tmp_path / "out").status == 0
 
 
 @pytest.mark.parametrize(
