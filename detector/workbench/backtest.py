@@ -180,15 +180,6 @@ class Backtest(NamedTuple):
         return len({row.principal for row in self.rows if row.change == change})
 
 
-def compare_variant(held: HeldRule, variant: Rule, judgements: Judgements) -> Backtest:
-    """Compare a rule with a variant that keeps its hits."""
-    return compare_found(
-        (held, held.rule, held.firings(held.rule)),
-        (held, variant, held.firings(variant)),
-        judgements,
-    )
-
-
 Found = tuple[HeldRule, Rule, Sequence[Firing]]
 """The hits, the rule, and what it finds in them."""
 

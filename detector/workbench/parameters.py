@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from detector.eql.parser import parse_eql
@@ -399,8 +399,3 @@ def _correlation_noun(type: str, field: object) -> str:
     if type == "value_count":
         return noun_of(str(name))
     return _last_part(f"{type.removeprefix('value_')}-{name}")
-
-
-def with_value(parameter: RuleParameter, value: int) -> RuleParameter:
-    """Return a parameter with another value; its place stays that in the rule's own text."""
-    return replace(parameter, value=value)
