@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import get_args
 
 from detector.filter.field_types import Choice, Number, Text, Time
 from detector.filter.fields import Field, Fields
 from detector.text.abbreviations import short_arn
-from detector.triage.watch import WatchRow
+from detector.triage.watch import WatchRow, WatchState
 
 _text, _number, _time = Text(), Number(), Time()
 
@@ -32,7 +33,7 @@ WATCHES: Fields[WatchRow] = Fields(
     (
         Field("last", "when it was seen last", _last, _time),
         Field("made", "when it was made", attrgetter("watch.created"), _time),
-        Field("state", "state", attrgetter("state"), Choice(("seen", "waiting", "lifted"))),
+        Field("state", "state", attrgetter("state"), Choice(get_args(WatchState))),
         Field(
             "kind",
             "address, network, key, arn, account, event or agent",

@@ -13,6 +13,9 @@ MOST_SIGHTINGS = 1_000
 """Sightings of a watch that are kept, the latest ones."""
 
 
+WatchState = Literal["seen", "waiting", "lifted", "undone"]
+
+
 class Watch(msgspec.Struct, frozen=True):
     """A wish to hear of an indicator in records that are read from now on.
 
@@ -63,7 +66,7 @@ class WatchRow(msgspec.Struct, frozen=True):
     latest: Sighting | None = None
 
     @property
-    def state(self) -> Literal["seen", "waiting", "lifted", "undone"]:
+    def state(self) -> WatchState:
         """How it stands: seen again, and nobody has acknowledged it yet; or waiting for that."""
         if self.watch.undone is not None:
             return "undone"

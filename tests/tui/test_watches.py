@@ -17,6 +17,7 @@ from tui.screens.admin.watches import WatchesScreen
 from tui.screens.base.menu import Menu
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.rows import QuestionLine
+from tui.widgets.row_list import RowList
 
 
 def sees(store: Store, text: str, at: int = 1_772_359_300) -> None:
@@ -48,6 +49,8 @@ def test_watch_a_principal_from_its_alert_and_end_it(tmp_path: Path) -> None:
         await until(pilot, lambda: app.view_model.watches[0].state == "lifted")
         await press(pilot, "z", "z")
         await until(pilot, lambda: app.view_model.watches[0].state == "undone")
+        await press(pilot, "slash", *"state=undone", "enter")
+        await until(pilot, lambda: len(app.screen.query_one(RowList).rows) == 1)
 
     hunt.play(journey)
 
