@@ -25,7 +25,7 @@ from detector.workbench.explain import (
     nearest_windows,
     shape_note,
 )
-from detector.workbench.held_rule import Firing, HeldRule
+from detector.workbench.held_rule import Firing
 from detector.workbench.variant import ParameterValues, VariantError
 
 _EVER = 1 << 40
@@ -67,7 +67,7 @@ def explain_principal(
     Of the variant with these values. Raises VariantError."""
     rule, held = bench.maker.rule_with(values), bench.held(values)
     is_wanted = callers_named(name)
-    firings = [each for each in held.firings(rule) if _is_of(held, bench, values, each, name)]
+    firings = [each for each in held.firings(rule) if name in held.facets(rule, each).names]
     lines = [f"{rule.name}: {rule.meaning}", f"{name}: {_alerts_text(firings)}"]
     windows = nearest_windows(held, rule, is_wanted)
     lines += _window_lines(windows)
@@ -142,13 +142,6 @@ def explain_event(
         "windows": [each.as_json() for each in windows],
     }
     return Explanation(tuple(lines), content)
-
-
-def _is_of(
-    held: HeldRule, bench: Bench, values: ParameterValues, firing: Firing, name: str
-) -> bool:
-    """Tell whether an alert is of a principal."""
-    return name in held.facets(bench.maker.rule_with(values), firing).names
 
 
 def _alerts_text(firings: Sequence[Firing]) -> str:

@@ -131,6 +131,7 @@ def test_explain_a_principal_and_an_event(cli: Cli, logs: Path, tmp_path: Path) 
         assert (answer["passes"], answer["windows"][0]["fires"]) == (True, True)
         assert [each["holds"] for each in answer["conditions"]] == [True] * 3
     one_line(cli("explain", REFERENCE), 2, "explain whom? name --principal ARN")
+    one_line(cli("explain", REFERENCE, "--principal", ""), 2, "--principal is empty")
     one_line(cli("explain", REFERENCE, "no-such-id", logs, *ONLY_REFERENCE), 1, "no such event")
 
 

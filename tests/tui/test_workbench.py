@@ -107,6 +107,18 @@ def test_keys_do_nothing_where_there_is_no_bench(
     hunt.play(journey)
 
 
+def test_alerts_without_a_principal_are_not_explained(tmp_path: Path) -> None:
+    """Most callers lack a key or a role: an empty name would be the name of them all."""
+    hunt = Hunt(tmp_path, sweep(12, at=0, arn=""))
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await on_workbench(app, pilot, "G", "W")
+        await press(pilot, "E")
+        assert said(app) == "These alerts name no principal"
+
+    hunt.play(journey)
+
+
 def test_verdicts_show_in_the_precision(hunt: Hunt) -> None:
     alert = hunt.alert(BEN)
     hunt.store.triage.add_notes([alert], NoteBody("a tool", "benign"))

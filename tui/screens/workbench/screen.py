@@ -284,7 +284,9 @@ class WorkbenchScreen(HuntScreen):
 
     def action_explain(self) -> None:
         row = self._row
-        if row is not None:
+        if row is not None and not row.principal:
+            self.workspace.say("These alerts name no principal", severity="warning")
+        elif row is not None:
             trail = (*self._trail, "Workbench")
             self.workspace.routes.open_explanation(trail, row.principal, self._rule.rule_id)
 

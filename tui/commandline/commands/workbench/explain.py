@@ -40,8 +40,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _take_event_id(args: argparse.Namespace) -> str:
     """Take the event's id from the arguments; ``""`` where a principal is named."""
-    if args.principal is not None:
+    if args.principal:
         return ""
+    if args.principal is not None:
+        raise UsageError("--principal is empty: name an ARN, role, session or access key")
     if not args.sources:
         raise UsageError("explain whom? name --principal ARN, or an event's id after the rule")
     event_id: str = args.sources.pop(0)
