@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from detector.cloudtrail.record import Record, decode
@@ -182,17 +182,18 @@ def _nearest(
             start = hits.times[end - 1] - width + 1
         until = start + width
     columns = query.result(start, series.key or (), hits.inputs[first:end], until, conditions=False)
+    answers = tuple(threshold_answers(query, columns))
     arns = {each.arn for each in hits.callers[first:end]} - {""}
     return NearestWindow(
         series,
         min(arns, default=""),
         firing is not None,
-        share,
+        min([share, *_unmet_shares(answers)]),
         start,
         until,
         hits.times[end - 1] - hits.times[first],
         end - first,
-        tuple(threshold_answers(query, columns)),
+        answers,
         "" if firing else _later(held, rule, series, hits, first, end),
     )
 
@@ -304,6 +305,15 @@ def _counted_noun(query: Query) -> str:
 
 
 _AT_LEAST = re.compile(r"([≥>])([0-9]+) (.+)")
+
+
+def _unmet_shares(answers: Iterable[ConditionAnswer]) -> Iterator[float]:
+    """Yield how far each least number is that its column does not reach."""
+    for answer in answers:
+        needed = _AT_LEAST.fullmatch(answer.text)
+        if answer.holds is False and needed and answer.value.isdecimal():
+            least = int(needed[2]) + (needed[1] == ">")
+            yield int(answer.value) / least
 
 
 def _measure(answer: ConditionAnswer) -> str:

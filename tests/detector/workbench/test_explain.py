@@ -78,6 +78,18 @@ def test_near_misses_are_listed_the_nearest_first(tmp_path: Path) -> None:
     assert [(each.principal, round(each.share, 1)) for each in misses] == [(BOB, 0.9), (ANA, 0.7)]
 
 
+def test_share_is_that_of_the_least_number_of_any_column(tmp_path: Path) -> None:
+    slow = REFERENCE_FILE.with_name("discovery_ec2_slow_sweep.toml")
+    (rule,) = load([slow], builtin=False)
+    late = call(28, "us-west-2", arn=BOB, event_id="late")
+    logs = write(tmp_path / "logs", "a.json", [*sweep(12), *sweep(9, arn=BOB), late]).parent
+    bench = bench_on(load([slow], builtin=False), logs, rule=rule.rule_id)
+    windows = nearest_windows(bench.held({}), bench.rule)
+    shares = {each.principal: round(each.share, 2) for each in windows}
+    assert shares == {BOB: 0.9, ANA: 0.0}, "28 and 0 of more than 30 seconds"
+    assert [each.principal for each in near_misses(bench.held({}), bench.rule)] == [BOB]
+
+
 def test_principal_without_a_hit_is_told_which_condition_keeps_it_out(tmp_path: Path) -> None:
     records = [call(at, eventName="ListUsers", event_id=str(at), arn=BOB) for at in range(3)]
     bench = bench_of([*sweep(10), *records], tmp_path)

@@ -49,7 +49,7 @@ class RuleAnswer:
         """Whether it fired, or how near it came."""
         if self.alerts:
             return "fired"
-        if self.window is not None:
+        if self.window is not None and self.window.share < 1:
             return f"{self.window.share:.0%}"
         return "no" if self.has_hits else "–"
 
