@@ -40,6 +40,7 @@ _WIDER_POLLS = ((7 * _DAY, 31), (_DAY, 2), (3600, 1))
 _SILENT_AFTER = _DAY
 _THREADS = 16
 _ACCOUNT = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}$")
+_PADDED_DAY = re.compile(r"/?(?:\d{4}/\d\d/\d\d|eventDay=\d{8})/")
 _DATED = re.compile(r"(?:20\d\d|eventDay=\d{8}|year=\d{4}|dt=\d{4}-.*)$")
 
 
@@ -77,8 +78,8 @@ class S3Bucket:
         self._poll = poll
         self._polled: list[PolledPrefix] = []
         self._discover_due = self._poll_due = 0.0
-        self._polled_at: dict[tuple[str, int], float] = {}
-        """The time of the last poll, by prefix and interval (0: of any)."""
+        self._polled_at: dict[tuple[PolledPrefix, int], float] = {}
+        """The time of the last poll, by what was polled and interval (0: of any)."""
         self._newest: dict[str, float] = {}
         """The newest delivery, by prefix."""
         self._problems: list[str] = []
@@ -166,26 +167,28 @@ class S3Bucket:
 
         The name may be that of an object, of a folder, or of both.
         """
-        polled = []
-        if self._named and not self._named.endswith("/") and self._is_object(self._named):
-            polled.append(PolledPrefix(self._named, extent="object"))
+        polled, problem = self._named_object()
         if not is_path(self._prefix or "-"):
             prefix = f"{self._prefix}/"
-            return [*polled, PolledPrefix(prefix, extent="raw")], [], None
+            return [*polled, PolledPrefix(prefix, extent="raw")], [], problem
         if trail_prefix(self._prefix) and self._is_empty(self._prefix):
-            return polled, [], None
+            return polled, [], problem
         level = self._level(self._prefix)
         if isinstance(level, SourceFile):
             return polled, [], None if polled else level
         self._listed.add(self._folder_url(self._prefix))
-        return [*polled, *level[0]], level[1], None
+        if any(level):
+            problem = None  # The name is a folder's.
+        return [*polled, *level[0]], level[1], problem
 
-    def _is_object(self, key: str) -> bool:
-        try:
-            head_object(self.bucket, key)
-        except Unavailable:
-            return False  # What is wrong with the bucket, the listing tells.
-        return True
+    def _named_object(self) -> tuple[list[PolledPrefix], SourceFile | None]:
+        """Return the object to poll that has the name, and what kept it from being looked at."""
+        if not self._named or self._named.endswith("/"):
+            return [], None
+        (file,) = self._poll_object(self._named)
+        if file.problem is None:
+            return [PolledPrefix(self._named, extent="object")], None
+        return [], None if file.problem[1] == "gone" else file
 
     def _is_empty(self, prefix: str) -> bool:
         try:
@@ -217,23 +220,24 @@ class S3Bucket:
         except Unavailable as error:
             return self._unlisted(prefix, error)
         polled = [PolledPrefix(raw, extent="raw") for raw in raw_prefixes]
-        names = [folder.rpartition("/")[2] for folder in folders]
-        if any(_DATED.match(name) for name in names):
-            return [*polled, PolledPrefix(prefix, _day_format(names[0]))], []
+        name_of = {folder: folder.rpartition("/")[2] for folder in folders}
+        dated = [name for name in name_of.values() if _DATED.match(name)]
+        if dated:
+            days = PolledPrefix(prefix, _day_format(dated))
+            if not days.day_format:  # All that is below is polled.
+                return [*polled, days], []
+            polled.append(days)
+            folders = [folder for folder in folders if name_of[folder] not in dated]
         if _ACCOUNT.search(prefix):  # Other services' logs are next to the trail's.
-            folders = [
-                folder
-                for folder, name in zip(folders, names, strict=True)
-                if name.startswith(TRAIL)
-            ]
+            folders = [folder for folder in folders if name_of[folder].startswith(TRAIL)]
         if objects:
             polled.append(PolledPrefix(prefix, extent="level"))
         return polled, folders
 
     def _is_due(self, polled: PolledPrefix, now: float) -> bool:
-        """Tell whether to poll a prefix now; silent regions are polled hourly."""
-        last_poll = self._polled_at.get((polled.prefix, 0))
-        if last_poll is None or not polled.day_format:
+        """Tell whether to poll a prefix now; a trail's silent regions are polled hourly."""
+        last_poll = self._polled_at.get((polled, 0))
+        if last_poll is None or not polled.day_format or not trail_prefix(polled.prefix):
             return True
         newest = self._newest.get(polled.prefix)
         is_silent = newest is None or now - newest > _SILENT_AFTER
@@ -248,8 +252,11 @@ class S3Bucket:
         try:
             for key, size, etag in self._list(polled, after):
                 if before is not None and key >= before:
-                    break
-                if size and not key.endswith("/"):
+                    if trail_prefix(polled.prefix):
+                        break
+                    if _PADDED_DAY.match(key, len(polled.prefix)):
+                        continue  # Other names may stand among the days.
+                if size:
                     file = object_file(self.bucket, key, size, etag)
                     files.append(self._mark_foreign(file, polled))
         except Unavailable as error:
@@ -257,8 +264,8 @@ class S3Bucket:
         self._listed.add(self._folder_url(polled.prefix))
         for interval, days in _WIDER_POLLS:
             if after is None or after <= self._day_key(polled, now - days * _DAY):
-                self._polled_at[polled.prefix, interval] = now
-        self._polled_at[polled.prefix, 0] = now
+                self._polled_at[polled, interval] = now
+        self._polled_at[polled, 0] = now
         return files
 
     def _list(self, polled: PolledPrefix, after: str | None) -> Iterable[Listed]:
@@ -277,10 +284,10 @@ class S3Bucket:
         first_label, last_label = self._bounds.first_label, self._bounds.last_label
         before = None if last_label is None else self._day_key(polled, last_label + _DAY)
         first = None if first_label is None else self._day_key(polled, first_label)
-        if (polled.prefix, 0) not in self._polled_at:
+        if (polled, 0) not in self._polled_at:
             return first, before
         for interval, days in _WIDER_POLLS:
-            if now - self._polled_at.get((polled.prefix, interval), 0.0) >= interval:
+            if now - self._polled_at.get((polled, interval), 0.0) >= interval:
                 return max(first or "", self._day_key(polled, now - days * _DAY)), before
         return max(first or "", self._label_key(polled, now - _BACK_SECONDS)), before
 
@@ -339,10 +346,10 @@ def _problem_line(file: SourceFile) -> str:
     return f"{file.path}: {file.problem[2]}"
 
 
-def _day_format(name: str) -> str:
-    """Return the format of day folders from the name of one."""
-    if name.startswith("eventDay="):
+def _day_format(names: Sequence[str]) -> str:
+    """Return the format of day folders from their names; ``""`` where there is none for all."""
+    if all(name.startswith("eventDay=") for name in names):
         return "eventDay=%Y%m%d"
-    if name.isdecimal():
+    if all(name.isdecimal() for name in names):
         return "%Y/%m/%d"
     return ""

@@ -62,16 +62,23 @@ def _objects(message: dict[str, Any]) -> list[NotifiedObject]:
         return []
     if "s3ObjectKey" in message:  # CloudTrail's own
         keys = message["s3ObjectKey"]
-        keys = [keys] if isinstance(keys, str) else keys
+        keys = [keys] if isinstance(keys, str) else _several(keys)
         return [_checked(message["s3Bucket"], key, None, None) for key in keys]
     if "detail" in message:  # EventBridge
         detail = message["detail"]
         return [_notified(detail, detail["object"]["key"])]
     return [
         _notified(record["s3"], unquote_plus(record["s3"]["object"]["key"], errors="strict"))
-        for record in message["Records"]
+        for record in _several(message["Records"])
         if not str(record.get("eventName", "")).startswith("ObjectRemoved")
     ]
+
+
+def _several(value: Any) -> list[Any]:
+    """Return a list that names something. Raises ValueError."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("no list, or an empty one")
+    return value
 
 
 def _notified(notification: dict[str, Any], key: str) -> NotifiedObject:
@@ -84,7 +91,7 @@ def _checked(bucket: str, key: str, size: object, etag: object) -> NotifiedObjec
     """Check what a message says of an object. Raises ValueError."""
     if not _BUCKET.fullmatch(bucket) or not 0 < len(key.encode()) <= _MAX_KEY_BYTES:
         raise ValueError("no name of an object")
-    if size is not None and (not isinstance(size, int) or not 0 <= size < _MAX_SIZE):
+    if size is not None and (type(size) is not int or not 0 <= size < _MAX_SIZE):
         raise ValueError("no size of an object")
     if etag is not None and (not isinstance(etag, str) or not etag.isascii()):
         raise ValueError("no ETag")

@@ -42,6 +42,8 @@ RETRIES: dict[str, Any] = {
 }
 """How a throttled or failing request is retried before it waits for the next sweep."""
 _PAGE = 1000
+_UNCLEAR_WITHOUT_CODE = (400, 403, 404)
+"""The statuses that stand for errors of several kinds."""
 
 
 class Level(NamedTuple):
@@ -113,7 +115,7 @@ def open_object(path: str) -> BinaryIO:
     bucket, key = split_url(path)
     try:
         if is_path(key):
-            data: bytes = bucket_store(bucket).get(key).bytes()  # type: ignore[assignment]
+            data = _read_path(bucket, key)
         else:
             data = read_raw(bucket, bucket_region(bucket), key)
     except Exception as error:
@@ -122,6 +124,19 @@ def open_object(path: str) -> BinaryIO:
         usage.add(gets=1)
     usage.add(read=len(data))
     return io.BytesIO(data)
+
+
+def _read_path(bucket: str, key: str) -> bytes:
+    """Read an object whose key obstore lists. Raises obstore's errors."""
+    try:
+        data: bytes = bucket_store(bucket).get(key).bytes()  # type: ignore[assignment]
+    except FileNotFoundError as missing:
+        # obstore lists a key that ends with a slash without it.
+        try:
+            return read_raw(bucket, bucket_region(bucket), f"{key}/")
+        except Exception:
+            raise missing from None
+    return data
 
 
 def head_object(bucket: str, key: str) -> SourceFile:
@@ -133,10 +148,29 @@ def head_object(bucket: str, key: str) -> SourceFile:
         else:
             listed = head_raw(bucket, bucket_region(bucket), key)
     except Exception as error:
-        raise translate_s3_error(object_url(bucket, key), error) from None
+        explained = _explain_head(bucket, key, error)
+        raise translate_s3_error(object_url(bucket, key), explained) from None
     finally:
         usage.add(gets=1)
     return object_file(bucket, *listed)
+
+
+def _explain_head(bucket: str, key: str, error: Exception) -> Exception:
+    """Return the error of a GET of one byte instead of a HEAD's.
+
+    A response to HEAD has no body, so no code: expired credentials are just 400.
+    """
+    if failure_of(error, key).status not in _UNCLEAR_WITHOUT_CODE:
+        return error
+    usage.add(gets=1)
+    try:
+        if is_path(key):
+            bucket_store(bucket).get_range(key, start=0, length=1)
+        else:
+            read_raw(bucket, bucket_region(bucket), key, first_byte=True)
+    except Exception as explained:
+        return explained
+    return error
 
 
 def list_objects(bucket: str, prefix: str, after: str | None = None) -> Iterator[Listed]:

@@ -50,9 +50,10 @@ def list_raw(
         )
 
 
-def read_raw(bucket: str, region: str, key: str) -> bytes:
-    """Read an object. Raises as ``list_raw`` does."""
-    content: bytes = _client(region).get_object(Bucket=bucket, Key=key)["Body"].read()
+def read_raw(bucket: str, region: str, key: str, first_byte: bool = False) -> bytes:
+    """Read an object, or its first byte only. Raises as ``list_raw`` does."""
+    options = {"Range": "bytes=0-0"} if first_byte else {}
+    content: bytes = _client(region).get_object(Bucket=bucket, Key=key, **options)["Body"].read()
     return content
 
 

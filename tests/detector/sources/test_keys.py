@@ -43,6 +43,35 @@ ODD_KEYS = [
     "loose/ /x.json",
     "loose/%2F%00.json",
     "loose/é\u0085ü/…",
+    "back\\slash\\x.json",
+    "tab\t.json",
+    "e\u0301/\ufeff\u202e🐘.json",
+    "&amp;&#1;<Key>.json",
+    "%2E%2E/x",
+    "x" * 1000,
+    f"{REGION}/9999/x.json",
+]
+NAMES_OF_FOLDERS = [
+    "AWSLogs",
+    REGION,
+    f"{REGION}/2026/03/01",
+    "a/b/",
+    f"{REGION}/",
+    "AWSLogs/111122223333/CloudTrail/",
+    "a//",
+    "/",
+]
+"""Keys of objects with data that are, or look like, folders."""
+BESIDE_DAYS = [
+    "logs/111122223333/x.json",
+    "logs/0/x.json",
+    "logs/1999/x.json",
+    "logs/archive/x.json",
+    "logs/~/x.json",
+    "logs/2026/3/1/x.json",
+    "logs/2026/march/x.json",
+    "logs/0000.json",
+    "logs/x.json",
 ]
 
 
@@ -90,6 +119,52 @@ def test_whole_key_names_its_object(key: str, aws: Aws, cli: Cli) -> None:
     ran = cli("scan", "--format", "jsonl", *ONLY_REFERENCE, f"s3://{BUCKET}/{key}")
     assert [len(alert["event_ids"]) for alert in ran.objects] == [12]
     assert "1 found = 1 read" in ran.err
+
+
+@pytest.mark.parametrize("key", NAMES_OF_FOLDERS)
+def test_object_that_has_a_name_of_a_folder_is_read(key: str, aws: Aws, cli: Cli) -> None:
+    put(key, document(sweep(12)))
+    for name in (key, ""):
+        ran = cli("scan", "--format", "jsonl", *ONLY_REFERENCE, f"s3://{BUCKET}/{name}")
+        assert [len(alert["event_ids"]) for alert in ran.objects] == [12]
+        assert "1 found = 1 read" in ran.err
+
+
+@pytest.mark.parametrize("key", BESIDE_DAYS)
+def test_what_stands_beside_days_is_polled(key: str, hunt: Hunt, cli: Cli) -> None:
+    put("logs/2026/03/01/10/a.json", document(sweep(3, 600)))
+    put("logs/2026/03/09/10/a.json", document(sweep(3, 600)))
+    put(key.replace("x.json", "first.json"), document(sweep(3, 900)))
+    hunt.step()
+    put(key, gzipped(RECORDS))
+    clock = hunt.store.database.clock
+    assert isinstance(clock, Clock)
+    clock.now += 60
+    hunt.step()
+    assert hunt.ids() == [IDS]
+    for bounds in (["--until", "2026-03-02"], ["--since", "2026-03-01"]):
+        ran = cli("scan", "--format", "jsonl", *ONLY_REFERENCE, f"s3://{BUCKET}/logs", *bounds)
+        assert [alert["event_ids"] for alert in ran.objects] == [IDS]
+
+
+@pytest.mark.parametrize("key", ["T403/NoSuchKey.json", "a//x.json"])
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        ("403 Forbidden", "AccessDenied", "access denied"),
+        ("400 Bad Request", "ExpiredToken", "renew"),
+        ("403 Forbidden", "InvalidAccessKeyId", "rejected"),
+        ("400 Bad Request", "KMS.DisabledException", "KMS.DisabledException"),
+    ],
+)
+def test_object_that_cannot_be_looked_at_is_not_missing(
+    status: str, code: str, says: str, key: str, aws: Aws, cli: Cli
+) -> None:
+    """A response to HEAD has no body, so no code."""
+    put(key, document(sweep(12)))
+    aws.fault = lambda request: None if "list-type" in request["QUERY_STRING"] else (status, code)
+    ran = cli("scan", *ONLY_REFERENCE, f"s3://{BUCKET}/{key}")
+    assert says in ran.err and "no object and no folder" not in ran.err
 
 
 def test_whole_key_needs_no_right_to_list(aws: Aws, cli: Cli) -> None:

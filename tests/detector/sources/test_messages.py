@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import boto3
 import pytest
@@ -18,8 +19,8 @@ from detector.store import Store
 from tests.clock import Clock
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.sources.aws import BUCKET, Aws, put
-from tests.detector.sources.test_bucket import IDS, NOW, Hunt, put_sweep
-from tests.detector.trail import document, rules, sweep, write
+from tests.detector.sources.test_bucket import IDS, NOW, RECORDS, Hunt, gzipped, put_sweep
+from tests.detector.trail import call, document, rules, sweep, write
 
 
 class Queue:
@@ -105,6 +106,78 @@ def test_objects_are_read_once_and_messages_deleted(kind: str, queue: Queue, hun
     assert (queue.count(), hunt.problems) == (0, [])
 
 
+ODD_KEYS = [
+    "a b.json",
+    "a+b.json",
+    "a%2Fb",
+    "é/🐘.json",
+    "x//y.json",
+    "../x",
+    "\x01",
+    "a&b=c?d#",
+    "m/",
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_key_of_a_message_is_read_as_its_sender_writes_it(
+    key: str, queue: Queue, hunt: Hunt
+) -> None:
+    """S3 encodes a key as in a form; CloudTrail and EventBridge leave it as it is."""
+    for number, message in enumerate(
+        (s3_event(quote_plus(f"1{key}")), trail_notice(f"2{key}"), bridged(f"3{key}"))
+    ):
+        put(f"{number + 1}{key}", gzipped(RECORDS[number::3]))
+        queue.send(message)
+    hunt.step()
+    hunt.step()
+    assert (hunt.ids(), queue.count(), hunt.problems) == ([IDS], 0, [])
+
+
+OBJECT_FAULTS = [
+    ("503 Slow Down", "SlowDown", None),
+    ("400 Bad Request", "ExpiredToken", None),
+    ("403 Forbidden", "AccessDenied", "denied"),
+    ("403 Forbidden", "InvalidObjectState", "archived"),
+    ("404 Not Found", "NoSuchBucket", "no-bucket"),
+    ("301 Moved Permanently", "PermanentRedirect", "wrong-region"),
+    ("400 Bad Request", "KMS.DisabledException", "refused"),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "reason"), OBJECT_FAULTS)
+@pytest.mark.parametrize("etag", [None, "x"])
+def test_object_fault_is_told_apart_and_the_object_read_later(
+    status: str,
+    code: str,
+    reason: str | None,
+    etag: str | None,
+    queue: Queue,
+    hunt: Hunt,
+    aws: Aws,
+) -> None:
+    """What passes by itself stays in the queue; the rest is read when it is retried."""
+    put("T403.json", document(sweep(12, 600)))
+    queue.send(s3_event("T403.json", eTag=etag))
+    queue.send(trail_notice(*put_sweep()))
+    aws.fault = lambda request: (status, code) if "T403" in request["PATH_INFO"] else None
+    hunt.step()
+    sums = hunt.store.files.accounting()
+    assert (hunt.ids(), sums.files_waiting) == ([IDS], int(reason is None))
+    assert sums.files_quarantined == ({reason: 1} if reason else {})
+    assert queue.count() == int(reason is None)
+    aws.fault = lambda _: None
+    if reason:
+        hunt.store.quarantine.retry([file.path for file in hunt.store.quarantine.files()])
+        hunt.pipeline.recheck_quarantine()
+    clock = hunt.store.database.clock
+    assert isinstance(clock, Clock)
+    for _ in range(3):
+        clock.now += 60
+        hunt.step()
+    assert (len(hunt.ids()), queue.count()) == (2, 0)
+
+
 def test_object_is_read_once_by_queue_and_bucket(queue: Queue) -> None:
     keys = put_sweep()
     queue.send(trail_notice(*keys))
@@ -153,6 +226,24 @@ POISON = {
     "no bucket": '{"s3ObjectKey": ["x.json"]}',
     "ETag is a list": json.dumps(s3_event("x.json", eTag=["x"])),
     "ETag is no ASCII": '{"detail":{"bucket":{"name":"b"},"object":{"key":"k","etag":"\\ud800"}}}',
+    "no records": '{"Records": []}',
+    "records are an object": '{"Records": {}}',
+    "records are a text": '{"Records": ""}',
+    "no keys": json.dumps(trail_notice()),
+    "keys are an object": json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": {}}),
+    "keys in a list": json.dumps({"s3Bucket": BUCKET, "s3ObjectKey": [["x.json"]]}),
+    "size is true": json.dumps(s3_event("x.json", size=True)),
+    "size is no number": json.dumps(s3_event("x.json")).replace("9", "NaN"),
+    "CloudTrail's records": json.dumps({"Records": [call()]}),
+    "CloudTrail's event by EventBridge": json.dumps({"source": "aws.ec2", "detail": call()}),
+    "an alarm": json.dumps(by_sns({"AlarmName": "x", "NewStateValue": "ALARM"})),
+    "a mail": json.dumps({"Records": [{"eventSource": "aws:ses", "ses": {"mail": {}}}]}),
+    "a subscription": json.dumps({"Type": "SubscriptionConfirmation", "Message": "You have"}),
+    "one of two is no object": json.dumps(
+        {"Records": [*s3_event("x.json")["Records"], {"eventSource": "aws:ses"}]}
+    ),
+    "two documents": json.dumps(s3_event("x.json")) * 2,
+    "XML": "<Records/>",
     "SNS in itself": json.dumps(by_sns(by_sns(by_sns(by_sns({}))))),
 }
 
