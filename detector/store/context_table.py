@@ -138,7 +138,10 @@ class ContextTable:
                 connection.execute("UPDATE alert SET stale = 1")
             stale = [
                 alert_id
-                for (alert_id,) in connection.execute("SELECT alert_id FROM alert WHERE stale = 1")
+                for (alert_id,) in connection.execute(
+                    # In order of time, so that alerts looked at together share segments.
+                    "SELECT alert_id FROM alert WHERE stale = 1 ORDER BY start, alert_id"
+                )
             ]
             baselines = AlertBaselines(connection)
             changed: list[str] = []
