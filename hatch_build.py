@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import subprocess
@@ -53,7 +54,9 @@ def _compile(target: str) -> bool:
     if target:
         compiler = [sys.executable, "-m", "ziglang", "cc", "-target", target, "-s"]
     else:
-        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[:1]
+        words = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+        # Such as "ccache gcc -pthread": Python's own options are not for this library.
+        compiler = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
     command = [*compiler, *_FLAGS, "-o", str(LIBRARY), str(FOLDER / "cut.c")]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
