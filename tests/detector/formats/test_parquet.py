@@ -6,11 +6,21 @@ import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.detector.formats.sweeps import RECORDS, Json, expected, flat, read, struct_text, users
+from tests.detector.formats.sweeps import (
+    RECORDS,
+    Json,
+    expected,
+    flat,
+    read,
+    renamed,
+    struct_text,
+    users,
+)
 
 pyarrow = pytest.importorskip("pyarrow", reason="pip install 'trailhound[parquet]'")
 
@@ -43,6 +53,11 @@ def timed(unit: str, per_second: int, zone: str | None = None, part: int = 0) ->
             pyarrow.timestamp(unit, zone),
         ),
     }
+
+
+def epochs(records: list[Json], kind: Any, number: Callable[[int], Any]) -> dict[str, Any]:
+    seconds = [number(moment) for moment in moments(records, 1)]
+    return {**columns(records), "eventTime": pyarrow.array(seconds, kind)}
 
 
 def texts(records: list[Json], kind: Any) -> dict[str, Any]:
@@ -82,6 +97,25 @@ TABLES: dict[str, Callable[[list[Json]], dict[str, Any]]] = {
     "microseconds": timed("us", 10**6, part=17),
     "nanoseconds": timed("ns", 10**9, part=123_456_789),
     "nanoseconds with a zone": timed("ns", 10**9, "Europe/Berlin", 1),
+    "milliseconds with an offset": timed("ms", 10**3, "-05:30"),
+    "decimal epoch": lambda records: epochs(records, pyarrow.decimal128(20, 3), Decimal),
+    "long decimal epoch": lambda records: epochs(records, pyarrow.decimal256(40, 0), Decimal),
+    "epoch as a fraction": lambda records: epochs(records, pyarrow.float64(), float),
+    "unsigned epoch": lambda records: epochs(records, pyarrow.uint64(), int),
+    "dictionary of epochs": lambda records: {
+        **columns(records),
+        "eventTime": pyarrow.array(moments(records, 1000)).dictionary_encode(),
+    },
+    "views of texts": lambda records: texts(records, pyarrow.string_view()),
+    "list of records": lambda records: {"Records": [[json.dumps(r) for r in records]]},
+    "lower-case structs": lambda records: (
+        {
+            name.lower(): values
+            for name, values in columns(records).items()
+            if name != "userIdentity"
+        }
+        | {"useridentity": [renamed(record["userIdentity"], str.lower) for record in records]}
+    ),
     "epoch": lambda records: {**columns(records), "eventTime": moments(records, 1000)},
     "binary texts": binary,
     "large texts": lambda records: texts(records, pyarrow.large_string()),
