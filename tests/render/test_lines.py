@@ -197,6 +197,10 @@ def test_labelled_lines_keep_label_and_tag() -> None:
         assert drawn(lines) == ["why   DescribeInstances in 17…   T1580", "new   key first seen"]
         lines.show(LabelledLine("new", "x"))
         assert drawn(lines)[1] == "new   x"
+        lines.show(LabelledLine("new", "key seen first", "T1580 Discovery", "T1580"))
+        assert drawn(lines)[1] == "new   key seen first   T1580 Discovery"
+        lines.show(LabelledLine("new", "key is seen first", "T1580 Discovery", "T1580"))
+        assert drawn(lines)[1] == "new   key is seen first          T1580"
         lines.clear()
         assert drawn(lines) == ["", ""]
 

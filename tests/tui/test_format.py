@@ -6,6 +6,7 @@ import pytest
 
 from detector.detection.alert import Risk
 from detector.detection.baseline import Baseline
+from detector.rules.ruleset import load
 from detector.text.abbreviations import short_arn
 from detector.text.time import format_duration
 from tests.tui.build import REGIONS, START, alert
@@ -132,6 +133,14 @@ def test_risk_shows_its_sum() -> None:
         == "56, medium: rule 21 + snapshot 50 − benign 15"
     )
     assert format.risk_sum(alert()) == "21"
+
+
+def test_why_names_the_facts_before_the_threshold() -> None:
+    rule = load().get("393ef120-63d1-11ef-8e38-f661ea17fbce")
+    assert why_line(alert(), rule) == (
+        "DescribeInstances in 12 regions within 11 s, from 203.0.113.7 with aws-cli "
+        "(threshold: ≥10 regions and ≥10 events in 30 s)"
+    )
 
 
 def test_why_reports_that_all_was_denied() -> None:

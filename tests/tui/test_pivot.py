@@ -302,6 +302,24 @@ def test_equal_calls_in_a_row_are_one_line(hunt: Hunt) -> None:
     hunt.play(journey, size=(120, 40))
 
 
+def test_cursor_stays_in_its_run_as_runs_are_folded(tmp_path: Path) -> None:
+    records = [call(second, eventName=name) for second, name in enumerate("AABBBBCC")]
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+        rows = app.screen.query_one(RowList)
+        await until(pilot, lambda: len(rows.rows) == 5)
+        await press(pilot, "o")
+        await until(pilot, lambda: len(rows.rows) == 8)
+        await press(pilot, "g", *"jjjj")
+        assert rows.cursor_row.event.action == "B"
+        await press(pilot, "o")
+        await until(pilot, lambda: len(rows.rows) == 5)
+        assert [row.event.action for row in rows.cursor_row.run] == ["B"] * 4
+
+    Hunt(tmp_path, records).play(journey)
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=15))
 def test_runs_hold_every_call_in_its_order(calls: list[tuple[str, bool]]) -> None:
     rows = [row_of(index, action, failed) for index, (action, failed) in enumerate(calls)]

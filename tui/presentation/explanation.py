@@ -44,7 +44,7 @@ def why_line(alert: Alert, rule: Rule | None) -> str:
     elif denied:
         parts.append(f"{denied:,} of {alert.event_count:,} denied")
     parts.append(f"from {_origin(alert)}")
-    return ", ".join(parts)
+    return f"{', '.join(parts)}{_threshold(alert, rule)}"  # last: a narrow line cuts it first
 
 
 def _deed(alert: Alert, rule: Rule | None) -> str:
@@ -76,8 +76,7 @@ def _time_phrase(alert: Alert, rule: Rule | None) -> str:
         if rule is not None and rule.query.shape == "terms" and rule.window:
             return f"{phrase} (first time in {format_duration(rule.window)})"
         return phrase
-    within = f"within {format_duration(alert.span)}" if alert.span else "in under 1 s"
-    return f"{within}{_threshold(rule)}"
+    return f"within {format_duration(alert.span)}" if alert.span else "in under 1 s"
 
 
 def counted_calls(rule: Rule) -> str:
@@ -88,20 +87,23 @@ def counted_calls(rule: Rule) -> str:
     return " or ".join(sorted(action for action in actions if action))
 
 
-def _threshold(rule: Rule | None) -> str:
-    if rule is None or not rule.window or not rule.thresholds:
+def _threshold(alert: Alert, rule: Rule | None) -> str:
+    if alert.window is None or rule is None or not rule.window or not rule.thresholds:
         return ""
     thresholds = " and ".join(rule.thresholds)
     return f" (threshold: {thresholds} in {format_duration(rule.window)})"
 
 
-def technique_tag(alert: Alert) -> str:
-    """Return the rule's first ATT&CK technique and its tactic: ``T1580 Discovery``."""
+def technique_tags(alert: Alert) -> tuple[str, str]:
+    """Return the rule's first ATT&CK technique with its tactic, and without.
+
+    ``T1580 Discovery`` and ``T1580``.
+    """
     attack = alert.rule.attack
     if not attack:
-        return ""
+        return "", ""
     more = f" +{len(attack) - 1}" if len(attack) > 1 else ""
-    return f"{attack[0].id} {attack[0].tactic}{more}"
+    return f"{attack[0].id} {attack[0].tactic}{more}", f"{attack[0].id}{more}"
 
 
 def later_events(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[Event]:

@@ -16,11 +16,15 @@ _GAP = 3
 
 
 class LabelledLine(NamedTuple):
-    """A label of ours, a text that may quote a log, and a tag at the right end."""
+    """A label of ours, a text that may quote a log, and a tag at the right end.
+
+    The short tag stands where the text does not fit beside the whole one.
+    """
 
     label: str
     text: str
     tag: str = ""
+    short_tag: str = ""
 
 
 class LabelledLines(Widget):
@@ -65,10 +69,13 @@ class LabelledLines(Widget):
     def _wrapped(self, line: LabelledLine, cells: int) -> list[Content]:
         if not line.text:
             return [Content("")]
+        text = safe.text(line.text)
         tag = safe.text(line.tag, "$foreground-muted")
+        if line.short_tag and _LABEL_CELLS + text.cell_length + _GAP + tag.cell_length > cells:
+            tag = safe.text(line.short_tag, "$foreground-muted")
         tag_cells = tag.cell_length + _GAP if line.tag else 0
         room = max(8, cells - _LABEL_CELLS - tag_cells)
-        wrapped = safe.text(line.text).wrap(room)
+        wrapped = text.wrap(room)
         shown = wrapped[: self.max_lines]
         if len(wrapped) > self.max_lines:
             rest = Content(" ").join(wrapped[self.max_lines - 1 :])

@@ -25,7 +25,7 @@ from tui.model.export_choices import NOTE_CHOICE
 from tui.presentation import format, safe
 from tui.presentation.calls import event_key
 from tui.presentation.copy_formats import CopyFormat, alert_formats, event_formats, line_format
-from tui.presentation.explanation import new_line, technique_tag, then_line, why_line
+from tui.presentation.explanation import new_line, technique_tags, then_line, why_line
 from tui.presentation.severity import severity_content
 from tui.screens.alert.call_views import CallViews
 from tui.screens.alert.explain_action import ExplainAction
@@ -222,7 +222,7 @@ class AlertScreen(HuntScreen):
     def _show_why(self, alert: Alert, rule: Rule | None, *, is_other: bool) -> None:
         lines = self.query_one(LabelledLines)
         lines.show(
-            LabelledLine("why", why_line(alert, rule), technique_tag(alert)),
+            LabelledLine("why", why_line(alert, rule), *technique_tags(alert)),
             LabelledLine("new", new_line(alert)),
         )
         if is_other:

@@ -13,7 +13,7 @@ from detector.store import StateError
 from tui.concurrency.worker import work
 from tui.keymap import key_of
 from tui.model.call_objects import objects_of_signals
-from tui.presentation.explanation import new_line, technique_tag, then_line, why_line
+from tui.presentation.explanation import new_line, technique_tags, then_line, why_line
 from tui.screens.alerts.preview import AlertPreview
 from tui.screens.alerts.sweep_groups import SweepGroup
 from tui.screens.base.screen import HuntScreen, ScreenPart
@@ -42,13 +42,14 @@ class HighlightedAlert(ScreenPart):
             self.screen.query_one(AlertPreview).clear()
             self._shown = None
             return
-        group, group_tag = self._folded_group(alert), ""
+        group, group_tags = self._folded_group(alert), ("", "")
         if group is not None:
-            group_tag = f"{group} – {key_of('alerts.fold')} expands"
+            expands = f"{key_of('alerts.fold')} expands"
+            group_tags = f"{group} – {expands}", expands
         rule = self.workspace.rules.get(alert.rule.id)
         lines.show(
-            LabelledLine("why", why_line(alert, rule), technique_tag(alert)),
-            LabelledLine("new", new_line(alert), group_tag),
+            LabelledLine("why", why_line(alert, rule), *technique_tags(alert)),
+            LabelledLine("new", new_line(alert), *group_tags),
         )
         if self._shown is None or self._shown.alert_id != alert.alert_id:
             lines.show(LabelledLine("then", ""))

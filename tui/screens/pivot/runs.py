@@ -39,6 +39,16 @@ def fold_runs(events: Sequence[EventRow], opened: Set[str]) -> Iterator[PivotLin
             yield from run
 
 
+def run_around(row: EventRow, lines: Sequence[PivotLine]) -> QuestionLine | None:
+    """Return the folded run that holds an event; None where it has a line of its own."""
+    for line in lines:
+        if isinstance(line, QuestionLine) and line.run and line.is_folded:
+            ends = line.run[0].sort_key, line.run[-1].sort_key
+            if min(ends) <= row.sort_key <= max(ends):
+                return line
+    return None
+
+
 def _call_of(row: EventRow) -> tuple[object, ...]:
     event = row.event
     return row.own, event.arn, event.provider, event.action

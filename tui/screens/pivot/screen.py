@@ -51,7 +51,7 @@ from tui.screens.pivot.rows import (
     progress_line,
     resized,
 )
-from tui.screens.pivot.runs import build_lines
+from tui.screens.pivot.runs import build_lines, run_around
 from tui.widgets.columns import Column
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
@@ -230,6 +230,8 @@ class PivotScreen(ListScreen[EventRow]):
         self._lines.show(result.lines, result.keys)
         if isinstance(line, QuestionLine) and line.run and not self._folds:
             self._lines.move_to(line_key(line.run[0]))  # of the run that is shown whole now
+        elif isinstance(line, EventRow) and self._lines.cursor_row != line:
+            self._lines.move_to(line_key(run_around(line, result.lines) or line))
         self._show_asked()
 
     def _show_asked(self) -> None:
