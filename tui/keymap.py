@@ -121,6 +121,14 @@ class Labels(Protocol):
         """Return the label of a binding that works on the screen."""
 
 
+@runtime_checkable
+class Applicable(Protocol):
+    """A screen whose keys may have nothing to act on."""
+
+    def applies(self, binding: Binding) -> bool:
+        """Tell whether a key has something to act on now."""
+
+
 def key_entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[KeyEntry]:
     """List the actions of bindings, each once, in order of look-up."""
     entries: dict[str, KeyEntry] = {}
@@ -139,7 +147,12 @@ def key_entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]
 def screen_entries(screen: Screen[object]) -> list[KeyEntry]:
     """List the actions that the keys do on a screen now."""
     label = screen.label_of if isinstance(screen, Labels) else lambda binding: binding.description
-    return key_entries(screen.active_bindings.values(), label)
+    entries = key_entries(screen.active_bindings.values(), label)
+    if not isinstance(screen, Applicable):
+        return entries
+    return [
+        replace(entry, enabled=entry.enabled and screen.applies(entry.binding)) for entry in entries
+    ]
 
 
 def group_entries(

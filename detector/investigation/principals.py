@@ -24,6 +24,7 @@ from detector.investigation.principal_risk import (
     principal_risk,
 )
 from detector.store import Store
+from detector.text.plural import plural
 from detector.text.time import DAY, format_time
 
 RISK_WINDOW = 7 * DAY
@@ -134,10 +135,8 @@ class PrincipalList(msgspec.Struct, frozen=True):
         """What must be known to read the counts."""
         notes = []
         if self.duplicates:
-            notes.append(
-                "calls are counted as often as they were delivered: "
-                f"{self.duplicates:,} of the hits were delivered more than once"
-            )
+            hits = plural(self.duplicates, "hit")
+            notes.append(f"calls include duplicates: {hits} delivered more than once")
         if self.uncounted_files:
             notes.append(
                 f"{self.uncounted_files:,} files were read by an older version: their calls are "

@@ -32,7 +32,7 @@ def test_histogram_has_row_for_each_severity() -> None:
         histogram.load(TIMES)
         assert drawn(histogram) == [
             " severity         19:00  alerts",
-            " here                 ▲       2",
+            " here                 ┃       2",
             " ◆ critical           ▃       1",
             " ● medium      █              7",
             " ○ low       ▃▃▃▃▃▃▃▃▃▃      10",

@@ -98,7 +98,9 @@ def test_queries_of_rule_are_answered(tmp_path: Path) -> None:
         assert (questions.rows[-2].verdict, questions.rows[-2].count) == ("yes", 20)
         assert questions.rows[-2].detail.startswith("20 calls: DescribeInstances")
         await press(pilot, "G", "k", "enter")
-        assert len(actions(await read(app, pilot))) == 20
+        screen = await read(app, pilot)
+        await press(pilot, "o")
+        await until(pilot, lambda: len(actions(screen)) == 20)
 
     hunt.play(journey)
 

@@ -71,7 +71,7 @@ def test_board_of_alert_labels_each_region(hunt: Hunt) -> None:
         await press(pilot, *"hhhhkkkkkkkkkkk")
         assert board.cursor_region.name == "us-west-2"
         await press(pilot, "enter")
-        assert said(app) == "No calls of this alert in us-west-2"
+        assert said(app) == "No calls in us-west-2"
         await press(pilot, *"llljjjjj", "enter")
         assert isinstance(app.screen, AlertScreen)
         row = app.screen.query_one("#calls", RowList).cursor_row

@@ -23,6 +23,7 @@ from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.goldens import compare
 from tests.tui.stage import Feed, Hunt, press, said, until
 from tui.app.app import HuntApp
+from tui.keymap import screen_entries
 from tui.screens.admin.source_rows import SourceRow, byte_size
 from tui.screens.admin.sources import SourcesScreen
 from tui.widgets.row_list import RowList
@@ -170,6 +171,22 @@ def test_quarantined_file_is_retried_and_ignored(hunt: Hunt) -> None:
         assert isinstance(hunt.feed, Reconsidering)
         assert hunt.feed.times == 2
         await until(pilot, lambda: app.view_model.unread == 0)
+
+    play(hunt, journey)
+
+
+def test_keys_of_bad_files_work_on_those_alone(hunt: Hunt) -> None:
+    def working(app: HuntApp) -> set[str]:
+        decisions = {"source.retry", "source.ignore"}
+        return {entry.id for entry in screen_entries(app.screen) if entry.enabled} & decisions
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        rows = await opened(app, pilot, "g")
+        assert rows.cursor_row is not None and rows.cursor_row.kind == "all"
+        assert working(app) == set()
+        await press(pilot, "j", "j", "j")
+        assert rows.cursor_row.kind == "file"
+        assert working(app) == {"source.retry", "source.ignore"}
 
     play(hunt, journey)
 

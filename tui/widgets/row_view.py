@@ -193,10 +193,10 @@ class RowView(LineScroll, Generic[R]):
         base = self.get_visual_style("row-list--empty")
         runs: list[StyledRun] = []
         if not self._keys:
-            lines = ["", *self.empty.split("\n")]
+            text = safe.text(f"\n{self.empty}", lines=True)
+            lines = text.wrap(max(1, self.cells - GUTTER))
             if y - self.HEADER < len(lines):
-                text = safe.clip(safe.visible(lines[y - self.HEADER]), self.cells - GUTTER)
-                runs.append((" " * GUTTER + text, base))
+                runs.append((" " * GUTTER + lines[y - self.HEADER].plain.rstrip(), base))
         return to_strip(runs, self.cells, base)
 
     def _shown_columns(self) -> list[tuple[Column[R], int]]:

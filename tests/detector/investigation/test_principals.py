@@ -119,7 +119,7 @@ def test_copies_count_again_and_change_nothing_else(tmp_path: Path) -> None:
     same = ("first_seen", "last", "regions", "networks", "programs", "api_calls", "keys", "risk")
     assert [getattr(twice, name) for name in same] == [getattr(once, name) for name in same]
     assert listed[0].notes == []
-    assert "11 of the hits were delivered more than once" in listed[1].notes[0]
+    assert "calls include duplicates: 11 hits delivered more than once" in listed[1].notes[0]
 
 
 def test_state_of_files_read_before_is_said(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
+from textual import on
+from textual.binding import Binding
 from textual.content import Content
 
 from detector.sources.open_file import requests_made
@@ -28,6 +30,7 @@ from tui.screens.admin.source_rows import (
 from tui.screens.base.fact_list import Line, facts
 from tui.screens.base.store_list import StoreListScreen
 from tui.widgets.columns import Column
+from tui.widgets.row_list import RowList
 
 
 class SourcesScreen(StoreListScreen[SourceRow]):
@@ -62,6 +65,16 @@ class SourcesScreen(StoreListScreen[SourceRow]):
     def __init__(self) -> None:
         super().__init__()
         self._rates = ReadRates()
+
+    def applies(self, binding: Binding) -> bool:
+        """Tell whether a key has something to act on: only bad files are decided on."""
+        if binding.group is not TRIAGE:
+            return True
+        return any(isinstance(row.about, QuarantinedFile) for row in self.targets())
+
+    @on(RowList.Highlighted)
+    def _show_applicable_keys(self) -> None:
+        self.refresh_bindings()
 
     def columns(self) -> tuple[Column[SourceRow], ...]:
         return (

@@ -56,7 +56,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
             "suppression.lift",
             "u",
             "lift",
-            "lift",
+            "end now",
             "End now (hidden alerts reappear)",
             TRIAGE,
             show=True,
@@ -167,7 +167,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
                 ("scope", entry.scope),
                 ("value", entry.value),
                 ("rule", self._rule_name(entry.rule_id)),
-                ("made", f"{format.full_time(entry.created)} {entry.author}"),
+                ("created", f"{format.full_time(entry.created)} {entry.author}"),
                 ("ends", format.full_time(entry.expires)),
                 ("lifted", format.full_time(entry.lifted) if entry.lifted else ""),
                 ("undone", format.full_time(entry.undone) if entry.undone else ""),
@@ -223,7 +223,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return suppression_formats(rows)
 
     async def action_lift(self) -> None:
-        await self.row_actions.run(Action("lift", self._lift))
+        await self.row_actions.run(Action("end now", self._lift))
 
     async def _lift(self, entries: Sequence[Suppression]) -> str | None:
         decidable = self._decidable(entries)

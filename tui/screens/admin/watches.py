@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from textual import on
+from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
@@ -54,7 +55,9 @@ class WatchesScreen(ListScreen[WatchRow]):
             TRIAGE,
             show=True,
         ),
-        key("watch.lift", "u", "lift", "lift", "End now (what was seen stays)", TRIAGE, show=True),
+        key(
+            "watch.lift", "u", "lift", "end now", "End now (what was seen stays)", TRIAGE, show=True
+        ),
         key(
             "watch.add",
             "I",
@@ -114,6 +117,9 @@ class WatchesScreen(ListScreen[WatchRow]):
             Column("label", "label", 10, lambda row: row.watch.label, drop_priority=6),
         )
 
+    def applies(self, binding: Binding) -> bool:
+        return binding.id == "watch.add" or super().applies(binding)
+
     def row_id(self, row: WatchRow) -> str:
         return row.watch.watch_id
 
@@ -160,7 +166,7 @@ class WatchesScreen(ListScreen[WatchRow]):
         return f"Acknowledged {_name(rows)}"
 
     async def action_lift(self) -> None:
-        await self.row_actions.run(Action("lift", self._lift))
+        await self.row_actions.run(Action("end now", self._lift))
 
     async def _lift(self, rows: Sequence[WatchRow]) -> str | None:
         active = [row for row in rows if row.watch.active]
@@ -217,7 +223,7 @@ def _detail_lines(row: WatchRow, sightings: Sequence[Sighting]) -> list[Line]:
             ("state", row.state),
             (watch.indicator.kind, watch.indicator.text),
             ("label", watch.label),
-            ("made", f"{format.full_time(watch.created)} {watch.author}"),
+            ("created", f"{format.full_time(watch.created)} {watch.author}"),
             ("lifted", format.full_time(watch.lifted) if watch.lifted else ""),
             ("seen", f"{row.count} since then, {row.new:,} not acknowledged"),
         ),

@@ -65,7 +65,15 @@ def call_columns(
             lambda event: places.with_place(event.source_address),
             drop_priority=5,
         ),
-        Column("agent", "agent", 14, lambda event: event.user_agent, drop_priority=6, flex=True),
+        Column(
+            "agent",
+            "agent",
+            14,
+            lambda event: event.user_agent,
+            drop_priority=6,
+            flex=True,
+            shorten=lambda event, _: format.agent(event.user_agent),
+        ),
         Column("place", "record", 24, record_position, drop_priority=7, flex=True),
     )
 

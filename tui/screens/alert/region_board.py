@@ -127,18 +127,21 @@ class RegionBoardScreen(LoadingScreen[RegionCounts]):
 
     @on(RegionBoard.Opened)
     def _opened(self, event: RegionBoard.Opened) -> None:
-        if self._counts is None or event.region.name not in self._counts.counts:
-            self.workspace.say(f"No calls of this alert in {event.region.name}")
-        else:
+        if self._counts is None:
+            return
+        name = event.region.name
+        if name in self._counts.counts:
             self.workspace.leave()
-            self._choose(event.region.name)
+            self._choose(name)
+        else:
+            self.workspace.say(f"No {self._counts.noun}s in {name}")
 
 
 def _legend(counts: RegionCounts) -> Content:
     regions = format.plural(len(counts.counts), "region")
     history = "not enough history"
     if counts.has_history:
-        history = "! unusual: no previous changes in this region"
+        history = "! unusual: no previous changes there"
     return Content.assemble(
         f"{regions}, {format.plural(counts.total, counts.noun)}",
         (f" · + opt-in region · {history}", "$foreground-muted"),

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 from textual import on
+from textual.binding import Binding
 from textual.content import Content
 
 from detector.filter import Fields, Filter, FilterError
-from tui.keymap import FIND, MARK, MOVE, OUT, key, key_of
+from tui.keymap import FIND, MARK, MOVE, OUT, TRIAGE, key, key_of
 from tui.model.comparison import Comparison, compare_rows
 from tui.model.export_choices import column_choice
 from tui.model.workspace import ExportChoice
@@ -195,6 +196,10 @@ class ListScreen(HuntScreen, Generic[R]):
 
     def sort_by(self, column: str, reverse: bool) -> None:
         """Sort by a column; ignore one that does not exist."""
+
+    def applies(self, binding: Binding) -> bool:
+        """Tell whether a key has something to act on now: a decision needs a row."""
+        return binding.group is not TRIAGE or bool(self.row_list.rows)
 
     def targets(self) -> list[R]:
         """Return the rows that an action applies to now."""

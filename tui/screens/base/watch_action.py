@@ -28,7 +28,7 @@ class WatchAction(ScreenPart):
             "L",
             "watch",
             "watch",
-            "Look out: say when this principal, key or address is seen again",
+            "Watch: report when this principal, key or address is seen again",
             TRIAGE,
         ),
     ]

@@ -126,6 +126,12 @@ def event_column(
     )
 
 
+def _short_agent(line: PivotLine, cells: int) -> str:  # noqa: ARG001
+    if isinstance(line, QuestionLine):
+        return ""
+    return format.agent(line.event.user_agent)
+
+
 def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
     flags, own = flags_and_own
     words = safe.text(format.flag_words(flags), "$text-warning")
@@ -177,7 +183,13 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             flex=True,
         ),
         event_column(
-            "agent", "agent", 14, attrgetter("event.user_agent"), drop_priority=7, flex=True
+            "agent",
+            "agent",
+            14,
+            attrgetter("event.user_agent"),
+            drop_priority=7,
+            flex=True,
+            shorten=_short_agent,
         ),
     )
 

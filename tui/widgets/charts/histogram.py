@@ -34,7 +34,7 @@ class Histogram(TimeRows):
             "brush",
             "space",
             "brush",
-            "brush",
+            "select time",
             "Start/end time selection",
             FIND,
             show=True,
