@@ -77,7 +77,7 @@ def _objects(message: dict[str, Any]) -> list[NotifiedObject]:
 def _several(value: Any) -> list[Any]:
     """Return a list that names something. Raises ValueError."""
     if not isinstance(value, list) or not value:
-        raise ValueError("no list, or an empty one")
+        raise ValueError("no list, or nothing in it")
     return value
 
 
