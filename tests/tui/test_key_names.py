@@ -93,7 +93,7 @@ NAMED: dict[str, tuple[Sequence[str], str]] = {
     "a rule that is off": (["7", "x"], "disabled; ‹x› enables it"),
     "a question": (["c", "'no", "escape"], "‹y› discard   ‹n› go back"),
     "views": (["v", "w"], "to save: ‹f› adds one"),
-    "a saved view": (["f", "'cat", "enter", "v", "w", "'mine", "ctrl+s"], "Saved: ‹v› offers mine"),
+    "a saved view": (["f", "'cat", "enter", "v", "w", "'cats", "ctrl+s"], "Saved: ‹v› offers cats"),
     "a calendar": (["D", "l", "enter"], "No sweep here: ‹}› goes to the next one"),
     "a pivot": (
         ["p", *["less_than_sign"] * 4, "f", "'nobody", "enter"],
