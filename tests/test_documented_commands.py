@@ -6,6 +6,7 @@ README that install trailhound are run by ``.ci/run``; other programs' lines are
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -65,6 +66,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("detection-rules/rules/integrations/aws", "my-rules"):
         shutil.copytree(BUILTIN / "flags", folder / name)
     shutil.copy(REFERENCE_FILE, folder / "my-rule.toml")
+    shutil.copy(REFERENCE_FILE, folder / "my-rules" / "sweep.toml")
+    example = {"name": "ten regions at once", "fires": True, "records": sweep(10)}
+    write(folder, "my-rules/sweep.examples.jsonl", json.dumps(example).encode())
     for name in ("some", "some_hunt"):
         write(folder, f"hunting/aws/queries/{name}.toml", HUNT.encode())
     for name in ("indicators.txt", "list.txt"):

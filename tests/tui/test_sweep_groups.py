@@ -171,7 +171,7 @@ def test_sweep_of_several_rules_folds(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert principals(app).count(CAT) == 1
         await press(pilot, "g")
-        assert "2 related alerts – o expands" in screen_text(app)
+        assert "o expands" in screen_text(app)
         await press(pilot, "o")
         assert principals(app).count(CAT) == 2
 
