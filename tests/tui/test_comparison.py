@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.tui.stage import Hunt, press, said, until
 from tui.app.app import HuntApp
 from tui.model.comparison import compare_rows
 from tui.screens.pivot.comparison import ComparisonScreen, compared_rows
+from tui.screens.pivot.rows import QuestionLine
 from tui.widgets.row_list import RowList
 
 SOME = st.lists(st.sampled_from("abcde"))
@@ -75,12 +77,32 @@ def test_two_marked_alerts_stand_side_by_side(tmp_path: Path) -> None:
     Hunt(tmp_path).play(journey, size=(120, 40))
 
 
-@pytest.mark.parametrize(("area", "title"), [("3", "DescribeInstances"), ("7", "regions")])
-def test_rows_of_other_lists_are_compared(area: str, title: str, tmp_path: Path) -> None:
+def test_headings_are_not_compared(tmp_path: Path) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+        rows = app.screen.query_one(RowList)
+        await until(pilot, lambda: len(rows.rows) > 1)
+        await press(pilot, "g")
+        assert isinstance(rows.cursor_row, QuestionLine)
+        await press(pilot, "space", "space", "m")
+        assert said(app).startswith("Mark two rows")
+
+    Hunt(tmp_path).play(journey)
+
+
+@pytest.mark.parametrize(
+    ("area", "order", "title"), [("3", ["o"], "DescribeInstances"), ("7", [], "regions")]
+)
+def test_rows_of_other_lists_are_compared(
+    area: str, order: Sequence[str], title: str, tmp_path: Path
+) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, area)
-        await until(pilot, lambda: len(app.screen.query_one(RowList).rows) > 1)
-        await press(pilot, "space", "space", "m")
+        rows = app.screen.query_one(RowList)
+        await until(pilot, lambda: len(rows.rows) > 1)
+        await press(pilot, *order)
+        await until(pilot, lambda: not isinstance(rows.rows[0], QuestionLine))
+        await press(pilot, "g", "space", "space", "m")
         assert isinstance(app.screen, ComparisonScreen)
         assert title in screen_text(app).splitlines()[2]
 

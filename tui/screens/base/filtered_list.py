@@ -210,11 +210,15 @@ class ListScreen(HuntScreen, Generic[R]):
         return bool(self.row_list.marks)
 
     def rows_to_compare(self) -> list[R]:
-        """Return the marked rows; with one mark, also the row under the cursor."""
+        """Return the marked rows; with one mark, also the row under the cursor.
+
+        Headings have no fields to compare, so they are left out.
+        """
         rows, keys = self.row_list, self.row_list.marks
         if len(keys) == 1 and rows.cursor_key is not None:
             keys |= {rows.cursor_key}
-        return [row for row, key in zip(rows.rows, rows.keys, strict=True) if key in keys]
+        chosen = [row for row, key in zip(rows.rows, rows.keys, strict=True) if key in keys]
+        return [row for row in chosen if self.is_filterable(row)]
 
     def comparison_of(self, left: R, right: R) -> Comparison:
         """Compare two rows by the fields of the list."""
