@@ -52,8 +52,8 @@ from tui.widgets.row_list import RowList
         ("alert.acknowledge", "ctrl+shift+a", "not a key that every terminal sends"),
         ("alert.acknowledge", "[/]", "'[/]' is not a key that every terminal sends"),
         ("quit", "Q", "'quit': Q is for typing where it works"),
-        ("form.save", "!", "'form.save': ! is for typing where it works (Note)"),
-        ("form.save", "ctrl+k", "'form.save': ^k is for typing where it works (Note)"),
+        ("form.save", "!", "'form.save': ! is for typing where it works (Save variant)"),
+        ("form.save", "ctrl+k", "'form.save': ^k is for typing where it works (Save variant)"),
         ("query.enter", "f", "'query.enter': f is for typing where it works (Alerts)"),
     ],
 )
@@ -108,12 +108,12 @@ def test_keys_command_lists_rebound_keys(
 def test_app_uses_rebound_keys(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
     keys = parse_keymap(
-        {"alert.acknowledge": "x", "alert.suppress": "a", "undo": "U", "list.down": "m"}
+        {"alert.acknowledge": "x", "alert.suppress": "a", "undo": "U", "list.down": "B"}
     )
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         assert "x ack" in screen_text(app).splitlines()[-1]
-        await press(pilot, "m", "m", "x")
+        await press(pilot, "B", "B", "x")
         assert app.screen.query_one(RowList).cursor_index == 2
         assert hunt.alert(ANA).status == "acknowledged"
         assert said(app) == "Acknowledged user/ana; U undoes"
