@@ -44,7 +44,7 @@ def test_watch_a_principal_from_its_alert_and_end_it(tmp_path: Path) -> None:
         await until(pilot, lambda: said(app) == "Watched for already: principal user/cat")
         await press(pilot, "8")
         await until(pilot, lambda: isinstance(app.screen, WatchesScreen))
-        assert "not seen since it was made" in screen_text(app)
+        await until(pilot, lambda: "not seen since it was made" in screen_text(app))
         await press(pilot, "u")
         await until(pilot, lambda: app.view_model.watches[0].state == "lifted")
         await press(pilot, "z", "z")
@@ -95,7 +95,7 @@ def test_events_of_a_watch_and_a_list_that_is_watched(tmp_path: Path) -> None:
         ]
         await press(pilot, "L")
         await until(pilot, lambda: isinstance(app.screen, Menu))
-        assert "2 indicators" in screen_text(app)
+        await until(pilot, lambda: "2 indicators" in screen_text(app))
 
     hunt.play(journey)
 
