@@ -119,7 +119,7 @@ def digest(
     if counts_activity:
         stats.activity = count_activity(records, groups).encode()
     _observe(partial.observations, groups)
-    hits = HitCollector(records, source, chunk.offset, partial.add_hit)
+    hits = HitCollector(records, source, chunk.offset, partial.add_hit, cache.verdicts)
     for group, rules in _candidates(groups, dispatch):
         hits.collect(group, rules)
     stats.hits = hits.count

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -95,11 +95,40 @@ class Series(NamedTuple):
     key: tuple[Value, ...] | None
 
 
+class _EventTime:
+    """The value of an input that is the event's time."""
+
+    def __reduce__(self) -> str:
+        return "EVENT_TIME"  # there is one in each process
+
+
+EVENT_TIME: Any = _EventTime()
+"""Stands among the inputs of a match for the event's time, which hardly two events share."""
+
 Match = tuple[Series, Inputs]
-"""The series that an event is a hit of, with the inputs of the rule's aggregates."""
+"""The series that an event is a hit of, with the inputs of the rule's aggregates.
+
+``inputs_at`` returns the inputs with the event's time, where ``EVENT_TIME`` stands for it."""
 Matches = tuple[Match, ...]
 Stale = tuple[tuple[int, Matches], ...]
 """The matches of records that claimed the same identity at another time, by their time."""
+
+
+def inputs_at(inputs: Inputs, time: int) -> Inputs:
+    """Return the inputs of an event at ``time``, in epoch seconds."""
+    if EVENT_TIME not in inputs:
+        return inputs
+    return tuple([time * 1000 if value is EVENT_TIME else value for value in inputs])
+
+
+def inputs_without_time(inputs: Inputs, time: int) -> Inputs:
+    """Return the inputs with ``EVENT_TIME`` for what is the event's time."""
+    moment = time * 1000
+    if moment not in inputs:
+        return inputs
+    return tuple(
+        [EVENT_TIME if type(value) is int and value == moment else value for value in inputs]
+    )
 
 
 class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -250,7 +279,7 @@ def unite_events(
     by_time: dict[int, dict[bytes, Match]] = {}
     for row in (one, other):
         for time, matches in ((row.time, row.matches), *row.stale):
-            _add_matches(by_time.setdefault(time, {}), matches)
+            _add_matches(by_time.setdefault(time, {}), matches, time)
     return msgspec.structs.replace(
         standing,
         matches=_sorted(by_time.pop(standing.time)),
@@ -258,13 +287,18 @@ def unite_events(
     )
 
 
-def _add_matches(found: dict[bytes, Match], matches: Iterable[Match]) -> None:
-    """Add matches by their series; of two with one series the smaller inputs stand."""
+def _add_matches(found: dict[bytes, Match], matches: Iterable[Match], time: int) -> None:
+    """Add matches at ``time`` by their series; of two with one the smaller inputs stand."""
     for series, inputs in matches:
         name = msgspec.msgpack.encode(series)
         present = found.get(name)
-        if present is None or msgspec.msgpack.encode(inputs) < msgspec.msgpack.encode(present[1]):
+        if present is None or _content(inputs, time) < _content(present[1], time):
             found[name] = (series, inputs)
+
+
+def _content(inputs: Inputs, time: int) -> bytes:
+    """Return by what inputs at ``time`` are compared."""
+    return msgspec.msgpack.encode(inputs_at(inputs, time))
 
 
 def _sorted(found: dict[bytes, Match]) -> Matches:

@@ -7,57 +7,64 @@ for a rule that reads further is a record decoded whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.detection.event import KeptEvent, Match, Matches, Position, Series
+from detector.cloudtrail.record import EventSignature
+from detector.detection.event import (
+    EVENT_TIME,
+    KeptEvent,
+    Match,
+    Matches,
+    Position,
+    Series,
+    inputs_without_time,
+)
 from detector.detection.principal import STS
 from detector.detection.record_view import HitFields, NotInView, RecordView, read_hit_fields
-from detector.detection.signature_cache import SignatureGroup
+from detector.detection.signature_cache import KnownVerdicts, SignatureGroup
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Records
 from detector.rules.rule import Rule
 
 AddHit = Callable[[bytes, KeptEvent], None]
+_VIEWS_LIMIT = 4
+"""Of the views of a signature that are remembered; most have one."""
+_VIEW_BYTES = 4096
+"""Of the caller and the error message of a view that is remembered."""
 
 
 class _Verdict(NamedTuple):
     """What rules say of all records of a view.
 
-    ``matches`` are right but for what depends on the time: ``timed`` are the indexes of such, with
-    their inputs that are times. ``undecided`` are the rules that read further. ``event`` is that of
-    records that have matches, but for its time, id and position."""
+    ``undecided`` are the rules that read further. ``event`` is that of records that have
+    ``matches``, but for its time, id and position."""
 
     matches: Matches
-    timed: list[tuple[int, tuple[int, ...]]]
     undecided: list[Rule]
     event: KeptEvent | None
-
-    def matches_at(self, time: int) -> Matches:
-        """Return the matches of an event at this time."""
-        if not self.timed:
-            return self.matches
-        matches = list(self.matches)
-        for number, times in self.timed:
-            series, inputs = matches[number]
-            changed = list(inputs)
-            for index in times:
-                changed[index] = time * 1000
-            matches[number] = series, tuple(changed)
-        return tuple(matches)
 
 
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
-    ``add`` takes each event that is a hit. ``count`` are the hits, ``too_deep`` the records that
-    are nested too deep to be read; ``rule_seconds`` are what each rule took."""
+    ``add`` takes each event that is a hit. ``verdicts`` are remembered from chunk to chunk.
+    ``count`` are the hits, ``too_deep`` the records that are nested too deep to be read;
+    ``rule_seconds`` are what each rule took."""
 
-    def __init__(self, records: Records, source: str, offset: int, add: AddHit) -> None:
+    def __init__(
+        self,
+        records: Records,
+        source: str,
+        offset: int,
+        add: AddHit,
+        verdicts: Mapping[EventSignature, KnownVerdicts],
+    ) -> None:
         self._records = records
+        self._verdicts = verdicts
         self._source = source
         self._offset = offset
         self._add = add
@@ -67,7 +74,10 @@ class HitCollector:
 
     def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
         """Add the hits among the events of one signature."""
-        verdicts: dict[object, _Verdict | None] = {}
+        known = self._verdicts[group.signature]
+        if known.rules is not rules:
+            known.rules, known.by_view = rules, {}
+        verdicts: dict[Any, _Verdict | None] = known.by_view
         # The key that a call to STS issued stands beyond its view.
         may_issue = group.signature.event_source == STS
         for index in group.timed:
@@ -86,6 +96,8 @@ class HitCollector:
                 self._collect_whole(index, verdict.undecided, verdict)
             elif verdict.event is not None:
                 self._collect_viewed(index, fields, verdict, verdict.event)
+        if len(verdicts) > _VIEWS_LIMIT or any(map(_is_large, verdicts)):
+            known.by_view = {}
 
     def _judge(
         self, group: SignatureGroup, rules: Sequence[Rule], fields: HitFields
@@ -95,7 +107,6 @@ class HitCollector:
         if view is None:
             return None
         matches: list[Match] = []
-        timed = []
         undecided = []
         for rule in rules:
             times = rule.query.time_inputs
@@ -104,16 +115,14 @@ class HitCollector:
                 if times is None:
                     raise NotInView
                 found = _matches(rule, rule.query.rows(view, 0, is_accepted=True))
-                if times:
-                    timed += [(len(matches) + number, times) for number in range(len(found))]
-                matches += found
+                matches += [(series, _at_any_time(inputs, times)) for series, inputs in found]
             except (NotInView, RecursionError):
                 undecided.append(rule)
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
         event = None
         if matches:
             event = KeptEvent.of_view(view, Position(self._source, self._offset, 0))
-        return _Verdict(tuple(matches), timed, undecided, event)
+        return _Verdict(tuple(matches), undecided, event)
 
     def _collect_viewed(
         self, index: int, fields: HitFields, verdict: _Verdict, event: KeptEvent
@@ -125,19 +134,20 @@ class HitCollector:
                 fields.eventID or "",
                 time,
                 Position(self._source, self._offset, index),
-                verdict.matches_at(time),
+                verdict.matches,
             )
         )
 
     def _collect_whole(self, index: int, rules: Sequence[Rule], verdict: _Verdict | None) -> None:
         """Evaluate rules over a whole record, which a view's ``verdict`` has not decided."""
         time: Any = self._records.times[index]
-        matches = list(verdict.matches_at(time)) if verdict else []
+        matches = list(verdict.matches) if verdict else []
         try:
             record = self._records.record(index)
             for rule in rules:
                 begun = perf_counter()
-                matches += _matches(rule, rule.query.rows(record, time, is_accepted=True))
+                found = _matches(rule, rule.query.rows(record, time, is_accepted=True))
+                matches += [(series, inputs_without_time(it, time)) for series, it in found]
                 self.rule_seconds[rule.rule_id] += perf_counter() - begun
             if not matches:
                 return
@@ -149,6 +159,18 @@ class HitCollector:
             return
         self.count += 1
         self._add(identity, event)
+
+
+def _is_large(view: tuple[bytes, object, bool]) -> bool:
+    caller, message, _ = view
+    return len(caller) + len(str(message)) > _VIEW_BYTES
+
+
+def _at_any_time(inputs: Inputs, times: Sequence[int]) -> Inputs:
+    """Return inputs of which those with the indexes ``times`` are the event's time."""
+    if not times:
+        return inputs
+    return tuple([EVENT_TIME if index in times else value for index, value in enumerate(inputs)])
 
 
 def _matches(rule: Rule, rows: Iterable[tuple[tuple[Any, ...], Inputs]]) -> list[Match]:

@@ -114,8 +114,15 @@ _CANDIDATES_LIMIT = 64
 """Of the candidates that an origin remembers; most calls have the same few."""
 
 
+class KnownVerdicts(msgspec.Struct, eq=False):
+    """What ``rules`` say of the records of a signature, by what a view of them shows beside it."""
+
+    rules: Sequence[Rule] = ()
+    by_view: dict[object, Any] = {}
+
+
 class SignatureCache:
-    """Caches of what follows from each part of a signature.
+    """Caches of what follows from each part of a signature, and of what rules say of it.
 
     They change speed only, never a result."""
 
@@ -123,6 +130,8 @@ class SignatureCache:
         self.clients: ValueCache[Client, ClientFacts] = ValueCache(ClientFacts.of, limit)
         self.origins: ValueCache[Origin, OriginFacts] = ValueCache(self._origin_facts, limit)
         self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
+        self.verdicts: ValueCache[EventSignature, KnownVerdicts]
+        self.verdicts = ValueCache(lambda _: KnownVerdicts(), limit // 2)
 
     def _origin_facts(self, origin: Origin) -> OriginFacts:
         caller, recipient, address, agent, region = origin

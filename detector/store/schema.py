@@ -7,7 +7,7 @@ import sqlite3
 import msgspec
 
 from detector.cloudtrail.record import identity
-from detector.store.packing.conversion import HIT_COUNTS, PACKING, SHARING, add_conversions
+from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
 
 SQLITE = sqlite3.sqlite_version
 """The version of the SQLite library that Python brings."""
@@ -367,8 +367,7 @@ CREATE TABLE sighting (        -- the events that were waited for
     PRIMARY KEY (watch_id, identity)
 ) STRICT, WITHOUT ROWID;
 """,
-    SHARING,
-    HIT_COUNTS,
+    *AFTER_PACKING,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

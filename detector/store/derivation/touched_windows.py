@@ -11,7 +11,7 @@ from operator import attrgetter, itemgetter
 import msgspec
 
 from detector.detection.derive import max_gap
-from detector.detection.event import Series
+from detector.detection.event import Series, inputs_at
 from detector.detection.window import Hit
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
@@ -246,6 +246,7 @@ class TouchedWindows:
                 if match in wanted and number not in stale:
                     row, identity = segment.row(number), segment.identity(number)
                     for series, inputs in wanted[match]:
+                        inputs = inputs_at(inputs, row.time)
                         self._hits[series].append(Hit(row.time, identity, inputs, row))
             for number in stale:
                 for series, width in widths.items():

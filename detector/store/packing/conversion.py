@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from detector.detection.alert import Alert
-from detector.detection.event import Event, KeptEvent, Match, Series
+from detector.detection.event import Event, KeptEvent, Match, Series, inputs_without_time
 from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
 from detector.store.packing.signal_rows import share_signals
@@ -107,6 +107,14 @@ CREATE INDEX file_sums ON file (state, reason, seen, hits, duplicate);  -- for t
 """The migration to counts of hits. It calls ``count_hits``."""
 
 
+EVENT_TIME_MARKS = ""
+"""Nothing to migrate: inputs that are the event's time may be marks in segments from here on.
+
+Older versions, which cannot read these, refuse the state."""
+AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS)
+"""The migrations that follow that of watches, in order."""
+
+
 def add_conversions(connection: sqlite3.Connection) -> None:
     """Add the functions that migrations call."""
     connection.create_function("pack_events", 0, partial(pack_events, connection))
@@ -157,7 +165,8 @@ def _stored_row(rows: list[Any], generation: int) -> StoredRow:
             continue
         time = event.time if event.time // width == bucket else bucket * width
         series = Series(rule_id, _key(event, key, width))
-        by_time.setdefault(time, []).append((series, tuple(msgspec.msgpack.decode(inputs))))
+        values = tuple(msgspec.msgpack.decode(inputs))
+        by_time.setdefault(time, []).append((series, inputs_without_time(values, time)))
     row = msgspec.structs.replace(
         row,
         matches=tuple(by_time.pop(event.time)),

@@ -18,6 +18,7 @@ from isal import isal_zlib
 
 from detector.detection.activity.chunk import Numbers
 from detector.detection.event import (
+    EVENT_TIME,
     EventCall,
     EventClient,
     KeptEvent,
@@ -25,6 +26,7 @@ from detector.detection.event import (
     Matches,
     Position,
     Series,
+    inputs_at,
 )
 from detector.detection.window import Hit
 
@@ -102,7 +104,23 @@ class _Body(msgspec.Struct, array_like=True):
     stale: dict[int, list[tuple[int, _PackedMatches]]]
 
 
-_decoder = msgspec.msgpack.Decoder(_Body)
+_EVENT_TIME_CODE = 1
+"""The type of the MessagePack extension that is ``EVENT_TIME``."""
+
+
+def _encode_time(value: Any) -> msgspec.msgpack.Ext:
+    assert value is EVENT_TIME
+    return msgspec.msgpack.Ext(_EVENT_TIME_CODE, b"")
+
+
+def _decode_time(code: int, _: memoryview) -> Any:
+    if code != _EVENT_TIME_CODE:
+        raise msgspec.ValidationError(f"unknown extension {code}")
+    return EVENT_TIME
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_time)
+_decoder = msgspec.msgpack.Decoder(_Body, ext_hook=_decode_time)
 
 
 class Packed(NamedTuple):
@@ -118,7 +136,7 @@ class Packed(NamedTuple):
 
     def body(self) -> bytes:
         """Return the content as it is stored."""
-        return isal_zlib.compress(msgspec.msgpack.encode(self.content), 1)
+        return isal_zlib.compress(_encoder.encode(self.content), 1)
 
     def segment(self) -> Segment:
         """Return the segment without unpacking what was packed."""
@@ -138,7 +156,7 @@ class _MatchNumbers:
         number = self._by_object.get(id(matches))
         if number is None:
             packed = self.pack(matches)
-            content = msgspec.msgpack.encode(packed)
+            content = _encoder.encode(packed)
             number = self._by_content.get(content)
             if number is None:
                 number = self._by_content[content] = len(self.packed)
@@ -232,6 +250,11 @@ class Segment:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def parts(self) -> int:
+        """The number of parts by which the memory of a segment is reckoned."""
+        return len(self.times) // 4 + len(self._body.clients) + len(self._body.matches)
 
     def identity(self, number: int) -> bytes:
         """Return the identity of a row."""
@@ -356,10 +379,10 @@ def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | N
     """Return the inputs of a row as a hit of a series; None where it is none.
 
     Records that claim its identity in the same bucket count with it: the smallest inputs stand."""
-    found = [inputs for each, inputs in row.matches if each == series]
+    found = [inputs_at(inputs, row.time) for each, inputs in row.matches if each == series]
     for time, matches in row.stale:
         if time // width == row.time // width:
-            found += [inputs for each, inputs in matches if each == series]
+            found += [inputs_at(inputs, time) for each, inputs in matches if each == series]
     if len(found) > 1:
         found.sort(key=msgspec.msgpack.encode)
     return found[0] if found else None

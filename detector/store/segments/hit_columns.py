@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from detector.detection.event import EventClient, Series
+from detector.detection.event import EventClient, Series, inputs_at
 from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
 from detector.store.packing.segment import Segment
@@ -134,7 +134,7 @@ class HitColumns:
                 time, caller, region = segment.times[row], segment.client(row), segment.region(row)
                 for hits, inputs in wanted[match]:
                     hits.times.append(time)
-                    hits.inputs.append(inputs)
+                    hits.inputs.append(inputs_at(inputs, time))
                     hits.callers.append(caller)
                     hits.regions.append(region)
                     hits.places.append(base | row)

@@ -22,8 +22,8 @@ from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, inser
 
 _MERGED = 8
 """Segments of one tier that are merged."""
-_UNPACKED_ROWS = 16 * SEGMENT_ROWS
-"""Rows of the segments that are held unpacked; a thousand take about a megabyte."""
+_UNPACKED_PARTS = 32 * SEGMENT_ROWS
+"""Parts of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
 """Identities up to which searching is faster than an index."""
 
@@ -81,7 +81,7 @@ class SegmentTable:
     def __init__(self, database: Database) -> None:
         self.committed: StateQuery = database.rows
         self._unpacked: OrderedDict[int, Segment] = OrderedDict()
-        self._rows = 0
+        self._parts = 0
         self._lock = threading.Lock()
 
     def spans(self, query: StateQuery, start: float, end: float) -> list[SegmentSpan]:
@@ -239,11 +239,11 @@ class SegmentTable:
         """Hold a segment unpacked, in the place of those that were not used for longest."""
         with self._lock:
             if segment_id not in self._unpacked:
-                self._rows += len(segment)
+                self._parts += segment.parts
             self._unpacked[segment_id] = segment
-            while self._rows > _UNPACKED_ROWS and len(self._unpacked) > 1:
+            while self._parts > _UNPACKED_PARTS and len(self._unpacked) > 1:
                 _, dropped = self._unpacked.popitem(last=False)
-                self._rows -= len(dropped)
+                self._parts -= dropped.parts
 
     def _identities(self, query: StateQuery, segment_id: int) -> bytes:
         ((identities,),) = query("SELECT identities FROM segment WHERE segment_id = ?", segment_id)

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.event import Series
+from detector.detection.event import Series, inputs_at
+from detector.esql.plan.accumulators import Inputs
 from detector.store import schema
 from detector.store.packing.segment import Segment, StoredRow
 
@@ -97,7 +98,7 @@ def _write_hit(
     db: sqlite3.Connection,
     stored: StoredRow,
     series: Series,
-    inputs: tuple[object, ...],
+    inputs: Inputs,
     time: int,
     widths: dict[str, int],
 ) -> None:
@@ -113,7 +114,12 @@ def _write_hit(
     ).fetchall()
     db.execute(
         "INSERT INTO hit (series_id, bucket, identity, inputs) VALUES (?, ?, ?, ?)",
-        (series_id, time // width, stored.identity, msgspec.msgpack.encode(inputs)),
+        (
+            series_id,
+            time // width,
+            stored.identity,
+            msgspec.msgpack.encode(inputs_at(inputs, time)),
+        ),
     )
     if series.key is None:
         db.execute(

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.event import (
+    EVENT_TIME,
     EventCall,
     EventClient,
     KeptEvent,
     Position,
     Series,
+    inputs_at,
+    inputs_without_time,
     unite_events,
 )
 from detector.store import Store
@@ -35,7 +38,7 @@ SERIES = st.builds(
     st.sampled_from(["r1", "r2"]),
     st.none() | st.tuples(TEXT, st.none() | st.integers(-2, 2)),
 )
-INPUTS = st.tuples(st.none() | TEXT, st.lists(st.integers(0, 3), max_size=2))
+INPUTS = st.tuples(st.none() | TEXT | st.just(EVENT_TIME), st.lists(st.integers(0, 3), max_size=2))
 MATCHES = st.lists(st.tuples(SERIES, INPUTS), max_size=3, unique_by=lambda it: it[0]).map(tuple)
 CLIENTS = st.builds(EventClient, *[TEXT for _ in EventClient._fields])
 CALLS = st.builds(EventCall, *[TEXT for _ in EventCall._fields])
@@ -90,6 +93,36 @@ def test_rows_are_unpacked_as_they_were_packed(rows: list[StoredRow]) -> None:
             of_each.setdefault(series, []).append(number)
     assert all(sorted(segment.numbers_of(each)) == found for each, found in of_each.items())
     assert segment.numbers_of(Series("no rule", None)) == ()
+
+
+def test_inputs_at_each_time_are_packed_once() -> None:
+    inputs = ("a", EVENT_TIME, 1)
+    rows = [
+        StoredRow(bytes([time] * 16), event(time, matches=((ONE, inputs),)), 1, 0)
+        for time in range(9)
+    ]
+    packed = pack(rows)
+    segment = Segment.unpack(packed.identities, packed.body())
+    assert len(segment.matches) == 1
+    hits = [segment.hit(number, ONE, 60) for number in range(9)]
+    assert [hit.inputs for hit in hits if hit] == [("a", time * 1000, 1) for time in range(9)]
+
+
+@given(st.lists(st.none() | st.booleans() | st.sampled_from([0, 1, 1000, 1000.0, "1"])))
+def test_inputs_without_time_are_the_same_at_it(values: list[object]) -> None:
+    for time in (0, 1):
+        timeless = inputs_without_time(tuple(values), time)
+        assert list(map(repr, inputs_at(timeless, time))) == list(map(repr, values))
+        assert not any(type(value) is int and value == time * 1000 for value in timeless)
+
+
+def test_copies_of_other_versions_are_compared_by_their_time() -> None:
+    old = event(7, matches=((ONE, (7000, "b")), (OTHER, (EVENT_TIME,))))
+    new = event(7, matches=((ONE, (EVENT_TIME, "a")), (OTHER, (7000,))))
+    for pair in ((old, new), (new, old)):
+        united = unite_events(bytes(16), *pair)
+        assert inputs_of(united, ONE, 60) == (7000, "a"), "the smaller one stands"
+        assert inputs_of(united, OTHER, 60) == (7000,)
 
 
 def test_damaged_segment_is_no_segment() -> None:
