@@ -44,9 +44,7 @@ def absent_fields(tree: ast.Node, fields: FieldTable) -> dict[str, tuple[Span, s
     return absent
 
 
-def null_effects(
-    tree: ast.Tree, fields: FieldTable, intended: bool = False
-) -> Iterator[tuple[Span, str]]:
+def null_effects(tree: ast.Tree, fields: FieldTable, intended: bool) -> Iterator[tuple[Span, str]]:
     """Yield what a query loses by each field that is always null here, and where.
 
     ``intended``: negated conditions are true of what is missing."""
@@ -115,9 +113,9 @@ class _Judge:
     def _add(self, condition: ast.Expression) -> None:
         for conjunct in conjuncts(condition):
             self.never |= True not in self._truths(conjunct)
-            self._sort(conjunct, negated=False)
+            self._sort(conjunct)
 
-    def _sort(self, node: ast.Expression, negated: bool) -> None:
+    def _sort(self, node: ast.Expression, negated: bool = False) -> None:
         """Sort the parts with a known value by what they are where they stand."""
         match node:
             case ast.Logic(_, operands):
@@ -164,7 +162,7 @@ class _Judge:
                     return frozenset({None})
                 return _ANY
         value = self._value(node)
-        if value is _UNKNOWN or not (value is None or isinstance(value, bool)):
+        if value is _UNKNOWN:
             return _ANY
         return frozenset({value})
 

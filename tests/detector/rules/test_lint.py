@@ -102,6 +102,9 @@ CITY = "source.geo.city_name"
             'any where ?no.such == "x" or true',
             "this condition is never true here, since no.such is always null here: CloudTrail has",
         ),
+        ("eql", f"any where {CITY} == null", MORE),
+        ("eql", f"any where length({CITY}) == null", MORE),
+        ("query", f"not user.name: x and (event.action: y or {CITY}: Berlin)", PART),
         ("esql", f'where {CITY} != "Berlin" | keep event.id', NEVER),
         ("esql", f'where not {CITY} == "Berlin" | keep event.id', NEVER),
         ("esql", f"where {CITY} is null | keep event.id", MORE),
@@ -131,6 +134,10 @@ def test_lint_tells_what_an_always_null_field_does(tmp_path, type, query, expect
 )
 def test_lint_knows_columns_that_a_query_fills_itself(tmp_path, query):
     assert not [note for note in lint_notes(tmp_path, f"{FROM}| {query}") if CITY in note]
+
+
+def test_lint_is_silent_on_optional_fields_that_exist(tmp_path):
+    assert lint_notes(tmp_path, 'any where ?user.name == "x"', type="eql") == []
 
 
 @pytest.mark.parametrize(

@@ -311,7 +311,7 @@ def test_status_is_never_overwritten_unseen(
         stores, ids = (one, two), [ids_of(one, who)[0] for who in WHO]
         stands: dict[str, Status] = dict.fromkeys(ids, "open")
         seen = (dict(stands), dict(stands))
-        told: list[tuple[str, str, str]] = []
+        told: list[tuple[str, str, str, str]] = []
         for who, which, status, looks in decisions:
             alert_id, store = ids[which], stores[who]
             if looks:
@@ -323,13 +323,13 @@ def test_status_is_never_overwritten_unseen(
             if status != stands[alert_id]:
                 verb = {"acknowledged": "acknowledged", "closed": "closed", "open": "reopened"}
                 kind = verb[status] + ("" if expected == status else " refused")
-                told.append((alert_id, store.author, kind))
+                told.append((alert_id, store.author, kind, f"{seen[who][alert_id]} -> {status}"))
             [alert] = store.triage.set_status([alert_id], status, seen[who])
             assert alert.status == (status if status == stands[alert_id] else expected)
             stands[alert_id] = seen[who][alert_id] = alert.status
         assert {alert.alert_id: alert.status for alert in two.alerts.all()} == stands
         history = [
-            (alert_id, entry.author, entry.kind)
+            (alert_id, entry.author, entry.kind, entry.detail)
             for alert_id in ids
             for entry in one.history.entries(alert_id)
         ]
