@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,16 @@ async def _hold(
         await asyncio.sleep(_A_WHILE_SECONDS)
     if is_update:
         path.write_text(drawn(), encoding="utf-8")
-    assert drawn() == path.read_text(encoding="utf-8")
+    _assert_equal(drawn(), path)
+
+
+def _assert_equal(shown: str, path: Path) -> None:
+    """Fail with the lines that differ: a whole screen in a log of CI helps nobody."""
+    golden = path.read_text(encoding="utf-8")
+    lines = difflib.unified_diff(
+        golden.splitlines(), shown.splitlines(), path.name, "the screen", lineterm="", n=0
+    )
+    assert shown == golden, "\n" + "\n".join(lines)
 
 
 async def _come_to_rest(app: App[Any], pilot: Pilot[Any], height: int) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from tests.tui.goldens import GOLDEN, SIZES, compare, compare_picture
 from tests.tui.stage import Hunt, press, until
 from tui.app.app import HuntApp
+from tui.presentation import format
 from tui.screens.alert.screen import AlertScreen
+from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.row_list import RowList
 
 NOTE = [
@@ -82,12 +85,27 @@ def stand(
     """Go to the screen, and hold it against what it showed before."""
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, *SCREENS[name])
+        await _previewed(app, pilot)
+        for key in SCREENS[name]:
+            await press(pilot, key)
+            await _previewed(app, pilot)
         if isinstance(app.screen, AlertScreen):
             await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
         await held(app, pilot, name)
 
     hunt.play(journey, toasts=False, by_clock=True)
+
+
+async def _previewed(app: HuntApp, pilot: Pilot[None]) -> None:
+    """Wait for the preview, which is read once the cursor rests.
+
+    A dialog that opens before covers a preview that Textual lays out only when the dialog goes."""
+    screen = app.screen
+    if isinstance(screen, AlertsScreen):
+        alert = screen.row_list.cursor_row
+        title = screen.query_one("#preview-title", Static)
+        shown = "" if alert is None else format.principal(alert)
+        await until(pilot, lambda: str(title.content) == shown)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from textual.content import Content
-from textual.widgets import Static
+from textual.widget import Widget
 
 from tui.presentation import safe
 
@@ -28,11 +28,13 @@ def facts(*pairs: tuple[str, str]) -> Iterator[Fact]:
     return (Fact(label, value) for label, value in pairs if value)
 
 
-class FactList(Static):
+class FactList(Widget):
     """A list of facts and lines, wrapped to its width.
 
     ``label_style`` is in Textual's syntax.
     """
+
+    DEFAULT_CSS = "FactList { height: auto; }"
 
     def __init__(
         self,
@@ -42,27 +44,31 @@ class FactList(Static):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        super().__init__("", id=id, classes=classes)
+        super().__init__(id=id, classes=classes)
         self._lines = lines
         self._label_style = label_style
 
     def show(self, lines: Sequence[Line]) -> None:
         self._lines = lines
-        self._lay_out()
+        self.refresh(layout=True)
 
-    def on_resize(self) -> None:
-        self._lay_out()
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
+        # Reckoned for any width, not kept from the last drawing: a screen that a dialog covers is
+        # laid out only once when the terminal changes its size.
+        return self._wrapped(width).get_height(self.styles, width)  # type: ignore[arg-type]
 
-    def _lay_out(self) -> None:
-        if self.content_size.width > _LABEL:
-            self.update(
-                Content("\n").join(
-                    self._hung(line) if isinstance(line, Fact) else line for line in self._lines
-                )
-            )
+    def render(self) -> Content:
+        return self._wrapped(self.content_size.width)
 
-    def _hung(self, fact: Fact) -> Content:
-        first, *rest = safe.text(fact.value).wrap(self.content_size.width - _LABEL)
+    def _wrapped(self, cells: int) -> Content:
+        if cells <= _LABEL:
+            return Content("")
+        return Content("\n").join(
+            self._hung(line, cells) if isinstance(line, Fact) else line for line in self._lines
+        )
+
+    def _hung(self, fact: Fact, cells: int) -> Content:
+        first, *rest = safe.text(fact.value).wrap(cells - _LABEL)
         label = Content.styled(fact.label.ljust(_LABEL), self._label_style)
         return Content("\n").join(
             [Content.assemble(label, first), *(line.pad_left(_LABEL) for line in rest)]
