@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.rule import NEEDED, WINDOW
-from detector.detection.alert import Alert, Facets, Flag, Window
+from detector.detection.alert import Alert, AlertContext, Flag, Lifecycle
 from detector.detection.event import Event, Position
+from detector.detection.finding import Facets, Finding, Window
 from detector.investigation.pivot import EventRow
 from detector.rules.rule_summary import RuleSummary
 from detector.simulate.organization import ACCOUNTS, REGIONS, START
@@ -33,7 +34,7 @@ def alerts(first: int, count: int) -> Iterator[Alert]:
         time, who = START + WINDOW * number, number % _PRINCIPALS
         account = _ACCOUNTS[who % len(_ACCOUNTS)]
         arn = f"arn:aws:iam::{account}:user/held-{who:04d}"
-        yield Alert(
+        finding = Finding(
             alert_id=f"{number:020x}",
             rule=RuleSummary(
                 "393ef120-63d1-11ef-8e38-f661ea17fbce",
@@ -65,9 +66,9 @@ def alerts(first: int, count: int) -> Iterator[Alert]:
                 error_codes=[],
                 denied=0,
             ),
-            flags=[Flag("tool-tell", 1, time, time)],
-            settled=True,
         )
+        context = AlertContext([Flag("tool-tell", 1, time, time)])
+        yield Alert(finding, context, Lifecycle(settled=True))
 
 
 def calls(first: int, count: int) -> Iterator[EventRow]:

@@ -78,7 +78,7 @@ def detection_finding(alert: Alert) -> dict[str, Any]:
         },
         "cloud": _cloud(alert),
         "evidences": _evidences(alert),
-        "is_suspected_breach": alert.handled.verdict == "escalated",
+        "is_suspected_breach": alert.handling.verdict == "escalated",
         **_assignee(alert),
         "unmapped": alert.flat_core(),
     }

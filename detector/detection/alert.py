@@ -1,23 +1,18 @@
-"""The alert: finding, context, lifecycle and triage.
+"""The alert: what was found, its context, its lifecycle and its triage.
 
-What a rule found is derived from its window's set of hits alone, so the same records give the same
-alert with the same id, in whatever order they came. Only ``revision`` and ``supersedes`` depend on
-how it came about.
+Only the lifecycle depends on the order in which records came.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from detector.cloudtrail.record import json_text
-from detector.detection.baseline import Baseline, principal_of
-from detector.detection.event import KeptEvent
+from detector.detection.baseline import Baseline
+from detector.detection.finding import Facets, Finding, Window
 from detector.ecs.values import Value
-from detector.rules.rule_summary import RuleSummary, WindowMode
+from detector.rules.rule_summary import RuleSummary
 from detector.text.time import format_time
 
 Status = Literal["open", "acknowledged", "closed"]
@@ -25,14 +20,6 @@ STATUSES: tuple[Status, ...] = ("open", "acknowledged", "closed")
 
 SEVERITIES = ("low", "medium", "high", "critical")
 """From the least to the most severe."""
-
-
-class Window(msgspec.Struct, frozen=True):
-    """The half-open span ``[start, end)`` in epoch seconds that an alert covers."""
-
-    mode: WindowMode
-    start: int
-    end: int
 
 
 class Flag(msgspec.Struct, frozen=True):
@@ -63,49 +50,22 @@ class Risk(msgspec.Struct, frozen=True):
     parts: list[tuple[str, int]]
 
 
-class Facets(msgspec.Struct, frozen=True):
-    """The distinct values over an alert's events, each list sorted.
+class AlertContext(msgspec.Struct, frozen=True):
+    """What is known around an alert."""
 
-    Suppressions match them, and lists show them."""
+    flags: list[Flag] = []
+    baseline: Baseline | None = None
+    """What is usual for its principal and account; None until all known files were read."""
+    risk: Risk | None = None
+    """The rule's score with the points of the flags; None until these are known."""
 
-    regions: list[str]
-    accounts: list[str]
-    arns: list[str]
-    roles: list[str]
-    access_keys: list[str]
-    identity_types: list[str]
-    source_addresses: list[str]
-    user_agents: list[str]
-    error_codes: list[str]
-    denied: int
-    """How many of the events failed."""
 
-    @property
-    def names(self) -> list[str]:
-        """The names by which a principal may be called: ARNs, sessions' roles, keys."""
-        return [*self.arns, *map(principal_of, self.arns), *self.roles, *self.access_keys]
+class Lifecycle(msgspec.Struct, frozen=True):
+    """How an alert came about: its revision, and the ids of the alerts that it supersedes."""
 
-    @classmethod
-    def of(cls, rows: Sequence[KeptEvent]) -> Facets:
-        """Collect the facets of events."""
-
-        def distinct(values: Iterable[str]) -> list[str]:
-            return sorted(set(values) - {""})
-
-        clients = {row.client for row in rows}
-        calls = {row.call for row in rows}
-        return cls(
-            regions=distinct(row.region for row in rows),
-            accounts=distinct(client.caller_account for client in clients),
-            arns=distinct(client.arn for client in clients),
-            roles=distinct(client.role_arn for client in clients),
-            access_keys=distinct(client.access_key for client in clients),
-            identity_types=distinct(client.identity_type for client in clients),
-            source_addresses=distinct(client.source_address for client in clients),
-            user_agents=distinct(client.user_agent for client in clients),
-            error_codes=distinct(call.error_code for call in calls),
-            denied=sum(1 for row in rows if row.call.error_code),
-        )
+    revision: int = 1
+    settled: bool = False
+    supersedes: list[str] = []
 
 
 class Handling(msgspec.Struct, frozen=True):
@@ -120,117 +80,164 @@ class Handling(msgspec.Struct, frozen=True):
     tickets: list[str] = []
 
 
-_UNHANDLED = Handling()
-_NETWORK_COLUMN = "source_as_organization_name"
+class Triage(msgspec.Struct, frozen=True):
+    """What was decided on an alert.
 
+    ``broke_through``: the novelties for which the suppressions that match it do not hide it."""
 
-class Alert(msgspec.Struct, frozen=True):
-    """An alert with its context, its lifecycle and its triage.
-
-    ``window`` is None for a rule that only filters: it gives one alert an event. Times are epoch
-    seconds."""
-
-    # What the rule found.
-    alert_id: str
-    rule: RuleSummary
-    window: Window | None
-    key: dict[str, Value]
-    columns: dict[str, Value]
-    event_ids: list[str]
-    first_event: int
-    last_event: int
-    facets: Facets
-
-    # Its context.
-    flags: list[Flag] = []
-    baseline: Baseline | None = None
-    """What is usual for its principal and account; None until all known files were read."""
-    risk: Risk | None = None
-    """The rule's score with the points of the flags; None until these are known."""
-
-    # Its lifecycle.
-    revision: int = 1
-    settled: bool = False
-
-    # Its triage.
     status: Status = "open"
     suppressed_by: str | None = None
     broke_through: list[str] = []
-    """The novelties for which the suppressions that match it do not hide it."""
+    handling: Handling = Handling()
 
-    supersedes: list[str] = []
-    """Part of the lifecycle; the last field, as stored alerts have it."""
 
-    handling: Handling | msgspec.UnsetType = msgspec.UNSET
-    """Part of the triage; unset, and not in what is stored of a finding, until somebody acts."""
+class Alert(msgspec.Struct, frozen=True):
+    """The view over the four parts of an alert, each with one writer.
+
+    ``derive`` makes the finding, ``correlate`` the context, the store the lifecycle; analysts and
+    their suppressions decide the triage."""
+
+    finding: Finding
+    context: AlertContext = AlertContext()
+    lifecycle: Lifecycle = Lifecycle()
+    triage: Triage = Triage()
+
+    @property
+    def alert_id(self) -> str:
+        return self.finding.alert_id
+
+    @property
+    def rule(self) -> RuleSummary:
+        return self.finding.rule
+
+    @property
+    def window(self) -> Window | None:
+        return self.finding.window
+
+    @property
+    def key(self) -> dict[str, Value]:
+        return self.finding.key
+
+    @property
+    def columns(self) -> dict[str, Value]:
+        return self.finding.columns
+
+    @property
+    def event_ids(self) -> list[str]:
+        return self.finding.event_ids
+
+    @property
+    def first_event(self) -> int:
+        return self.finding.first_event
+
+    @property
+    def last_event(self) -> int:
+        return self.finding.last_event
+
+    @property
+    def facets(self) -> Facets:
+        return self.finding.facets
 
     @property
     def start(self) -> int:
         """The start of the window; without one, the first event."""
-        return self.window.start if self.window else self.first_event
+        return self.finding.start
 
     @property
     def extent(self) -> tuple[int, int]:
         """The half-open span that the alert covers: its window, or its events."""
-        if self.window:
-            return self.window.start, self.window.end
-        return self.first_event, self.last_event + 1
+        return self.finding.extent
 
     @property
     def shown_extent(self) -> tuple[int, int]:
         """The span as shown: the window, or first and last event."""
-        if self.window:
-            return self.window.start, self.window.end
-        return self.first_event, self.last_event
+        return self.finding.shown_extent
 
     @property
     def span(self) -> int:
         """Seconds from the first to the last event."""
-        return self.last_event - self.first_event
+        return self.finding.span
 
     @property
     def principal(self) -> str:
         """The first caller ARN; ``""`` where no caller has one."""
-        return self.facets.arns[0] if self.facets.arns else ""
+        return self.finding.principal
 
     @property
     def account(self) -> str:
         """The first caller account; ``""`` where none is known."""
-        return self.facets.accounts[0] if self.facets.accounts else ""
-
-    @property
-    def handled(self) -> Handling:
-        """Who has it and what its notes say; nobody and nothing until somebody acts."""
-        return self.handling or _UNHANDLED
-
-    @property
-    def assignee(self) -> str:
-        """Who works on it; ``""``: nobody."""
-        return self.handled.assignee
+        return self.finding.account
 
     @property
     def networks(self) -> list[str]:
         """The AS organizations that the rule's query returned, if it returned any."""
-        for name, value in self.columns.items():
-            if _NETWORK_COLUMN in name and value:
-                values = value if isinstance(value, list) else [value]
-                return [str(item) for item in values]
-        return []
+        return self.finding.networks
 
     @property
     def event_count(self) -> int:
         """The number of distinct events."""
-        return len(self.event_ids)
+        return self.finding.event_count
+
+    @property
+    def flags(self) -> list[Flag]:
+        return self.context.flags
+
+    @property
+    def baseline(self) -> Baseline | None:
+        return self.context.baseline
+
+    @property
+    def risk(self) -> Risk | None:
+        return self.context.risk
+
+    @property
+    def revision(self) -> int:
+        return self.lifecycle.revision
+
+    @property
+    def settled(self) -> bool:
+        return self.lifecycle.settled
+
+    @property
+    def supersedes(self) -> list[str]:
+        return self.lifecycle.supersedes
+
+    @property
+    def status(self) -> Status:
+        return self.triage.status
+
+    @property
+    def suppressed_by(self) -> str | None:
+        return self.triage.suppressed_by
+
+    @property
+    def broke_through(self) -> list[str]:
+        return self.triage.broke_through
+
+    @property
+    def handling(self) -> Handling:
+        return self.triage.handling
+
+    @property
+    def assignee(self) -> str:
+        """Who works on it; ``""``: nobody."""
+        return self.triage.handling.assignee
 
     @property
     def severity(self) -> str:
         """The severity of the risk; the rule's until the risk is known."""
-        return self.risk.severity if self.risk else self.rule.severity
+        risk = self.context.risk
+        return risk.severity if risk else self.finding.rule.severity
 
     @property
     def score(self) -> int:
         """The score of the risk; the rule's until the risk is known."""
-        return self.risk.score if self.risk else self.rule.risk_score
+        risk = self.context.risk
+        return risk.score if risk else self.finding.rule.risk_score
+
+    def with_triage(self, **changed: Any) -> Alert:
+        """Return the alert with these fields of its triage."""
+        return msgspec.structs.replace(self, triage=msgspec.structs.replace(self.triage, **changed))
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that ``--format jsonl`` prints."""
@@ -285,10 +292,3 @@ class Alert(msgspec.Struct, frozen=True):
             "tactics": sorted({each.tactic for each in attack if each.tactic}),
             "assignee": self.assignee or None,
         }
-
-
-def alert_id(rule_id: str, start: int | str, key: Sequence[Value]) -> str:
-    """Return the stable id of an alert.
-
-    ``start`` is the start of its window, or the event's id for a rule that only filters."""
-    return hashlib.sha256(json_text([rule_id, start, list(key)]).encode()).hexdigest()[:20]

@@ -16,11 +16,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-import msgspec
-
 from detector.cloudtrail.record import EventSignature, Record
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
-from detector.detection.alert import Alert, Flag, Risk
+from detector.detection.alert import Alert, AlertContext, Flag
 from detector.detection.baseline import Baseline, is_new
 from detector.detection.event import Event
 from detector.detection.principal import STS, RelatedPrincipals
@@ -32,14 +30,6 @@ from detector.rules.rule import Rule
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
-
-
-class AlertContext(msgspec.Struct, frozen=True):
-    """What is known around an alert."""
-
-    flags: list[Flag]
-    baseline: Baseline | None
-    risk: Risk | None
 
 
 class OwnEvent(NamedTuple):

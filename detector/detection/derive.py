@@ -1,4 +1,4 @@
-"""Derivation: the alerts of changed windows, by a pure function."""
+"""Derivation: what rules find in changed windows, by a pure function."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from detector.detection import sequences, window
-from detector.detection.alert import Alert, Facets, Window, alert_id
+from detector.detection.finding import Facets, Finding, Window, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
 from detector.esql.plan.accumulators import Inputs
@@ -42,8 +42,8 @@ def derive(
     hits: Sequence[Hit],
     start: float = -math.inf,
     end: float = math.inf,
-) -> Iterator[Alert]:
-    """Derive the alerts of a rule that begin in ``[start, end)``.
+) -> Iterator[Finding]:
+    """Derive the findings of a rule that begin in ``[start, end)``.
 
     ``hits`` are those of one series in order of time; hits as far as ``max_gap`` before and after
     are given too, since they affect the alerts."""
@@ -51,7 +51,7 @@ def derive(
     match query.shape:
         case "filter" if query.window is None:
             for hit in hits:
-                yield _event_alert(rule, key, hit, {})
+                yield _event_finding(rule, key, hit, {})
         case "filter":
             yield from _grouped_events(rule, key, hits, start, end)
         case "terms":
@@ -69,18 +69,18 @@ def _windows(
     hits: Sequence[Hit],
     start: float,
     end: float,
-) -> Iterator[Alert]:
+) -> Iterator[Finding]:
     """Derive the alerts of a rule with aggregates over windows."""
     for span in window_spans(rule, mode, key, hits, start, end):
-        alert = window_alert(rule, mode, key, span)
-        if alert is not None:
-            yield alert
+        finding = window_finding(rule, mode, key, span)
+        if finding is not None:
+            yield finding
 
 
-def window_alert(
+def window_finding(
     rule: Rule, mode: WindowMode, key: tuple[Value, ...], span: HitSpan
-) -> Alert | None:
-    """Make the alert of a span that ``window_spans`` found; None where no row is left of it."""
+) -> Finding | None:
+    """Make the finding of a span that ``window_spans`` found; None where no row is left of it."""
     query = rule.query
     inputs = [hit.inputs for hit in span.hits]
     columns = query.result(span.start, key, inputs, span.end)
@@ -88,7 +88,7 @@ def window_alert(
         columns = query.result(span.start, key, inputs, span.end, conditions=False)
     if columns is None:
         return None
-    return _alert(
+    return _finding(
         rule,
         alert_id(rule.rule_id, span.start, key),
         Window("sliding" if query.shape == "lookback" else mode, span.start, span.end),
@@ -153,13 +153,13 @@ def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> 
 
 def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
-) -> Iterator[Alert]:
+) -> Iterator[Finding]:
     """Derive one alert for an event and those that follow it within the rule's gap."""
     times = [hit.time for hit in hits if start <= hit.time < end]
     for span in window.merge_spans(hits, _distinct(times), 1, rule.query.window or 1):
         if start <= span.start < end:
             columns = rule.query.result(span.start, key, [span.hits[0].inputs]) or {}
-            yield _alert(
+            yield _finding(
                 rule,
                 alert_id(rule.rule_id, span.start, key),
                 Window("sliding", span.start, span.end),
@@ -179,20 +179,20 @@ def _distinct(times: Iterable[int]) -> Iterator[int]:
 
 def _new_terms(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
-) -> Iterator[Alert]:
+) -> Iterator[Finding]:
     """Derive an alert for each hit with none shortly before it."""
     history = rule.query.window or 0
     last: int | None = None
     for hit in hits:
         time = hit.time
         if (last is None or time - last >= history) and start <= time < end:
-            yield _event_alert(rule, key, hit, rule.query.format_key(key))
+            yield _event_finding(rule, key, hit, rule.query.format_key(key))
         last = time
 
 
 def _sequences(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
-) -> Iterator[Alert]:
+) -> Iterator[Finding]:
     """Derive an alert for each span of sequences whose last events are in ``[start, end)``."""
     query = rule.query
     assert query.sequence is not None and query.window is not None
@@ -203,7 +203,7 @@ def _sequences(
     )
     for span in sequences.sequence_spans(hits, complete, query.sequence.until):
         key_columns = query.format_key(key)
-        yield _alert(
+        yield _finding(
             rule,
             alert_id(rule.rule_id, span.start, key),
             Window("sliding", span.start, span.end),
@@ -213,14 +213,14 @@ def _sequences(
         )
 
 
-def _event_alert(
+def _event_finding(
     rule: Rule, key: tuple[Value, ...], hit: Hit, alert_key: dict[str, Value]
-) -> Alert:
+) -> Finding:
     time = hit.time
     event_id = hit.row.id_of(hit.identity)
     if rule.query.window is None:
         key = (hit.row.client.account, event_id)
-    return _alert(
+    return _finding(
         rule,
         alert_id(rule.rule_id, event_id, key),
         None,
@@ -230,15 +230,15 @@ def _event_alert(
     )
 
 
-def _alert(
+def _finding(
     rule: Rule,
     name: str,
     alert_window: Window | None,
     key: dict[str, Value],
     columns: dict[str, Value],
     span: HitSpan,
-) -> Alert:
-    return Alert(
+) -> Finding:
+    return Finding(
         alert_id=name,
         rule=rule.summary,
         window=alert_window,

@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 from detector.cloudtrail.object_key import trail_file
-from detector.detection.alert import Alert, Facets, alert_id
+from detector.detection.alert import Alert, Lifecycle
+from detector.detection.finding import Facets, Finding, alert_id
 from detector.rules.rule_summary import RuleSummary
 
 
@@ -64,7 +65,7 @@ def integrity_alert(finding: IntegrityFinding) -> Alert:
     if file:
         facets = msgspec.structs.replace(facets, regions=[file.region], accounts=[file.account])
     first = finding.oldest or finding.newest or (file.delivered if file else 0)
-    return Alert(
+    found = Finding(
         alert_id=alert_id(rule.id, finding.name, [finding.key]),
         rule=rule,
         window=None,
@@ -78,8 +79,8 @@ def integrity_alert(finding: IntegrityFinding) -> Alert:
         first_event=first,
         last_event=max(first, finding.newest or 0),
         facets=facets,
-        settled=True,
     )
+    return Alert(found, lifecycle=Lifecycle(settled=True))
 
 
 def integrity_sentence(alert: Alert) -> str | None:

@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 
 from detector.cloudtrail.record import EventSignature, Head, Record
-from detector.detection.alert import Facets
 from detector.detection.baseline import principal_of
+from detector.detection.finding import Facets
 
 
 class Caller(Protocol):

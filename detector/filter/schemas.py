@@ -38,7 +38,7 @@ def _flagged(flags: Sequence[str]) -> list[str]:
 
 
 def _flag_names(alert: Alert) -> list[str]:
-    return [flag.flag for flag in alert.flags]
+    return [flag.flag for flag in alert.context.flags]
 
 
 def _flags(alert: Alert) -> list[str]:
@@ -46,82 +46,88 @@ def _flags(alert: Alert) -> list[str]:
 
 
 def _principals(alert: Alert) -> list[str]:
-    return _named(alert.facets.arns)
+    return _named(alert.finding.facets.arns)
 
 
 def _state(alert: Alert) -> str:
-    return "settled" if alert.settled else "provisional"
+    return "settled" if alert.lifecycle.settled else "provisional"
 
 
 def _suppressed(alert: Alert) -> str:
-    return _yes(alert.suppressed_by)
+    return _yes(alert.triage.suppressed_by)
 
 
 def _regions(alert: Alert) -> int:
-    return len(alert.facets.regions)
+    return len(alert.finding.facets.regions)
 
 
 def _flag_count(alert: Alert) -> int:
-    return len(alert.flags)
+    return len(alert.context.flags)
 
 
 def _rule(alert: Alert) -> list[str]:
-    return [alert.rule.name, alert.rule.id]
+    return [alert.finding.rule.name, alert.finding.rule.id]
 
 
 def _accounts(alert: Alert) -> list[str]:
     """The accounts by id, and by the name that people gave."""
-    accounts = alert.facets.accounts
+    accounts = alert.finding.facets.accounts
     return [*accounts, *current_inventory().account_names(accounts)]
 
 
 def _networks(alert: Alert) -> list[str]:
     """The organizations behind addresses, and one's own networks."""
-    return [*alert.networks, *current_inventory().network_names(alert.facets.source_addresses)]
+    return [
+        *alert.finding.networks,
+        *current_inventory().network_names(alert.finding.facets.source_addresses),
+    ]
 
 
 def _known(alert: Alert) -> list[str]:
     """Names, owners and tickets of the known callers that it matches."""
-    facets = alert.facets
+    facets = alert.finding.facets
     callers = current_inventory().callers(facets.arns, facets.user_agents)
     return [fact for each in callers for fact in (each.name, each.owner, each.ticket) if fact]
 
 
 def _noted(alert: Alert) -> str:
-    return _yes(alert.handled.notes)
+    return _yes(alert.triage.handling.notes)
 
 
 def _techniques(alert: Alert) -> list[str]:
     """The techniques by id and name, and their tactics."""
     return [
-        name for each in alert.rule.attack for name in (each.id, each.name, each.tactic) if name
+        name
+        for each in alert.finding.rule.attack
+        for name in (each.id, each.name, each.tactic)
+        if name
     ]
 
 
 def _technique_ids(alert: Alert) -> list[str]:
-    return [each.id for each in alert.rule.attack]
+    return [each.id for each in alert.finding.rule.attack]
 
 
 def _ids(alert: Alert) -> list[str]:
-    return [alert.alert_id, *alert.supersedes]
+    return [alert.finding.alert_id, *alert.lifecycle.supersedes]
 
 
 ALERTS: Fields[Alert] = Fields(
     "alerts",
     (
-        Field("time", "first event", attrgetter("first_event"), _time),
-        Field("ended", "last event", attrgetter("last_event"), _time),
+        Field("time", "first event", attrgetter("finding.first_event"), _time),
+        Field("ended", "last event", attrgetter("finding.last_event"), _time),
         Field("severity", "severity", attrgetter("severity"), Choice(SEVERITIES, ordered=True)),
         Field("risk", "risk score", attrgetter("score"), _number),
-        Field("status", "status", attrgetter("status"), Choice(STATUSES)),
-        Field("assignee", "assignee", attrgetter("assignee"), _person),
+        Field("status", "status", attrgetter("triage.status"), Choice(STATUSES)),
+        Field("assignee", "assignee", attrgetter("triage.handling.assignee"), _person),
         Field(
             "verdict",
             "verdict of the latest note that has one",
-            attrgetter("handled.verdict"),
+            attrgetter("triage.handling.verdict"),
             Choice(VERDICTS),
         ),
-        Field("ticket", "ticket of a note", attrgetter("handled.tickets"), _text),
+        Field("ticket", "ticket of a note", attrgetter("triage.handling.tickets"), _text),
         Field("noted", "has notes", _noted, _yes_or_no, in_word_search=False),
         Field(
             "state",
@@ -139,7 +145,7 @@ ALERTS: Fields[Alert] = Fields(
         Field(
             "broke",
             "new activity that overrode a suppression",
-            attrgetter("broke_through"),
+            attrgetter("triage.broke_through"),
             _text,
         ),
         Field(
@@ -147,41 +153,41 @@ ALERTS: Fields[Alert] = Fields(
             "principal: ARN, or user/NAME, role/NAME/…",
             _principals,
             _text,
-            attrgetter("facets.arns"),
+            attrgetter("finding.facets.arns"),
         ),
         Field(
             "identity",
             "identity type: IAMUser, AssumedRole",
-            attrgetter("facets.identity_types"),
+            attrgetter("finding.facets.identity_types"),
             _text,
         ),
-        Field("role", "role ARN of a session", attrgetter("facets.roles"), _text),
-        Field("key", "access key ID", attrgetter("facets.access_keys"), _text),
+        Field("role", "role ARN of a session", attrgetter("finding.facets.roles"), _text),
+        Field("key", "access key ID", attrgetter("finding.facets.access_keys"), _text),
         Field(
             "account",
             "account ID: its id, or your name for it",
             _accounts,
             _text,
-            attrgetter("facets.accounts"),
+            attrgetter("finding.facets.accounts"),
         ),
         Field("known", "known caller: name, owner or ticket", _known, _text),
-        Field("region", "region", attrgetter("facets.regions"), _text),
+        Field("region", "region", attrgetter("finding.facets.regions"), _text),
         Field("regions", "number of regions", _regions, _number),
-        Field("calls", "number of calls", attrgetter("event_count"), _number),
-        Field("denied", "number of denied calls", attrgetter("facets.denied"), _number),
-        Field("span", "time from first to last call", attrgetter("span"), SECONDS),
-        Field("source", "source IP", attrgetter("facets.source_addresses"), _address),
+        Field("calls", "number of calls", attrgetter("finding.event_count"), _number),
+        Field("denied", "number of denied calls", attrgetter("finding.facets.denied"), _number),
+        Field("span", "time from first to last call", attrgetter("finding.span"), SECONDS),
+        Field("source", "source IP", attrgetter("finding.facets.source_addresses"), _address),
         Field(
             "network",
             "network (AS) organization, or your name for its network",
             _networks,
             _text,
         ),
-        Field("agent", "user agent", attrgetter("facets.user_agents"), _text),
-        Field("error", "error code", attrgetter("facets.error_codes"), _text),
+        Field("agent", "user agent", attrgetter("finding.facets.user_agents"), _text),
+        Field("error", "error code", attrgetter("finding.facets.error_codes"), _text),
         Field("flag", "flag", _flags, _text, _flag_names),
         Field("flags", "number of flags", _flag_count, _number),
-        Field("rule", "rule name or ID", _rule, _text, attrgetter("rule.name")),
+        Field("rule", "rule name or ID", _rule, _text, attrgetter("finding.rule.name")),
         Field(
             "technique",
             "ATT&CK technique ID or name, or tactic",
@@ -192,7 +198,7 @@ ALERTS: Fields[Alert] = Fields(
         Field(
             "revision",
             "revision number, from 1",
-            attrgetter("revision"),
+            attrgetter("lifecycle.revision"),
             _number,
         ),
         Field(
@@ -200,9 +206,9 @@ ALERTS: Fields[Alert] = Fields(
             "alert ID (also of merged alerts)",
             _ids,
             _text,
-            attrgetter("alert_id"),
+            attrgetter("finding.alert_id"),
         ),
-        Field("event", "event ID", attrgetter("event_ids"), _text, in_word_search=False),
+        Field("event", "event ID", attrgetter("finding.event_ids"), _text, in_word_search=False),
     ),
 )
 

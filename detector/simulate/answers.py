@@ -19,7 +19,7 @@ from detector.simulate.organization import (
     START,
     stamp,
 )
-from detector.simulate.stories import OTHERS, STORIES, Finding, Story
+from detector.simulate.stories import OTHERS, STORIES, ExpectedAlert, Story
 from detector.simulate.trail import Delivery
 
 WINDOW = 30
@@ -181,7 +181,7 @@ def _principal(story: Story) -> str:
     return f"`{story.principal}`" if story.principal else "no ARN"
 
 
-def _window(story: Story, finding: Finding) -> str:
+def _window(story: Story, finding: ExpectedAlert) -> str:
     return (
         stamp(finding.first // WINDOW * WINDOW, "%H:%M:%SZ")
         if finding in story.tumbling

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.alert import Alert, Handling
+from detector.detection.alert import Alert, AlertContext, Handling, Lifecycle, Triage
 from detector.detection.baseline import principal_of
-from detector.detection.correlate import AlertContext, OwnEvent
+from detector.detection.correlate import OwnEvent
 from detector.detection.event import Event
+from detector.detection.finding import Finding
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths
@@ -55,10 +56,11 @@ _SELECT_BY_IDS = (
     f"SELECT {_COLUMNS} FROM json_each(?) wanted CROSS JOIN alert a ON a.alert_id = wanted.value "
     f"{_DECIDED} ORDER BY wanted.key"
 )
-_alert_decoder = msgspec.msgpack.Decoder(Alert)
+_finding_decoder = msgspec.msgpack.Decoder(Finding)
 _context_decoder = msgspec.msgpack.Decoder(AlertContext)
 _notes_decoder = msgspec.json.Decoder(list[NoteBody])
-_NO_CONTEXT = AlertContext([], None, None)
+_NO_CONTEXT = AlertContext()
+_NOT_HANDLED = Handling()
 
 
 class AlertTable:
@@ -154,10 +156,10 @@ class AlertTable:
             events = self._windows.events(window)
             content = self._database.value("SELECT content FROM alert WHERE alert_id = ?", alert_id)
             if content is not None:
-                alert = _alert_decoder.decode(content)
-                if alert.window is None:
+                finding = _finding_decoder.decode(content)
+                if finding.window is None:
                     # Its second may hold other events, each with an alert of its own or none.
-                    events = [event for event in events if event.event_id in alert.event_ids]
+                    events = [event for event in events if event.event_id in finding.event_ids]
             return sorted(events, key=lambda event: (event.time, event.region, event.event_id))
         return []
 
@@ -209,25 +211,20 @@ class AlertTable:
             context = _NO_CONTEXT
             if stored_context:
                 context = _context_decoder.decode(stored_context)
-            alert = msgspec.structs.replace(
-                _alert_decoder.decode(content),
-                revision=revision,
-                settled=bool(settled),
-                status=status,
-                flags=context.flags,
-                baseline=context.baseline,
-                risk=context.risk,
-                supersedes=msgspec.json.decode(supersedes),
-                handling=_handling(name, notes),
+            alert = Alert(
+                _finding_decoder.decode(content),
+                context,
+                Lifecycle(revision, bool(settled), msgspec.json.decode(supersedes)),
+                Triage(status, handling=_handling(name, notes)),
             )
             alerts.append(suppressions.judge(alert))
         return alerts
 
 
-def _handling(assignee: str, notes: str) -> Handling | msgspec.UnsetType:
+def _handling(assignee: str, notes: str) -> Handling:
     """Return who has an alert and what its notes (a JSON array) say."""
     if not assignee and notes == "[]":
-        return msgspec.UNSET
+        return _NOT_HANDLED
     bodies = _notes_decoder.decode(notes)
     verdict = UNDECIDED if bodies else ""
     for body in bodies:

@@ -21,6 +21,7 @@ from detector.detection.correlate import (
     has_event_flags,
 )
 from detector.detection.event import Event
+from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
@@ -36,7 +37,7 @@ from detector.store.window_table import SegmentRow, WindowTable
 
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
 _ALERTS_AT_ONCE = 1_000
-_alert_decoder = msgspec.msgpack.Decoder(Alert)
+_finding_decoder = msgspec.msgpack.Decoder(Finding)
 
 
 class ContextTable:
@@ -285,7 +286,7 @@ class ContextTable:
         for alert in alerts:
             start, end = signal_span(alert)
             names = _baseline_names(self._alerts.lineage(alert.alert_id))
-            nearby: dict[str, list[Alert]] = defaultdict(list)
+            nearby: dict[str, list[Finding]] = defaultdict(list)
             for rule_id, _, content in connection.execute(
                 "SELECT DISTINCT rule_id, alert_id, content FROM alert "
                 "JOIN series USING (series_id) JOIN alert_who USING (alert_id) "
@@ -294,7 +295,7 @@ class ContextTable:
                 f"AND who IN ({', '.join('?' * len(names))})",
                 (alert.alert_id, end, start, rule_ids, *names),
             ):
-                nearby[raising[rule_id]].append(_alert_decoder.decode(content))
+                nearby[raising[rule_id]].append(_finding_decoder.decode(content))
             for flag, others in nearby.items():
                 first = min(other.first_event for other in others)
                 last = max(other.last_event for other in others)

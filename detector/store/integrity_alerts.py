@@ -62,7 +62,9 @@ class IntegrityAlerts:
             )
         )
         changed = [
-            alert for alert in alerts if stored.get(alert.alert_id) != msgspec.msgpack.encode(alert)
+            alert
+            for alert in alerts
+            if stored.get(alert.alert_id) != msgspec.msgpack.encode(alert.finding)
         ]
         gone = [alert_id for alert_id in stored if alert_id not in standing]
         if not (changed or gone):
@@ -101,7 +103,7 @@ def _put_alert(connection: sqlite3.Connection, alert: Alert) -> None:
             series_id,
             alert.first_event,
             alert.last_event + 1,
-            msgspec.msgpack.encode(alert),
+            msgspec.msgpack.encode(alert.finding),
             msgspec.json.encode(RelatedPrincipals(PrincipalNames())).decode(),
             _NEVER_SEARCHED,
         ),

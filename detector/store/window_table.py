@@ -15,8 +15,8 @@ from typing import NamedTuple
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.alert import alert_id as name_alert
 from detector.detection.event import Event, Series
+from detector.detection.finding import alert_id as name_alert
 from detector.detection.window import Hit
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths

@@ -155,10 +155,10 @@ def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
             continue
         new = novelties(suppression, alert)
         if not new:
-            return msgspec.structs.replace(alert, suppressed_by=suppression.suppression_id)
+            return alert.with_triage(suppressed_by=suppression.suppression_id)
         breaking |= dict.fromkeys(new)
     if breaking:
-        return msgspec.structs.replace(alert, broke_through=list(breaking))
+        return alert.with_triage(broke_through=list(breaking))
     return alert
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from detector.detection.alert import Alert
 from detector.detection.event import Series
+from detector.detection.finding import Finding
 from detector.rules.rule import Rule
 from detector.text.plural import plural
 from detector.text.time import format_duration, format_time
@@ -74,12 +75,12 @@ class Judgements:
     def verdict(self, firing: Firing) -> str:
         """Return the verdict on an alert; ``""`` without one."""
         alert = self._alerts.get(firing.name)
-        return alert.handled.verdict if alert else ""
+        return alert.handling.verdict if alert else ""
 
     def is_known_benign(self, firing: Firing) -> bool:
         """Tell whether an alert was closed as benign."""
         alert = self._alerts.get(firing.name)
-        return alert is not None and alert.status == "closed" and alert.handled.verdict == "benign"
+        return alert is not None and alert.status == "closed" and alert.handling.verdict == "benign"
 
     def is_suppressed(self, held: HeldRule, rule: Rule, firing: Firing) -> bool:
         """Tell whether a suppression hides an alert, or would hide it by what is known of it."""
@@ -88,7 +89,7 @@ class Judgements:
             return alert.suppressed_by is not None
         if self._suppressions is None:
             return False
-        sketch = Alert(
+        sketch = Finding(
             firing.alert_id,
             rule.summary,
             None,
@@ -99,7 +100,7 @@ class Judgements:
             firing.last_event,
             held.facets(rule, firing),
         )
-        return self._suppressions.judge(sketch).suppressed_by is not None
+        return self._suppressions.judge(Alert(sketch)).suppressed_by is not None
 
 
 class ChangedPrincipal(NamedTuple):

@@ -12,9 +12,9 @@ from itertools import islice
 from operator import sub
 from typing import NamedTuple, cast
 
-from detector.detection.alert import Alert, Facets, alert_id
-from detector.detection.derive import derive, has_distinct, window_alert, window_spans
+from detector.detection.derive import derive, has_distinct, window_finding, window_spans
 from detector.detection.event import KeptEvent, Series
+from detector.detection.finding import Facets, Finding, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
@@ -31,7 +31,7 @@ _WIDTHS = 16
 class Firing(NamedTuple):
     """An alert as far as a comparison needs it: of which series, when, and of how many events.
 
-    ``first`` and ``end`` are the indexes of its hits, where these follow each other; ``alert`` is
+    ``first`` and ``end`` are the indexes of its hits, where these follow each other; ``finding`` is
     there where they need not."""
 
     series: Series
@@ -42,19 +42,19 @@ class Firing(NamedTuple):
     events: int
     first: int = 0
     end: int = 0
-    alert: Alert | None = None
+    finding: Finding | None = None
 
     @property
     def alert_id(self) -> str:
         """The id that the alert has, or would have."""
-        if self.alert is not None:
-            return self.alert.alert_id
+        if self.finding is not None:
+            return self.finding.alert_id
         return alert_id(self.series.rule_id, self.start, self.series.key or ())
 
     @property
     def name(self) -> tuple[object, ...]:
         """What tells it from others, and is quicker to have than its id."""
-        return self.series, self.start, self.alert.alert_id if self.alert else ""
+        return self.series, self.start, self.finding.alert_id if self.finding else ""
 
 
 class HeldRule:
@@ -89,21 +89,21 @@ class HeldRule:
             self._found[variant.fingerprint] = found
         return self._found[variant.fingerprint]
 
-    def alert(self, variant: Rule, firing: Firing) -> Alert:
-        """Return the alert of a firing."""
-        if firing.alert is not None:
-            return firing.alert
+    def finding(self, variant: Rule, firing: Firing) -> Finding:
+        """Return the finding of a firing."""
+        if firing.finding is not None:
+            return firing.finding
         hits = self._series(variant)[firing.series]
         whole = self._columns.hits(hits, firing.first, firing.end)
         span = HitSpan(firing.start, firing.until, whole)
-        alert = window_alert(variant, self.mode, firing.series.key or (), span)
-        assert alert is not None
-        return alert
+        finding = window_finding(variant, self.mode, firing.series.key or (), span)
+        assert finding is not None
+        return finding
 
     def principal(self, variant: Rule, firing: Firing) -> str:
         """Return the first ARN that called; ``""`` where no caller has one."""
-        if firing.alert is not None:
-            return firing.alert.principal
+        if firing.finding is not None:
+            return firing.finding.principal
         hits = self._series(variant)[firing.series]
         if id(hits) not in self._arns:
             every = {each.arn for each in set(hits.callers)}
@@ -116,8 +116,8 @@ class HeldRule:
 
     def facets(self, variant: Rule, firing: Firing) -> Facets:
         """Return who called and from where; without errors where the alert was not made."""
-        if firing.alert is not None:
-            return firing.alert.facets
+        if firing.finding is not None:
+            return firing.finding.facets
         hits = self._series(variant)[firing.series]
         callers = set(hits.callers[firing.first : firing.end])
         return Facets(
@@ -180,16 +180,16 @@ class HeldRule:
             whole = self._run_starts(hits, variant.query.window or 1)
         else:
             whole = self.whole_hits(hits)
-        for alert in derive(variant, self.mode, series.key or (), whole):
-            start, until = alert.extent
+        for finding in derive(variant, self.mode, series.key or (), whole):
+            start, until = finding.extent
             yield Firing(
                 series,
                 start,
                 until,
-                alert.first_event,
-                alert.last_event,
-                alert.event_count,
-                alert=alert,
+                finding.first_event,
+                finding.last_event,
+                finding.event_count,
+                finding=finding,
             )
 
     def _run_starts(self, hits: SeriesHits, history: int) -> list[Hit]:

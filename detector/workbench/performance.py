@@ -69,7 +69,7 @@ def rule_performance(alerts: Iterable[Alert], notes: Iterable[Note]) -> dict[str
 
 
 def _performance(alerts: list[Alert], decided: dict[str, float]) -> RulePerformance:
-    verdicts = Counter(alert.handled.verdict for alert in alerts if alert.handled.verdict)
+    verdicts = Counter(alert.handling.verdict for alert in alerts if alert.handling.verdict)
     waits = [
         max(0.0, decided[alert.alert_id] - alert.last_event)
         for alert in alerts

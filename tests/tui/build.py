@@ -6,12 +6,14 @@ from typing import Any
 
 import msgspec
 
-from detector.detection.alert import Alert, Facets, Flag, Window
+from detector.detection.alert import Alert, AlertContext, Flag, Lifecycle
+from detector.detection.finding import Facets, Finding, Window
 from detector.ingest.pipeline import Update
 from detector.rules.rule_summary import RuleSummary
 from detector.sources.accounting import Accounting
 from detector.triage.note import Note, NoteBody, NoteContext
 from detector.triage.suppression import Suppression
+from tests.detector.alerts import changed_alert
 
 START = 1_772_359_200
 ANA = "arn:aws:iam::111122223333:user/ana"
@@ -40,7 +42,7 @@ def alert(
     """An alert called ``name`` (its id), its first event ``at`` seconds after START; 12 calls
     within 11 seconds."""
     first = START + at
-    one = Alert(
+    finding = Finding(
         alert_id=name,
         rule=RuleSummary("rule-1", "Many regions", severity, 21, True),
         window=Window("tumbling", first // 30 * 30, first // 30 * 30 + 30),
@@ -52,10 +54,9 @@ def alert(
         facets=facets(
             **{key: changed.pop(key) for key in list(changed) if key in Facets.__struct_fields__}
         ),
-        flags=[Flag(flag, 2, first, first) for flag in flags],
-        settled=True,
     )
-    return msgspec.structs.replace(one, **changed)
+    context = AlertContext([Flag(flag, 2, first, first) for flag in flags])
+    return changed_alert(Alert(finding, context, Lifecycle(settled=True)), **changed)
 
 
 def note(note_id: int = 1, of: Alert | None = None, created: float = START, **words: Any) -> Note:

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from detector.detection.alert import Alert
 from detector.detection.event import Event
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import ANA, START, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, Hunt, press, said, until
@@ -196,7 +197,7 @@ def test_rule_pane_shows_note(hunt: Hunt) -> None:
 def test_unloaded_rule_has_no_note(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         ana = hunt.alert(ANA)
-        foreign = msgspec.structs.replace(ana, rule=msgspec.structs.replace(ana.rule, id="gone"))
+        foreign = changed_alert(ana, rule=msgspec.structs.replace(ana.rule, id="gone"))
         await hunt.arrive(app, pilot, hunt.update(foreign))
         await opened(app, pilot, "G")
         await press(pilot, "K", "shift+tab", "shift+tab")
@@ -241,9 +242,7 @@ def test_screen_follows_superseding_alert(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         ana = hunt.alert(ANA)
         await opened(app, pilot, "j", "j")
-        joined = msgspec.structs.replace(
-            ana, alert_id="joined", supersedes=[ana.alert_id], revision=2
-        )
+        joined = changed_alert(ana, alert_id="joined", supersedes=[ana.alert_id], revision=2)
         await hunt.arrive(app, pilot, hunt.update(joined, withdrawn=[ana.alert_id]))
         assert shown(app).alert_id == "joined"
         assert "Merged by late data" in said(app)
@@ -255,9 +254,7 @@ def test_revision_reads_calls_again(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await opened(app, pilot, "j", "j")
         ana = hunt.alert(ANA)
-        grown = msgspec.structs.replace(
-            ana, revision=2, event_ids=[*ana.event_ids, "late"], settled=False
-        )
+        grown = changed_alert(ana, revision=2, event_ids=[*ana.event_ids, "late"], settled=False)
         await hunt.arrive(app, pilot, hunt.update(grown))
         text = screen_text(app)
         assert "provisional · rev 2" in text

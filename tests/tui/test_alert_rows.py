@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from detector.detection.alert import Alert
 from detector.detection.sweeps import group_recurring, group_sweeps
+from tests.detector.alerts import changed_alert
 from tests.tui.build import alert
 from tui.concurrency.job import Cancelled, Job
 from tui.presentation.format import principal
@@ -177,7 +178,7 @@ def test_held_rows_keep_order_and_show_changes() -> None:
     before = rows([first, second, third])
     assert [principal(row) for row in before.rows] == ["user/b in 1", "user/c in 1", "user/d in 1"]
     facets = msgspec.structs.replace(second.facets, arns=["arn:aws:iam::1:user/z"])
-    changed = msgspec.structs.replace(second, facets=facets)
+    changed = changed_alert(second, facets=facets)
     now = rows([first, changed, alert("a", arns=["arn:aws:iam::1:user/a"])], before.keys)
     assert [principal(row) for row in now.rows] == ["user/b in 1", "user/z in 1"], (
         "it would come last if it were sorted again"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 from textual.events import Callback
 from textual.message import Message
@@ -12,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from detector.detection.alert import Alert, Risk
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
@@ -305,7 +305,7 @@ def test_empty_list_says_what_to_do(tmp_path: Path) -> None:
         assert "No alerts in AWSLogs/." in screen_text(app)
         await hunt.arrive(app, pilot, hunt.update(live=False))
         assert "Reading AWSLogs/ …" in screen_text(app)
-        only = msgspec.structs.replace(alert("only"), status="closed")
+        only = changed_alert(alert("only"), status="closed")
         await hunt.arrive(app, pilot, hunt.update(only))
         assert "H shows them" in screen_text(app)
 

@@ -12,6 +12,7 @@ from detector.detection.alert import Alert
 from detector.detection.event import Event, Position
 from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
+from tests.detector.alerts import changed_alert
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.build import START, alert, note, suppression
 from tests.tui.stage import NOW, Hunt, until
@@ -59,7 +60,7 @@ def hostile(name: str, at: int = 9_000) -> tuple[Alert, list[Event]]:
         columns={short: payload, "Esql.values": [payload, payload]},
         key={"key": payload},
     )
-    return msgspec.structs.replace(
+    return changed_alert(
         one,
         event_ids=[event.event_id for event in events],
         rule=msgspec.structs.replace(one.rule, name=payload),

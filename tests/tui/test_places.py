@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from detector.rules.ruleset import RuleSet, load
+from tests.detector.alerts import changed_alert
 from tests.detector.ecs.mmdb import write_database
 from tests.tui.build import alert
 from tui.presentation.format import address_width
@@ -25,7 +26,7 @@ def rules(tmp_path: Path) -> RuleSet:
 def test_alert_shows_places_beside_addresses(rules: RuleSet) -> None:
     one = alert()
     facets = msgspec.structs.replace(one.facets, source_addresses=["2.125.160.1", "10.0.0.1"])
-    shown = str(alert_facts(msgspec.structs.replace(one, facets=facets), rules))
+    shown = str(alert_facts(changed_alert(one, facets=facets), rules))
     assert "2.125.160.1 (London, United Kingdom)" in shown and "10.0.0.1" in shown
 
 

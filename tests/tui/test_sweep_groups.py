@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 from textual.pilot import Pilot
 
 from detector.detection.alert import Alert, Risk
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import Raw, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
@@ -77,7 +77,7 @@ def test_serious_key_visits_folded_sweeps(hunt: Hunt) -> None:
             (one for one in app.view_model.alerts.values() if one.principal == SCANNER),
             key=lambda one: one.first_event,
         )
-        grave = msgspec.structs.replace(oldest, risk=Risk(80, "high", []))
+        grave = changed_alert(oldest, risk=Risk(80, "high", []))
         await hunt.arrive(app, pilot, hunt.update(grave))
         assert principals(app).count(SCANNER) == 2
         visited = set()

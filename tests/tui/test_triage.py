@@ -14,6 +14,7 @@ from textual.widgets import Input, Static, TextArea
 from detector.detection.alert import Flag
 from detector.store import StateError
 from detector.triage.suppression import SeenProfile
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import ANA
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import BEN, CAT, NOW, Hunt, press, said, until
@@ -252,7 +253,7 @@ def test_suppression_previews_hidden_alerts(hunt: Hunt) -> None:
 
 def test_suppression_previews_exceptions(hunt: Hunt) -> None:
     ana = hunt.alert(ANA)
-    shared = msgspec.structs.replace(
+    shared = changed_alert(
         ana, alert_id="shared", flags=[Flag("snapshot", 2, ana.first_event, int(NOW))]
     )
 
@@ -273,7 +274,7 @@ def test_suppression_stores_seen_profile(hunt: Hunt) -> None:
         await press(pilot, "x", "tab", "tab", "'known", "ctrl+s")
         [made] = hunt.store.suppressions.all()
         assert made.seen_profile == SeenProfile.of([ana])
-        moved = msgspec.structs.replace(
+        moved = changed_alert(
             ana,
             alert_id="moved",
             facets=msgspec.structs.replace(ana.facets, source_addresses=["198.51.100.77"]),

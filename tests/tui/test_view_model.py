@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
 import pytest
 
 from detector.detection.alert import Alert
 from detector.sources.accounting import Accounting
+from tests.detector.alerts import changed_alert
 from tests.tui.build import START, alert, note, suppression, update
 from tui.model import inbox as inbox_module
 from tui.model.inbox import UpdateInbox
@@ -31,7 +31,7 @@ def read(view_model: ViewModel, *parts: Sequence[Alert], **changed: object) -> N
 
 
 def closed(one: Alert) -> Alert:
-    return msgspec.structs.replace(one, status="closed")
+    return changed_alert(one, status="closed")
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from detector.detection.alert import Alert
 from detector.triage.note import Note
 from detector.triage.suppression import Suppression
@@ -103,7 +101,7 @@ class ViewModel:
         for alert in update.alerts:
             shown = self.alerts.get(alert.alert_id)
             if shown is not None:
-                alert = msgspec.structs.replace(alert, status=shown.status, handling=shown.handling)
+                alert = alert.with_triage(status=shown.status, handling=shown.handling)
             self._record_change(alert.alert_id)
             self._put(_judge_anew(alert, suppressions))
         self.accounting, self._accounting_changed = update.accounting, True
@@ -221,5 +219,5 @@ def changed_by_suppressions(
 
 def _judge_anew(alert: Alert, suppressions: SuppressionIndex) -> Alert:
     if alert.suppressed_by is not None or alert.broke_through:
-        alert = msgspec.structs.replace(alert, suppressed_by=None, broke_through=[])
+        alert = alert.with_triage(suppressed_by=None, broke_through=[])
     return suppressions.judge(alert)

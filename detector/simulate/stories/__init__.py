@@ -20,7 +20,7 @@ from detector.simulate.stories import attacks, benign, edges
 
 
 @dataclass(frozen=True)
-class Finding:
+class ExpectedAlert:
     """One expected alert; times are in epoch seconds."""
 
     first: int
@@ -39,8 +39,8 @@ class Story:
     title: str
     tell: Callable[[Random], Iterator[Event]]
     principal: str | None
-    tumbling: tuple[Finding, ...] = ()
-    sliding: tuple[Finding, ...] = ()
+    tumbling: tuple[ExpectedAlert, ...] = ()
+    sliding: tuple[ExpectedAlert, ...] = ()
 
     @property
     def name(self) -> str:
@@ -71,12 +71,15 @@ class Other:
     sliding: int
 
 
-def _finding(first: str, last: str, regions: int, events: int) -> Finding:
-    return Finding(time_of(first), time_of(last), regions, events)
+def _finding(first: str, last: str, regions: int, events: int) -> ExpectedAlert:
+    return ExpectedAlert(time_of(first), time_of(last), regions, events)
 
 
 def _story(
-    title: str, tell: Callable[[Random], Iterator[Event]], principal: str | None, *findings: Finding
+    title: str,
+    tell: Callable[[Random], Iterator[Event]],
+    principal: str | None,
+    *findings: ExpectedAlert,
 ) -> Story:
     """A story of which both kinds of window find the same."""
     return Story(title, tell, principal, findings, findings)

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from detector.detection.indicator import Indicator
-from detector.detection.indicator_index import IndicatorIndex
 from detector.store.database import Database, raises_damaged
 from detector.store.decisions.decision_kinds import encode_json
+from detector.store.decisions.indicator_index import IndicatorIndex
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
 from detector.store.file_table import FileRead

@@ -181,7 +181,7 @@ class AlertDerivation:
             if not stored and len(hits) < rule.query.min_hits:
                 continue
             found = derive(rule, self._rules.mode, series.key or (), hits, start, end)
-            derived = {alert.alert_id: alert for alert in found}
+            derived = {finding.alert_id: finding for finding in found}
             reconciliation.add(series, width, rule, derived, stored)
             has_alerts = has_alerts or bool(derived)
             if gap:
@@ -253,7 +253,7 @@ class AlertDerivation:
         }
         found = derive(rule, self._rules.mode, series.key or (), hits)
         reconciliation.add(
-            series, history, rule, {alert.alert_id: alert for alert in found}, stored
+            series, history, rule, {finding.alert_id: finding for finding in found}, stored
         )
 
     def _hit_at(

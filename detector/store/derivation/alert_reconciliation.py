@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.derive import supersede_window
 from detector.detection.event import Series
+from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges
@@ -67,7 +67,7 @@ class AlertReconciliation:
         series: Series,
         width: int,
         rule: Rule,
-        derived: Mapping[str, Alert],
+        derived: Mapping[str, Finding],
         stored: Mapping[str, StoredAlert],
     ) -> None:
         """Write derived alerts of a series over the stored ones of the same span.
@@ -78,25 +78,25 @@ class AlertReconciliation:
         """
         raises_flag = rule.flag and rule.query.shape != "filter"
         gone = {alert_id: alert for alert_id, alert in stored.items() if alert_id not in derived}
-        for alert_id, alert in derived.items():
-            content = msgspec.msgpack.encode(alert)
+        for alert_id, finding in derived.items():
+            content = msgspec.msgpack.encode(finding)
             before = stored.get(alert_id)
             if before is not None and before.content == content:
                 continue
-            start, until = alert.extent
+            start, until = finding.extent
             superseded = [
                 old_id
                 for old_id, old in gone.items()
                 if old.is_near(start, until, supersede_window(rule))
             ]
             predecessors = {old_id: gone.pop(old_id) for old_id in superseded}
-            self._put(series, width, alert, content, before, predecessors)
+            self._put(series, width, finding, content, before, predecessors)
             if superseded:
                 self._supersede(superseded, alert_id, is_joined=before is not None)
             self._withdrawn += superseded
             self._changed.append(alert_id)
             if raises_flag:
-                self._mark_related(start, until, RelatedPrincipals.of(alert.facets))
+                self._mark_related(start, until, RelatedPrincipals.of(finding.facets))
                 for old in predecessors.values():
                     self._mark_related(old.start, old.until, old.lineage)
         for alert_id, old in gone.items():
@@ -134,7 +134,7 @@ class AlertReconciliation:
         self,
         series: Series,
         width: int,
-        alert: Alert,
+        finding: Finding,
         content: bytes,
         before: StoredAlert | None,
         superseded: Mapping[str, StoredAlert],
@@ -143,15 +143,15 @@ class AlertReconciliation:
         supersedes = set(superseded)
         for old in superseded.values():
             supersedes.update(old.supersedes)
-        start, until = alert.extent
-        lineage = RelatedPrincipals.of(alert.facets)
+        start, until = finding.extent
+        lineage = RelatedPrincipals.of(finding.facets)
         if before is None:
             name = (series.rule_id, key_text(series))
             self._new_series.append((*name, width))
             revision = 1 + max((old.revision for old in superseded.values()), default=0)
             self._new_alerts.append(
                 (
-                    alert.alert_id,
+                    finding.alert_id,
                     *name,
                     start,
                     until,
@@ -161,24 +161,24 @@ class AlertReconciliation:
                     _json(lineage),
                 )
             )
-            self._new_names += names_of(alert)
+            self._new_names += names_of(finding)
             return
         supersedes.update(before.supersedes)
         self._connection.execute(
             "UPDATE alert SET start = ?, until = ?, content = ?, revision = revision + 1, "
             "stale = 1, supersedes = ? WHERE alert_id = ?",
-            (start, until, content, _json(sorted(supersedes)), alert.alert_id),
+            (start, until, content, _json(sorted(supersedes)), finding.alert_id),
         )
         if lineage.own != before.lineage.own or (start, until) != (before.start, before.until):
-            self._search_anew(alert, lineage)
+            self._search_anew(finding, lineage)
 
-    def _search_anew(self, alert: Alert, lineage: RelatedPrincipals) -> None:
+    def _search_anew(self, finding: Finding, lineage: RelatedPrincipals) -> None:
         """Write whose alert it is now: its signals are searched for anew."""
         self._connection.execute(
             "UPDATE alert SET lineage = ?, searched = -1 WHERE alert_id = ?",
-            (_json(lineage), alert.alert_id),
+            (_json(lineage), finding.alert_id),
         )
-        self._new_names += names_of(alert)
+        self._new_names += names_of(finding)
 
     def _withdraw(self, alert_id: str) -> None:
         """Delete an alert that no longer follows from its window."""
@@ -284,11 +284,11 @@ def stored_alerts(
     return alerts
 
 
-def names_of(alert: Alert) -> Iterable[tuple[str, str]]:
+def names_of(finding: Finding) -> Iterable[tuple[str, str]]:
     """Return the names under which an alert is found, as rows of ``alert_who``."""
-    facets = alert.facets
+    facets = finding.facets
     names = {*facets.accounts, *facets.access_keys, *map(principal_of, facets.arns)}
-    return [(name, alert.alert_id) for name in names]
+    return [(name, finding.alert_id) for name in names]
 
 
 def _json(value: object) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from detector.detection.alert import Alert
 from detector.detection.event import Event, KeptEvent, Match, Series, inputs_without_time
+from detector.detection.finding import Finding
 from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
 from detector.store.packing.signal_rows import share_signals
@@ -106,12 +106,17 @@ CREATE INDEX file_sums ON file (state, reason, seen, hits, duplicate);  -- for t
 """
 """The migration to counts of hits. It calls ``count_hits``."""
 
-
 EVENT_TIME_MARKS = ""
 """Nothing to migrate: inputs that are the event's time may be marks in segments from here on.
 
 Older versions, which cannot read these, refuse the state."""
-AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS)
+
+FINDINGS = """
+UPDATE alert SET content = finding_of(content);  -- context and triage have columns of their own
+"""
+"""The migration to alerts of which only the finding is stored. It calls ``finding_of``."""
+
+AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS, FINDINGS)
 """The migrations that follow that of watches, in order."""
 
 
@@ -120,6 +125,12 @@ def add_conversions(connection: sqlite3.Connection) -> None:
     connection.create_function("pack_events", 0, partial(pack_events, connection))
     connection.create_function("share_signals", 0, partial(share_signals, connection))
     connection.create_function("count_hits", 0, partial(count_hits, connection))
+    connection.create_function("finding_of", 1, finding_of, deterministic=True)
+
+
+def finding_of(content: bytes) -> bytes:
+    """Return the finding of an alert that was stored with its other parts."""
+    return msgspec.msgpack.encode(msgspec.msgpack.decode(content, type=Finding))
 
 
 def pack_events(connection: sqlite3.Connection) -> None:
@@ -200,7 +211,7 @@ def _join_series(connection: sqlite3.Connection) -> None:
 def _of_no_window(alerts: Iterable[Any]) -> Iterator[tuple[str, str]]:
     """Yield id and rule of the alerts of rules without a window."""
     for alert_id, rule_id, key, content in alerts:
-        alert = msgspec.msgpack.decode(content, type=Alert)
+        finding = msgspec.msgpack.decode(content, type=Finding)
         values = msgspec.json.decode(key)
-        if alert.window is None and len(values) == 2 and alert.event_ids == [values[1]]:
+        if finding.window is None and len(values) == 2 and finding.event_ids == [values[1]]:
             yield alert_id, rule_id

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.detection.alert import Alert, Facets, Risk, Window
+from detector.detection.alert import Alert, AlertContext, Risk
+from detector.detection.finding import Facets, Finding, Window
 from detector.detection.sweeps import (
     MAX_PAUSE,
     Sweep,
@@ -41,7 +42,7 @@ def alert(
     facets = Facets(
         places, ["111122223333"], list(arns), list(roles), list(keys), [], [], [], [], 0
     )
-    return Alert(
+    finding = Finding(
         name,
         RULE,
         Window("tumbling", start, start + width) if width else None,
@@ -51,8 +52,8 @@ def alert(
         start,
         start + (width - 1 if width else 0),
         facets,
-        risk=Risk(21, severity, []),
     )
+    return Alert(finding, AlertContext(risk=Risk(21, severity, [])))
 
 
 def ids(found: Sequence[Sweep]) -> list[list[str]]:

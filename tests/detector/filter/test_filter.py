@@ -27,6 +27,7 @@ from detector.filter.quoting import field_values, format_term, quote_value
 from detector.filter.schemas import ALERTS as FIELDS
 from detector.filter.schemas import EVENTS, NOTES, SUPPRESSIONS
 from detector.rules.rule_summary import AttackTechnique
+from tests.detector.alerts import changed_alert
 from tests.detector.filter.examples import ALERTS, AT, ERRORS, EXAMPLES, UNFINISHED
 from tests.hostile.payloads import PAYLOADS
 from tests.tui.build import alert, note, suppression
@@ -271,7 +272,7 @@ def test_fields_of_triage_and_risk_filter() -> None:
     held = Handling("dana", 2, "escalated", ["IR-1"])
     taken, other = alert("taken", handling=held), alert("other")
     rule = msgspec.structs.replace(taken.rule, attack=[technique])
-    taken = msgspec.structs.replace(taken, rule=rule, risk=Risk(88, "high", []))
+    taken = changed_alert(taken, rule=rule, risk=Risk(88, "high", []))
     for term in (
         "rule:regions risk:88",
         "risk>50",

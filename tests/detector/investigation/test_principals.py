@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from detector.detection.activity.activity import (
@@ -19,6 +18,7 @@ from detector.investigation.principal_page import page_of
 from detector.investigation.principal_risk import principal_risk
 from detector.investigation.principals import list_principals, rhythm
 from detector.store import Store
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import ANA, START, call, scan, sweep, write
 
 DAY = 86_400
@@ -36,7 +36,7 @@ def alert(tmp_path_factory: pytest.TempPathFactory) -> Alert:
 def raised(alert: Alert, ago: int, *parts: tuple[str, int], **changed: Any) -> Alert:
     """The alert, so long before ``START``, with these parts of its risk."""
     risk = Risk(0, "low", list(parts))
-    return msgspec.structs.replace(alert, last_event=START - ago, risk=risk, **changed)
+    return changed_alert(alert, last_event=START - ago, risk=risk, **changed)
 
 
 def test_risk_counts_each_part_once_and_fades(alert: Alert) -> None:
@@ -66,7 +66,7 @@ def test_alerts_that_are_each_low_may_be_high_together(alert: Alert) -> None:
 def test_resolved_suppressed_and_old_alerts_count_nothing(
     alert: Alert, changed: dict[str, Any]
 ) -> None:
-    without = msgspec.structs.replace(raised(alert, 0, ("rule", 21)), **changed)
+    without = changed_alert(raised(alert, 0, ("rule", 21)), **changed)
     risk = principal_risk([without], START, DAY, TABLE)
     assert (risk.score, risk.severity, risk.parts) == (0, "", ())
 

@@ -48,6 +48,8 @@ def take_back(path: Path, version: int = ROWS) -> None:
             if table == "signal":
                 continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
+        db.create_function("whole_alert", 1, _whole_alert)
+        db.execute("UPDATE main.alert SET content = whole_alert(content)")
         _unpack(db)
         db.execute(
             "INSERT INTO main.signal (alert_id, flag, identity) SELECT alert_id, flag, identity "
@@ -57,6 +59,13 @@ def take_back(path: Path, version: int = ROWS) -> None:
     for ending in ("-wal", "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)
     older.replace(path)
+
+
+def _whole_alert(content: bytes) -> bytes:
+    """Return the content of an alert with the parts that have columns of their own."""
+    others = {"flags": [], "baseline": None, "risk": None, "revision": 1, "settled": False}
+    triage = {"status": "open", "suppressed_by": None, "broke_through": [], "supersedes": []}
+    return msgspec.msgpack.encode(msgspec.msgpack.decode(content) | others | triage)
 
 
 def _columns(db: sqlite3.Connection, schema_name: str, table: str) -> list[str]:

@@ -36,6 +36,7 @@ from detector.store.signals.signal_table import SignalTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import NoteBody
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import ACCOUNT, ANA, REFERENCE, START, rules, scan, sweep, write
 
 BROKEN = FileRow(
@@ -221,7 +222,7 @@ def test_triage_writes_status_and_notes(scanned: Database) -> None:
     [closed] = triage.set_status([alert.alert_id], "closed")
     [note] = triage.add_notes([closed], NoteBody("seen"))
     [noted] = alerts_of(scanned).all()
-    assert msgspec.structs.replace(noted, handling=closed.handling) == closed
+    assert changed_alert(noted, handling=closed.handling) == closed
     assert triage.notes() == triage.notes_of(alert.alert_id) == [note]
     assert triage.edit_note(note.note_id, NoteBody("seen twice")).history[0].body == note.body
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -245,6 +246,11 @@ def test_copies_bring_no_segment(store: Store, tmp_path: Path) -> None:
     assert segments(store) == [(10, 0)]
 
 
+def stored_contents(path: Path) -> dict[str, bytes]:
+    with closing(sqlite3.connect(path)) as db:
+        return dict(db.execute("SELECT alert_id, content FROM alert"))
+
+
 def test_rows_of_an_older_state_are_packed(tmp_path: Path) -> None:
     """Alerts, notes and windows stay, without the logs; and what comes then joins them."""
     path, logs = tmp_path / "hunt.db", tmp_path / "logs"
@@ -255,11 +261,14 @@ def test_rows_of_an_older_state_are_packed(tmp_path: Path) -> None:
         before = store.alerts.all()
         events = store.alerts.events(before[0].alert_id)
         told = outcome(store).accounting
+    contents = stored_contents(path)
     take_back(path)
+    assert stored_contents(path) != contents
     for log in logs.iterdir():
         log.unlink()
     with closing(Store.open(path)) as store:
         assert store.alerts.all() == before
+        assert stored_contents(path) == contents
         assert store.alerts.events(before[0].alert_id) == events
         write(logs, "c.json", [call(0, REGIONS[9]), call(61, REGIONS[0])])
         run = scan(logs, store=store)

@@ -18,6 +18,7 @@ from detector.delivery.alert_export import export_alerts
 from detector.text.json_output import json_line
 from detector.triage.export import export_notes
 from detector.triage.note import Edit, Note, NoteBody, NoteContext
+from tests.detector.alerts import changed_alert
 from tests.detector.trail import START
 from tests.detector.triage.test_suppression_scope import alert, event
 
@@ -153,10 +154,7 @@ def test_alert_export_as_json_has_contract_fields() -> None:
         "severity": "low",
     }
     assert (
-        json.loads(export_alerts([msgspec.structs.replace(alert(), window=None)], "jsonl"))[
-            "window"
-        ]
-        is None
+        json.loads(export_alerts([changed_alert(alert(), window=None)], "jsonl"))["window"] is None
     )
 
 

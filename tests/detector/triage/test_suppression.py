@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from detector.detection.alert import Alert, Facets, Flag, Risk
+from detector.detection.alert import Alert, AlertContext, Flag, Risk
+from detector.detection.finding import Facets, Finding
 from detector.detection.risk import load_risk_table
 from detector.rules.rule_summary import RuleSummary
 from detector.store import Store
@@ -24,6 +25,7 @@ from detector.triage.suppression import (
     novelties,
     preview_suppression,
 )
+from tests.detector.alerts import changed_alert
 from tests.detector.detection.test_correlate import act, rules, swept
 from tests.detector.trail import ANA, START, scan, write
 
@@ -51,19 +53,9 @@ def alert(
         0,
     )
     held = [Flag(flag, 2, at, at) for flag in flags]
-    return Alert(
-        name,
-        RuleSummary("r", "a rule", "low", 21, False),
-        None,
-        {},
-        {},
-        [name],
-        at,
-        at,
-        facets,
-        flags=held,
-        risk=load_risk_table().risk(21, held, []),
-    )
+    rule = RuleSummary("r", "a rule", "low", 21, False)
+    finding = Finding(name, rule, None, {}, {}, [name], at, at, facets)
+    return Alert(finding, AlertContext(held, risk=load_risk_table().risk(21, held, [])))
 
 
 def suppression(**changed: Any) -> Suppression:
@@ -153,7 +145,7 @@ def test_new_region_breaks_through_by_break_at() -> None:
 def test_unseen_tool_breaks_through() -> None:
     made = learn(suppression(), [alert()])
     risk = Risk(41, "medium", [("rule", 21), ("kali (tool)", 20)])
-    kali = msgspec.structs.replace(alert(flags=["tool-tell"]), risk=risk)
+    kali = changed_alert(alert(flags=["tool-tell"]), risk=risk)
     assert novelties(made, kali) == ["tool-tell 2"]
 
 
@@ -288,7 +280,7 @@ def test_one_of_several_suppressions_is_enough() -> None:
 
 
 def test_flag_without_points_breaks_through_at_none() -> None:
-    one = msgspec.structs.replace(alert(flags=["other", "tool-tell"]), risk=Risk(0, "low", []))
+    one = changed_alert(alert(flags=["other", "tool-tell"]), risk=Risk(0, "low", []))
     assert novelties(suppression(break_at=1), one) == []
     assert novelties(suppression(break_at=0), one) == ["other 2", "tool-tell 2"]
 

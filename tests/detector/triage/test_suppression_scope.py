@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from detector.detection.alert import Alert, Facets, Window
+from detector.detection.alert import Alert
 from detector.detection.event import Event, KeptEvent, Position
+from detector.detection.finding import Facets, Finding, Window
 from detector.rules.rule_summary import RuleSummary
 from detector.text.time import parse_interval
 from detector.triage.note import NoteContext
@@ -49,7 +50,7 @@ def event(**changed: str) -> Event:
 def alert(*events: Event, last: int = START) -> Alert:
     """An alert on these events."""
     held = events or (event(),)
-    return Alert(
+    finding = Finding(
         "a1",
         RuleSummary("r1", "A rule", "low", 21, False),
         Window("tumbling", START, START + 30),
@@ -60,6 +61,7 @@ def alert(*events: Event, last: int = START) -> Alert:
         last,
         Facets.of([KeptEvent.of_event(each)[1] for each in held]),
     )
+    return Alert(finding)
 
 
 def suppression(scope: str, value: str, rule_id: str | None = None) -> Suppression:

@@ -103,7 +103,9 @@ def test_backtest_equals_two_scans(
         for each in (bench, bench_on(rules, logs, store)):  # by reading, and from the state
             held, variant = each.held(values), each.maker.rule_with(values)
             firings = held.firings(variant)
-            assert facts([held.alert(variant, firing) for firing in firings]) == facts(then)
+            assert facts([Alert(held.finding(variant, firing)) for firing in firings]) == facts(
+                then
+            )
             principals = [held.principal(variant, firing) for firing in firings]
             assert sorted(principals) == sorted(alert.principal for alert in then)
             result = each.backtest(values)

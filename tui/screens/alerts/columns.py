@@ -46,8 +46,8 @@ def note_cell(alert: Alert) -> str:
     """
     unsettled = "" if alert.settled else "~"
     note = ""
-    if alert.handled.notes:
-        note = f"✎ {_SHORT_VERDICTS.get(alert.handled.verdict, '')}".rstrip()
+    if alert.handling.notes:
+        note = f"✎ {_SHORT_VERDICTS.get(alert.handling.verdict, '')}".rstrip()
     return " ".join(filter(None, [unsettled + format.status_label(alert), note]))
 
 
