@@ -111,7 +111,7 @@ def digest(
     (``counts_activity``). Raises formats.Incomplete or formats.Unreadable where the chunk is no
     JSON.
     """
-    records = parse_records(chunk)
+    records = parse_records(chunk, cache.heads)
     groups = group_records(records, cache)
     stats = _stats_of(chunk, records, groups)
     partial = Partial({(source, chunk.offset): stats}, {}, {})
@@ -123,6 +123,7 @@ def digest(
     for group, rules in _candidates(groups, dispatch):
         hits.collect(group, rules)
     stats.hits = hits.count
+    cache.heads.trim()
     if hits.too_deep:
         _count(stats.rejected, "nested-too-deep", hits.too_deep)
     return DigestResult(partial, dict(hits.rule_seconds))

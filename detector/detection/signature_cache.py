@@ -28,7 +28,7 @@ from detector.detection.baseline import (
 )
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalHashes, hashes_of
-from detector.formats import Records
+from detector.formats import KnownHeads, Records
 from detector.rules.dispatch import Candidates, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
@@ -127,11 +127,30 @@ class SignatureCache:
     They change speed only, never a result."""
 
     def __init__(self, limit: int = CACHE_LIMIT) -> None:
+        self.heads = KnownHeads(2 * limit)
         self.clients: ValueCache[Client, ClientFacts] = ValueCache(ClientFacts.of, limit)
-        self.origins: ValueCache[Origin, OriginFacts] = ValueCache(self._origin_facts, limit)
+        self._origins: dict[Origin, OriginFacts] = {}
+        self._generation = 0
         self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
         self.verdicts: ValueCache[EventSignature, KnownVerdicts]
         self.verdicts = ValueCache(lambda _: KnownVerdicts(), limit // 2)
+
+    def follow_heads(self) -> None:
+        """Forget the origins of heads that were forgotten: those of one origin have one object."""
+        if self._generation != self.heads.generation:
+            self._generation = self.heads.generation
+            self._origins.clear()
+
+    def facts_of(self, signature: EventSignature) -> tuple[OriginFacts, CallFacts]:
+        """Return what follows from the parts of a signature."""
+        caller, source, name, region, address, agent, error, read_only, recipient, category = (
+            signature
+        )
+        called_from = caller, recipient, address, agent, region
+        origin = self._origins.get(called_from)
+        if origin is None:
+            origin = self._origins[called_from] = self._origin_facts(called_from)
+        return origin, self.calls[source, name, read_only, category, error]
 
     def _origin_facts(self, origin: Origin) -> OriginFacts:
         caller, recipient, address, agent, region = origin
@@ -160,32 +179,35 @@ class SignatureGroup(msgspec.Struct, gc=False):
 def group_records(records: Records, cache: SignatureCache) -> list[SignatureGroup]:
     """Return the groups of the records of a chunk by signature.
 
-    Those of one origin have the same object, whatever the cache has forgotten meanwhile."""
+    The heads of ``records`` are those of the cache. Groups of one origin have the same object."""
+    cache.follow_heads()
     groups: list[SignatureGroup] = []
-    origins: dict[Origin, OriginFacts] = {}
-    calls = cache.calls
-    times: list[Any] = records.times
-    for signature, indexes in records.by_signature.items():
-        caller, source, name, region, address, agent, error, read_only, recipient, category = (
-            signature
-        )
-        called_from = caller, recipient, address, agent, region
-        origin = origins.get(called_from)
-        if origin is None:
-            origin = origins[called_from] = cache.origins[called_from]
-        call = calls[source, name, read_only, category, error]
-        timed = indexes
+    for group in records.groups:
+        head, indexes = group.head, group.indexes
+        facts = head.facts
+        if facts is None:
+            facts = head.facts = cache.facts_of(head.signature)
+        origin, call = facts
+        timed, span = indexes, group.span
         if call.skip_reason:
-            timed = []
+            timed, span = [], _NO_SPAN
         elif not records.has_times:
-            timed = [index for index in indexes if times[index] is not None]
-        if len(timed) == 1:
-            first = last = times[timed[0]]
-        else:
-            known = [times[index] for index in timed]
-            first, last = min(known, default=0), max(known, default=0)
-        groups.append(SignatureGroup(signature, origin, call, indexes, timed, first, last))
+            timed = [index for index in indexes if records.times[index] is not None]
+        if span is None:
+            span = _span_of(records.times, timed)
+        groups.append(SignatureGroup(head.signature, origin, call, indexes, timed, *span))
     return groups
+
+
+_NO_SPAN = (0, 0)
+
+
+def _span_of(times: Sequence[Any], indexes: Sequence[int]) -> tuple[int, int]:
+    """Return the first and the last of the times at indexes."""
+    if len(indexes) == 1:
+        return times[indexes[0]], times[indexes[0]]
+    known = [times[index] for index in indexes]
+    return min(known, default=0), max(known, default=0)
 
 
 def _call_facts(call: ApiCall) -> CallFacts:

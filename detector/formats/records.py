@@ -29,9 +29,11 @@ from detector.formats.decompress import Budget
 from detector.formats.errors import Incomplete, NotALog, Unreadable
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
+from detector.formats.known_heads import KnownHeads, RecordGroup
 from detector.formats.native import cut
+from detector.formats.native.groups import Slices, group_by_bytes
 from detector.formats.pieces import join_pieces
-from detector.formats.search import NESTING_CAP, is_complete, reads_as_is, unwrap, unwrap_elements
+from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
 from detector.text.capped import TEXT_CAP
@@ -112,6 +114,7 @@ class Records(RawRecords):
         skipped: Counter[str] | None = None,
         eventbridge_count: int = 0,
         verbatim: bool = False,
+        known: KnownHeads | None = None,
     ) -> None:
         super().__init__(items)
         self.rejected = rejected or Counter()
@@ -120,46 +123,44 @@ class Records(RawRecords):
         """The records that came by EventBridge."""
         self.verbatim = verbatim
         """The records stand in the chunk as they are, without wrappers."""
-        self.by_signature: dict[EventSignature, list[int]] = {}
-        """The indexes of the records of each signature, in order."""
+        self.groups: list[RecordGroup] = []
+        """The records by signature, in order of the first of each."""
         self.times: list[int | None] = []
         """The event time of each record in epoch seconds; None where it is unusable."""
-        self._group(heads)
+        self._group(heads, KnownHeads() if known is None else known)
         self.has_times = None not in self.times
         """Every record has a usable event time."""
 
-    def _group(self, heads: Iterable[Head]) -> None:
+    @property
+    def by_signature(self) -> dict[EventSignature, list[int]]:
+        """The indexes of the records of each signature, in order."""
+        return {group.head.signature: group.indexes for group in self.groups}
+
+    def _group(self, heads: Iterable[Head], known: KnownHeads) -> None:
         """Group the records by their signatures.
 
         Each head is freed before the next is made: all of them would not fit a processor's caches,
         and would lie scattered between what stays."""
-        groups: dict[Any, list[int]] = self.by_signature
+        groups: dict[Any, list[int]] = {}
         find_group, add_time, times = groups.get, self.times.append, _TimeCache()
         for index, head in enumerate(heads):
             parts = signature_parts(head)
             group = find_group(parts)
             if group is None:
-                group = self._new_group(parts, index)
+                # A text that was cut is looked up here each time: it is not kept whole.
+                group = groups.setdefault(self.signature(parts, index), [])
             group.append(index)
             add_time(times[head.event_time])
+        self.groups = [
+            RecordGroup(known.of_signature(signature), indexes)
+            for signature, indexes in groups.items()
+        ]
 
-    def add_group(self, head: Head, indexes: list[int]) -> None:
-        """Add records whose heads are alike, by their indexes in order."""
-        parts = signature_parts(head)
-        group = self.by_signature.get(cast("EventSignature", parts))
-        if group is None:
-            group = self._new_group(parts, indexes[0])
-        group += indexes
-        if len(group) > len(indexes):
-            group.sort()
-
-    def _new_group(self, parts: tuple[Any, ...], index: int) -> list[int]:
-        """Return the group of a signature that is not among the keys.
-
-        A text that was cut is looked up here each time: it is not kept whole."""
+    def signature(self, parts: tuple[Any, ...], index: int) -> EventSignature:
+        """Return the signature of these parts of the head of a record."""
         if self._size(index) > TEXT_CAP:
             parts = cap_part(parts)
-        return self.by_signature.setdefault(EventSignature._make(parts), [])
+        return EventSignature._make(parts)
 
 
 class _TimeCache(dict[str | None, int | None]):
@@ -168,79 +169,71 @@ class _TimeCache(dict[str | None, int | None]):
         return time
 
 
-def parse_records(chunk: Chunk) -> Records:
-    """Find the records of a chunk. Raises Incomplete or Unreadable."""
+def parse_records(chunk: Chunk, known: KnownHeads | None = None) -> Records:
+    """Find the records of a chunk. Raises Incomplete or Unreadable.
+
+    ``known`` are the heads of chunks that were parsed before."""
     if chunk.problem is not None:
         return _unread_member(chunk.problem)
+    if known is None:
+        known = KnownHeads()
+    known.trim()
     try:
-        return _parse(chunk, _strip_bom(chunk.data))
+        return _parse(chunk, _strip_bom(chunk.data), known)
     except MemoryError:
         raise Unreadable("too-large", "out of memory while reading it") from None
 
 
-def _parse(chunk: Chunk, data: memoryview) -> Records:
+def _parse(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
     try:
-        records = _parse_plain(chunk, data)
+        records = _parse_plain(chunk, data, known)
         if records.has_times and _read_as_they_are(records):
             return records
     except (ValueError, RecursionError):
         pass
     try:
-        return _parse_one_by_one(data, chunk.lines)
+        return _parse_one_by_one(data, chunk.lines, known)
     except Unreadable as error:
         if not chunk.member:
             raise
         return _unread_member(error)
 
 
-def _parse_plain(chunk: Chunk, data: memoryview) -> Records:
+def _parse_plain(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
     """Cut a chunk into records and decode their heads. Raises ValueError or RecursionError."""
     spans = cut.cut(data, chunk.lines)
     if spans is not None:
-        return records_of_spans(data, spans)
-    return cut_in_python(chunk, data)
+        return records_of_spans(data, spans, known)
+    return cut_in_python(chunk, data, known)
 
 
-def cut_in_python(chunk: Chunk, data: memoryview) -> Records:
+def cut_in_python(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
     """Cut a chunk by msgspec. Raises ValueError or RecursionError."""
     raws = _split(chunk, data)
-    return Records(raws, map(_head_decoder.decode, raws), verbatim=True)
+    return Records(raws, map(_head_decoder.decode, raws), verbatim=True, known=known)
 
 
-def records_of_spans(data: memoryview, spans: cut.RecordSpans) -> Records:
+def records_of_spans(data: memoryview, spans: cut.RecordSpans, known: KnownHeads) -> Records:
     """Return the records that the native cut found in ``data``.
 
-    The first head of each group is decoded; groups that decode alike are one. Raises ValueError or
-    RecursionError."""
-    items = _Slices(data, spans)
+    The first head of each group is decoded, unless its bytes are known; groups that decode alike
+    are one. Raises ValueError or RecursionError."""
+    items = Slices(data, spans)
     records = Records(items, [], verbatim=True)
     records.times = cast("list[int | None]", spans.times)
-    start = 0
-    for end in spans.ends:
-        indexes = spans.order[start:end]
-        start = end
-        records.add_group(_head_decoder.decode(items[indexes[0]]), indexes)
-    odd_times = [index for index, time in enumerate(spans.times) if time == cut.NO_TIME]
-    for index in odd_times:
-        records.times[index] = parse_time(_head_decoder.decode(items[index]).event_time)
-    records.has_times = None not in records.times
+
+    def signature_at(index: int) -> EventSignature:
+        return records.signature(signature_parts(_head_decoder.decode(items[index])), index)
+
+    records.groups = group_by_bytes(spans, known, signature_at)
+    if cut.NO_TIME in spans.times:
+        for index, time in enumerate(spans.times):
+            if time == cut.NO_TIME:
+                records.times[index] = parse_time(_head_decoder.decode(items[index]).event_time)
+        for group in records.groups:
+            group.span = None
+        records.has_times = None not in records.times
     return records
-
-
-class _Slices(Sequence[memoryview]):
-    """The records of a chunk as slices of it, made when they are asked for."""
-
-    def __init__(self, data: memoryview, spans: cut.RecordSpans) -> None:
-        self._data = data
-        self._starts = spans.starts
-        self._sizes = spans.sizes
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def __getitem__(self, index: Any) -> Any:
-        start = self._starts[index]
-        return self._data[start : start + self._sizes[index]]
 
 
 def _read_as_they_are(records: Records) -> bool:
@@ -250,9 +243,9 @@ def _read_as_they_are(records: Records) -> bool:
 
 def _incomplete(records: Records) -> Iterator[int]:
     """Yield the indexes of the records that lack a caller, name, source or region."""
-    for signature, indexes in records.by_signature.items():
-        if not is_complete(signature):
-            yield from indexes
+    for group in records.groups:
+        if not group.head.is_complete:
+            yield from group.indexes
 
 
 def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
@@ -266,7 +259,7 @@ def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
     data = _strip_bom(chunk.data)
     try:
         spans = cut.cut(data, chunk.lines)
-        return RawRecords(_Slices(data, spans) if spans else _split(chunk, data))
+        return RawRecords(Slices(data, spans) if spans else _split(chunk, data))
     except (ValueError, RecursionError) as error:
         raise Unreadable("corrupt-json", str(error)) from None
 
@@ -294,7 +287,7 @@ def _unread_member(problem: Unreadable) -> Records:
     return Records([], [], rejected=reasons)
 
 
-def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
+def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Records:
     reasons: dict[str, Counter[str]] = {
         "rejected": Counter(),
         "skipped": Counter(),
@@ -315,6 +308,7 @@ def _parse_one_by_one(data: memoryview, is_lines: bool) -> Records:
         rejected=reasons["rejected"],
         skipped=reasons["skipped"],
         eventbridge_count=reasons["noted"]["eventbridge"],
+        known=known,
     )
 
 

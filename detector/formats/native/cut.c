@@ -20,6 +20,7 @@
 #define DEPTH_CAP 64
 #define NUMBER_CAP 32
 #define PROBES_A_RECORD 64
+#define KEY_CAP 2048
 
 enum {
     CALLER, ARN, ACCOUNT, KEY, INVOKED_BY, SOURCE, NAME, REGION, ADDRESS, AGENT, ERROR, READ_ONLY,
@@ -380,6 +381,10 @@ typedef struct {
     Slot *slots;             /* of each group, SLOTS each */
     int32_t *table;          /* a hash table of groups, filled with -1 */
     int64_t table_size;      /* a power of two, at least twice the capacity */
+    int64_t *firsts, *lasts; /* of each group, its least and greatest time */
+    uint8_t *keys;           /* the heads of the groups as bytes, one after the other */
+    int64_t *key_ends;       /* of each group; that of the group before: it is too long */
+    int64_t keys_capacity;   /* in bytes */
 } Cut;
 
 typedef struct { int64_t records, groups, probes; } Counts;
@@ -398,6 +403,8 @@ static int64_t group_of(const Text *text, Cut *cut, Counts *counts, const Slot *
     cut->table[place] = (int32_t)counts->groups;
     memcpy(cut->slots + counts->groups * SLOTS, slots, SLOTS * sizeof(Slot));
     cut->ends[counts->groups] = 0;
+    cut->firsts[counts->groups] = INT64_MAX;
+    cut->lasts[counts->groups] = INT64_MIN;
     return counts->groups++;
 }
 
@@ -416,9 +423,12 @@ static const uint8_t *read_record(
     int64_t group = group_of(text, cut, counts, slots);
     if (group < 0) return 0;
     int64_t number = counts->records++;
+    int64_t time = parse_time(text->data + slots[TIME].start, slots[TIME].size);
     cut->starts[number] = start - text->data;
     cut->sizes[number] = p - start;
-    cut->times[number] = parse_time(text->data + slots[TIME].start, slots[TIME].size);
+    cut->times[number] = time;
+    if (time < cut->firsts[group]) cut->firsts[group] = time;
+    if (time > cut->lasts[group]) cut->lasts[group] = time;
     cut->groups[number] = (int32_t)group;
     cut->ends[group]++;
     return p;
@@ -488,9 +498,32 @@ static void sort_by_group(Cut *cut, const Counts *counts)
         cut->order[cut->ends[cut->groups[number]]++] = (int32_t)number;
 }
 
+/* Write the heads of the groups: of each value its size, in two bytes, and its bytes. */
+static void write_keys(const Text *text, Cut *cut, const Counts *counts)
+{
+    int64_t end = 0;
+    for (int64_t group = 0; group < counts->groups; group++) {
+        const Slot *slots = cut->slots + group * SLOTS;
+        int64_t size = 2 * SLOTS;
+        for (int i = 0; i < SLOTS; i++) size += slots[i].size;
+        if (size <= KEY_CAP && size <= cut->keys_capacity - end) {
+            uint8_t *p = cut->keys + end;
+            for (int i = 0; i < SLOTS; i++) {
+                *p++ = (uint8_t)(slots[i].size & 0xFF);
+                *p++ = (uint8_t)(slots[i].size >> 8);
+                memcpy(p, text->data + slots[i].start, slots[i].size);
+                p += slots[i].size;
+            }
+            end += size;
+        }
+        cut->key_ends[group] = end;
+    }
+}
+
 /* Cut `size` bytes. Returns the number of records, DECLINED, or TOO_SMALL where they are more than
    the capacity; the number of groups is stored in `groups`. */
-int64_t trailhound_cut(const uint8_t *data, int64_t size, int32_t lines, Cut *cut, int64_t *groups)
+int64_t trailhound_cut_heads(
+    const uint8_t *data, int64_t size, int32_t lines, Cut *cut, int64_t *groups)
 {
     Text text = {data, data + size, lines};
     Counts counts = {0, 0, 0};
@@ -500,6 +533,7 @@ int64_t trailhound_cut(const uint8_t *data, int64_t size, int32_t lines, Cut *cu
                              : read_document(&text, data, cut, &counts, &status);
     if (p != text.end) return status;
     sort_by_group(cut, &counts);
+    write_keys(&text, cut, &counts);
     *groups = counts.groups;
     return counts.records;
 }

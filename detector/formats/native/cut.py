@@ -20,6 +20,9 @@ _TOO_SMALL = -2
 _SLOT_BYTES = 8 * 14
 """Of a group: start and size of each value that is compared, ``SLOTS`` in ``cut.c``."""
 _MAX_RECORDS = 1 << 20
+_KEY_BYTES = 512
+_KEYS_CAP = 4 << 20
+"""Bytes for the heads of all groups; a head takes some 450, and one without room is decoded."""
 _BYTES_A_RECORD = 512
 """A guess that makes the arrays large enough for most chunks at once; CloudTrail's records have
 twice as many."""
@@ -30,13 +33,18 @@ class RecordSpans(NamedTuple):
 
     ``starts`` and ``sizes`` are bytes in the chunk. ``times`` are epoch seconds, or ``NO_TIME``.
     ``order`` are the indexes of the records by group, ascending in each; a group ends in ``order``
-    before its entry in ``ends``."""
+    before its entry in ``ends``. ``firsts`` and ``lasts`` are the least and greatest time of each
+    group. ``keys`` are the bytes of its head, which are equal only where heads are; empty where
+    they are many."""
 
     starts: list[int]
     sizes: list[int]
     times: list[int]
     order: list[int]
     ends: list[int]
+    firsts: list[int]
+    lasts: list[int]
+    keys: list[bytes]
 
 
 class _Cut(ctypes.Structure):
@@ -51,6 +59,11 @@ class _Cut(ctypes.Structure):
         ("slots", ctypes.c_void_p),
         ("table", ctypes.c_void_p),
         ("table_size", ctypes.c_int64),
+        ("firsts", ctypes.c_void_p),
+        ("lasts", ctypes.c_void_p),
+        ("keys", ctypes.c_void_p),
+        ("key_ends", ctypes.c_void_p),
+        ("keys_capacity", ctypes.c_int64),
     ]
 
 
@@ -68,6 +81,11 @@ class _Arrays:
         self.ends = (ctypes.c_int32 * capacity)()
         self._slots = (ctypes.c_uint8 * (_SLOT_BYTES * capacity))()
         self._table = (ctypes.c_int32 * table_size)()
+        self.firsts = (ctypes.c_int64 * capacity)()
+        self.lasts = (ctypes.c_int64 * capacity)()
+        keys_capacity = min(_KEY_BYTES * capacity, _KEYS_CAP)
+        self.keys = (ctypes.c_uint8 * keys_capacity)()
+        self.key_ends = (ctypes.c_int64 * capacity)()
         pointers = [
             ctypes.addressof(each)
             for each in (
@@ -81,7 +99,10 @@ class _Arrays:
                 self._table,
             )
         ]
-        self.structure = _Cut(capacity, *pointers, table_size)
+        of_groups = [
+            ctypes.addressof(each) for each in (self.firsts, self.lasts, self.keys, self.key_ends)
+        ]
+        self.structure = _Cut(capacity, *pointers, table_size, *of_groups, keys_capacity)
 
     def clear(self) -> None:
         """Empty the hash table, for another chunk."""
@@ -93,10 +114,11 @@ def _load() -> ctypes.CDLL | None:
         return None
     try:
         library = ctypes.CDLL(str(_LIBRARY))
-    except OSError:  # it was not built, or for another machine
+        cut_heads = library.trailhound_cut_heads
+    except (OSError, AttributeError):  # not built, for another machine, or of another version
         return None
-    library.trailhound_cut.restype = ctypes.c_int64
-    library.trailhound_cut.argtypes = [
+    cut_heads.restype = ctypes.c_int64
+    cut_heads.argtypes = [
         ctypes.c_void_p,
         ctypes.c_int64,
         ctypes.c_int32,
@@ -128,7 +150,7 @@ def cut(data: memoryview, is_lines: bool) -> RecordSpans | None:
     first_byte = ctypes.c_char.from_buffer(data)
     while True:
         arrays = _arrays(capacity)
-        count = _library.trailhound_cut(
+        count = _library.trailhound_cut_heads(
             ctypes.byref(first_byte), size, is_lines, arrays.structure, ctypes.byref(groups)
         )
         if count != _TOO_SMALL:
@@ -144,7 +166,21 @@ def cut(data: memoryview, is_lines: bool) -> RecordSpans | None:
         arrays.times[:count],
         arrays.order[:count],
         arrays.ends[: groups.value],
+        arrays.firsts[: groups.value],
+        arrays.lasts[: groups.value],
+        _slices(arrays.keys, arrays.key_ends[: groups.value]),
     )
+
+
+def _slices(array: ctypes.Array[ctypes.c_uint8], ends: list[int]) -> list[bytes]:
+    """Return the parts of an array that end before ``ends``."""
+    data = bytes(memoryview(array)[: ends[-1] if ends else 0])
+    slices = []
+    start = 0
+    for end in ends:
+        slices.append(data[start:end])
+        start = end
+    return slices
 
 
 def _arrays(capacity: int) -> _Arrays:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from detector.formats import Chunk
+from detector.formats import Chunk, KnownHeads
 from detector.formats.native import cut
 from detector.formats.records import cut_in_python, records_of_spans
 from fuzz.targets import native
@@ -41,7 +41,9 @@ def is_cut(data: bytes, is_lines: bool = False) -> bool:
     if spans is None:
         return False
     chunk = Chunk(0, view, is_lines)
-    assert outcome(records_of_spans(view, spans)) == outcome(cut_in_python(chunk, view))
+    assert outcome(records_of_spans(view, spans, KnownHeads())) == outcome(
+        cut_in_python(chunk, view, KnownHeads())
+    )
     return True
 
 
@@ -135,7 +137,34 @@ def test_absent_and_null_are_one_group() -> None:
     view = memoryview(bytearray(document(records)))
     spans = cut.cut(view, is_lines=False)
     assert spans is not None
-    assert list(records_of_spans(view, spans).by_signature.values()) == [[0, 1, 2], [3]]
+    assert list(records_of_spans(view, spans, KnownHeads()).by_signature.values()) == [
+        [0, 1, 2],
+        [3],
+    ]
+
+
+@needs_native
+def test_known_heads_change_nothing() -> None:
+    absent = {name: value for name, value in call().items() if name != "errorCode"}
+    null = {**absent, "errorCode": None}
+    long = {**absent, "userAgent": "a" * 5000}
+    known = KnownHeads(limit=2)
+    for records in ([absent, long], [null], [absent, null, long, absent], [{}, long, null]):
+        view = memoryview(bytearray(document(records)))
+        spans = cut.cut(view, is_lines=False)
+        assert spans is not None
+        known.trim()
+        found = records_of_spans(view, spans, known)
+        assert outcome(found) == outcome(cut_in_python(Chunk(0, view, False), view, KnownHeads()))
+        assert all(
+            group.span is None
+            or group.span
+            == (
+                min(found.times[index] or 0 for index in group.indexes),
+                max(found.times[index] or 0 for index in group.indexes),
+            )
+            for group in found.groups
+        )
 
 
 @needs_native
