@@ -90,14 +90,13 @@ class UndoJournal:
 
     def decide(
         self, connection: sqlite3.Connection, action: str, changes: Iterable[Change]
-    ) -> list[str]:
+    ) -> None:
         """Make changes as one decision; none where nothing would change.
 
-        Returns the subjects that have changed since they were shown, and stay as they are.
+        Subjects that have changed since they were shown stay as they are.
         """
         steps: list[_Step] = []
-        overtaken: list[str] = []
-        name = ""
+        names: list[str] = []
         last_changes = {(change.kind, change.subject): change for change in changes}
         for change in last_changes.values():
             before = KINDS[change.kind].read(connection, change.subject)
@@ -105,13 +104,11 @@ class UndoJournal:
                 continue
             if change.shown not in (None, before):
                 self._record_overtaken(connection, change, action)
-                overtaken.append(change.subject)
                 continue
             steps.append(_Step(change.kind, change.subject, before, change.value))
-            name = change.name
+            names.append(change.name)
         if steps:
-            self._put(connection, action, steps, name if len(steps) == 1 else "")
-        return overtaken
+            self._put(connection, action, steps, names[0] if len(names) == 1 else "")
 
     def _put(
         self, connection: sqlite3.Connection, action: str, steps: Sequence[_Step], name: str

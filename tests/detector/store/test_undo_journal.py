@@ -214,6 +214,8 @@ def test_undo_returns_the_decision(store: Store) -> None:
         for result in results
         if result
     ] == [("created", ANA, 1), ("acknowledged", "", 3), ("closed", ANA, 1)]
+    times = [result.decision.time for result in results if result]
+    assert times == sorted(times, reverse=True) and times[-1] > START + DAY
     assert results[3] is None
     assert results[1] is not None
     assert sorted(alert.status for alert in results[1].alerts) == ["closed", "open", "open"]
@@ -334,6 +336,20 @@ def test_status_is_never_overwritten_unseen(
             for entry in one.history.entries(alert_id)
         ]
         assert sorted(history) == sorted(told)
+
+
+def test_decision_passes_over_what_stands_and_what_has_changed(
+    store: Store, colleague: Store
+) -> None:
+    stands, changed, last = ids_of(store)
+    store.triage.set_status([stands], "closed")
+    colleague.triage.set_status([changed], "acknowledged")
+    store.triage.set_status([stands, changed, last], "closed", {changed: "open"})
+    result = store.undo()
+    assert result is not None
+    assert (result.subjects, result.unchanged) == ([last], [])
+    name = next(alert.principal for alert in store.alerts.all() if alert.alert_id == last)
+    assert (result.decision.count, result.decision.subject_name) == (1, name)
 
 
 def test_suppression_changed_meanwhile_is_left(store: Store, colleague: Store) -> None:
