@@ -20,7 +20,7 @@ from detector.store.event_table import Paths
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import UNDECIDED, NoteBody
-from detector.triage.suppression import Suppression
+from detector.triage.suppression import Suppression, matches
 from detector.triage.suppression_index import SuppressionIndex
 
 LATENESS = 20 * 60
@@ -96,22 +96,49 @@ class AlertTable:
             yield self._assemble(rows)
 
     def in_scope(self, suppressions: Iterable[Suppression]) -> Iterator[list[Alert]]:
-        """Yield the alerts that suppressions may match: by index where the scope allows it."""
+        """Yield the alerts that suppressions may match.
+
+        They are found by index where the scope allows it, else by what was found: the other parts
+        of an alert are read of those only.
+        """
         names = set()
+        others = []
         for suppression in suppressions:
             if suppression.scope == "principal":
                 names.add(principal_of(suppression.value))
             elif suppression.scope == "access-key":
                 names.add(suppression.value)
             else:
-                yield from self.batches()
-                return
+                others.append(suppression)
         rows = self._database.rows(
             f"SELECT DISTINCT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})",
             *names,
         )
-        for first in range(0, len(rows), _BATCH):
-            yield list(self.get_all(alert_id for (alert_id,) in rows[first : first + _BATCH]))
+        ids = {alert_id for (alert_id,) in rows}
+        if others:
+            ids.update(self._matching(others))
+        in_order = sorted(ids)
+        for first in range(0, len(in_order), _BATCH):
+            yield list(self.get_all(in_order[first : first + _BATCH]))
+
+    @raises_damaged
+    def _matching(self, suppressions: Sequence[Suppression]) -> list[str]:
+        """Return the ids of the alerts in the scope of a suppression."""
+        ids: list[str] = []
+        last = 0
+        while True:
+            rows = self._database.rows(
+                "SELECT alert_id, content, rowid FROM alert WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                last,
+                _BATCH,
+            )
+            if not rows:
+                return ids
+            last = rows[-1][-1]
+            for alert_id, content, _ in rows:
+                finding = _finding_decoder.decode(content)
+                if any(matches(suppression, finding) for suppression in suppressions):
+                    ids.append(alert_id)
 
     def get(self, alert_id: str) -> Alert | None:
         """Return the alert of this id."""

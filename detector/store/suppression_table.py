@@ -110,7 +110,7 @@ class SuppressionTable:
         self, connection: sqlite3.Connection, alert: Alert, candidates: Iterable[Suppression]
     ) -> None:
         for suppression in candidates:
-            if not matches(suppression, alert):
+            if not matches(suppression, alert.finding):
                 continue
             suppression_id = suppression.suppression_id
             novelty_list = ", ".join(novelties(suppression, alert))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.baseline import agent_family, network_of
+from detector.detection.finding import Facets, Finding
 from detector.text.linear_regex import full_matcher, glob_regex
 from detector.text.time import DAY
 
@@ -38,13 +39,24 @@ DEFAULT_BREAK_AT = 15
 """Points from which on a novelty breaks through, unless the suppression says otherwise."""
 
 
-class SeenProfile(msgspec.Struct, frozen=True):
+class SeenProfile(msgspec.Struct, frozen=True, dict=True):
     """Facets and flags of the alerts a suppression was made for."""
 
     regions: list[str]
     source_addresses: list[str]
     user_agents: list[str]
     flags: list[str]
+
+    # Asked for each alert: after a storm there are thousands of addresses.
+    @cached_property
+    def networks(self) -> frozenset[str]:
+        """The networks of the addresses; an address that has none stands for itself."""
+        return _networks(self.source_addresses)
+
+    @cached_property
+    def agent_families(self) -> frozenset[str]:
+        """The programs, without their versions."""
+        return _families(self.user_agents)
 
     @classmethod
     def of(cls, alerts: Iterable[Alert]) -> SeenProfile:
@@ -109,14 +121,14 @@ class Suppression(msgspec.Struct, frozen=True):
         return self.over or ("active" if now < self.expires else "expired")
 
 
-def matches(suppression: Suppression, alert: Alert) -> bool:
-    """Return whether an alert is in the scope of a suppression.
+def matches(suppression: Suppression, finding: Finding) -> bool:
+    """Return whether an alert is in the scope of a suppression, by what was found.
 
     An alert with several principals, addresses or the like must have all of them in the scope."""
-    if suppression.rule_id not in (None, alert.rule.id):
+    if suppression.rule_id not in (None, finding.rule.id):
         return False
     scope, pattern = suppression.scope, suppression.value
-    values = _scope_values(scope, alert)
+    values = _scope_values(scope, finding.facets)
     return bool(values) and all(_value_matches(scope, pattern, value) for value in values)
 
 
@@ -151,7 +163,7 @@ def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
     """Judge an alert: hidden, or what breaks through the suppressions."""
     breaking: dict[str, None] = {}
     for suppression in active:
-        if not matches(suppression, alert):
+        if not matches(suppression, alert.finding):
             continue
         new = novelties(suppression, alert)
         if not new:
@@ -169,7 +181,7 @@ def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
     hidden = [
         alert
         for alert in alerts
-        if matches(suppression, alert)
+        if matches(suppression, alert.finding)
         and not any(
             flag.flag in ALWAYS_BREAKING_FLAGS and flag.flag not in suppression.ignored_flags
             for flag in alert.flags
@@ -202,7 +214,8 @@ def preview_suppression(
     matching = [
         alert
         for alert in alerts
-        if until - PREVIEW_SECONDS <= alert.last_event <= until and matches(suppression, alert)
+        if until - PREVIEW_SECONDS <= alert.last_event <= until
+        and matches(suppression, alert.finding)
     ]
     learned = learn(suppression, matching)
     outcome = [(alert, novelties(learned, alert)) for alert in matching]
@@ -217,7 +230,7 @@ PREVIEW_SECONDS = 30 * DAY
 
 def scope_values(alert: Alert) -> dict[Scope, str]:
     """Return the scopes, with values, that could suppress this alert."""
-    values_by_scope = {scope: _scope_values(scope, alert) for scope in SCOPES}
+    values_by_scope = {scope: _scope_values(scope, alert.facets) for scope in SCOPES}
     return {scope: values[0] for scope, values in values_by_scope.items() if values}
 
 
@@ -240,8 +253,7 @@ def check_suppression(suppression: Suppression) -> None:
         raise ValueError("add a ticket or a justification")
 
 
-def _scope_values(scope: Scope, alert: Alert) -> list[str]:
-    facets = alert.facets
+def _scope_values(scope: Scope, facets: Facets) -> list[str]:
     return {
         "principal": facets.arns,
         "principal-pattern": facets.arns,
@@ -268,19 +280,19 @@ def _facet_novelties(
     if scope != "cidr":
         yield (
             "new-network",
-            sorted(_networks(facets.source_addresses) - _networks(seen.source_addresses)),
+            sorted(_networks(facets.source_addresses) - seen.networks),
         )
     if scope != "user-agent":
-        yield "new-agent", sorted(_families(facets.user_agents) - _families(seen.user_agents))
-    yield "new-region", sorted({*facets.regions} - {*seen.regions})
+        yield "new-agent", sorted(_families(facets.user_agents) - seen.agent_families)
+    yield "new-region", sorted({*facets.regions}.difference(seen.regions))
 
 
-def _networks(addresses: Iterable[str]) -> set[str]:
-    return {network_of(address) or address for address in addresses}
+def _networks(addresses: Iterable[str]) -> frozenset[str]:
+    return frozenset(network_of(address) or address for address in addresses)
 
 
-def _families(agents: Iterable[str]) -> set[str]:
-    return {agent_family(agent) for agent in agents}
+def _families(agents: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(agent_family, agents))
 
 
 def _value_matches(scope: Scope, pattern: str, value: str) -> bool:

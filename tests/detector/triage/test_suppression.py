@@ -114,7 +114,7 @@ def test_suppression_hides_only_what_was_seen(
 ) -> None:
     value = {"principal": ANA, "user-agent": "*", "cidr": "203.0.112.0/20"}[scope]
     made = learn(suppression(scope=scope, value=value), [alert()])
-    assert matches(made, alert(**changed))
+    assert matches(made, alert(**changed).finding)
     assert novelties(made, alert(**changed)) == brought
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.detection.alert import Alert
+from detector.detection.baseline import network_of
 from detector.store import Store
 from detector.triage.suppression import (
     SCOPES,
@@ -22,7 +24,7 @@ from detector.triage.suppression import (
 )
 from detector.triage.suppression_index import SuppressionIndex
 from tests.detector.trail import ANA, START, scan, sweep, write
-from tests.detector.triage.test_suppression_scope import ROLE, alert, event
+from tests.detector.triage.test_suppression_scope import ROLE, alert, event, suppression
 
 EVENTS = st.builds(
     lambda changed: event(**changed),
@@ -67,8 +69,8 @@ def test_index_judges_as_each_in_turn(events: list, active: list) -> None:
     judged = alert(*events)
     index = SuppressionIndex(profiled)
     assert index.judge(judged) == apply_suppressions(judged, profiled)
-    matching = [each for each in profiled if matches(each, judged)]
-    assert [each for each in index.candidates(judged) if matches(each, judged)] == matching
+    matching = [each for each in profiled if matches(each, judged.finding)]
+    assert [each for each in index.candidates(judged) if matches(each, judged.finding)] == matching
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         ("principal", "nobody", 0),
         ("access-key", "AKIABOB", 1),
         ("account", "111122223333", 2),
-        ("principal-pattern", "*ana", 2),
+        ("principal-pattern", "*ana", 1),
     ],
 )
 def test_new_suppression_reads_alerts_of_its_scope(
@@ -101,8 +103,30 @@ def test_new_suppression_reads_alerts_of_its_scope(
     found: list[Alert] = list(chain.from_iterable(store.alerts.in_scope([made])))
     assert len(found) == read
     standing = store.alerts.all()
-    assert [each for each in found if matches(made, each)] == [
-        each for each in standing if matches(made, each)
+    assert [each for each in found if matches(made, each.finding)] == [
+        each for each in standing if matches(made, each.finding)
     ]
     [kept] = store.triage.suppress([made])
-    assert kept.hidden == sum(matches(made, each) for each in standing)
+    assert kept.hidden == sum(matches(made, each.finding) for each in standing)
+
+
+def test_network_of_a_seen_address_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many alerts are compared with the profile of many addresses."""
+    asked = Counter[str]()
+
+    def counted(address: str) -> str:
+        asked[address] += 1
+        return network_of(address)
+
+    monkeypatch.setattr("detector.triage.suppression.network_of", counted)
+    seen = [f"203.0.{number}.7" for number in range(9)]
+    made = msgspec.structs.replace(
+        suppression("account", "111122223333"),
+        suppression_id="s1",
+        seen_profile=SeenProfile(["eu-west-1"], seen, ["aws-cli/2"], []),
+    )
+    index = SuppressionIndex([made])
+    for _ in range(5):
+        assert index.judge(alert(event(source_address="203.0.8.9"))).suppressed_by == "s1"
+    assert [asked[address] for address in seen] == [1] * len(seen)
+    assert asked["203.0.8.9"] == 5

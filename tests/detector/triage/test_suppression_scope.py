@@ -97,27 +97,28 @@ def suppression(scope: str, value: str, rule_id: str | None = None) -> Suppressi
     ],
 )
 def test_each_scope_matches_its_values(scope: str, value: str, expected: bool) -> None:
-    assert matches(suppression(scope, value), alert()) is expected
+    assert matches(suppression(scope, value), alert().finding) is expected
 
 
 def test_pattern_has_literal_brackets() -> None:
     odd = alert(event(user_agent="[aws-cli]/1"))
-    assert matches(suppression("user-agent", "[aws-cli]/*"), odd)
-    assert not matches(suppression("user-agent", "[aws-cli]/*"), alert(event(user_agent="a/1")))
+    assert matches(suppression("user-agent", "[aws-cli]/*"), odd.finding)
+    assert not matches(
+        suppression("user-agent", "[aws-cli]/*"), alert(event(user_agent="a/1")).finding
+    )
 
 
 def test_cidr_scope_matches_ipv4_and_ipv6() -> None:
     six = alert(event(source_address="2001:db8::1"))
-    assert matches(suppression("cidr", "2001:DB8::/32"), six)
-    assert not matches(suppression("cidr", "0.0.0.0/0"), six)
-    assert not matches(
-        suppression("cidr", "0.0.0.0/0"), alert(event(source_address="ec2.amazonaws.com"))
-    )
+    assert matches(suppression("cidr", "2001:DB8::/32"), six.finding)
+    assert not matches(suppression("cidr", "0.0.0.0/0"), six.finding)
+    service = alert(event(source_address="ec2.amazonaws.com"))
+    assert not matches(suppression("cidr", "0.0.0.0/0"), service.finding)
 
 
 def test_suppression_matches_its_rule_only() -> None:
-    assert matches(suppression("principal", ANA, "r1"), alert())
-    assert not matches(suppression("principal", ANA, "r2"), alert())
+    assert matches(suppression("principal", ANA, "r1"), alert().finding)
+    assert not matches(suppression("principal", ANA, "r2"), alert().finding)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +136,8 @@ def test_mixed_alert_matches_where_all_values_do(scope: str, field: str, other: 
     """Or else whoever is known and benign would hide whoever is neither."""
     value = scope_values(alert())[scope]  # type: ignore[index]
     mixed = alert(event(), event(event_id="e-2", **{field: other}))
-    assert matches(suppression(scope, value), alert())
-    assert not matches(suppression(scope, value), mixed)
+    assert matches(suppression(scope, value), alert().finding)
+    assert not matches(suppression(scope, value), mixed.finding)
 
 
 def test_alert_without_value_does_not_match() -> None:
@@ -146,14 +147,14 @@ def test_alert_without_value_does_not_match() -> None:
         )
     )
     for scope in SCOPES:
-        assert not matches(suppression(scope, "*"), nobody)
+        assert not matches(suppression(scope, "*"), nobody.finding)
     assert scope_values(nobody) == {}
 
 
 def test_scope_values_match_their_alert() -> None:
     made = scope_values(alert())
     assert set(made) == set(SCOPES)
-    assert all(matches(suppression(scope, value), alert()) for scope, value in made.items())
+    assert all(matches(suppression(scope, value), alert().finding) for scope, value in made.items())
 
 
 def test_preview_covers_30_days() -> None:

@@ -196,7 +196,7 @@ class SuppressForm(DraftedForm):
             owner=self.value("owner"),
             justification=self.value("reason"),
         )
-        matching = [alert for alert in self._alerts if matches(suppression, alert)]
+        matching = [alert for alert in self._alerts if matches(suppression, alert.finding)]
         if not matching:
             return suppression
         return msgspec.structs.replace(suppression, seen_profile=SeenProfile.of(matching))
@@ -234,7 +234,10 @@ def _preview_all(
     return _Preview(
         sorted(hidden.values(), key=lambda alert: alert.first_event, reverse=True),
         sorted(through.values(), key=lambda pair: pair[0].first_event, reverse=True),
-        sum(any(matches(suppression, alert) for suppression in suppressions) for alert in alerts),
+        sum(
+            any(matches(suppression, alert.finding) for suppression in suppressions)
+            for alert in alerts
+        ),
     )
 
 
