@@ -232,13 +232,12 @@ def _search_index(
             time = parse_time(record.event_time) if record else None
             if record is None or time is None:
                 continue
-            due = [request for request in candidates if request.contains(time)]
-            if not due:
+            if not any(request.contains(time) for request in candidates):
                 continue
             signature = signature_of(record.head())
             if not skip_reason(signature) and predicate(signature):
                 position = Position(path, chunk.offset, record_index)
-                yield from _matches(due, records, record, time, position)
+                yield from _matches(candidates, records, record, time, position)
 
 
 def _matches(
@@ -251,7 +250,10 @@ def _matches(
     """Yield the match of a record, if a request selects it."""
     try:
         event = Event.of(record, records.canonical(position.index), time, position)
-        is_selected = any(request.selector.includes(event, record) for request in requests)
+        is_selected = any(
+            request.contains(time) and request.selector.includes(event, record)
+            for request in requests
+        )
     except RecursionError:
         return  # counted as rejected where it was read
     if is_selected:

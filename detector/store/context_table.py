@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -25,6 +25,7 @@ from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
+from detector.detection.signals.signal_index import SignalIndex
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import AlertBaselines
 from detector.store.database import Database, raises_damaged
@@ -38,6 +39,8 @@ from detector.store.window_table import SegmentRow, WindowTable
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
 _ALERTS_AT_ONCE = 1_000
 _finding_decoder = msgspec.msgpack.Decoder(Finding)
+_INDEXED_AT_ONCE = 32 * _ALERTS_AT_ONCE
+"""Alerts whose signals are read together: alerts close in time mostly have the same signals."""
 
 
 class ContextTable:
@@ -146,9 +149,11 @@ class ContextTable:
             ]
             baselines = AlertBaselines(connection)
             changed: list[str] = []
-            for first in range(0, len(stale), _ALERTS_AT_ONCE):
-                alerts = self._alerts.read(connection, stale[first : first + _ALERTS_AT_ONCE])
-                changed += self._put_contexts(connection, alerts, baselines, table)
+            for indexed in _cut(stale, _INDEXED_AT_ONCE):
+                signals = self._signals_of(connection, indexed)
+                for wanted in _cut(indexed, _ALERTS_AT_ONCE):
+                    alerts = self._alerts.read(connection, wanted)
+                    changed += self._put_contexts(connection, alerts, signals, baselines, table)
             connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
             if self._suppressions.any():
                 self._suppressions.record_hidden(connection, self._alerts.read(connection, changed))
@@ -198,10 +203,24 @@ class ContextTable:
             events.update(signals)
         return sorted(events, key=lambda event: (event.time, event.event_id))
 
+    def _signals_of(self, connection: sqlite3.Connection, alert_ids: Sequence[str]) -> SignalIndex:
+        """Return the signals that may be of any of these alerts."""
+        rows = connection.execute(
+            "SELECT lineage, min(start), max(until) FROM alert "
+            f"WHERE {_IS_WANTED} GROUP BY lineage",
+            (json_text(alert_ids),),
+        ).fetchall()
+        related = [msgspec.json.decode(lineage, type=RelatedPrincipals) for lineage, *_ in rows]
+        start, end = min(first for _, first, _ in rows), max(last for *_, last in rows)
+        return self._signals.near(
+            query_of(connection), related, start - SIGNAL_REACH, end + SIGNAL_REACH
+        )
+
     def _put_contexts(
         self,
         connection: sqlite3.Connection,
         alerts: Sequence[Alert],
+        signals: SignalIndex,
         baselines: AlertBaselines,
         table: RiskTable,
     ) -> list[str]:
@@ -222,12 +241,6 @@ class ContextTable:
             for alert_id, (lineage, *_) in stored.items()
         }
         spans = {alert.alert_id: signal_span(alert) for alert in alerts}
-        signals = self._signals.near(
-            query,
-            related.values(),
-            min((start for start, _ in spans.values()), default=0),
-            max((end for _, end in spans.values()), default=0),
-        )
         own = self._own_rows(query, stored)
         flags = {
             alert_id: signals.flags(related[alert_id], *span, partial(_identities, own[alert_id]))
@@ -300,6 +313,11 @@ class ContextTable:
                 first = min(other.first_event for other in others)
                 last = max(other.last_event for other in others)
                 flags[alert.alert_id].append(Flag(flag, len(others), first, last))
+
+
+def _cut(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 def _baseline_names(lineage: RelatedPrincipals) -> set[str]:

@@ -8,6 +8,7 @@ has alerts, or where windows of it were evicted.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
@@ -83,7 +84,13 @@ class WindowTable:
         end = max((window.until for window in windows), default=0)
         spans = SpanIndex(self._segments.spans(query, start, end))
         held: Mapping[int, Segment] = {}
+        by_alert: dict[AlertWindow, dict[str, list[SegmentRow]]] = {}
         for window in windows:
+            # Of a rule that filters, a second may hold many events, each with an alert of its own.
+            second = msgspec.structs.replace(window, alert_id="")
+            if second in by_alert:
+                yield window, by_alert[second].get(window.alert_id, [])
+                continue
             try:
                 held = self._segments.among(query, spans, window.start, window.until, held)
                 segments: Iterable[Segment] = held.values()
@@ -97,8 +104,10 @@ class WindowTable:
                 )
             ]
             if window.series.key is None:
-                # Its second may hold other events, each with an alert of its own.
-                found = [row for row in found if _alert_of(row, window) == window.alert_id]
+                by_alert[second] = defaultdict(list)
+                for row in found:
+                    by_alert[second][_alert_of(row, window)].append(row)
+                found = by_alert[second].get(window.alert_id, [])
             yield window, found
 
     def hits(

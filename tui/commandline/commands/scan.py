@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from detector.delivery.watch_export import seen_again
@@ -141,13 +141,12 @@ def _alert_count(printed: int, total: int, alert_filter: Filter[Alert]) -> str:
 
 def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
     """Name the rules that had too little history for some alerts."""
+    histories: dict[str, list[int]] = defaultdict(list)
+    for alert in alerts:
+        if alert.baseline:
+            histories[alert.rule.id].append(alert.baseline.history_before(alert.first_event))
     for rule in rules:
-        histories = [
-            alert.baseline.history_before(alert.first_event)
-            for alert in alerts
-            if alert.rule.id == rule.rule_id and alert.baseline
-        ]
-        too_short = [history for history in histories if rule.warm_up(history)]
+        too_short = [it for it in histories[rule.rule_id] if rule.warm_up(it)]
         if too_short:
             yield (
                 f"{rule.name}: {len(too_short):,} of its alerts rest on a short history "
