@@ -142,6 +142,17 @@ def test_different_times_read_differently(in_berlin: None) -> None:
     assert len({format.clock_time(each, times[0]) for each in times}) == len(times)
 
 
+@pytest.mark.parametrize("hours", [1, 3, 30])
+def test_ticks_of_different_times_read_differently(in_berlin: None, hours: int) -> None:
+    start = END_OF_SUMMER - hours * 3_600
+    ticks = TimeAxis.fit(start, END_OF_SUMMER + hours * 3_600, 240).ticks()
+    texts = [text for _, text in ticks]
+    assert len(texts) > 4
+    assert len(set(texts)) == len(texts)
+    ends = [cell + len(text) for cell, text in ticks]
+    assert all(end < cell for end, (cell, _) in zip(ends, ticks[1:], strict=False))
+
+
 def test_filter_by_cell_has_the_time_of_the_row(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
 

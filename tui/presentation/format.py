@@ -188,8 +188,9 @@ def date_time(seconds: float) -> str:
         return _ago(seconds)
     if time_display.mode == "local":
         moment = time_display.datetime_at(seconds)
-        if time_display.is_repeated(moment):
-            return f"{moment:%d %H:%M:%S}{_short_offset(moment)}"
+        offset = time_display.repeated_offset(moment)
+        if offset:
+            return f"{moment:%d %H:%M:%S}{offset}"
         return moment.isoformat(" ", "seconds")[5:19]
     hour, rest = divmod(int(seconds), 3_600)
     return f"{_hour(hour)}{rest // 60:02}:{rest % 60:02}"
@@ -209,14 +210,10 @@ def date_minute(seconds: float) -> str:
     if time_display.mode == "relative":
         return _ago(seconds, format_age)
     moment = time_display.datetime_at(seconds)
-    if time_display.is_repeated(moment):
-        return f"{moment:%d %H:%M}{_short_offset(moment)}"
+    offset = time_display.repeated_offset(moment)
+    if offset:
+        return f"{moment:%d %H:%M}{offset}"
     return f"{moment:%m-%d %H:%M}"
-
-
-def _short_offset(moment: datetime) -> str:
-    """Write ``+02`` of a whole hour, else ``+1030``."""
-    return moment.strftime("%z").removesuffix("00")
 
 
 def filter_minute(seconds: float) -> str:

@@ -55,6 +55,11 @@ def is_repeated(moment: datetime) -> bool:
     return first.utcoffset() != second.utcoffset()
 
 
+def repeated_offset(moment: datetime) -> str:
+    """Write ``+02`` (or ``+1030``) after a time that local clocks show twice, else ``""``."""
+    return moment.strftime("%z").removesuffix("00") if is_repeated(moment) else ""
+
+
 def zone_suffix(moment: datetime) -> str:
     """Return what is written after a time: ``Z`` or ``+01:00``."""
     return "Z" if moment.tzinfo is UTC else moment.isoformat()[-6:]

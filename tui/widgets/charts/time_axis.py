@@ -61,11 +61,12 @@ class TimeAxis:
         moment = time_display.datetime_at(time)
         if self.step >= 86_400:
             return f"{moment:%Y-%m-%d}"
+        offset = time_display.repeated_offset(moment)
         if self.step < 60:
-            return f"{moment:%H:%M:%S}"
+            return f"{moment:%H:%M:%S}{offset}"
         if self._in_one_day:
-            return f"{moment:%H:%M}"
-        return f"{moment:%m-%d %H:%M}"
+            return f"{moment:%H:%M}{offset}"
+        return f"{moment:%m-%d %H:%M}{offset}"
 
     def ticks(self) -> list[tuple[int, str]]:
         """List the texts above the buckets, each with its cell.
