@@ -109,6 +109,17 @@ def test_changed_rule_withdraws_its_alerts(
     assert shown(updates) == {alert.alert_id for alert in store.alerts.all()}
 
 
+def test_rule_that_is_taken_away_keeps_alerts_and_hits(
+    store: Store, logs: Path, rules: RuleSet, tmp_path: Path
+) -> None:
+    path = put(tmp_path)
+    both = rules.reloaded()
+    updates = run(store, both, logs, lambda pipeline: (path.unlink(), pipeline.use(rules)))
+    kept, fresh = outcome(store, updates), scan(logs, by=both)
+    assert (kept.facts, kept.accounting) == (fresh.facts, fresh.accounting)
+    assert len(kept.alerts) == 2 and kept.accounting.records_counted == 14
+
+
 def test_disabled_rule_keeps_alerts_and_finds_none(
     store: Store, logs: Path, rules: RuleSet
 ) -> None:
