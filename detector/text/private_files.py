@@ -52,10 +52,14 @@ _EXPORT = re.compile(
             rb'\{"account":"[^"]*","event_id":"',
             rb"ID +STATE +SEEN ",
             rb"RISK +CALLS +DENIED ",
+            rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [a-z-]+-\d +\w+  ",  # events
+            rb"[0-9a-f]{8}  (active|expired|lifted|undone) +until \d",  # suppressions
+            rb"[\w-]{16,}  (low|medium|high|critical) +\S[^\n]*\n    \S",  # rules
+            rb"(## )?[A-Z][a-z ]+\n(  \S[^\n]* [a-z]+\.[a-z]+ |\n\| key \| )",  # keys
         ]
     )
 )
-"""How an export begins. Tables without a heading are not known by it."""
+"""How an export begins whose first line need not come again: its columns, or its first record."""
 _COMPANIONS = ("-wal", "-shm", "-journal", ".lock")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 256
@@ -101,7 +105,8 @@ def replace_file(path: Path, content: str | bytes, durable: bool = True) -> None
 def write_export(path: Path, content: str | bytes) -> None:
     """Write an export, over a former one too, but over no other file.
 
-    What is no file, such as a pipe, is written to. Raises OSError, NoExportError among them.
+    A former one begins as exports do, or with the heading of ``content``. What is no file, such as
+    a pipe, is written to. Raises OSError, NoExportError among them.
     """
     path = Path(os.path.realpath(path))
     _refuse_companions(path)
@@ -111,7 +116,7 @@ def write_export(path: Path, content: str | bytes) -> None:
         write_new(path, content)
         return
     if stat.S_ISREG(mode):
-        _refuse_others(path)
+        _refuse_others(path, _encoded(content))
         replace_file(path, content)
     else:
         with open(path, "wb") as file:
@@ -126,11 +131,20 @@ def _refuse_companions(path: Path) -> None:
             raise NoExportError(0, f"belongs to {database}, and is left to it")
 
 
-def _refuse_others(path: Path) -> None:
+def _refuse_others(path: Path, content: bytes) -> None:
     with open(path, "rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if head and not _EXPORT.match(head.removeprefix(_BYTE_ORDER_MARK)):
-        raise NoExportError(0, "exists, is not a trailhound export, and is left unchanged")
+        head = file.read(_HEAD_BYTES).removeprefix(_BYTE_ORDER_MARK)
+    if not head or _EXPORT.match(head) or _heading(head) == _heading(content[:_HEAD_BYTES]):
+        return
+    raise NoExportError(0, "exists, is not a trailhound export, and is left unchanged")
+
+
+def _heading(head: bytes) -> bytes:
+    """Return the first line of a file; of a JSON object the name of its first field."""
+    line = head.partition(b"\n")[0].rstrip(b"\r")
+    if line.startswith(b'{"'):
+        return line.partition(b'":')[0]
+    return line
 
 
 @contextlib.contextmanager

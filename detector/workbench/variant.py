@@ -13,6 +13,7 @@ from detector.rules.reading import SIGMA_SUFFIXES
 from detector.rules.rule import Rule
 from detector.rules.rule_file import RuleError
 from detector.rules.ruleset import RuleSet
+from detector.text.private_files import write_new
 from detector.text.suggest import nearest
 from detector.workbench.parameters import Parameters, RuleParameter, find_parameters
 from detector.workbench.rule_source import KeyPath, RuleSource
@@ -99,13 +100,12 @@ class VariantMaker:
         return text
 
     def save(self, path: Path, values: ParameterValues, name: str, reason: str) -> None:
-        """Write a new rule file. Raises VariantError."""
+        """Write a new rule file, for its owner alone to read. Raises VariantError."""
         if path.suffix != self.suffix:
             raise VariantError(f"{path}: name a {self.suffix} file, as the rule's own is")
         text = self.saved_text(values, name, reason)
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
+            write_new(path, text)
         except FileExistsError:
             raise VariantError(f"{path} exists: name a new file") from None
         except OSError as error:

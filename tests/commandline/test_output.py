@@ -12,6 +12,7 @@ import pytest
 
 from detector.inventory.inventory import Inventory
 from detector.inventory.inventory_files import use_inventory
+from detector.text.private_files import NoExportError, write_export
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import ANA, REFERENCE, call, sweep, write
 from tui.commandline.parser import command_first
@@ -31,6 +32,7 @@ def db(cli: Cli, logs: Path, tmp_path: Path) -> Path:
     return path
 
 
+QUERY = "from logs-aws.cloudtrail-* | keep event.action | limit 2"
 COMMANDS = (
     ("scan", "LOGS", "--format", "jsonl", *ONLY_REFERENCE),
     ("scan", "LOGS", "--format", "table", *ONLY_REFERENCE),
@@ -42,7 +44,22 @@ COMMANDS = (
     ("status", "--db", "DB"),
     ("suppress", "list", "--db", "DB", "--format", "jsonl"),
     *[("principals", "LOGS", "--format", each) for each in ("table", "csv", "jsonl")],
-    *[("events", "LOGS", "--format", each) for each in ("csv", "jsonl")],
+    *[("events", "LOGS", "--format", each) for each in ("table", "csv", "jsonl")],
+    ("keys",),
+    ("rules", "list"),
+    ("suppress", "list", "--db", "DB"),
+    ("hunt", "--query", "from logs-aws.cloudtrail-* | keep event.action | limit 2", "LOGS"),
+    (
+        "hunt",
+        "--query",
+        "from logs-aws.cloudtrail-* | keep event.action | limit 2",
+        "LOGS",
+        "--format",
+        "jsonl",
+    ),
+    ("log", "export", "--db", "DB"),
+    ("backtest", REFERENCE, "--db", "DB", *ONLY_REFERENCE),
+    ("explain", REFERENCE, "--db", "DB", "--principal", ANA, *ONLY_REFERENCE),
     *[("watch", "list", "--db", "DB", "--format", each) for each in ("table", "csv", "jsonl")],
     ("backtest", REFERENCE, "--db", "DB", "--format", "jsonl", *ONLY_REFERENCE),
     (
@@ -95,10 +112,43 @@ def test_second_run_writes_over_documents(
         assert cli(command, logs, "--format", format, "-o", tmp_path / "out").status == 0
 
 
+FORMER_EXPORTS = (
+    b"2026-03-01 12:59:58  eu-central-1    GetCallerIdentity  ok  10.36.4.12  -  arn:aws:iam::1\n",
+    b"0a1b2c3d  lifted   until 2026-03-01T10:00:00Z  hidden     3  principal arn  CHG-1\n",
+    b"9a49ff4f-e499-47be-9fef-bb7626646381  low       Burst of calls\n    flag discovery-burst: \n",
+    b"Triage\n  a                alert.acknowledge        Acknowledge (Alerts)\n",
+    b"## Triage\n\n| key | what it does | where | id |\n",
+)
+OF_OTHERS = (
+    b"2026-03-01 12:59:58  INFO  started\n",
+    b"0a1b2c3d  core.c\n",
+    b"9a49ff4f-e499-47be-9fef-bb7626646381  my notes\n",
+    b"Triage\n\nwhat to do first\n",
+    b"## Triage\n\nwhat to do first\n",
+)
+
+
+@pytest.mark.parametrize("former", FORMER_EXPORTS)
+def test_table_is_written_over_former_one_of_other_rows(former: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(former)
+    write_export(out, "other rows\n")
+    assert out.read_text() == "other rows\n"
+
+
+@pytest.mark.parametrize("former", OF_OTHERS)
+def test_table_is_not_written_over_text_that_looks_like_one(former: bytes, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(former)
+    with pytest.raises(NoExportError):
+        write_export(out, "other rows\n")
+    assert out.read_bytes() == former
+
+
 @pytest.mark.parametrize(
     "args",
     [
-        ["hunt", "--query", "from logs | keep event.action | limit 2", "LOGS"],
+        ["hunt", "--query", QUERY, "LOGS"],
         ["pivot", "LOGS", "--principal", ANA, "--around", "2026-03-01T10:00:00Z"],
     ],
 )
@@ -242,3 +292,10 @@ def test_names_in_error_are_said_and_nothing_is_left_out(cli: Cli, db: Path, nam
     assert len(ran.objects) == 1
     assert str(names) in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_failed_command_leaves_former_export(cli: Cli, logs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("# Hunt log\n")
+    assert cli("hunt", "--query", "from nowhere", logs, "-o", out).status == 2
+    assert out.read_text() == "# Hunt log\n"

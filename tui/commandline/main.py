@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tui.commandline.parser import COMMANDS, app_parser, command_first, command_parser
-from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError, UsageError
+from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
 _WORD = re.compile(r"[A-Za-z]+")
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -90,12 +90,17 @@ def _refuse_misspelt_command(sources: Sequence[str]) -> None:
 
 
 def _run_into_file(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Run a command and write its output to ``args.output``, as a whole or not at all."""
+    """Run a command and write its output to ``args.output``, as a whole or not at all.
+
+    A command that failed without output leaves a former export as it was.
+    """
     from detector.text import private_files
 
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         status = int(run(args))
+    if status in (EXIT_FAILED, EXIT_MISUSED) and not output.getvalue():
+        return status
     try:
         private_files.write_export(Path(args.output).expanduser(), output.getvalue())
     except OSError as error:

@@ -70,7 +70,7 @@ def _export(args: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return EXIT_OK
     try:
-        private_files.write_export(Path(args.output), text)
+        private_files.write_export(Path(args.output).expanduser(), text)
     except OSError as error:
         raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
     narrate(f"{plural(len(notes), 'note')} in {args.output}")
