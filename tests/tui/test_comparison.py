@@ -38,7 +38,7 @@ def test_rows_tell_what_differs_first() -> None:
     fields = compare_rows(ALERTS, alert("a"), alert("b", severity="high", at=60))
     ordered = differing_first(fields)
     differing = {field.name for field in ordered if field.differs}
-    assert {"severity", "time"} <= differing and "region" not in differing
+    assert {"severity", "first event"} <= differing and "region" not in differing
     assert [field.differs for field in ordered] == sorted(
         (field.differs for field in ordered), reverse=True
     )
@@ -60,7 +60,7 @@ def test_two_marked_alerts_stand_side_by_side(tmp_path: Path) -> None:
         assert "user/cat" in lines[2] and "fields differ" in lines[1]
         [flag] = [line for line in lines if " flag " in line]
         assert flag.split("flag", 1)[0].strip() == "≠"
-        assert "only here: denied-calls · 1 in both" in flag
+        assert "only here: denied calls · 1 in both" in flag
         shared = lines.index(next(line for line in lines if "the same in both" in line))
         [call] = [line for line in lines if " call " in line]
         assert lines.index(call) > shared

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from detector.filter import Fields
-from detector.filter.quoting import field_values
 from detector.investigation.comparison import ComparedField, compare
+from tui.presentation.field_words import field_name, plain_values
 
 R = TypeVar("R")
 
@@ -34,9 +34,9 @@ class Comparison:
 
 
 def compare_rows(fields: Fields[R], left: R, right: R) -> list[ComparedField]:
-    """Compare two rows by all fields that the list can be filtered by."""
+    """Compare two rows, in plain words, by all fields that the list can be filtered by."""
     return [
-        compare(field.name, field_values(field, left), field_values(field, right))
+        compare(field_name(fields, field), plain_values(field, left), plain_values(field, right))
         for field in fields
         if field.name not in _IDENTITIES
     ]

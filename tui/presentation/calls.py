@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from detector.detection.activity.parts import is_denial
 from detector.detection.alert import Alert
 from detector.detection.event import Event
 from tui.presentation import safe
@@ -15,6 +16,14 @@ def call_outcome(error_code: str) -> Content:
     if not error_code:
         return Content("ok")
     return safe.text(error_code, "$text-warning")
+
+
+def short_outcome(error_code: str, cells: int) -> Content:
+    """Write the outcome of a call in a few cells: ``ok``, ``denied``, or the end of an error."""
+    if len(error_code) <= cells:
+        return call_outcome(error_code)
+    word = "denied" if is_denial(error_code) else f"…{error_code[1 - cells :]}"
+    return safe.text(word, "$text-warning")
 
 
 def event_key(event: Event) -> str:

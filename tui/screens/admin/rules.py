@@ -82,7 +82,7 @@ class RulesScreen(StoreListScreen[RuleRow]):
                 flex=True,
                 shorten=lambda row, cells: format.elide(row.name, cells),
             ),
-            Column("shape", "shape", 10, lambda row: row.shape, drop_priority=6),
+            Column("shape", "shape", 12, lambda row: row.shape, drop_priority=6),
             Column("window", "window", 7, lambda row: row.window, align="right", drop_priority=6),
             Column(
                 "hits",

@@ -76,7 +76,7 @@ class ComparisonScreen(HuntScreen):
         left, right = map(safe.visible, self._comparison.titles)
         columns: tuple[Column[ComparedRow], ...] = (
             Column("mark", "", 1, _mark),
-            Column("field", "field", 12, _name),
+            Column("field", "field", 13, _name),
             Column("left", left, 20, lambda row: _side(row, left=True), flex=True),
             Column("right", right, 20, lambda row: _side(row, left=False), flex=True),
         )

@@ -11,10 +11,12 @@ from detector.investigation.pivot import EventRow
 from detector.text.abbreviations import short_arn
 from tui.concurrency.job import Job, sort_in_pieces
 from tui.presentation import format, time_display
-from tui.presentation.calls import call_outcome
+from tui.presentation.calls import call_outcome, short_outcome
+from tui.presentation.region_names import short_region
 from tui.screens.pivot.rows import PivotLine, PivotLines, QuestionLine, event_column, line_key
 from tui.screens.pivot.runs import fold_runs
 from tui.widgets.columns import Column
+from tui.widgets.line import CellContent
 
 
 def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
@@ -31,7 +33,7 @@ def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
         event_column(
             "principal",
             "principal",
-            16,
+            12,
             attrgetter("event.arn", "event.source_address"),
             lambda caller: short_arn(caller[0]) or f"no ARN, {caller[1]}",
             drop_priority=2,
@@ -40,16 +42,33 @@ def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
         event_column(
             "action",
             "call",
-            18,
+            16,
             attrgetter("event.action"),
             drop_priority=1,
             flex=True,
             field="call",
         ),
-        event_column("object", "object", 14, attrgetter("acted_on"), drop_priority=3, flex=True),
-        event_column("region", "region", 14, attrgetter("event.region"), drop_priority=5),
+        event_column("object", "object", 9, attrgetter("acted_on"), drop_priority=3, flex=True),
         event_column(
-            "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=4
+            "region",
+            "region",
+            7,
+            attrgetter("event.region"),
+            drop_priority=5,
+            flex=True,
+            wish=14,
+            shorten=_short_region,
+        ),
+        event_column(
+            "outcome",
+            "outcome",
+            7,
+            attrgetter("event.error_code"),
+            call_outcome,
+            drop_priority=4,
+            flex=True,
+            wish=12,
+            shorten=_short_outcome,
         ),
         event_column(
             "source",
@@ -63,6 +82,18 @@ def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             "agent", "agent", 12, attrgetter("event.user_agent"), format.agent, drop_priority=7
         ),
     )
+
+
+def _short_region(line: PivotLine, cells: int) -> str:  # noqa: ARG001
+    if isinstance(line, QuestionLine):
+        return ""
+    return short_region(line.event.region)
+
+
+def _short_outcome(line: PivotLine, cells: int) -> CellContent:
+    if isinstance(line, QuestionLine):
+        return ""
+    return short_outcome(line.event.error_code, cells)
 
 
 @dataclass(frozen=True)
