@@ -36,10 +36,15 @@ EventRows = Callable[[Selector], Iterator[Sequence[EventRow]]]
 
 
 class Explanation(NamedTuple):
-    """Why a rule fired or not: ``lines`` for people, ``content`` for JSON."""
+    """Why a rule fired or not: ``lines`` for people, ``content`` for JSON.
+
+    ``unmet`` is the first condition that an event does not fulfil, ``windows`` are those that it is
+    in; of an event only."""
 
     lines: tuple[str, ...]
     content: dict[str, Any]
+    unmet: str = ""
+    windows: tuple[NearestWindow, ...] = ()
 
 
 def rows_of_files(
@@ -141,7 +146,17 @@ def explain_event(
         ],
         "windows": [each.as_json() for each in windows],
     }
-    return Explanation(tuple(lines), content)
+    unmet = "" if passes else _first_unmet(steps)
+    return Explanation(tuple(lines), content, unmet, tuple(windows))
+
+
+def _first_unmet(steps: Sequence[tuple[str, Sequence[ConditionAnswer]]]) -> str:
+    return next(
+        _stepped(step, answer.text)
+        for step, answers in steps
+        for answer in answers
+        if answer.holds is not True
+    )
 
 
 def _alerts_text(firings: Sequence[Firing]) -> str:

@@ -231,8 +231,19 @@ def test_events_narrow_to_writes_errors_and_runs(hunt: Hunt) -> None:
         await until(pilot, lambda: calls(screen).count("DescribeVolumes") == 5)
         await press(pilot, "W")
         await until(pilot, lambda: screen._state == "done" and calls(screen) == ["CreateAccessKey"])
-        await press(pilot, "W", "E")
+        await press(pilot, "W", "X")
         await until(pilot, lambda: screen._state == "done" and calls(screen) == ["ListUsers"])
+
+    hunt.play(journey)
+
+
+def test_events_show_region_and_outcome_in_80_columns(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3", "f", f"'key:{KEY}", "enter")
+        screen = await read(app, pilot)
+        [denied] = [line for line in screen_text(app).splitlines() if "ListUsers" in line]
+        assert "us-e-1" in denied and "denied" in denied
+        assert screen._lines.columns[-1].key == "agent"
 
     hunt.play(journey)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.tui.stage import BEN, CAT, RULES, Hunt, press, records, said, until
 from tui.app.app import HuntApp
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.forms.save_variant import SaveVariantForm
+from tui.screens.pivot.screen import PivotScreen
 from tui.screens.workbench.explanation import ExplanationScreen
 from tui.screens.workbench.screen import WorkbenchScreen
 from tui.widgets.row_list import RowList
@@ -260,5 +262,23 @@ def test_alert_is_explained_and_leads_to_the_workbench_and_back(hunt: Hunt) -> N
         await on_workbench(app, pilot, "W")
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, AlertScreen))
+
+    hunt.play(journey)
+
+
+@pytest.mark.parametrize("keys", [["p"], ["3"]])
+def test_call_is_explained_in_pivot_and_events(hunt: Hunt, keys: Sequence[str]) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", *keys)
+        await until(pilot, lambda: isinstance(app.screen, PivotScreen))
+        rows = app.screen.query_one(RowList)
+        await until(pilot, lambda: bool(rows.rows))
+        await press(pilot, "G", "E")
+        await until(pilot, lambda: isinstance(app.screen, ExplanationScreen))
+        answers = app.screen.query_one(RowList)
+        await until(pilot, lambda: len(answers.rows) == 2)
+        assert answers.rows[0].word == "fired"
+        entry = app.screen.query_one("#entry", Static)
+        await until(pilot, lambda: "yes  event.action" in str(entry.render()))
 
     hunt.play(journey)

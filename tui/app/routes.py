@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 if TYPE_CHECKING:
     from detector.detection.alert import Alert
+    from detector.detection.event import Event
     from detector.detection.indicator import IndicatorList
     from detector.filter import Fields
     from detector.investigation.pivot import EventRow, Pivot
@@ -153,9 +154,17 @@ class ScreenRoutes:
         self._app.push_screen(WorkbenchScreen(trail, rule))
 
     def open_explanation(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
+        from tui.screens.workbench.answers import ExplainedPrincipal
         from tui.screens.workbench.explanation import ExplanationScreen
 
-        self._app.push_screen(ExplanationScreen(trail, principal, rule_id))
+        explained = ExplainedPrincipal(principal, self._workspace.store)
+        self._app.push_screen(ExplanationScreen(trail, explained, rule_id))
+
+    def explain_call(self, trail: Sequence[str], event: Event) -> None:
+        from tui.screens.workbench.answers import ExplainedCall
+        from tui.screens.workbench.explanation import ExplanationScreen
+
+        self._app.push_screen(ExplanationScreen(trail, ExplainedCall(event)))
 
     def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
         from tui.screens.forms.save_variant import SaveVariantForm

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from textual.signal import Signal
 
     from detector.detection.alert import Alert
+    from detector.detection.event import Event
     from detector.detection.indicator import IndicatorList
     from detector.filter import Fields
     from detector.investigation.pivot import EventRow, Pivot
@@ -175,6 +176,9 @@ class Routes(Protocol):
 
     def open_explanation(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
         """Open why rules fired for a principal or did not, one of them first."""
+
+    def explain_call(self, trail: Sequence[str], event: Event) -> None:
+        """Open why rules fired for a call or did not."""
 
     def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
         """Ask for the name, the reason and the file of a variant, and save it."""

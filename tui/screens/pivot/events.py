@@ -64,7 +64,7 @@ class EventsScreen(PivotScreen):
         ),
         key(
             "events.errors",
-            "E",
+            "X",
             "errors",
             "errors only",
             "Only calls that failed, or all again",

@@ -194,18 +194,22 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
     )
 
 
-def next_pivots(event: Event, raw: bytes) -> list[tuple[str, Selector]]:
+FurtherPivot = tuple[str, Selector]
+"""A title, which quotes the log, and which events are meant."""
+
+
+def next_pivots(event: Event, raw: bytes) -> list[FurtherPivot]:
     """Return what to pivot to from an event.
 
-    Pairs of a title, which quotes the log, and a selector: its principal, role and key, then each
-    field that its record has a value of. ``raw`` is the record, empty where it is gone.
+    Its principal, role and key, then each field that its record has a value of. ``raw`` is the
+    record, empty where it is gone.
     """
     names = (
         ("principal", event.arn, PrincipalNames(arns=[event.arn])),
         ("role", event.role_arn, PrincipalNames(roles=[event.role_arn])),
         ("access key", event.access_key, PrincipalNames(keys=[event.access_key])),
     )
-    pivots: list[tuple[str, Selector]] = [
+    pivots: list[FurtherPivot] = [
         (f"{kind} {value}", RelatedPrincipals(keys)) for kind, value, keys in names if value
     ]
     try:

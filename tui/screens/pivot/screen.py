@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,27 +16,26 @@ from detector.cloudtrail.attacker_use import attacker_use
 from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import flagging_events
-from detector.detection.record_search import Selector
 from detector.filter import Filter
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot
 from detector.investigation.pivot import EventRow, Pivot, Progress
-from detector.investigation.raw_record import EvidenceGone, raw_record
 from detector.store import StateError
 from detector.text.time import format_age
 from tui.concurrency.job import Job
 from tui.concurrency.worker import work
-from tui.keymap import FIND, OPEN, key, key_of
+from tui.keymap import FIND, key, key_of
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.background_list import BackgroundRows
 from tui.screens.base.filtered_list import ListScreen
-from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.watch_action import Offer, WatchAction, offers_of
+from tui.screens.pivot.call_actions import CallActions
 from tui.screens.pivot.reading import ReadFailed, RowsRead
 from tui.screens.pivot.rows import (
+    FurtherPivot,
     PivotLine,
     PivotLines,
     PivotOrder,
@@ -46,7 +44,6 @@ from tui.screens.pivot.rows import (
     half_width,
     heading,
     line_key,
-    next_pivots,
     pivot_columns,
     progress_line,
     resized,
@@ -62,8 +59,6 @@ _BATCH_SECONDS = 0.25
 _MAX_ROWS = 1_000_000
 """Events that are kept; where there are more, a narrower pivot shows them."""
 
-_OPTION_CELLS = 48
-
 
 class PivotScreen(ListScreen[EventRow]):
     """The events of a pivot, which was begun from an alert or from other events.
@@ -73,15 +68,7 @@ class PivotScreen(ListScreen[EventRow]):
 
     BINDINGS = [
         *WatchAction.BINDINGS,
-        key(
-            "pivot",
-            "p",
-            "further",
-            "pivot",
-            "Pivot on a value of this event",
-            OPEN,
-            show=True,
-        ),
+        *CallActions.BINDINGS,
         key(
             "pivot.wider",
             "greater_than_sign,plus",
@@ -121,6 +108,9 @@ class PivotScreen(ListScreen[EventRow]):
         self.background = BackgroundRows(self, self)
         self.watch_action = WatchAction(self, self.watch_offers)
         self._trail = (*trail, pivot.title)
+        self.call_actions = CallActions(
+            self, lambda: self._trail, lambda: self._current_row, self._open_further
+        )
         self._alert = alert
         self._pivot = pivot
         self._rows: dict[str, EventRow] = {}
@@ -377,28 +367,7 @@ class PivotScreen(ListScreen[EventRow]):
         event = row.event
         return offers_of((principal_of(event.arn), event.access_key, event.source_address))
 
-    @work(exclusive=True, group="further")
-    async def action_further(self) -> None:
-        row, raw = self._current_row, b""
-        if row is None:
-            return
-        try:
-            raw = await asyncio.to_thread(raw_record, row.event)
-        except EvidenceGone as error:
-            self.workspace.say(str(error), severity="warning")
-        pivots = next_pivots(row.event, raw)
-        options = [
-            (str(index), safe.clip(safe.visible(title), _OPTION_CELLS))
-            for index, (title, _) in enumerate(pivots)
-        ]
-
-        def open_chosen(chosen: str | None) -> None:
-            if chosen is not None:
-                title, selector = pivots[int(chosen)]
-                self._open_pivot(title, selector, row.event.time)
-
-        self.app.push_screen(Menu("Pivot on", options, "0"), open_chosen)
-
-    def _open_pivot(self, title: str, selector: Selector, time: int) -> None:
+    def _open_further(self, further: FurtherPivot, time: int) -> None:
+        title, selector = further
         pivot = Pivot(title, selector, self._pivot.start, self._pivot.end, time)
         self.workspace.routes.open_pivot(self._trail, self._alert, pivot)

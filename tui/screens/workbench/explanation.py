@@ -1,10 +1,9 @@
-"""Why rules fired for a principal, or did not: the nearest first, condition by condition."""
+"""Why rules fired for a principal or a call, or did not: the nearest first, by condition."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from textual import on
 from textual.containers import Horizontal
@@ -16,11 +15,8 @@ from detector.ecs.geo import open_geo
 from detector.rules.rule import Rule
 from detector.rules.rule_file import RuleError
 from detector.store import StateError
-from detector.text.abbreviations import short_arn
 from detector.workbench.backtest import Judgements
 from detector.workbench.bench import Bench
-from detector.workbench.explain import NearestWindow, callers_named, nearest_windows
-from detector.workbench.report import explain_principal, rows_of_files
 from detector.workbench.variant import VariantError
 from tui.concurrency.worker import work
 from tui.keymap import OPEN, key
@@ -28,44 +24,10 @@ from tui.presentation import format, safe
 from tui.screens.base.fact_list import FactList
 from tui.screens.base.screen import HuntScreen, breadcrumbs
 from tui.screens.base.text_pane import Reader
+from tui.screens.workbench.answers import Explained, RuleAnswer
 from tui.widgets.columns import Column
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
-
-_EVER = 1 << 40
-
-
-@dataclass(frozen=True)
-class RuleAnswer:
-    """How near a principal came to an alert of a rule; ``window`` None: not by a window."""
-
-    rule: Rule
-    window: NearestWindow | None
-    has_hits: bool
-    alerts: int
-
-    @property
-    def word(self) -> str:
-        """Whether it fired, or how near it came."""
-        if self.alerts:
-            return "fired"
-        if self.window is not None and self.window.share < 1:
-            return f"{self.window.share:.0%}"
-        return "no" if self.has_hits else "–"
-
-    @property
-    def sentence(self) -> str:
-        if self.window is not None:
-            return self.window.sentence
-        if self.has_hits:
-            return format.plural(self.alerts, "alert")
-        return "no event passes its filter"
-
-    @property
-    def order(self) -> tuple[bool, float, str]:
-        share = self.window.share if self.window else float(self.has_hits) / 2
-        return not self.alerts, -share, self.rule.name
-
 
 RULE_ANSWER_COLUMNS: tuple[Column[RuleAnswer], ...] = (
     Column("word", "near", 5, lambda row: row.word, align="right", drop_priority=0),
@@ -87,7 +49,7 @@ def _rule_id(row: RuleAnswer) -> str:
 
 
 class ExplanationScreen(HuntScreen):
-    """What each rule says of a principal; ``rule_id`` is the one to begin with."""
+    """What each rule says of a principal or a call; ``rule_id`` is the one to begin with."""
 
     BINDINGS = [
         key(
@@ -103,10 +65,10 @@ class ExplanationScreen(HuntScreen):
 
     AUTO_FOCUS = "RowList"
 
-    def __init__(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
+    def __init__(self, trail: Sequence[str], explained: Explained, rule_id: str = "") -> None:
         super().__init__()
         self._trail = trail
-        self._principal = principal
+        self._explained = explained
         self._rule_id = rule_id
         self._benches: dict[str, Bench] = {}
         self._fields: FieldTable | None = None
@@ -114,7 +76,7 @@ class ExplanationScreen(HuntScreen):
         """The rule that the cursor was last put on."""
 
     def screen_title(self) -> CellContent:
-        return breadcrumbs((*self._trail, short_arn(self._principal), "Explain"), self.size.width)
+        return breadcrumbs((*self._trail, self._explained.title, "Explain"), self.size.width)
 
     def compose_body(self) -> Iterable[Widget]:
         with Horizontal(classes="halves"):
@@ -157,17 +119,8 @@ class ExplanationScreen(HuntScreen):
 
     def _ask(self, rule: Rule) -> RuleAnswer:
         bench = Bench(self.workspace.rules, rule, Judgements(), self.workspace.store, None)
-        held = bench.held({})
         self._benches[rule.rule_id] = bench
-        is_wanted = callers_named(self._principal)
-        windows = nearest_windows(held, rule, is_wanted)
-        has_hits = any(
-            is_wanted(caller) for _, hits in held.series_hits(rule) for caller in set(hits.callers)
-        )
-        alerts = [
-            each for each in held.firings(rule) if self._principal in held.facets(rule, each).names
-        ]
-        return RuleAnswer(rule, windows[0] if windows else None, has_hits, len(alerts))
+        return self._explained.answer(bench, self._field_table)
 
     @on(RowList.Highlighted)
     def _explain_row(self) -> None:
@@ -184,13 +137,7 @@ class ExplanationScreen(HuntScreen):
         self.query_one(FactList).show([safe.text(line) for line in lines])
 
     def _lines(self, bench: Bench) -> Sequence[str]:
-        store = self.workspace.store
-        unread: list[str] = []
-        read = rows_of_files(
-            lambda selector: store.chunks.file_spans(0, _EVER, selector), unread.append
-        )
-        explained = explain_principal(bench, self._principal, {}, self._field_table(), read)
-        return [*explained.lines, *(f"not read: {why}" for why in unread)]
+        return self._explained.lines(bench, self._field_table)
 
     def _field_table(self) -> FieldTable:
         if self._fields is None:
