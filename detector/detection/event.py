@@ -203,6 +203,12 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
         return key, event
 
+    def copy_at(self, time: int, position: Position, matches: Matches) -> KeptEvent:
+        """Return the event of a record that is the same but for this and its UUID."""
+        return KeptEvent(
+            time, self.client, self.call, self.region, self.issued_key, None, position, matches
+        )
+
     @classmethod
     def of_event(cls, event: Event) -> tuple[bytes, KeptEvent]:
         """Return identity and row of an event, without matches."""

@@ -78,26 +78,64 @@ class HitCollector:
         if known.rules is not rules:
             known.rules, known.by_view = rules, {}
         verdicts: dict[Any, _Verdict | None] = known.by_view
-        # The key that a call to STS issued stands beyond its view.
-        may_issue = group.signature.event_source == STS
         for index in group.timed:
-            fields = read_hit_fields(self._records.encoded(index))
-            if fields is None:
-                self._collect_whole(index, rules, None)
+            raw = self._records.raw_hit(index)
+            if raw is None:
+                self._collect_decoded(index, group, rules, verdicts)
                 continue
-            key = fields.decided_by
-            if key in verdicts:
-                verdict = verdicts[key]
+            view, identity = raw
+            if view in verdicts:
+                verdict = verdicts[view]
             else:
-                verdict = verdicts[key] = self._judge(group, rules, fields)
-            if verdict is None:
-                self._collect_whole(index, rules, None)
-            elif verdict.undecided or (may_issue and verdict.matches):
-                self._collect_whole(index, verdict.undecided, verdict)
-            elif verdict.event is not None:
-                self._collect_viewed(index, fields, verdict, verdict.event)
+                fields = read_hit_fields(self._records.encoded(index))
+                verdict = self._judge(group, rules, fields) if fields else None
+                verdicts[view] = verdict
+            event = self._event_of(index, group, rules, verdict)
+            if verdict is not None and event is not None:
+                time: Any = self._records.times[index]
+                position = Position(self._source, self._offset, index)
+                self.count += 1
+                self._add(identity, event.copy_at(time, position, verdict.matches))
         if len(verdicts) > _VIEWS_LIMIT or any(map(_is_large, verdicts)):
             known.by_view = {}
+
+    def _collect_decoded(
+        self,
+        index: int,
+        group: SignatureGroup,
+        rules: Sequence[Rule],
+        verdicts: dict[Any, _Verdict | None],
+    ) -> None:
+        """Add a hit whose fields must be decoded."""
+        fields = read_hit_fields(self._records.encoded(index))
+        if fields is None:
+            self._collect_whole(index, rules, None)
+            return
+        view = fields.decided_by
+        if view in verdicts:
+            verdict = verdicts[view]
+        else:
+            verdict = verdicts[view] = self._judge(group, rules, fields)
+        event = self._event_of(index, group, rules, verdict)
+        if verdict is not None and event is not None:
+            self._collect_viewed(index, fields, verdict, event)
+
+    def _event_of(
+        self,
+        index: int,
+        group: SignatureGroup,
+        rules: Sequence[Rule],
+        verdict: _Verdict | None,
+    ) -> KeptEvent | None:
+        """Return the event of a record that a verdict decides; collect one that it does not."""
+        if verdict is None:
+            self._collect_whole(index, rules, None)
+        # The key that a call to STS issued stands beyond its view.
+        elif verdict.undecided or (verdict.matches and group.signature.event_source == STS):
+            self._collect_whole(index, verdict.undecided, verdict)
+        else:
+            return verdict.event
+        return None
 
     def _judge(
         self, group: SignatureGroup, rules: Sequence[Rule], fields: HitFields

@@ -133,7 +133,7 @@ class SignatureCache:
         self._generation = 0
         self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
         self.verdicts: ValueCache[EventSignature, KnownVerdicts]
-        self.verdicts = ValueCache(lambda _: KnownVerdicts(), limit // 2)
+        self.verdicts = ValueCache(lambda _: KnownVerdicts(), limit)
 
     def follow_heads(self) -> None:
         """Forget the origins of heads that were forgotten: those of one origin have one object."""

@@ -31,7 +31,7 @@ from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.known_heads import KnownHeads, RecordGroup
 from detector.formats.native import cut
-from detector.formats.native.groups import Slices, group_by_bytes
+from detector.formats.native.groups import RawHit, Slices, group_by_bytes
 from detector.formats.pieces import join_pieces
 from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
@@ -85,6 +85,10 @@ class RawRecords:
         """Return a record's JSON in CloudTrail's names, without a copy."""
         item = self._items[index]
         return item.translated or item.raw if isinstance(item, ParsedRecord) else item
+
+    def raw_hit(self, index: int) -> RawHit | None:
+        """Return what a record has as a hit, without decoding it; None where that is needed."""
+        return self._items.raw_hit(index) if isinstance(self._items, Slices) else None
 
     def _size(self, index: int) -> int:
         """Return the bytes of a record's JSON."""

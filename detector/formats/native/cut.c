@@ -24,7 +24,7 @@
 
 enum {
     CALLER, ARN, ACCOUNT, KEY, INVOKED_BY, SOURCE, NAME, REGION, ADDRESS, AGENT, ERROR, READ_ONLY,
-    RECIPIENT, CATEGORY, SLOTS, TIME = SLOTS, FIELDS
+    RECIPIENT, CATEGORY, SLOTS, TIME = SLOTS, ID, MESSAGE, WHOLE_CALLER, FIELDS
 };
 
 /* A value's raw bytes in the chunk; `size` 0: the field is absent. */
@@ -41,7 +41,8 @@ static const Field RECORD_FIELDS[] = {
     {"eventTime", 9, TIME}, {"userIdentity", 12, CALLER}, {"eventSource", 11, SOURCE},
     {"eventName", 9, NAME}, {"awsRegion", 9, REGION}, {"sourceIPAddress", 15, ADDRESS},
     {"userAgent", 9, AGENT}, {"errorCode", 9, ERROR}, {"readOnly", 8, READ_ONLY},
-    {"recipientAccountId", 18, RECIPIENT}, {"eventCategory", 13, CATEGORY}, {0, 0, 0},
+    {"recipientAccountId", 18, RECIPIENT}, {"eventCategory", 13, CATEGORY},
+    {"eventID", 7, ID}, {"errorMessage", 12, MESSAGE}, {0, 0, 0},
 };
 static const Field CALLER_FIELDS[] = {
     {"arn", 3, ARN}, {"accountId", 9, ACCOUNT}, {"accessKeyId", 11, KEY},
@@ -296,6 +297,8 @@ static const uint8_t *read_fields(
         start = p;
         if (slot == CALLER && p < text->end && *p == '{') {
             if (!(p = read_fields(text, p, CALLER_FIELDS, slots, depth + 1))) return 0;
+            slots[WHOLE_CALLER].start = (uint32_t)(start - text->data);
+            slots[WHOLE_CALLER].size = (uint32_t)(p - start);
             size = 1; /* its brace: what is in it has slots of its own */
         } else {
             if (!(p = skip_value(text, p, depth + 1))) return 0;
@@ -339,6 +342,33 @@ static int64_t parse_time(const uint8_t *p, uint32_t size)
     for (int i = 0; i < month - 1; i++) days += DAYS[i];
     if (month > 2) days += is_leap;
     return days * 86400 + hour * 3600 + minute * 60 + second;
+}
+
+/* What a hit has beside its head: where its caller and its error message are, and its identity,
+   which is known where `has_identity`: its id is a UUID in lower case. */
+typedef struct {
+    uint32_t caller_start, caller_size, message_start, message_size;
+    uint8_t identity[16], has_identity, has_code, unused[2];
+} HitFields;
+
+static int hex_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Read "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" with its quotes; return whether it is one. */
+static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
+{
+    if (size != 38 || *p++ != '"') return 0;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            if (*p++ != '-') return 0;
+        int high = hex_digit(p[0]), low = hex_digit(p[1]);
+        if (high < 0 || low < 0) return 0;
+        identity[i] = (uint8_t)(high * 16 + low);
+        p += 2;
+    }
+    return 1;
 }
 
 static uint64_t hash_slots(const uint8_t *data, const Slot *slots)
@@ -385,6 +415,7 @@ typedef struct {
     uint8_t *keys;           /* the heads of the groups as bytes, one after the other */
     int64_t *key_ends;       /* of each group; that of the group before: it is too long */
     int64_t keys_capacity;   /* in bytes */
+    HitFields *hit_fields;   /* of each record */
 } Cut;
 
 typedef struct { int64_t records, groups, probes; } Counts;
@@ -427,6 +458,14 @@ static const uint8_t *read_record(
     cut->starts[number] = start - text->data;
     cut->sizes[number] = p - start;
     cut->times[number] = time;
+    HitFields *fields = cut->hit_fields + number;
+    memset(fields, 0, sizeof *fields);
+    fields->caller_start = slots[WHOLE_CALLER].start;
+    fields->caller_size = slots[WHOLE_CALLER].size;
+    fields->message_start = slots[MESSAGE].start;
+    fields->message_size = slots[MESSAGE].size;
+    fields->has_identity = read_uuid(text->data + slots[ID].start, slots[ID].size, fields->identity);
+    fields->has_code = slots[ERROR].size > 0;
     if (time < cut->firsts[group]) cut->firsts[group] = time;
     if (time > cut->lasts[group]) cut->lasts[group] = time;
     cut->groups[number] = (int32_t)group;
@@ -522,7 +561,7 @@ static void write_keys(const Text *text, Cut *cut, const Counts *counts)
 
 /* Cut `size` bytes. Returns the number of records, DECLINED, or TOO_SMALL where they are more than
    the capacity; the number of groups is stored in `groups`. */
-int64_t trailhound_cut_heads(
+int64_t trailhound_cut_hits(
     const uint8_t *data, int64_t size, int32_t lines, Cut *cut, int64_t *groups)
 {
     Text text = {data, data + size, lines};

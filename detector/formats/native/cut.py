@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,10 @@ _LIBRARY = Path(__file__).with_name("cut.library")
 _TOO_SMALL = -2
 _SLOT_BYTES = 8 * 14
 """Of a group: start and size of each value that is compared, ``SLOTS`` in ``cut.c``."""
+HIT_FIELDS = struct.Struct("=4I16s2?2x")
+"""What a hit has beside its head, ``HitFields`` in ``cut.c``: start and size in the chunk of its
+caller and of its error message (size 0: absent); its identity, whether that is known, and whether
+it has an error code."""
 _MAX_RECORDS = 1 << 20
 _KEY_BYTES = 512
 _KEYS_CAP = 4 << 20
@@ -35,7 +40,7 @@ class RecordSpans(NamedTuple):
     ``order`` are the indexes of the records by group, ascending in each; a group ends in ``order``
     before its entry in ``ends``. ``firsts`` and ``lasts`` are the least and greatest time of each
     group. ``keys`` are the bytes of its head, which are equal only where heads are; empty where
-    they are many."""
+    they are many. ``hit_fields`` are those of the records, as ``HIT_FIELDS`` packs them."""
 
     starts: list[int]
     sizes: list[int]
@@ -45,6 +50,7 @@ class RecordSpans(NamedTuple):
     firsts: list[int]
     lasts: list[int]
     keys: list[bytes]
+    hit_fields: bytes
 
 
 class _Cut(ctypes.Structure):
@@ -64,6 +70,7 @@ class _Cut(ctypes.Structure):
         ("keys", ctypes.c_void_p),
         ("key_ends", ctypes.c_void_p),
         ("keys_capacity", ctypes.c_int64),
+        ("hit_fields", ctypes.c_void_p),
     ]
 
 
@@ -86,6 +93,7 @@ class _Arrays:
         keys_capacity = min(_KEY_BYTES * capacity, _KEYS_CAP)
         self.keys = (ctypes.c_uint8 * keys_capacity)()
         self.key_ends = (ctypes.c_int64 * capacity)()
+        self.hit_fields = (ctypes.c_uint8 * (HIT_FIELDS.size * capacity))()
         pointers = [
             ctypes.addressof(each)
             for each in (
@@ -102,7 +110,14 @@ class _Arrays:
         of_groups = [
             ctypes.addressof(each) for each in (self.firsts, self.lasts, self.keys, self.key_ends)
         ]
-        self.structure = _Cut(capacity, *pointers, table_size, *of_groups, keys_capacity)
+        self.structure = _Cut(
+            capacity,
+            *pointers,
+            table_size,
+            *of_groups,
+            keys_capacity,
+            ctypes.addressof(self.hit_fields),
+        )
 
     def clear(self) -> None:
         """Empty the hash table, for another chunk."""
@@ -114,11 +129,11 @@ def _load() -> ctypes.CDLL | None:
         return None
     try:
         library = ctypes.CDLL(str(_LIBRARY))
-        cut_heads = library.trailhound_cut_heads
+        cut_hits = library.trailhound_cut_hits
     except (OSError, AttributeError):  # not built, for another machine, or of another version
         return None
-    cut_heads.restype = ctypes.c_int64
-    cut_heads.argtypes = [
+    cut_hits.restype = ctypes.c_int64
+    cut_hits.argtypes = [
         ctypes.c_void_p,
         ctypes.c_int64,
         ctypes.c_int32,
@@ -150,7 +165,7 @@ def cut(data: memoryview, is_lines: bool) -> RecordSpans | None:
     first_byte = ctypes.c_char.from_buffer(data)
     while True:
         arrays = _arrays(capacity)
-        count = _library.trailhound_cut_heads(
+        count = _library.trailhound_cut_hits(
             ctypes.byref(first_byte), size, is_lines, arrays.structure, ctypes.byref(groups)
         )
         if count != _TOO_SMALL:
@@ -169,6 +184,7 @@ def cut(data: memoryview, is_lines: bool) -> RecordSpans | None:
         arrays.firsts[: groups.value],
         arrays.lasts[: groups.value],
         _slices(arrays.keys, arrays.key_ends[: groups.value]),
+        bytes(memoryview(arrays.hit_fields)[: HIT_FIELDS.size * count]),
     )
 
 

@@ -7,7 +7,12 @@ from typing import Any
 
 from detector.cloudtrail.record import EventSignature
 from detector.formats.known_heads import KnownHeads, RecordGroup
-from detector.formats.native.cut import RecordSpans
+from detector.formats.native.cut import HIT_FIELDS, RecordSpans
+from detector.text.capped import TEXT_CAP
+
+RawHit = tuple[tuple[bytes, bytes, bool], bytes]
+"""What decides a rule beside the signature, as it stands in the record (caller, error message,
+whether it has an error code), and the identity of the event."""
 
 
 class Slices(Sequence[memoryview]):
@@ -18,12 +23,24 @@ class Slices(Sequence[memoryview]):
         self._starts = spans.starts
         self._sizes = spans.sizes
 
+        self._hit_fields = spans.hit_fields
+
     def __len__(self) -> int:
         return len(self._starts)
 
     def __getitem__(self, index: Any) -> Any:
         start = self._starts[index]
         return self._data[start : start + self._sizes[index]]
+
+    def raw_hit(self, index: int) -> RawHit | None:
+        """Return what a record has as a hit; None for one that must be decoded for it."""
+        caller, size, message, message_size, identity, has_identity, has_code = (
+            HIT_FIELDS.unpack_from(self._hit_fields, index * HIT_FIELDS.size)
+        )
+        if not (has_identity and size) or self._sizes[index] > TEXT_CAP:
+            return None
+        text = bytes(self._data[message : message + message_size]) if message_size else b""
+        return (bytes(self._data[caller : caller + size]), text, has_code), identity
 
 
 def group_by_bytes(

@@ -17,18 +17,24 @@ static int64_t cut_once(const uint8_t *data, int64_t size, int lines, int64_t ca
         malloc(4 * capacity), malloc(4 * capacity), malloc(4 * capacity),
         malloc(sizeof(Slot) * SLOTS * capacity), malloc(4 * table_size), table_size,
         malloc(8 * capacity), malloc(8 * capacity), malloc(keys_capacity), malloc(8 * capacity),
-        keys_capacity,
+        keys_capacity, malloc(sizeof(HitFields) * capacity),
     };
     memset(cut.table, 0xFF, 4 * table_size);
-    int64_t count = trailhound_cut_heads(data, size, lines, &cut, &groups);
+    int64_t count = trailhound_cut_hits(data, size, lines, &cut, &groups);
     for (int64_t i = 0; i < count; i++)
         if (cut.starts[i] < 0 || cut.starts[i] + cut.sizes[i] > size || cut.order[i] >= count) abort();
+    for (int64_t i = 0; i < count; i++) {
+        HitFields fields = cut.hit_fields[i];
+        if ((int64_t)fields.caller_start + fields.caller_size > size
+            || (int64_t)fields.message_start + fields.message_size > size) abort();
+    }
     for (int64_t i = 0; count >= 0 && i < groups; i++)
         if (cut.key_ends[i] < (i ? cut.key_ends[i - 1] : 0) || cut.key_ends[i] > keys_capacity
             || cut.firsts[i] > cut.lasts[i]) abort();
     free(cut.starts); free(cut.sizes); free(cut.times); free(cut.groups); free(cut.order);
     free(cut.ends); free(cut.slots); free(cut.table);
     free(cut.firsts); free(cut.lasts); free(cut.keys); free(cut.key_ends);
+    free(cut.hit_fields);
     return count;
 }
 
