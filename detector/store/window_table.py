@@ -99,6 +99,7 @@ class WindowTable:
             found = [
                 SegmentRow(segment, number)
                 for segment in segments
+                if segment.numbers_of(window.series)
                 for number in segment.hits_between(
                     window.series, window.start, window.until, window.width
                 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from detector.detection.derive import derive
@@ -21,8 +22,9 @@ from detector.store.derivation.alert_reconciliation import (
     StoredAlert,
     stored_alerts,
 )
+from detector.store.derivation.candidate_hits import CandidateHits, batches
 from detector.store.derivation.term_runs import Run, TermRuns, join_runs
-from detector.store.derivation.touched_windows import HitKey, RuleSpan, TouchedWindows
+from detector.store.derivation.touched_windows import Candidate, HitKey, TouchedWindows
 from detector.store.history_table import HistoryTable
 from detector.store.packing.segment import inputs_of
 from detector.store.retention import Retention
@@ -31,8 +33,6 @@ from detector.store.segments.segment_table import SegmentSpan, SegmentTable, que
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable, key_text, stored_series
 
-_SEGMENTS_PER_TRANSACTION = 16
-"""Fresh segments that are derived in one transaction: others may write in between."""
 _NEVER = (1 << 62, -1 << 62)
 
 
@@ -65,22 +65,12 @@ class AlertDerivation:
         """Derive the alerts of all windows that were touched since the last time."""
         changed: list[str] = []
         withdrawn: list[str] = []
-        while self._database.value("SELECT EXISTS (SELECT 1 FROM segment WHERE fresh = 1)"):
+        if self._database.value("SELECT EXISTS (SELECT 1 FROM segment WHERE fresh = 1)"):
+            # Before anything is looked at: merged segments are in order of time.
             with self._database.transaction() as connection:
-                fresh = [
-                    SegmentSpan(*row)
-                    for row in connection.execute(
-                        "SELECT first, last, segment_id FROM segment WHERE fresh = 1 "
-                        "ORDER BY first LIMIT ?",
-                        (_SEGMENTS_PER_TRANSACTION,),
-                    )
-                ]
-                changes = self._derive(connection, fresh)
-                connection.executemany(
-                    "UPDATE segment SET fresh = 0 WHERE segment_id = ?",
-                    [(span.segment_id,) for span in fresh],
-                )
                 self._segments.merge_small(connection)
+        while fresh := self._segments.fresh():
+            for changes in self._derive_touched(fresh):
                 changed += changes.changed
                 withdrawn += changes.withdrawn
         return AlertChanges(tuple(changed), tuple(withdrawn))
@@ -120,35 +110,62 @@ class AlertDerivation:
                         ),
                     )
 
-    def _derive(self, connection: sqlite3.Connection, fresh: Sequence[SegmentSpan]) -> AlertChanges:
-        """Derive the alerts of the windows that fresh segments touch."""
-        touched = TouchedWindows(
-            connection, self._segments, self._windows, self._rules.in_use, self._rules.mode
-        )
-        touched.add(fresh)
-        reconciliation = AlertReconciliation(connection, self._history)
-        evicted = self._retention.evicted(connection)
-        with_alerts = self._series_with_alerts(connection)
-        for series, span, buckets in touched.candidates(with_alerts):
-            # A window of which hits were evicted stays as it was.
-            first, last = evicted.get(series, _NEVER)
-            whole = [bucket for bucket in buckets if not first <= bucket <= last]
-            if self._derive_series(connection, touched, series, span, whole, reconciliation):
-                with_alerts.add(series)
-        self._derive_terms(connection, touched, evicted, reconciliation)
-        changes = reconciliation.finish()
-        if self._suppressions.any():
-            self._suppressions.record_hidden(
-                connection, self._alerts.read(connection, changes.changed)
-            )
-        return changes
+    def _derive_touched(self, fresh: Iterable[SegmentSpan]) -> Iterator[AlertChanges]:
+        """Derive the alerts of the windows that the first fresh segments touch.
 
-    def _series_with_alerts(self, connection: sqlite3.Connection) -> set[Series]:
+        Each part has a transaction, so that others may write in between. The segments stay fresh
+        until the last, so that all of it is derived again where one fails."""
+        query = self._segments.committed
+        touched = TouchedWindows(query, self._segments, self._rules.in_use, self._rules.mode)
+        taken = touched.add(fresh)
+        parts = deque(batches(touched.candidates(self._series_with_alerts())))
+        is_done = False
+        while not is_done:
+            with self._database.transaction() as connection:
+                reconciliation = AlertReconciliation(connection, self._history)
+                evicted = self._retention.evicted(connection)
+                if parts:
+                    candidates = parts.popleft()
+                    hits = CandidateHits(
+                        query, self._segments, self._windows, touched.near, candidates
+                    )
+                    self._derive_candidates(connection, candidates, hits, evicted, reconciliation)
+                is_done = not parts
+                if is_done:
+                    self._derive_terms(connection, touched, evicted, reconciliation)
+                changes = reconciliation.finish()
+                if self._suppressions.any():
+                    self._suppressions.record_hidden(
+                        connection, self._alerts.read(connection, changes.changed)
+                    )
+                if is_done:
+                    self._segments.mark_derived(connection, taken)
+                    self._segments.merge_small(connection)
+            yield changes
+
+    def _derive_candidates(
+        self,
+        connection: sqlite3.Connection,
+        candidates: Iterable[Candidate],
+        hits: CandidateHits,
+        evicted: Mapping[Series, tuple[int, int]],
+        reconciliation: AlertReconciliation,
+    ) -> None:
+        """Derive the alerts of series that may have some."""
+        with_alerts = self._series_with_alerts()
+        for candidate in candidates:
+            # A window of which hits were evicted stays as it was.
+            first, last = evicted.get(candidate.series, _NEVER)
+            buckets = [bucket for bucket in candidate.buckets if not first <= bucket <= last]
+            if self._derive_series(connection, candidate, buckets, hits, reconciliation):
+                with_alerts.add(candidate.series)
+
+    def _series_with_alerts(self) -> set[Series]:
         """Return the series that have alerts, and some that had."""
         if self._with_alerts is None:
             self._with_alerts = {
                 stored_series(*row)
-                for row in connection.execute(
+                for row in self._database.rows(
                     "SELECT rule_id, key FROM series "
                     "WHERE series_id IN (SELECT series_id FROM alert)"
                 )
@@ -158,15 +175,17 @@ class AlertDerivation:
     def _derive_series(
         self,
         connection: sqlite3.Connection,
-        touched: TouchedWindows,
-        series: Series,
-        span: RuleSpan,
+        candidate: Candidate,
         buckets: Iterable[int],
+        hits: CandidateHits,
         reconciliation: AlertReconciliation,
     ) -> bool:
         """Derive the alerts of buckets of one series; return whether there are any."""
-        rule, width, gap = span.rule, span.width, span.gap
-        series_id = _series_id(connection, series)
+        series, rule = candidate.series, candidate.span.rule
+        width, gap = candidate.span.width, candidate.span.gap
+        series_id = None
+        if series in self._series_with_alerts():
+            series_id = _series_id(connection, series)
         has_alerts = series_id is not None
         for first, last in _runs(buckets, 1 + (2 * gap + width - 1) // width):
             start, end = first * width, (last + 1) * width
@@ -174,20 +193,20 @@ class AlertDerivation:
                 start, end = start - gap + 1, end + gap - 1
                 if series_id is not None:
                     start, end = _widen_span(connection, series_id, start, end, rule.gap)
-            hits = touched.hits(series, start - gap, end + gap)
+            near = hits.between(candidate, start - gap, end + gap)
             stored: Mapping[str, StoredAlert] = {}
             if series_id is not None:
                 stored = stored_alerts(connection, series_id, start, end)
-            if not stored and len(hits) < rule.query.min_hits:
+            if not stored and len(near) < rule.query.min_hits:
                 continue
-            found = derive(rule, self._rules.mode, series.key or (), hits, start, end)
+            found = derive(rule, self._rules.mode, series.key or (), near, start, end)
             derived = {finding.alert_id: finding for finding in found}
             reconciliation.add(series, width, rule, derived, stored)
-            has_alerts = has_alerts or bool(derived)
-            if gap:
+            if gap and derived:
                 # An alert may reach into the next run, which is then derived with it.
                 reconciliation.write()
                 series_id = _series_id(connection, series)
+            has_alerts = has_alerts or bool(derived)
         return has_alerts
 
     def _derive_terms(

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from operator import attrgetter, itemgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import attrgetter
 
 import msgspec
 
 from detector.detection.derive import max_gap
-from detector.detection.event import Series, inputs_at
-from detector.detection.window import Hit
+from detector.detection.event import Series
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.store.packing.segment import Segment
-from detector.store.segments.segment_table import SegmentSpan, SegmentTable, query_of
-from detector.store.window_table import WindowTable
+from detector.store.segments.segment_table import SegmentSpan, SegmentTable, StateQuery
 
-_time = attrgetter("time")
 HitKey = tuple[int, bytes]
 """The time and the identity of a hit."""
+_MAX_TOUCHED = 1 << 17
+"""Touched series, and hits of new terms, that are counted at once; each takes half a kilobyte."""
 
 
 class RuleSpan(msgspec.Struct):
@@ -45,213 +44,244 @@ class RuleSpan(msgspec.Struct):
 
     def touch(self, bucket: int) -> None:
         """Extend the span over a bucket."""
-        self.first = min(self.first, bucket)
-        self.last = max(self.last, bucket)
+        if bucket < self.first:
+            self.first = bucket
+        if bucket > self.last:
+            self.last = bucket
+
+
+class _TouchedSeries:
+    """The counts of a touched series.
+
+    ``counts``: the hits of each touched bucket; where hits affect those of other buckets, of each.
+    ``first`` and ``last`` hold the times of all hits that were counted."""
+
+    __slots__ = ("counts", "first", "last", "span", "total", "touched")
+
+    def __init__(self, span: RuleSpan, time: int) -> None:
+        self.span = span
+        self.counts: dict[int, int] = {}
+        self.touched: set[int] | None = set() if span.gap else None
+        """None: each that is counted."""
+        self.total = 0
+        self.first = self.last = time
+
+    def touch(self, time: int, count: int) -> None:
+        """Count fresh hits."""
+        bucket = time // self.span.width
+        self.span.touch(bucket)
+        if self.touched is not None:
+            self.touched.add(bucket)
+        self._add(bucket, time, count)
+
+    def add(self, time: int, count: int) -> None:
+        """Count hits that are not fresh."""
+        bucket = time // self.span.width
+        if self.touched is not None or bucket in self.counts:
+            self._add(bucket, time, count)
+
+    def cover(self, time: int) -> None:
+        """Look for hits at a time too."""
+        if time < self.first:
+            self.first = time
+        elif time > self.last:
+            self.last = time
+
+    def _add(self, bucket: int, time: int, count: int) -> None:
+        self.counts[bucket] = self.counts.get(bucket, 0) + count
+        self.total += count
+        self.cover(time)
+
+    def buckets(self, has_alerts: bool) -> Collection[int]:
+        """Return the buckets to derive.
+
+        Those are left out in which too few hits lie for an alert, unless there may be one."""
+        touched = self.counts.keys() if self.touched is None else self.touched
+        if has_alerts:
+            return touched
+        least = self.span.rule.query.min_hits
+        if self.total < least:
+            return ()
+        if self.touched is None:
+            return [bucket for bucket, count in self.counts.items() if count >= least]
+        # No window has more hits than two neighbouring buckets.
+        counts = self.counts
+        if any(count + counts.get(bucket + 1, 0) >= least for bucket, count in counts.items()):
+            return touched
+        return ()
+
+
+class Candidate(msgspec.Struct):
+    """A series that may have alerts, with the buckets to derive.
+
+    The hits that decide about them are in ``[start, end)``: ``count`` at most, from ``first`` to
+    ``last``."""
+
+    series: Series
+    span: RuleSpan
+    buckets: Collection[int]
+    start: int
+    end: int
+    first: int
+    last: int
+    count: int
+
+    @classmethod
+    def of(cls, series: Series, touched: _TouchedSeries, buckets: Collection[int]) -> Candidate:
+        """Return a candidate whose hits were counted."""
+        span = touched.span
+        start = min(buckets) * span.width - 2 * span.gap
+        end = (max(buckets) + 1) * span.width + 2 * span.gap
+        first, last = max(start, touched.first), min(end - 1, touched.last)
+        return cls(series, span, buckets, start, end, first, last, touched.total)
 
 
 class TouchedWindows:
-    """The windows that some fresh segments touch, and the hits that decide about them."""
+    """The windows that some fresh segments touch."""
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        query: StateQuery,
         segments: SegmentTable,
-        windows: WindowTable,
         rules: Mapping[str, Rule],
         mode: WindowMode,
     ) -> None:
-        self._query = query_of(connection)
+        self._query = query
         self._segments = segments
-        self._windows = windows
         self.terms: dict[Series, list[HitKey]] = defaultdict(list)
         """The hits of series of new terms."""
         self.moved: set[Series] = set()
         """Series of new terms of which a hit has another time now."""
+        self.near: list[SegmentSpan] = []
+        """The segments in which hits of the touched windows may be, in order of time."""
         self._spans = {
             rule_id: RuleSpan(rule, rule.query.window or 1, max_gap(rule, mode))
             for rule_id, rule in rules.items()
         }
-        self._counts: dict[Series, dict[int, int]] = {}
-        self._near_counts: dict[Series, Counter[int]] = defaultdict(Counter)
-        """Of series whose hits affect others: the hits of each bucket, touched or not."""
-        self._totals: Counter[Series] = Counter()
-        self._near: list[int] = []
-        self._hits: dict[Series, list[Hit]] = {}
+        self._is_term = {rule_id: rule.query.shape == "terms" for rule_id, rule in rules.items()}
+        self._touched: dict[Series, _TouchedSeries] = {}
 
-    def add(self, fresh: Iterable[SegmentSpan]) -> None:
-        """Count the hits of fresh segments, and those of others in the windows they touch."""
-        counted = []
+    def add(self, fresh: Iterable[SegmentSpan]) -> list[SegmentSpan]:
+        """Count the hits of fresh segments, and those of others in the windows they touch.
+
+        Returns the segments that were taken: the rest touches too much to be counted at once."""
+        taken = []
+        term_hits = 0
         for span in fresh:
-            counted.append(span.segment_id)
-            self._touch(self._segments.load(self._query, span.segment_id))
-        self._near = counted.copy()
+            taken.append(span)
+            term_hits += self._touch(self._segments.load(self._query, span.segment_id))
+            if len(self._touched) + term_hits >= _MAX_TOUCHED:
+                break
+        self.near = taken.copy()
         touched = [span for span in self._spans.values() if span.first <= span.last]
-        for segment_id in self._others(touched, set(counted)):
-            self._near.append(segment_id)
-            self._count(self._segments.load(self._query, segment_id))
+        if touched:
+            start = min(span.start for span in touched)
+            end = max(span.end for span in touched)
+            ids = {span.segment_id for span in taken}
+            for span in self._others(touched, start, end, ids):
+                self.near.append(span)
+                self._count(self._segments.load(self._query, span.segment_id), start, end)
+            self.near.sort()
+        return taken
 
-    def candidates(
-        self, with_alerts: Collection[Series]
-    ) -> Iterator[tuple[Series, RuleSpan, list[int]]]:
-        """Yield the series that may have alerts, with the buckets to derive.
-
-        Those are left out in which too few hits lie for an alert, unless there is one."""
+    def candidates(self, with_alerts: Collection[Series]) -> list[Candidate]:
+        """Return the series that may have alerts, in order of their hits."""
         chosen = []
-        for series, counts in self._counts.items():
-            span = self._spans[series.rule_id]
-            least = span.rule.query.min_hits
-            buckets = list(counts)
-            if series not in with_alerts:
-                if self._totals[series] < least:
-                    continue
-                if not span.gap:
-                    buckets = [bucket for bucket, count in counts.items() if count >= least]
-                elif not self._reaches(series, least):
-                    continue
+        for series, touched in self._touched.items():
+            buckets = touched.buckets(series in with_alerts)
             if buckets:
-                chosen.append((series, span, buckets))
-        self._collect({series: span.width for series, span, _ in chosen})
-        yield from chosen
+                chosen.append(Candidate.of(series, touched, buckets))
+        chosen.sort(key=attrgetter("first"))
+        return chosen
 
-    def _reaches(self, series: Series, least: int) -> bool:
-        """Tell whether any two neighbouring buckets have enough hits: no window has more."""
-        counts = self._near_counts[series]
-        return any(count + counts[bucket + 1] >= least for bucket, count in counts.items())
-
-    def hits(self, series: Series, start: int, end: int) -> list[Hit]:
-        """Return the hits of a candidate in ``[start, end)``."""
-        span = self._spans[series.rule_id]
-        if start < span.start or end > span.end:  # alerts reach further than what is near
-            return self._windows.hits(self._query, series, span.width, start, end)
-        hits = self._hits.get(series, [])
-        first = bisect_left(hits, start, key=_time)
-        return hits[first : bisect_left(hits, end, first, key=_time)]
-
-    def _touch(self, segment: Segment) -> None:
-        """Mark and count the hits of a fresh segment."""
-        by_rule = self._spans
-        is_term = {rule_id: span.rule.query.shape == "terms" for rule_id, span in by_rule.items()}
-        with_terms = set()
-        for (match, time), count in Counter(zip(segment.match, segment.times, strict=True)).items():
-            for series, _ in segment.matches[match]:
-                rule_id = series.rule_id
-                if rule_id not in by_rule:
-                    continue  # the windows of a rule that is no longer used stay as they are
-                if is_term[rule_id]:
-                    with_terms.add(match)
-                    continue
-                span = by_rule[rule_id]
-                bucket = time // span.width
-                counts = self._counts.get(series)
-                if counts is None:
-                    counts = self._counts[series] = {}
-                counts[bucket] = counts.get(bucket, 0) + count
-                self._totals[series] += count
-                if span.gap:
-                    self._near_counts[series][bucket] += count
-                span.touch(bucket)
-        self._add_terms(segment, with_terms, is_term)
+    def _touch(self, segment: Segment) -> int:
+        """Mark and count the hits of a fresh segment; return how many are of new terms."""
+        wanted = [
+            [series for series, _ in matches if self._is_term.get(series.rule_id) is False]
+            for matches in segment.matches
+        ]  # the windows of a rule that is no longer used stay as they are
+        for (match, time), count in _count_by_time(segment, 0, len(segment)):
+            for series in wanted[match]:
+                self._touch_series(series, time, count)
         for number in segment.stale_rows():
             row = segment.row(number)
             for time, matches in ((row.time, row.matches), *row.stale):
                 for series, _ in matches:
-                    if is_term.get(series.rule_id):
+                    is_term = self._is_term.get(series.rule_id)
+                    if is_term:
                         self.moved.add(series)
-                    elif series.rule_id in by_rule:
-                        self._touch_stale(series, time)
+                    elif is_term is False:
+                        # It may have left this window; counted is no less than what is there.
+                        self._touch_series(series, time, 1)
+                        self._touched[series].cover(row.time)
+        return self._add_terms(segment)
 
-    def _touch_stale(self, series: Series, time: int) -> None:
-        """Touch a window that a hit may have left; count no less than what is there."""
-        span = self._spans[series.rule_id]
-        bucket = time // span.width
-        counts = self._counts.setdefault(series, {})
-        counts[bucket] = counts.get(bucket, 0) + 1
-        self._totals[series] += 1
-        self._near_counts[series][bucket] += 1
-        span.touch(bucket)
+    def _touch_series(self, series: Series, time: int, count: int) -> None:
+        touched = self._touched.get(series)
+        if touched is None:
+            touched = self._touched[series] = _TouchedSeries(self._spans[series.rule_id], time)
+        touched.touch(time, count)
 
-    def _add_terms(
-        self, segment: Segment, matches: Collection[int], is_term: Mapping[str, bool]
-    ) -> None:
-        """Add the hits of new terms."""
-        if not matches:
-            return
+    def _add_terms(self, segment: Segment) -> int:
+        """Add the hits of new terms; return how many there are."""
+        terms = {}
+        for match, matches in enumerate(segment.matches):
+            found = [series for series, _ in matches if self._is_term.get(series.rule_id)]
+            if found:
+                terms[match] = found
+        if not terms:
+            return 0
+        added = 0
         for number, match in enumerate(segment.match):
-            if match in matches:
+            if match in terms:
                 hit = segment.times[number], segment.identity(number)
-                for series, _ in segment.matches[match]:
-                    if is_term.get(series.rule_id):
-                        self.terms[series].append(hit)
+                for series in terms[match]:
+                    self.terms[series].append(hit)
+                    added += 1
+        return added
 
-    def _others(self, touched: Collection[RuleSpan], fresh: Collection[int]) -> Iterator[int]:
+    def _others(
+        self, touched: Collection[RuleSpan], start: int, end: int, taken: Collection[int]
+    ) -> Iterator[SegmentSpan]:
         """Yield the other segments in which hits of the touched windows may be."""
-        if not touched:
-            return
-        start = min(span.start for span in touched)
-        end = max(span.end for span in touched)
         spans = {span.rule.rule_id: span for span in touched}
-        for segment_id, first, last, hits in self._query(
-            "SELECT segment_id, first, last, hits FROM segment WHERE first < ? AND last >= ? "
+        for first, last, segment_id, hits in self._query(
+            "SELECT first, last, segment_id, hits FROM segment WHERE first < ? AND last >= ? "
             "ORDER BY first",
             min(end, 1 << 62),
             max(start, -1 << 62),
         ):
-            if segment_id in fresh:
+            if segment_id in taken:
                 continue
             for rule_id in msgspec.json.decode(hits):
                 span = spans.get(rule_id)
                 if span is not None and first < span.end and last >= span.start:
-                    yield segment_id
+                    yield SegmentSpan(first, last, segment_id)
                     break
 
-    def _count(self, segment: Segment) -> None:
-        """Count the hits of another segment in what is touched."""
-        touched = self._counts.keys()
+    def _count(self, segment: Segment, start: int, end: int) -> None:
+        """Count the hits of another segment in what is touched, between ``start`` and ``end``."""
+        counted = self._touched
         by_match = [
-            [series for series, _ in matches if series in touched] for matches in segment.matches
+            [counted[series] for series, _ in matches if series in counted]
+            for matches in segment.matches
         ]
-        for (match, time), count in Counter(zip(segment.match, segment.times, strict=True)).items():
-            for series in by_match[match]:
-                self._add(series, time, count)
+        first, last = bisect_left(segment.times, start), bisect_left(segment.times, end)
+        for (match, time), count in _count_by_time(segment, first, last):
+            for touched in by_match[match]:
+                touched.add(time, count)
         for number in segment.stale_rows():
             for time, matches in segment.stale(number):
                 for series, _ in matches:
-                    if series in touched:
-                        self._add(series, time, 1)
+                    if series in self._touched:
+                        self._touched[series].add(time, 1)
+                        self._touched[series].cover(segment.times[number])
 
-    def _add(self, series: Series, time: int, count: int) -> None:
-        """Count hits of a touched series."""
-        span, counts = self._spans[series.rule_id], self._counts[series]
-        self._totals[series] += count
-        bucket = time // span.width
-        if span.gap:
-            self._near_counts[series][bucket] += count
-        if bucket in counts:
-            counts[bucket] += count
 
-    def _collect(self, widths: Mapping[Series, int]) -> None:
-        """Collect the hits of series."""
-        self._hits = {series: [] for series in widths}
-        if not widths:
-            return
-        for segment_id in self._near:
-            segment = self._segments.load(self._query, segment_id)
-            stale = set(segment.stale_rows())
-            wanted = {
-                match: [(series, inputs) for series, inputs in matches if series in widths]
-                for match, matches in enumerate(segment.matches)
-            }
-            wanted = {match: found for match, found in wanted.items() if found}
-            for number, match in enumerate(segment.match):
-                if match in wanted and number not in stale:
-                    row, identity = segment.row(number), segment.identity(number)
-                    for series, inputs in wanted[match]:
-                        inputs = inputs_at(inputs, row.time)
-                        self._hits[series].append(Hit(row.time, identity, inputs, row))
-            for number in stale:
-                for series, width in widths.items():
-                    hit = segment.hit(number, series, width)
-                    if hit is not None:
-                        self._hits[series].append(hit)
-        for hits in self._hits.values():
-            hits.sort(key=itemgetter(0, 1))
+def _count_by_time(
+    segment: Segment, first: int, last: int
+) -> Iterable[tuple[tuple[int, int], int]]:
+    """Count the rows ``[first, last)`` of a segment by match and time."""
+    matches: Sequence[int] = segment.match
+    pairs = zip(matches, segment.times, strict=True)
+    return Counter(islice(pairs, first, last)).items()

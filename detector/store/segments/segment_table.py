@@ -22,6 +22,8 @@ from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, inser
 
 _MERGED = 8
 """Segments of one tier that are merged."""
+_MERGED_ROWS = 16 * SEGMENT_ROWS
+"""Rows that are merged at once; a thousand take a megabyte."""
 _UNPACKED_PARTS = 32 * SEGMENT_ROWS
 """Parts of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
@@ -131,7 +133,7 @@ class SegmentTable:
         ``held`` are the segments of the span asked for before: one span may have more of them than
         are held unpacked, and the next has mostly the same. Raises SegmentGone."""
         return {
-            segment_id: held.get(segment_id) or self.load(query, segment_id)
+            segment_id: held[segment_id] if segment_id in held else self.load(query, segment_id)
             for segment_id in spans.between(start, end)
         }
 
@@ -208,6 +210,22 @@ class SegmentTable:
                         rows[number] = stored._replace(file_id=new_id)
                 self.replace(connection, span.segment_id, rows)
 
+    def fresh(self) -> list[SegmentSpan]:
+        """Return the committed segments from which no alerts were derived yet, by time."""
+        return [
+            SegmentSpan(*row)
+            for row in self.committed(
+                "SELECT first, last, segment_id FROM segment WHERE fresh = 1 ORDER BY first"
+            )
+        ]
+
+    def mark_derived(self, connection: sqlite3.Connection, spans: Iterable[SegmentSpan]) -> None:
+        """Note that alerts were derived from segments."""
+        connection.executemany(
+            "UPDATE segment SET fresh = 0 WHERE segment_id = ?",
+            [(span.segment_id,) for span in spans],
+        )
+
     def merge_small(self, connection: sqlite3.Connection) -> None:
         """Merge small segments, where there are many of a size."""
         query = query_of(connection)
@@ -221,18 +239,18 @@ class SegmentTable:
             if not crowded:
                 return
             for is_fresh, tier in crowded:
-                ids = [
-                    segment_id
-                    for (segment_id,) in query(
-                        "SELECT segment_id FROM segment WHERE fresh = ? AND tier = ?",
-                        is_fresh,
-                        tier,
-                    )
-                ]
-                rows = [row for each in ids for row in self.load(query, each).rows()]
-                connection.executemany(
-                    "DELETE FROM segment WHERE segment_id = ?", [(each,) for each in ids]
-                )
+                ids = []
+                rows: list[StoredRow] = []
+                for (segment_id,) in query(
+                    "SELECT segment_id FROM segment WHERE fresh = ? AND tier = ? ORDER BY first",
+                    is_fresh,
+                    tier,
+                ):
+                    if len(rows) >= _MERGED_ROWS:
+                        break
+                    ids.append((segment_id,))
+                    rows += self.load(query, segment_id).rows()
+                connection.executemany("DELETE FROM segment WHERE segment_id = ?", ids)
                 self.append(connection, rows, is_fresh)
 
     def _keep(self, segment_id: int, segment: Segment) -> None:

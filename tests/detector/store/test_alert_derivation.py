@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.rules.ruleset import RuleSet, load
-from detector.store import Store
+from detector.store import AlertChanges, Store
+from detector.store.packing.segment import Segment
 from tests.detector.rules.rule_scan import write_rule
-from tests.detector.trail import ANA, REGIONS, START, Raw, call, scan, sweep, watch, write
+from tests.detector.trail import (
+    ACCOUNT,
+    ANA,
+    REGIONS,
+    START,
+    Raw,
+    call,
+    scan,
+    sweep,
+    watch,
+    write,
+)
 
 WIDTH = 60
 COUNT = "from logs-* | stats n = count(*), r = count_distinct(cloud.region) by "
@@ -141,6 +155,70 @@ def test_hit_beside_an_alert_joins_it(shape: str, mode: str, times: list[int], l
     live, at_once = in_steps([calls, [call(late, event_id="late")]], by(shape, mode))
     assert live == at_once
     assert [len(alert["event_ids"]) for alert in live] == [4]
+
+
+# many at once
+
+
+def storm(folder: Path, people: int) -> None:
+    """Write files in each of which every principal calls now and then."""
+    rng = Random(people)
+    for number in range(12):
+        calls = []
+        for person in range(people):
+            for copy in range(rng.choice([0, 1, 2])):
+                caller = {"type": "IAMUser", "accountId": ACCOUNT, "principalId": f"AIDA{person}"}
+                at = 40 * person + rng.choice([0, 1, 59, 60, 61, 119, 120, 121, 180, 240])
+                calls.append(
+                    call(
+                        at,
+                        REGIONS[number % 3],
+                        f"{number}-{person}-{copy}",
+                        userIdentity=caller,
+                    )
+                )
+        write(folder, f"{number:02d}.json", calls)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_derivation_in_parts_finds_what_one_at_once_does(
+    shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So few series at once, and so few hits, that both are reached."""
+    storm(tmp_path, 9)
+    expected = scan(tmp_path, by=by(shape, "sliding"))
+    monkeypatch.setattr("detector.ingest.pipeline._COMMIT_FILES", 1)
+    monkeypatch.setattr("detector.store.segments.segment_table._MERGED", 100)
+    for series, hits in ((1, 1), (1000, 5)):
+        monkeypatch.setattr("detector.store.derivation.touched_windows._MAX_TOUCHED", series)
+        monkeypatch.setattr("detector.store.derivation.candidate_hits._MAX_HITS", hits)
+        run = scan(tmp_path, by=by(shape, "sliding"))
+        assert run.facts == expected.facts
+    assert expected.facts
+
+
+def test_segments_are_unpacked_twice_in_a_derivation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once to count their hits, and once to collect them, where none is held."""
+    unpacked: Counter[bytes] = Counter()
+    unpack = Segment.unpack
+
+    def counted(identities: bytes, body: bytes) -> Segment:
+        unpacked[identities] += 1
+        return unpack(identities, body)
+
+    storm(tmp_path, 30)
+    monkeypatch.setattr("detector.ingest.pipeline._COMMIT_FILES", 1)
+    monkeypatch.setattr("detector.store.segments.segment_table._MERGED", 100)
+    monkeypatch.setattr("detector.store.segments.segment_table._UNPACKED_PARTS", 0)
+    monkeypatch.setattr(Segment, "unpack", counted)
+    with closing(Store.open(None)) as store:
+        monkeypatch.setattr(store.context, "pending_searches", lambda _: (0, []))
+        monkeypatch.setattr(store.context, "refresh", lambda _: AlertChanges())
+        assert scan(tmp_path, by=by("window of 3", "tumbling"), store=store).alerts
+    assert len(unpacked) == 12
+    assert max(unpacked.values()) == 2
 
 
 # what follows an alert that is gone
