@@ -79,7 +79,7 @@ class Store:
             self.suppressions,
         )
         self.triage = TriageTable(database, self.journal, self.alerts, self.suppressions)
-        self.exchange = DecisionExchange(database, self.triage, self.suppressions)
+        self.exchange = DecisionExchange(database, self.triage, self.suppressions, self.watches)
         self.quarantine = Quarantine(database, self.journal)
         self.completeness = Completeness(database)
         self.integrity_alerts = IntegrityAlerts(

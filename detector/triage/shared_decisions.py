@@ -1,4 +1,4 @@
-"""Decisions as lines that travel to another state: notes, statuses, assignees, suppressions.
+"""Decisions as lines that travel: notes, statuses, assignees, suppressions, watches.
 
 A line has all that its decision is, by ids that are the same in every state; times are in whole
 seconds.
@@ -13,13 +13,16 @@ import msgspec
 import orjson
 
 from detector.detection.alert import Flag, Status
+from detector.detection.indicator import parse_indicators
 from detector.text.json_output import json_lines
 from detector.text.time import format_time, parse_time
 from detector.triage.export import note_object
 from detector.triage.note import Edit, Note, NoteBody, NoteContext, check_name
 from detector.triage.suppression import Suppression, check_suppression
+from detector.triage.watch import Watch
 
 _TIMES = ("created", "expires", "lifted", "undone")
+_WATCH_TIMES = ("created", "acknowledged", "lifted", "undone")
 _MAX_NOTE_ID = 1 << 53
 _CONTEXT_TIMES = ("start", "end", "first_event", "last_event")
 
@@ -50,7 +53,15 @@ class SuppressionDecision(msgspec.Struct, frozen=True):
     author: str
 
 
-SharedDecision = Note | StatusDecision | AssigneeDecision | SuppressionDecision
+class WatchDecision(msgspec.Struct, frozen=True):
+    """A watch, when it was changed last (epoch seconds), and by whom."""
+
+    watch: Watch
+    time: float
+    author: str
+
+
+SharedDecision = Note | StatusDecision | AssigneeDecision | SuppressionDecision | WatchDecision
 
 
 def decision_lines(decisions: Sequence[SharedDecision]) -> str:
@@ -72,8 +83,10 @@ def read_decision(line: bytes) -> SharedDecision:
                 return _read_assignee(fields)
             case "suppression":
                 return _read_suppression(fields)
+            case "watch":
+                return _read_watch(fields)
             case other:
-                raise ValueError(f"{other!r} is not note, status, assignee or suppression")
+                raise ValueError(f"{other!r} is not note, status, assignee, suppression or watch")
     except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"not in the format of log export: {error}") from None
 
@@ -101,12 +114,32 @@ def _object(decision: SharedDecision) -> dict[str, Any]:
             "at": _text(decision.time),
             "author": decision.author,
         }
+    if isinstance(decision, WatchDecision):
+        return _watch_object(decision)
     fields = msgspec.to_builtins(decision.suppression)
     del fields["hidden"]  # which each state counts by itself
     return {
         "type": "suppression",
         **fields,
         **{name: _text(fields[name]) for name in _TIMES},
+        "changed": _text(decision.time),
+        "changed_by": decision.author,
+    }
+
+
+def _watch_object(decision: WatchDecision) -> dict[str, Any]:
+    watch = decision.watch
+    return {
+        "type": "watch",
+        "watch_id": watch.watch_id,
+        "kind": watch.indicator.kind,
+        "indicator": watch.indicator.text,
+        "label": watch.label,
+        "author": watch.author,
+        "created": format_time(watch.created),
+        "acknowledged": format_time(watch.acknowledged),
+        "lifted": _text(watch.lifted),
+        "undone": _text(watch.undone),
         "changed": _text(decision.time),
         "changed_by": decision.author,
     }
@@ -156,6 +189,17 @@ def _read_suppression(fields: dict[str, Any]) -> SuppressionDecision:
     suppression = msgspec.convert({**fields, **times}, Suppression)
     check_suppression(suppression)
     return SuppressionDecision(suppression, time, msgspec.convert(author, str))
+
+
+def _read_watch(fields: dict[str, Any]) -> WatchDecision:
+    time, author = _whole(fields.pop("changed")), fields.pop("changed_by")
+    kind, text = fields.pop("kind"), msgspec.convert(fields.pop("indicator"), str)
+    indicators = parse_indicators(text).indicators
+    if [each.kind for each in indicators] != [kind]:
+        raise ValueError(f"{text!r} is not an indicator of the kind {kind}")
+    times = {name: _seconds(fields[name]) for name in _WATCH_TIMES}
+    watch = msgspec.convert({**fields, **times, "indicator": indicators[0]}, Watch)
+    return WatchDecision(watch, time, msgspec.convert(author, str))
 
 
 def _text(seconds: float | None) -> str | None:

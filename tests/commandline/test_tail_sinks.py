@@ -13,7 +13,7 @@ import pytest
 
 from tests.commandline.cli import ONLY_REFERENCE, Cli, Ran, one_line
 from tests.detector.delivery.servers import Receiver
-from tests.detector.trail import Stepping, sweep, write
+from tests.detector.trail import ANA, Stepping, sweep, write
 
 
 @pytest.fixture
@@ -115,3 +115,12 @@ def test_wrong_sink_is_one_line(args: list[str], words: list[str], tail: Cli) ->
     ran = tail(*args)
     one_line(ran, 2, *words)
     assert "pw" not in ran.err
+
+
+def test_what_a_watch_sees_is_sent(cli: Cli, tail: Cli, receiver: Receiver, tmp_path: Path) -> None:
+    cli("watch", "add", ANA, "--db", tmp_path / "hunt.db")
+    hook = f"http://127.0.0.1:{receiver.port}/"
+    ran = tail("--webhook", hook, "--notify", "severity>=critical")
+    assert ran.status == 0
+    [posted] = receiver.posted
+    assert json.loads(posted.body)["watch"]["sightings"] == 10

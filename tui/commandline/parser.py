@@ -53,7 +53,7 @@ def app_parser() -> argparse.ArgumentParser:
         "  assign ALERT_ID   --to NAME: who works on alerts\n"
         "  note ALERT_ID     add a note to alerts\n"
         "  log export        export the hunt log as Markdown, JSON Lines or CSV\n"
-        "  log import FILE   import a colleague's notes, statuses and suppressions\n"
+        "  log import FILE   import a colleague's notes, statuses, suppressions, watches\n"
         "  suppress          add, list or end suppressions\n"
         "  watch             say when a principal, key or address is seen again\n"
         "  rules             list rules, or check rule files\n"
@@ -225,7 +225,7 @@ def _add_log(commands: Subparsers) -> None:
     add_state_option(export)
     export.set_defaults(module="log", imported=None)
     joining = actions.add_parser(
-        "import", help="import the notes, statuses and suppressions of another database"
+        "import", help="import the notes, statuses, suppressions and watches of another database"
     )
     joining.add_argument(
         "imported", metavar="FILE", help="a file written by log export --format jsonl"

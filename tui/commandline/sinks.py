@@ -1,4 +1,4 @@
-"""The options of ``tail`` that send alerts elsewhere, and what they make."""
+"""The options of ``tail`` that send alerts and watches elsewhere, and what they make."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui.settings.errors import CommandError, UsageError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from detector.delivery.sinks.dispatcher import Dispatcher
     from detector.delivery.sinks.notice import Sink
     from detector.detection.alert import Alert
+    from detector.triage.watch import WatchRow
 
 _FORMS = ("generic", "slack", "teams")
 """Those of ``detector.delivery.sinks.webhook``, which takes long to import."""
@@ -23,7 +24,9 @@ _FORMS = ("generic", "slack", "teams")
 
 def add_sink_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "sinks", "Where alerts are sent, each once its flags are known. May be repeated."
+        "sinks",
+        "Where alerts are sent, each once its flags are known; webhooks and syslog are also told "
+        "when a watch sees something. May be repeated.",
     )
     group.add_argument(
         "--on-alert",
@@ -56,13 +59,14 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
         "--notify",
         metavar="FILTER",
         default="",
-        help="send only alerts that match: 'severity>=high rule:EC2'",
+        help="send only alerts that match (watches always): 'severity>=high rule:EC2'",
     )
     group.add_argument(
         "--revisions",
         choices=("first", "every"),
         default="first",
-        help="send an alert once, or at every change too (default: first)",
+        help="send an alert once (a watch once until it is acknowledged), or at every change too "
+        "(default: first)",
     )
     group.add_argument(
         "--heartbeat",
@@ -71,16 +75,21 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def open_sinks(
-    args: argparse.Namespace, state: Path, resources: ExitStack
-) -> Callable[[Iterable[Alert]], None]:
-    """Start sending to the sinks that are named; return what is offered alerts.
+class Offers(NamedTuple):
+    """Takes what may be sent. Both raise OSError where notices cannot be kept."""
+
+    alerts: Callable[[Iterable[Alert]], None]
+    watches: Callable[[Iterable[WatchRow]], None]
+
+
+def open_sinks(args: argparse.Namespace, state: Path, resources: ExitStack) -> Offers:
+    """Start sending to the sinks that are named; return what is offered alerts and watches.
 
     Raises UsageError, CommandError. ``resources`` ends the sending.
     """
     sinks = _sinks(args)
     if not sinks:
-        return lambda _: None
+        return Offers(lambda _: None, lambda _: None)
     dispatcher = _dispatcher(args, sinks, state)
     stop = threading.Event()
     thread = threading.Thread(target=dispatcher.run, args=(stop,), name="sinks")
@@ -92,7 +101,7 @@ def open_sinks(
         thread.join()
 
     resources.callback(end)
-    return dispatcher.offer
+    return Offers(dispatcher.offer, dispatcher.offer_watches)
 
 
 def _dispatcher(args: argparse.Namespace, sinks: list[Sink], state: Path) -> Dispatcher:

@@ -20,6 +20,8 @@ class AlertCommand:
     ``TRAILHOUND_ALERT``, ``TRAILHOUND_SEVERITY`` and ``TRAILHOUND_SUMMARY`` are its environment. No
     text of a log is ever part of the line itself. What it prints goes to standard error."""
 
+    takes_watches = False
+
     def __init__(self, line: str) -> None:
         if not line.strip():
             raise ValueError("the command is empty")

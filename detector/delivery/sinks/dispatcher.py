@@ -1,4 +1,4 @@
-"""The dispatcher: which alerts are sent, in order, again where a sink did not take them."""
+"""The dispatcher: which notices are sent, in order, again where a sink did not take them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from detector.delivery.sinks.notice import Notice, Sink, SinkError
 from detector.delivery.sinks.outbox import Outbox, QueuedNotice
 from detector.detection.alert import Alert
 from detector.text.plural import plural
+from detector.triage.watch import WatchRow
 
 Revisions = Literal["first", "every"]
 
@@ -20,9 +21,10 @@ _MAX_PAUSE = 600
 
 
 class Dispatcher:
-    """Sends notices of alerts to sinks.
+    """Sends notices of alerts and watches to sinks.
 
-    ``revisions``: ``first``, only that an alert is there; ``every``, also each change of it.
+    ``revisions``: ``first``, only that an alert is there, or that a watch has seen something since
+    it was acknowledged; ``every``, also each change of it.
     ``clock`` is monotonic. A sink that fails is left alone for a while, twice as long each time;
     its notices keep their order."""
 
@@ -50,6 +52,23 @@ class Dispatcher:
             chosen = [each for each in alerts if each.risk is not None and not each.suppressed_by]
             queued = [self._queue(sink, alert) for alert in chosen for sink in self._sinks]
             if any(queued):
+                self._outbox.save()
+        self._wake.set()
+
+    def offer_watches(self, rows: Iterable[WatchRow]) -> None:
+        """Queue the notices of watches that have seen something."""
+        notices = [Notice.of_watch(each, self._revisions == "every") for each in rows]
+        sinks = [sink for sink in self._sinks if sink.takes_watches]
+        with self._lock:
+            queued = [
+                (sink, notice)
+                for notice in notices
+                for sink in sinks
+                if self._outbox.told(sink.sink_id, notice.subject_id) != notice.key
+            ]
+            for sink, notice in queued:
+                self._outbox.put(sink.sink_id, notice.subject_id, notice)
+            if queued:
                 self._outbox.save()
         self._wake.set()
 

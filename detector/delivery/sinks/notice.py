@@ -1,4 +1,4 @@
-"""A notice: what is sent of an alert, and what every sink is."""
+"""A notice: what is sent of an alert or of a watch, and what every sink is."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from detector.delivery.alert_export import alert_name, alert_object
+from detector.delivery.watch_export import seen_again
 from detector.detection.alert import Alert
 from detector.text.plural import plural
 from detector.text.visible import visible
+from detector.triage.watch import WatchRow
 
 
 class SinkError(Exception):
@@ -24,16 +26,24 @@ class SinkError(Exception):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """An alert that is new or has changed.
+    """An alert that is new or has changed, or a watch that has seen something.
 
     ``key`` is the same whenever the same revision is sent; ``line`` is for people, and escaped;
-    ``alert`` is the object that ``--format jsonl`` prints."""
+    ``alert`` or ``watch`` is the object that ``--format jsonl`` prints, the other one is empty. A
+    watch has no severity."""
 
     key: str
-    kind: Literal["alert", "revision"]
+    kind: Literal["alert", "revision", "watch"]
     severity: str
     line: str
-    alert: dict[str, Any]
+    alert: dict[str, Any] = {}
+    watch: dict[str, Any] = {}
+
+    @property
+    def subject_id(self) -> str:
+        """The id of the alert, or that of the watch."""
+        found: str = self.watch["watch_id"] if self.watch else self.alert["alert_id"]
+        return found
 
     @classmethod
     def of(cls, alert: Alert, is_first: bool) -> Notice:
@@ -50,15 +60,34 @@ class Notice(msgspec.Struct, frozen=True):
             alert=alert_object(alert),
         )
 
+    @classmethod
+    def of_watch(cls, row: WatchRow, every: bool) -> Notice:
+        """Return the notice of a watch that has seen something.
+
+        Until the watch is acknowledged it is the same notice, unless ``every`` sighting counts."""
+        watch = row.watch
+        key = f"{watch.watch_id}-{watch.acknowledged:.0f}"
+        if every and row.latest is not None:
+            key += f"-{row.latest.time}-{row.latest.identity.hex()[:8]}-{row.sightings}"
+        return cls(
+            key=key,
+            kind="watch",
+            severity="",
+            line=f"SEEN {visible(seen_again(row), 600)}",
+            watch=row.as_json(),
+        )
+
 
 class Sink(Protocol):
     """Where notices are sent.
 
     ``sink_id`` is the same for the same target in every run, and does not reveal it; ``title``
-    names the target without what may be secret."""
+    names the target without what may be secret; ``takes_watches``: also what watches have seen is
+    sent there."""
 
     sink_id: str
     title: str
+    takes_watches: bool
 
     def send(self, notice: Notice) -> None:
         """Send a notice. Raises SinkError."""

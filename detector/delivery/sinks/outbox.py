@@ -59,11 +59,11 @@ class Outbox:
         """Return the sinks for which notices wait."""
         return {each.sink_id for each in self._queue.values()}
 
-    def told(self, sink_id: str, alert_id: str) -> str | None:
-        """Return the key of what was last handed over of an alert; None: nothing."""
-        return self._told.get(sink_id, {}).get(alert_id)
+    def told(self, sink_id: str, subject_id: str) -> str | None:
+        """Return the key of what was last handed over of an alert or a watch; None: nothing."""
+        return self._told.get(sink_id, {}).get(subject_id)
 
-    def put(self, sink_id: str, alert_id: str, notice: Notice) -> None:
+    def put(self, sink_id: str, subject_id: str, notice: Notice) -> None:
         """Keep a notice until the sink takes it."""
         if len(self._queue) >= self._limit:
             self.bury(self._queue[min(self._queue)], "the queue is full")
@@ -72,8 +72,8 @@ class Outbox:
         private_files.write_new(self._path(queued), msgspec.json.encode(queued))
         self._queue[queued.number] = queued
         told = self._told.setdefault(sink_id, {})
-        told.pop(alert_id, None)
-        told[alert_id] = notice.key
+        told.pop(subject_id, None)
+        told[subject_id] = notice.key
         while len(told) > _MAX_TOLD:
             del told[next(iter(told))]
 
@@ -96,7 +96,8 @@ class Outbox:
             if is_kept:
                 file.write(letter + b"\n")
         where = f"kept in {path}" if is_kept else f"dropped: {path} is full"
-        self._warn(f"not sent: alert {queued.notice.alert['alert_id']}: {reason}; {where}")
+        about = "watch" if queued.notice.watch else "alert"
+        self._warn(f"not sent: {about} {queued.notice.subject_id}: {reason}; {where}")
         self.remove(queued)
 
     def _path(self, queued: QueuedNotice) -> Path:

@@ -30,6 +30,8 @@ _STRUCTURE = "trailhound@32473"
 class Syslog:
     """A syslog server: ``udp://host``, ``tcp://host``, ``tls://host`` or ``unix:///dev/log``."""
 
+    takes_watches = True
+
     def __init__(self, target: str, clock: Callable[[], float] = time.time) -> None:
         parts = urlsplit(target)
         if parts.scheme not in ("udp", "tcp", "tls", "unix"):
@@ -73,21 +75,7 @@ class Syslog:
             connection.send(message)
 
     def _message(self, notice: Notice) -> bytes:
-        alert = notice.alert
-        parameters = {
-            "alert": alert["alert_id"],
-            "revision": str(alert["revision"]),
-            "rule": alert["rule"]["name"],
-            "severity": alert["severity"],
-            "risk": str(alert["risk_score"]),
-            "principal": alert["principal"] or "",
-            "accounts": ",".join(alert["accounts"]),
-            "regions": str(len(alert["regions"])),
-            "calls": str(alert["calls"]),
-            "source": ",".join(alert["source_ips"]),
-            "techniques": ",".join(alert["techniques"]),
-            "first": alert["first_event"],
-        }
+        parameters = _watch_parameters(notice) if notice.watch else _alert_parameters(notice)
         structure = " ".join(f'{name}="{_value(value)}"' for name, value in parameters.items())
         priority = _FACILITY * 8 + _SEVERITIES.get(notice.severity, 5)
         host = re.sub(r"[^!-~]", "", socket.gethostname())[:255] or "-"
@@ -96,6 +84,40 @@ class Syslog:
             f"{notice.kind} [{_STRUCTURE} {structure}] "
         )
         return header.encode() + b"\xef\xbb\xbf" + notice.line.encode(errors="replace")
+
+
+def _alert_parameters(notice: Notice) -> dict[str, str]:
+    alert = notice.alert
+    return {
+        "alert": alert["alert_id"],
+        "revision": str(alert["revision"]),
+        "rule": alert["rule"]["name"],
+        "severity": alert["severity"],
+        "risk": str(alert["risk_score"]),
+        "principal": alert["principal"] or "",
+        "accounts": ",".join(alert["accounts"]),
+        "regions": str(len(alert["regions"])),
+        "calls": str(alert["calls"]),
+        "source": ",".join(alert["source_ips"]),
+        "techniques": ",".join(alert["techniques"]),
+        "first": alert["first_event"],
+    }
+
+
+def _watch_parameters(notice: Notice) -> dict[str, str]:
+    watch = notice.watch
+    return {
+        "watch": watch["watch_id"],
+        "kind": watch["kind"],
+        "indicator": watch["indicator"],
+        "label": watch["label"],
+        "new": str(watch["new"]),
+        "principal": watch["last_caller"] or "",
+        "call": watch["last_call"] or "",
+        "source": watch["last_source_ip"] or "",
+        "first": watch["first"] or "",
+        "last": watch["last"] or "",
+    }
 
 
 def _value(text: str) -> str:

@@ -35,6 +35,8 @@ class Webhook:
     ``X-Trailhound-Timestamp``, a dot and the body. ``Idempotency-Key`` is the same when a notice is
     sent again."""
 
+    takes_watches = True
+
     def __init__(
         self,
         url: str,
@@ -106,6 +108,8 @@ def _reason(error: object) -> str:
 
 
 def _generic(notice: Notice) -> dict[str, Any]:
+    if notice.watch:
+        return {"type": notice.kind, "summary": notice.line, "watch": notice.watch}
     return {"type": notice.kind, "summary": notice.line, "alert": notice.alert}
 
 
@@ -140,6 +144,8 @@ def _teams(notice: Notice) -> dict[str, Any]:
 
 
 def _details(notice: Notice) -> str:
+    if notice.watch:
+        return _watch_details(notice.watch)
     alert = notice.alert
     parts = [
         f"alert {alert['alert_id']}, revision {alert['revision']}",
@@ -152,6 +158,17 @@ def _details(notice: Notice) -> str:
         parts.append("flags " + ", ".join(flags))
     if alert["techniques"]:
         parts.append("ATT&CK " + ", ".join(alert["techniques"]))
+    return "; ".join(parts)
+
+
+def _watch_details(watch: dict[str, Any]) -> str:
+    parts = [
+        f"watch {watch['watch_id']}, {watch['kind']} {watch['indicator']}",
+        f"{watch['first']} to {watch['last']}",
+        f"{watch['new']} new of {watch['sightings']} events",
+        f"last call {watch['last_call']} by {watch['last_caller']}",
+        f"source {watch['last_source_ip']}",
+    ]
     return "; ".join(parts)
 
 

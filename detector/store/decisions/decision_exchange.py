@@ -15,6 +15,7 @@ import msgspec
 from detector.store.database import Database
 from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.triage_table import NOTE_UID, TriageTable
+from detector.store.decisions.watch_table import WatchTable
 from detector.store.suppression_table import SuppressionTable
 from detector.text.time import format_time
 from detector.triage.note import Note
@@ -23,7 +24,9 @@ from detector.triage.shared_decisions import (
     SharedDecision,
     StatusDecision,
     SuppressionDecision,
+    WatchDecision,
 )
+from detector.triage.watch import Watch
 
 _STATUS_KINDS = {"open": "reopened", "acknowledged": "acknowledged", "closed": "closed"}
 _UNDECIDED_VALUES = {"status": "open", "assignee": ""}
@@ -42,11 +45,16 @@ class DecisionExchange:
     """The way of decisions out of a state and into another."""
 
     def __init__(
-        self, database: Database, triage: TriageTable, suppressions: SuppressionTable
+        self,
+        database: Database,
+        triage: TriageTable,
+        suppressions: SuppressionTable,
+        watches: WatchTable,
     ) -> None:
         self._database = database
         self._triage = triage
         self._suppressions = suppressions
+        self._watches = watches
 
     def decisions(self) -> list[SharedDecision]:
         """Return every decision that travels, each kind newest first."""
@@ -58,6 +66,7 @@ class DecisionExchange:
             *self._statuses(),
             *self._assignees(),
             *self._suppression_decisions(),
+            *self._watch_decisions(),
         ]
 
     def join(self, decisions: Iterable[SharedDecision]) -> Joined:
@@ -70,6 +79,8 @@ class DecisionExchange:
                     is_new, conflict = _join_note(connection, decision)
                 elif isinstance(decision, StatusDecision | AssigneeDecision):
                     is_new, conflict = _join_alert_decision(connection, _Subject.of(decision))
+                elif isinstance(decision, WatchDecision):
+                    is_new, conflict = self._join_watch(connection, decision)
                 else:
                     is_new, conflict = self._join_suppression(connection, decision)
                 new += is_new
@@ -92,16 +103,27 @@ class DecisionExchange:
         )
         return [AssigneeDecision(*row) for row in rows]
 
-    def _suppression_decisions(self) -> list[SuppressionDecision]:
-        changed = {
+    def _last_changes(self, table: str) -> dict[str, tuple[float, str]]:
+        """Return when each suppression or watch was changed last, and by whom."""
+        return {
             subject: (time, author)
             for subject, time, author in self._database.rows(
-                "SELECT subject, at, author FROM history "
-                "JOIN suppression ON suppression_id = subject "
+                f"SELECT subject, at, author FROM history JOIN {table} ON {table}_id = subject "
                 "WHERE kind NOT IN ('expired', 'broke-through') AND kind NOT LIKE '% refused' "
                 "ORDER BY at, entry_id"
             )
         }
+
+    def _watch_decisions(self) -> list[WatchDecision]:
+        changed = self._last_changes("watch")
+        decisions = [
+            WatchDecision(each, *changed.get(each.watch_id, (each.created, each.author)))
+            for each in self._watches.stored()
+        ]
+        return sorted(decisions, key=lambda each: (-int(each.watch.created), each.watch.watch_id))
+
+    def _suppression_decisions(self) -> list[SuppressionDecision]:
+        changed = self._last_changes("suppression")
         decisions = []
         for made in self._suppressions.all():
             time, author = changed.get(made.suppression_id, (made.created, made.author))
@@ -142,6 +164,43 @@ class DecisionExchange:
         if not is_new:
             return False, ""
         return True, f"suppression {name}: changed in both states, the later change stands"
+
+    def _join_watch(
+        self, connection: sqlite3.Connection, theirs: WatchDecision
+    ) -> tuple[bool, str]:
+        """Join a watch; where one here looks for the same, theirs adds nothing."""
+        name, indicator = theirs.watch.watch_id, theirs.watch.indicator
+        ours = {each.watch.watch_id: each for each in self._watch_decisions()}
+        known = ours.get(name)
+        if known is None:
+            looked_for = {each.watch.indicator.value for each in ours.values() if each.watch.active}
+            if theirs.watch.active and indicator.value in looked_for:
+                return False, ""
+            _put_watch(connection, theirs.watch)
+            return _add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
+        if _watch_in_seconds(known) == _watch_in_seconds(theirs):
+            return False, ""
+        # What has ended stays so; else the later change stands.
+        over = known.watch.active - theirs.watch.active
+        if over > 0 or (over == 0 and int(theirs.time) > int(known.time)):
+            _put_watch(connection, theirs.watch)
+        if not _add_history(connection, theirs.time, theirs.author, name, "imported", ""):
+            return False, ""
+        return True, f"watch {name}: changed in both states, the later change stands"
+
+
+def _put_watch(connection: sqlite3.Connection, watch: Watch) -> None:
+    connection.execute(
+        "INSERT INTO watch (watch_id, created, body) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET body = excluded.body",
+        (watch.watch_id, watch.created, encode_json(watch)),
+    )
+
+
+def _watch_in_seconds(decision: WatchDecision) -> tuple[object, ...]:
+    watch = decision.watch
+    ends = [None if each is None else int(each) for each in (watch.lifted, watch.undone)]
+    return int(decision.time), decision.author, int(watch.acknowledged), *ends
 
 
 def _in_seconds(decision: SuppressionDecision) -> tuple[object, ...]:

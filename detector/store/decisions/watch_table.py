@@ -44,7 +44,7 @@ class WatchTable:
     @raises_damaged
     def all(self) -> list[WatchRow]:
         """Return every watch with its sightings: those seen, those waiting, then ended ones."""
-        watches = self._stored()
+        watches = self.stored()
         counts: dict[str, list[Sighting]] = defaultdict(list)
         for row in self._database.rows(f"SELECT {_SIGHTING_COLUMNS} FROM sighting"):
             counts[row[0]].append(Sighting(*row))
@@ -53,7 +53,7 @@ class WatchTable:
 
     def active(self) -> list[Watch]:
         """Return the watches that are looked for, oldest first."""
-        return [watch for watch in self._stored() if watch.active]
+        return [watch for watch in self.stored() if watch.active]
 
     def sightings(self, watch_id: str) -> list[Sighting]:
         """Return what was seen of a watch, latest first."""
@@ -87,7 +87,7 @@ class WatchTable:
         return self._change("watch ended", watch_ids, lifted=self._database.clock())
 
     def _change(self, action: str, watch_ids: Sequence[str], **changed: float) -> list[Watch]:
-        stored = {watch.watch_id: watch for watch in self._stored()}
+        stored = {watch.watch_id: watch for watch in self.stored()}
         unknown = [each for each in watch_ids if each not in stored]
         if unknown:
             raise StateError(f"no watch {unknown[0]}: trailhound watch list shows them")
@@ -195,7 +195,8 @@ class WatchTable:
         return self._index[1]
 
     @raises_damaged
-    def _stored(self) -> list[Watch]:
+    def stored(self) -> list[Watch]:
+        """Return every watch as it was decided, oldest first."""
         rows = self._database.rows("SELECT body FROM watch ORDER BY created, watch_id")
         return [msgspec.json.decode(body, type=Watch) for (body,) in rows]
 

@@ -23,6 +23,8 @@ from detector.delivery.sinks.outbox import Outbox
 from detector.delivery.sinks.syslog import Syslog
 from detector.delivery.sinks.webhook import WEBHOOK_FORMS, Webhook
 from detector.detection.alert import Alert, Risk
+from detector.detection.indicator import Indicator
+from detector.triage.watch import Sighting, Watch, WatchRow
 from tests.clock import Clock
 from tests.detector.delivery.certificates import Certificates
 from tests.detector.delivery.servers import Receiver, tcp_server
@@ -41,6 +43,14 @@ def known(name: str = "a1", **changed: Any) -> Alert:
 def receiver() -> Iterator[Receiver]:
     with Receiver().running() as running:
         yield running
+
+
+def seen(acknowledged: float = 0.0, sightings: int = 2, **changed: Any) -> WatchRow:
+    """A watch that has seen something."""
+    watch = Watch(Indicator("arn", ANA, ANA), "case 7", "dana", 1.0, "w1", acknowledged)
+    fields = ("w1", b"\x01" * 16, START, ANA, "GetObject", "us-east-1", "203.0.113.7", "")
+    latest = Sighting(*fields)._replace(**changed)
+    return WatchRow(watch, sightings, sightings, START, latest)
 
 
 # webhooks
@@ -282,6 +292,64 @@ def test_output_of_a_command_is_not_data(tmp_path: Path, capfd: pytest.CaptureFi
     assert sys.__stderr__ is not None
 
 
+# watches
+
+
+@pytest.mark.parametrize("form", WEBHOOK_FORMS)
+def test_webhook_posts_what_a_watch_has_seen(form: Any, receiver: Receiver) -> None:
+    hook = Webhook(f"http://127.0.0.1:{receiver.port}/", form)
+    hook.send(Notice.of_watch(seen(caller="<!x> \x1b[2J"), every=False))
+    [posted] = receiver.posted
+    body = json.loads(posted.body)
+    assert posted.headers["Idempotency-Key"] == "w1-0"
+    assert b"\x1b" not in posted.body
+    assert any("SEEN user/ana" in text for text in texts(body))
+    if form == "generic":
+        assert (body["type"], body["watch"]["indicator"]) == ("watch", ANA)
+        assert "alert" not in body
+    if form == "slack":
+        assert "<" not in body["text"]
+
+
+def test_syslog_has_what_a_watch_has_seen() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        sink = Syslog(f"udp://127.0.0.1:{server.getsockname()[1]}", Clock(START))
+        sink.send(Notice.of_watch(seen(address='1"]\n<9>'), every=False))
+        message = server.recv(65_536).decode()
+    assert message.startswith("<109>1 2026-03-01T10:00:00Z")
+    assert ' watch [trailhound@32473 watch="w1" kind="arn" ' in message
+    assert 'source="1\\"\\]?<9>"' in message
+    assert "\n" not in message
+
+
+def test_watch_is_sent_once_until_it_is_acknowledged(make: Make) -> None:
+    sink = FakeSink()
+    for row in (seen(), seen(sightings=3), seen(acknowledged=9.0, sightings=4)):
+        dispatcher = make(sink, Clock(0))
+        dispatcher.offer_watches([row])
+        dispatcher.deliver()
+    assert sink.taken == ["watch w1-0", "watch w1-9"]
+
+
+def test_watch_is_sent_at_every_sighting_if_asked(make: Make) -> None:
+    sink = FakeSink()
+    for row in (seen(), seen(), seen(sightings=3)):
+        dispatcher = make(sink, Clock(0), revisions="every")
+        dispatcher.offer_watches([row])
+        dispatcher.deliver()
+    assert len(sink.taken) == 2
+
+
+def test_commands_for_alerts_are_not_run_for_watches(make: Make) -> None:
+    sink = FakeSink()
+    sink.takes_watches = AlertCommand("true").takes_watches
+    dispatcher = make(sink, Clock(0))
+    dispatcher.offer_watches([seen()])
+    dispatcher.deliver()
+    assert sink.taken == []
+
+
 # the outbox and the dispatcher
 
 
@@ -290,6 +358,7 @@ class FakeSink:
 
     sink_id = "fake"
     title = "fake sink"
+    takes_watches = True
 
     def __init__(self, *errors: SinkError) -> None:
         self.errors = list(errors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from contextlib import closing
@@ -16,7 +17,15 @@ from detector.triage.note import NoteBody
 from detector.triage.shared_decisions import decision_lines, read_decision
 from tests.clock import Clock
 from tests.commandline.cli import Cli, one_line
-from tests.detector.store.test_undo_journal import DAY, DECIDE, STEPS, WHO, ids_of, suppression
+from tests.detector.store.test_undo_journal import (
+    DAY,
+    DECIDE,
+    STEPS,
+    WHO,
+    ids_of,
+    known,
+    suppression,
+)
 from tests.detector.trail import START, sweep, write
 from tests.detector.trail import scan as read_logs
 
@@ -158,3 +167,38 @@ def test_bad_line_imports_nothing(line: str, cli: Cli, template: Path, tmp_path:
     assert cli("log", "import", file, "--db", new).err == "3 of 3 decisions new here\n"
     assert cli("log", "import", file, "--db", new).err == "0 of 3 decisions new here\n"
     assert cli("log", "export", "--format", "jsonl", "--db", new).out == lines
+
+
+def test_watches_travel_and_are_looked_for(tmp_path: Path) -> None:
+    """One that is looked for already adds nothing; what has ended stays so."""
+    clock = Clock(START + DAY, step=1)
+    with (
+        closing(Store.open(None, clock, "one")) as one,
+        closing(Store.open(None, clock, "two")) as two,
+    ):
+        [watch] = one.watches.add([known(WHO[0])], "case 7")
+        own = two.watches.add([known(WHO[1])])
+        one.watches.add([known(WHO[1])])
+        assert join(two, exported(one)) == (1, [])
+        assert two.watches.active() == [watch, *own]
+        logs = write(tmp_path / "logs", "a.json", sweep(10, arn=WHO[0])).parent
+        read_logs(logs, store=two)
+        [seen] = [row for row in two.watches.all() if row.watch.watch_id == watch.watch_id]
+        assert (seen.state, seen.sightings) == ("seen", 10)
+        one.watches.lift([watch.watch_id])
+        two.watches.acknowledge([watch.watch_id])
+        told = f"watch {watch.watch_id}: changed in both states, the later change stands"
+        assert join(two, exported(one)) == (1, [told])
+        assert two.watches.active() == own
+        assert join(two, exported(one)) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "changed", [{"indicator": "x"}, {"kind": "key"}, {"indicator": "# nothing"}, {"created": "no"}]
+)
+def test_watches_that_are_none_are_refused(changed: dict[str, str]) -> None:
+    with closing(Store.open(None, Clock(START + DAY), "one")) as one:
+        one.watches.add([known(WHO[0])])
+        fields = json.loads(exported(one)) | changed
+        with pytest.raises(ValueError, match=r"indicator|time"):
+            read_decision(json.dumps(fields).encode())

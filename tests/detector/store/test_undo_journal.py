@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.alert import Alert, Status
+from detector.detection.indicator import Indicator, known_indicator
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
@@ -51,6 +52,12 @@ def store(template: Path, tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+def known(text: str) -> Indicator:
+    indicator = known_indicator(text)
+    assert indicator is not None
+    return indicator
+
+
 def ids_of(store: Store, *who: str) -> list[str]:
     """Return the ids of the alerts of these principals, or of all."""
     return [alert.alert_id for alert in store.alerts.all() if alert.principal in (who or WHO)]
@@ -73,6 +80,11 @@ def decisions(store: Store) -> dict[str, Any]:
             suppressed.suppression_id: (suppressed.value, suppressed.expires, suppressed.lifted)
             for suppressed in store.suppressions.all()
             if not suppressed.undone
+        },
+        "watches": {
+            watch.watch_id: (watch.indicator, watch.label, watch.acknowledged, watch.lifted)
+            for watch in store.watches.stored()
+            if not watch.undone
         },
         "rules": store.rules.disabled(),
         "files": {row.path: (row.state, row.reason, row.detail) for row in store.files.all()},
@@ -130,6 +142,22 @@ def _quarantine(store: Store, _: list[str], number: int) -> None:
     )
 
 
+def _watch(store: Store, who: list[str], number: int) -> None:
+    store.watches.add(map(known, who), f"case {number}")
+
+
+def _watches(store: Store) -> list[str]:
+    return [watch.watch_id for watch in store.watches.active()]
+
+
+def _acknowledge_watch(store: Store, who: list[str], _: int) -> None:
+    store.watches.acknowledge(_watches(store)[: len(who)])
+
+
+def _lift_watch(store: Store, who: list[str], _: int) -> None:
+    store.watches.lift(_watches(store)[: len(who)])
+
+
 DECIDE: list[Callable[[Store, list[str], int], None]] = [
     _status,
     _assign,
@@ -140,6 +168,9 @@ DECIDE: list[Callable[[Store, list[str], int], None]] = [
     _lift,
     _switch,
     _quarantine,
+    _watch,
+    _acknowledge_watch,
+    _lift_watch,
 ]
 STEPS = st.one_of(
     st.sampled_from(["undo", "undo", "redo", "reopen"]),

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from tui.commandline.inputs import (
     use_names,
 )
 from tui.commandline.narration import accounting_sums, completeness_lines, cost_lines, narrate, warn
-from tui.commandline.sinks import open_sinks
+from tui.commandline.sinks import Offers, open_sinks
 from tui.commandline.termination import stop_on_signals
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         stop_on_signals(stop, signal.SIGTERM, signal.SIGINT)
         if not await_ingest(store, stop, _narrate_wait):
             return EXIT_OK
-        offer = open_sinks(args, path, resources)
+        offers = open_sinks(args, path, resources)
         pipeline = Pipeline(
             store,
             rules,
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             retention=retention_seconds(),
             swept=_heartbeat(args, manager, store),
         )
-        pipeline.run(stop, _Publisher(args, since, offer))
+        pipeline.run(stop, _Publisher(args, since, offers))
         manager.send("STOPPING=1")
         for line in (
             *completeness_lines(store, False),
@@ -82,9 +82,9 @@ class _Publisher:
         self,
         args: argparse.Namespace,
         since: int | None,
-        offer: Callable[[Iterable[Alert]], None],
+        offers: Offers,
     ) -> None:
-        self._args, self._since, self._offer = args, since, offer
+        self._args, self._since, self._offers = args, since, offers
         self._names = inventory_files()
         self._printed: dict[str, object] = {}
         use_names(self._names)
@@ -110,7 +110,8 @@ class _Publisher:
         sys.stdout.write(export_alerts(changed, "jsonl"))
         sys.stdout.flush()
         try:
-            self._offer(filter(_notify_filter(self._args, now), changed))
+            self._offers.alerts(filter(_notify_filter(self._args, now), changed))
+            self._offers.watches(update.watches)
         except OSError as error:
             raise CommandError(
                 f"notices cannot be kept: {error.strerror}: let the folder be written"
