@@ -95,15 +95,10 @@ class Series(NamedTuple):
     key: tuple[Value, ...] | None
 
 
-class _EventTime:
-    """The value of an input that is the event's time."""
+EVENT_TIME: Any = b""
+"""Stands among the inputs of a match for the event's time, which hardly two events share.
 
-    def __reduce__(self) -> str:
-        return "EVENT_TIME"  # there is one in each process
-
-
-EVENT_TIME: Any = _EventTime()
-"""Stands among the inputs of a match for the event's time, which hardly two events share."""
+No value of a record is bytes, and packing them asks nothing of Python."""
 
 Match = tuple[Series, Inputs]
 """The series that an event is a hit of, with the inputs of the rule's aggregates.
@@ -118,7 +113,7 @@ def inputs_at(inputs: Inputs, time: int) -> Inputs:
     """Return the inputs of an event at ``time``, in epoch seconds."""
     if EVENT_TIME not in inputs:
         return inputs
-    return tuple([time * 1000 if value is EVENT_TIME else value for value in inputs])
+    return tuple([time * 1000 if value == EVENT_TIME else value for value in inputs])
 
 
 def inputs_without_time(inputs: Inputs, time: int) -> Inputs:

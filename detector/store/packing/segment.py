@@ -18,7 +18,6 @@ from isal import isal_zlib
 
 from detector.detection.activity.chunk import Numbers
 from detector.detection.event import (
-    EVENT_TIME,
     EventCall,
     EventClient,
     KeptEvent,
@@ -104,23 +103,7 @@ class _Body(msgspec.Struct, array_like=True):
     stale: dict[int, list[tuple[int, _PackedMatches]]]
 
 
-_EVENT_TIME_CODE = 1
-"""The type of the MessagePack extension that is ``EVENT_TIME``."""
-
-
-def _encode_time(value: Any) -> msgspec.msgpack.Ext:
-    assert value is EVENT_TIME
-    return msgspec.msgpack.Ext(_EVENT_TIME_CODE, b"")
-
-
-def _decode_time(code: int, _: memoryview) -> Any:
-    if code != _EVENT_TIME_CODE:
-        raise msgspec.ValidationError(f"unknown extension {code}")
-    return EVENT_TIME
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_time)
-_decoder = msgspec.msgpack.Decoder(_Body, ext_hook=_decode_time)
+_decoder = msgspec.msgpack.Decoder(_Body)
 
 
 class Packed(NamedTuple):
@@ -136,7 +119,7 @@ class Packed(NamedTuple):
 
     def body(self) -> bytes:
         """Return the content as it is stored."""
-        return isal_zlib.compress(_encoder.encode(self.content), 1)
+        return isal_zlib.compress(msgspec.msgpack.encode(self.content), 1)
 
     def segment(self) -> Segment:
         """Return the segment without unpacking what was packed."""
@@ -156,7 +139,7 @@ class _MatchNumbers:
         number = self._by_object.get(id(matches))
         if number is None:
             packed = self.pack(matches)
-            content = _encoder.encode(packed)
+            content = msgspec.msgpack.encode(packed)
             number = self._by_content.get(content)
             if number is None:
                 number = self._by_content[content] = len(self.packed)
