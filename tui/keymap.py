@@ -61,6 +61,18 @@ def key(
     )
 
 
+def workbench_key(*, show: bool = True) -> Binding:
+    """Make the binding that opens the workbench of a rule."""
+    tooltip = "What the rule would find with other thresholds"
+    return key("workbench", "W", "workbench", "workbench", tooltip, OPEN, show=show)
+
+
+def explain_key(*, show: bool = True) -> Binding:
+    """Make the binding that explains the rules for a principal."""
+    tooltip = "Why a rule fired for this principal, or did not"
+    return key("explain", "E", "explain", "explain", tooltip, OPEN, show=show)
+
+
 @dataclass(frozen=True)
 class KeyEntry:
     """An action, with every key that does it now."""

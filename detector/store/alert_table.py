@@ -15,7 +15,7 @@ from detector.detection.correlate import OwnEvent
 from detector.detection.event import Event
 from detector.detection.finding import Finding
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
-from detector.store.database import Database, raises_damaged
+from detector.store.database import Database, pages, raises_damaged
 from detector.store.event_table import Paths
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
@@ -117,9 +117,8 @@ class AlertTable:
         ids = {alert_id for (alert_id,) in rows}
         if others:
             ids.update(self._matching(others))
-        in_order = sorted(ids)
-        for first in range(0, len(in_order), _BATCH):
-            yield list(self.get_all(in_order[first : first + _BATCH]))
+        for page in pages(sorted(ids), _BATCH):
+            yield list(self.get_all(page))
 
     @raises_damaged
     def _matching(self, suppressions: Sequence[Suppression]) -> list[str]:

@@ -9,7 +9,7 @@ from detector.detection.correlate import ChunkRef
 from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import Selector
 from detector.sources.file_span import FileSpan
-from detector.store.database import Database
+from detector.store.database import Database, pages
 
 _FILES_PER_QUERY = 500
 """The index of all chunks of a large state is never held at once."""
@@ -36,8 +36,7 @@ class ChunkTable:
                 after,
             )
         ]
-        for first in range(0, len(file_ids), _FILES_PER_QUERY):
-            page = file_ids[first : first + _FILES_PER_QUERY]
+        for page in pages(file_ids, _FILES_PER_QUERY):
             rows = self._database.rows(
                 "SELECT path, offset, c.first, c.last, marks, sequence "
                 "FROM file f JOIN chunk c USING (file_id) "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -28,7 +28,7 @@ from detector.detection.risk import RiskTable
 from detector.detection.signals.signal_index import SignalIndex
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import AlertBaselines
-from detector.store.database import Database, raises_damaged
+from detector.store.database import Database, pages, raises_damaged
 from detector.store.event_table import EventTable
 from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_table import StateQuery, query_of
@@ -149,9 +149,9 @@ class ContextTable:
             ]
             baselines = AlertBaselines(connection)
             changed: list[str] = []
-            for indexed in _cut(stale, _INDEXED_AT_ONCE):
+            for indexed in pages(stale, _INDEXED_AT_ONCE):
                 signals = self._signals_of(connection, indexed)
-                for wanted in _cut(indexed, _ALERTS_AT_ONCE):
+                for wanted in pages(indexed, _ALERTS_AT_ONCE):
                     alerts = self._alerts.read(connection, wanted)
                     changed += self._put_contexts(connection, alerts, signals, baselines, table)
             connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
@@ -313,11 +313,6 @@ class ContextTable:
                 first = min(other.first_event for other in others)
                 last = max(other.last_event for other in others)
                 flags[alert.alert_id].append(Flag(flag, len(others), first, last))
-
-
-def _cut(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for first in range(0, len(items), size):
-        yield items[first : first + size]
 
 
 def _baseline_names(lineage: RelatedPrincipals) -> set[str]:

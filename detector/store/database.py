@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -28,6 +28,9 @@ from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 _SCHEMA_CHECKS = 40
 """How often to check, twenty times a second, whether another process has made the tables."""
+
+
+_Item = TypeVar("_Item")
 
 
 class Database:
@@ -214,6 +217,12 @@ def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concat
 
     functools.update_wrapper(checked, method)
     return checked
+
+
+def pages(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """Yield ``size`` items at a time, as many as a query may name."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 def _may_write(path: Path) -> bool:

@@ -7,8 +7,8 @@ nothing has changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from detector.detection.alert import Alert, Status
 from detector.detection.indicator import Indicator
@@ -56,6 +56,9 @@ _NAMES = 2
 """Subjects that are named where an undo left some as they were."""
 
 
+_Value = TypeVar("_Value", bound=str)
+
+
 class DecisionHost(Protocol):
     """What a decision changes beside the store."""
 
@@ -100,10 +103,7 @@ class Decisions:
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
         """Set the status of each alert."""
         shown = {alert.alert_id: alert.status for alert in alerts}
-        set_status = self._host.store.triage.set_status
-        changed = await asyncio.to_thread(set_status, list(shown), status, shown)
-        self._host.view_model.replace_alerts(changed)
-        self._host.notify_changed()
+        changed = await self._decide(self._host.store.triage.set_status, status, shown)
         overtaken = [alert for alert in changed if alert.status != status]
         self._leave(
             [f"{format.principal(alert)} is {alert.status}" for alert in overtaken], len(alerts)
@@ -112,10 +112,7 @@ class Decisions:
     async def assign(self, alerts: Sequence[Alert], name: str) -> None:
         """Give each alert to somebody; with an empty name back."""
         shown = {alert.alert_id: alert.assignee for alert in alerts}
-        assign = self._host.store.triage.assign
-        changed = await asyncio.to_thread(assign, list(shown), name, shown)
-        self._host.view_model.replace_alerts(changed)
-        self._host.notify_changed()
+        changed = await self._decide(self._host.store.triage.assign, name, shown)
         overtaken = [alert for alert in changed if alert.assignee != name]
         self._leave(
             [
@@ -124,6 +121,18 @@ class Decisions:
             ],
             len(alerts),
         )
+
+    async def _decide(
+        self,
+        write: Callable[[Sequence[str], _Value, Mapping[str, _Value]], list[Alert]],
+        value: _Value,
+        shown: Mapping[str, _Value],
+    ) -> list[Alert]:
+        """Write a value of the alerts of which ``shown`` was seen; return them as they are now."""
+        changed = await asyncio.to_thread(write, list(shown), value, shown)
+        self._host.view_model.replace_alerts(changed)
+        self._host.notify_changed()
+        return changed
 
     async def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> None:
         """Write the same note on each alert, or on none."""

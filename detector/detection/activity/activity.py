@@ -52,14 +52,7 @@ class ValueCount(msgspec.Struct, array_like=True, gc=False):
         self.calls += other.calls
         self.failed += other.failed
         self.denied += other.denied
-        self.extend(other.first, other.last)
-
-    def extend(self, first: int, last: int) -> None:
-        """Widen the span over ``[first, last]``."""
-        if not self.last or first < self.first:
-            self.first = first
-        if last > self.last:
-            self.last = last
+        _widen(self, other.first, other.last)
 
 
 class DayActivity(msgspec.Struct, array_like=True):
@@ -83,7 +76,7 @@ class DayActivity(msgspec.Struct, array_like=True):
         self.calls += span.calls
         self.failed += span.failed
         self.denied += span.denied
-        self.extend(span.first, span.last)
+        _widen(self, span.first, span.last)
         self.hours |= hours
 
     def merge(self, other: DayActivity) -> None:
@@ -101,12 +94,13 @@ class DayActivity(msgspec.Struct, array_like=True):
                     known.add(count)
             limit_values(kind, own)
 
-    def extend(self, first: int, last: int) -> None:
-        """Widen the span over ``[first, last]``."""
-        if not self.last or first < self.first:
-            self.first = first
-        if last > self.last:
-            self.last = last
+
+def _widen(activity: ValueCount | DayActivity, first: int, last: int) -> None:
+    """Widen a span over ``[first, last]``."""
+    if not activity.last or first < activity.first:
+        activity.first = first
+    if last > activity.last:
+        activity.last = last
 
 
 class SessionOpening(NamedTuple):

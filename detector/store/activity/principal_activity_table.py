@@ -30,7 +30,7 @@ from detector.store.activity.name_numbers import (
     VALUE_NUMBERS,
     number_names,
 )
-from detector.store.database import Database
+from detector.store.database import Database, pages
 from detector.store.file_table import FileRead
 from detector.text.time import DAY
 
@@ -299,8 +299,7 @@ def _learn_names(
 ) -> None:
     """Look up the values of a stored day that are not known yet."""
     unknown = [value_id for value_id in stored[::_VALUE_FIELDS] if value_id not in names]
-    for first in range(0, len(unknown), _PAGE):
-        page = unknown[first : first + _PAGE]
+    for page in pages(unknown, _PAGE):
         for value_id, kind, value in connection.execute(
             "SELECT value_id, kind, value FROM activity_value "
             f"WHERE value_id IN ({', '.join('?' * len(page))})",

@@ -51,14 +51,22 @@ class DecisionKind(Protocol):
         """Return the subject and detail that the history records of a change."""
 
 
-class _Status:
-    """The status of an alert."""
+class _OfAlert:
+    """A value of an alert, in a table that has a row for each alert that was decided on.
+
+    ``unset`` is the value of the others, ``unset_name`` what the history calls it."""
+
+    def __init__(self, table: str, column: str, unset: str, unset_name: str) -> None:
+        self._table = table
+        self._column = column
+        self._unset = unset
+        self._unset_name = unset_name
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = connection.execute(
-            "SELECT status FROM status WHERE alert_id = ?", (subject,)
+            f"SELECT {self._column} FROM {self._table} WHERE alert_id = ?", (subject,)
         ).fetchone()
-        return row[0] if row else "open"
+        return row[0] if row else self._unset
 
     def write(
         self,
@@ -68,41 +76,15 @@ class _Status:
         authorship: Authorship,
     ) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO status (alert_id, status, at, author) VALUES (?, ?, ?, ?)",
-            (subject, value, *authorship),
+            f"INSERT OR REPLACE INTO {self._table} (alert_id, {self._column}, at, author) "
+            "VALUES (?, ?, ?, ?)",
+            (subject, value or self._unset, *authorship),
         )
 
     def describe(
         self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        return subject, f"{before} -> {after}"
-
-
-class _Assignee:
-    """Who works on an alert; empty: nobody."""
-
-    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
-        row = connection.execute(
-            "SELECT name FROM assignee WHERE alert_id = ?", (subject,)
-        ).fetchone()
-        return row[0] if row else ""
-
-    def write(
-        self,
-        connection: sqlite3.Connection,
-        subject: str,
-        value: str | None,
-        authorship: Authorship,
-    ) -> None:
-        connection.execute(
-            "INSERT OR REPLACE INTO assignee (alert_id, name, at, author) VALUES (?, ?, ?, ?)",
-            (subject, value or "", *authorship),
-        )
-
-    def describe(
-        self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
-    ) -> tuple[str, str]:
-        return subject, f"{before or 'nobody'} -> {after or 'nobody'}"
+        return subject, f"{before or self._unset_name} -> {after or self._unset_name}"
 
 
 class _Note:
@@ -264,8 +246,8 @@ class _File:
 
 KINDS: Mapping[str, DecisionKind] = MappingProxyType(
     {
-        "status": _Status(),
-        "assignee": _Assignee(),
+        "status": _OfAlert("status", "status", "open", "open"),
+        "assignee": _OfAlert("assignee", "name", "", "nobody"),
         "note": _Note(),
         "suppression": _SuppressionBody("suppression"),
         "watch": _WatchBody("watch"),

@@ -14,7 +14,7 @@ import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.event import Series
-from detector.store.database import Database
+from detector.store.database import Database, pages
 
 Run = tuple[int, bytes, int]
 """Time and identity of the first hit, and the time of the last."""
@@ -34,10 +34,8 @@ class TermRuns:
     ) -> dict[Series, tuple[Run, ...]]:
         """Return the runs of series; nothing for a series that has none."""
         by_id = {_series_id(each): each for each in series}
-        ids = list(by_id)
         runs = {}
-        for first in range(0, len(ids), _PAGE):
-            page = ids[first : first + _PAGE]
+        for page in pages(list(by_id), _PAGE):
             for series_id, packed in connection.execute(
                 "SELECT series_id, runs FROM term_run "
                 f"WHERE series_id IN ({', '.join('?' * len(page))})",
@@ -52,8 +50,8 @@ class TermRuns:
         connection.executemany(
             "INSERT OR REPLACE INTO term_run (series_id, rule, runs) VALUES (?, ?, ?)",
             sorted(
-                (_series_id(series), numbers[series.rule_id], msgspec.msgpack.encode(them))
-                for series, them in runs.items()
+                (_series_id(series), numbers[series.rule_id], msgspec.msgpack.encode(own))
+                for series, own in runs.items()
             ),
         )
 

@@ -12,7 +12,7 @@ from detector.rules.rule import Rule
 from detector.text.visible import visible
 from detector.triage.note import Note
 from detector.workbench.performance import rule_performance
-from tui.keymap import LIVE, OPEN, TRIAGE, key
+from tui.keymap import LIVE, TRIAGE, key, workbench_key
 from tui.model.repeat import Action
 from tui.presentation import format
 from tui.presentation.copy_formats import CopyFormat, json_format, value_formats
@@ -40,15 +40,7 @@ class RulesScreen(StoreListScreen[RuleRow]):
             TRIAGE,
             show=True,
         ),
-        key(
-            "workbench",
-            "W",
-            "workbench",
-            "workbench",
-            "What the rule would find with other thresholds",
-            OPEN,
-            show=True,
-        ),
+        workbench_key(),
         key("rules.reload", "R", "reload", "reload", "Reload the rule files", LIVE, show=True),
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from detector.detection.alert import Alert
-from tui.keymap import OPEN, key
+from tui.keymap import explain_key
 from tui.screens.base.screen import HuntScreen, ScreenPart
 
 
@@ -13,14 +13,7 @@ class ExplainAction(ScreenPart):
     """Opens the explanation of the alert that ``current`` returns."""
 
     BINDINGS = [
-        key(
-            "explain",
-            "E",
-            "explain",
-            "explain",
-            "Why a rule fired for this principal, or did not",
-            OPEN,
-        ),
+        explain_key(show=False),
     ]
 
     def __init__(self, screen: HuntScreen, current: Callable[[], Alert | None]) -> None:

@@ -15,7 +15,7 @@ from detector.store import StateError
 from detector.triage.note import NoteBody, Verdict
 from detector.triage.suppression import scope_values
 from tui.concurrency.worker import work
-from tui.keymap import OPEN, TRIAGE, key
+from tui.keymap import OPEN, TRIAGE, key, workbench_key
 from tui.model.repeat import Action
 from tui.presentation import format, safe
 from tui.screens.base.row_actions import RowActions
@@ -115,14 +115,7 @@ class AlertActions(ScreenPart):
             OPEN,
             show=True,
         ),
-        key(
-            "workbench",
-            "W",
-            "workbench",
-            "workbench",
-            "What the rule would find with other thresholds",
-            OPEN,
-        ),
+        workbench_key(show=False),
     ]
 
     def __init__(

@@ -9,6 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -33,36 +34,22 @@ class Signed(GutterOptionList):
         return Strip([Segment(("▌" if here else "").ljust(self.GUTTER), style), *line])
 
 
-class Options(Signed):
-    BINDINGS = [
-        key(
-            "menu.choose",
-            "enter",
-            "select",
-            "choose",
-            "Choose the entry",
-            OPEN,
-            show=True,
-        ),
-        key("menu.down", "j,down", "cursor_down", "down", "Next", MOVE),
-        key("menu.up", "k,up", "cursor_up", "up", "Previous", MOVE),
+def _keys(down: str, up: str) -> list[Binding]:
+    return [
+        key("menu.choose", "enter", "select", "choose", "Choose the entry", OPEN, show=True),
+        key("menu.down", down, "cursor_down", "down", "Next", MOVE),
+        key("menu.up", up, "cursor_up", "up", "Previous", MOVE),
     ]
+
+
+class Options(Signed):
+    BINDINGS = [*_keys("j,down", "k,up")]
 
 
 class Lettered(Signed):
-    BINDINGS = [
-        key(
-            "menu.choose",
-            "enter",
-            "select",
-            "choose",
-            "Choose the entry",
-            OPEN,
-            show=True,
-        ),
-        key("menu.down", "down", "cursor_down", "down", "Next", MOVE),
-        key("menu.up", "up", "cursor_up", "up", "Previous", MOVE),
-    ]
+    """Options that are chosen by letters, so that no letter moves the cursor."""
+
+    BINDINGS = [*_keys("down", "up")]
 
 
 class Menu(ModalScreen[str | None]):

@@ -22,7 +22,7 @@ from detector.store import StateError
 from detector.text.abbreviations import short_arn
 from detector.text.time import DAY, format_time
 from tui.concurrency.worker import work
-from tui.keymap import OPEN, key
+from tui.keymap import OPEN, explain_key, key
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
 from tui.screens.base.copy_actions import ReadingScreen
@@ -44,15 +44,7 @@ class PrincipalScreen(ReadingScreen):
 
     BINDINGS = [
         *WatchAction.BINDINGS,
-        key(
-            "explain",
-            "E",
-            "explain",
-            "explain",
-            "Why a rule fired for this principal, or did not",
-            OPEN,
-            show=True,
-        ),
+        explain_key(),
         key(
             "principal.events",
             "p",

@@ -24,7 +24,7 @@ from detector.investigation.principals import (
     sum_principals,
 )
 from detector.text.time import DAY, format_age
-from tui.keymap import FIND, OPEN, key, key_of
+from tui.keymap import FIND, OPEN, explain_key, key, key_of
 from tui.model.export_choices import list_choice
 from tui.model.workspace import ExportChoice
 from tui.presentation import format, safe
@@ -66,15 +66,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     BINDINGS = [
         *LIST_BINDINGS,
         *WatchAction.BINDINGS,
-        key(
-            "explain",
-            "E",
-            "explain",
-            "explain",
-            "Why a rule fired for this principal, or did not",
-            OPEN,
-            show=True,
-        ),
+        explain_key(),
         key(
             "principal.events",
             "p",

@@ -19,7 +19,7 @@ from detector.workbench.backtest import Judgements
 from detector.workbench.bench import Bench
 from detector.workbench.variant import VariantError
 from tui.concurrency.worker import work
-from tui.keymap import OPEN, key
+from tui.keymap import workbench_key
 from tui.presentation import format, safe
 from tui.screens.base.fact_list import FactList
 from tui.screens.base.screen import HuntScreen, breadcrumbs
@@ -52,15 +52,7 @@ class ExplanationScreen(HuntScreen):
     """What each rule says of a principal or a call; ``rule_id`` is the one to begin with."""
 
     BINDINGS = [
-        key(
-            "workbench",
-            "W",
-            "workbench",
-            "workbench",
-            "What the rule would find with other thresholds",
-            OPEN,
-            show=True,
-        ),
+        workbench_key(),
     ]
 
     AUTO_FOCUS = "RowList"

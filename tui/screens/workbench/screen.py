@@ -21,7 +21,7 @@ from detector.workbench.bench import Bench, LogScan, state_judgements
 from detector.workbench.settings import moved
 from detector.workbench.variant import VariantError
 from tui.concurrency.worker import work
-from tui.keymap import FIND, LIVE, OPEN, OUT, key
+from tui.keymap import FIND, LIVE, OUT, explain_key, key
 from tui.presentation import safe
 from tui.screens.base.screen import HuntScreen, breadcrumbs
 from tui.screens.workbench.rows import (
@@ -80,15 +80,7 @@ class WorkbenchScreen(HuntScreen):
             OUT,
             show=True,
         ),
-        key(
-            "explain",
-            "E",
-            "explain",
-            "explain",
-            "Why a rule fired for this principal, or did not",
-            OPEN,
-            show=True,
-        ),
+        explain_key(),
     ]
 
     AUTO_FOCUS = "RowList"
