@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from detector.rules.ruleset import RuleSet, load
 from detector.triage.note import NoteBody
@@ -19,6 +18,7 @@ from tui.app.app import HuntApp
 from tui.presentation import safe
 from tui.screens.admin.rule_rows import RuleRow
 from tui.screens.admin.rules import RulesScreen
+from tui.screens.base.fact_list import FactList
 from tui.screens.base.text_pane import Reader
 from tui.widgets.row_list import RowList
 
@@ -76,7 +76,7 @@ async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[RuleRo
 
 
 def entry(app: HuntApp) -> str:
-    return str(app.screen.query_one("#entry", Static).render())
+    return str(app.screen.query_one("#entry", FactList).render())
 
 
 def test_rules_are_listed_with_counts(hunt: Hunt) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from detector.detection.alert import Alert
 from detector.detection.log_integrity import INTEGRITY_RULES
@@ -26,6 +25,7 @@ from tui.app.app import HuntApp
 from tui.keymap import screen_entries
 from tui.screens.admin.source_rows import SourceRow, byte_size
 from tui.screens.admin.sources import SourcesScreen
+from tui.screens.base.fact_list import FactList
 from tui.widgets.row_list import RowList
 
 HOUR = 3600.0
@@ -84,7 +84,7 @@ async def opened(app: HuntApp, pilot: Pilot[None], *keys: str) -> RowList[Source
 
 def entry(app: HuntApp) -> str:
     """What is shown of the row, without its breaks."""
-    return " ".join(str(app.screen.query_one("#entry", Static).render()).split())
+    return " ".join(str(app.screen.query_one("#entry", FactList).render()).split())
 
 
 def play(hunt: Hunt, journey: Callable[[HuntApp, Pilot[None]], object], **given: object) -> None:

@@ -18,6 +18,7 @@ from tests.detector.trail import ANA, call, sweep
 from tests.tui.stage import BEN, CAT, RULES, Hunt, press, records, said, until
 from tui.app.app import HuntApp
 from tui.screens.alert.screen import AlertScreen
+from tui.screens.base.fact_list import FactList
 from tui.screens.forms.save_variant import SaveVariantForm
 from tui.screens.pivot.screen import PivotScreen
 from tui.screens.workbench.explanation import ExplanationScreen
@@ -242,7 +243,7 @@ def test_why_a_principal_is_no_alert_in_two_keys(hunt: Hunt) -> None:
             "80%",
             "8 of 10 regions, 8 of 10 events in under 1 s",
         )
-        entry = app.screen.query_one("#entry", Static)
+        entry = app.screen.query_one("#entry", FactList)
         await until(pilot, lambda: "≥10 regions: 8" in str(entry.render()))
         await press(pilot, "W")
         await until(pilot, lambda: isinstance(app.screen, WorkbenchScreen))
@@ -278,7 +279,7 @@ def test_call_is_explained_in_pivot_and_events(hunt: Hunt, keys: Sequence[str]) 
         answers = app.screen.query_one(RowList)
         await until(pilot, lambda: len(answers.rows) == 2)
         assert answers.rows[0].word == "fired"
-        entry = app.screen.query_one("#entry", Static)
+        entry = app.screen.query_one("#entry", FactList)
         await until(pilot, lambda: "yes  event.action" in str(entry.render()))
 
     hunt.play(journey)
