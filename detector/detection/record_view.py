@@ -6,11 +6,12 @@ what they say; one that reads further says so, and gets the whole record.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import CallerFacts, EventSignature, UserIdentity
+from detector.cloudtrail.record import CallerFacts, EventSignature, UserIdentity, loads
 from detector.text.capped import TEXT_CAP
 
 
@@ -79,6 +80,7 @@ class RecordView(CallerFacts):
         self.read_only = signature.read_only
         self.recipient_account_id = signature.recipient_account_id
         self.event_category = signature.event_category
+        self._raw_identity = fields.userIdentity
 
     @classmethod
     def of(cls, signature: EventSignature, fields: HitFields) -> RecordView | None:
@@ -91,6 +93,14 @@ class RecordView(CallerFacts):
 
     def __getattr__(self, name: str) -> Any:
         raise NotInView(name)
+
+    @cached_property
+    def identity_document(self) -> dict[str, Any]:
+        """The part of the record's document that the caller is, as the log has it."""
+        identity = loads(self._raw_identity)
+        if identity is None:  # the log may have flat names in its place
+            raise NotInView("document")
+        return {"userIdentity": identity}
 
     def has_field(self, name: str) -> bool:
         """Check whether the log has a field of the error, be it null."""

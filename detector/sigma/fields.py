@@ -194,19 +194,33 @@ def _top_level_presence(name: str) -> FieldGetter:
 
 
 def _texts(path: Sequence[str]) -> FieldGetter:
-    return lambda record: single(_unique(map(_text, _values_at(record.document, path))))
+    document = _document_with(path)
+    return lambda record: single(_unique(map(_text, _values_at(document(record), path))))
+
+
+def _document_with(path: Sequence[str]) -> FieldGetter:
+    """Read the document of a record; of a view the part that has the caller's paths."""
+    if path[0] != "userIdentity":
+        return operator.attrgetter("document")
+
+    def read(record: Any) -> Any:
+        return record.document if isinstance(record, Record) else record.identity_document
+
+    return read
 
 
 def _presence(path: Sequence[str]) -> FieldGetter:
     """Read whether a path is there, be its value null or empty."""
-    return lambda record: "true" if _is_present(record.document, path) else "false"
+    document = _document_with(path)
+    return lambda record: "true" if _is_present(document(record), path) else "false"
 
 
 def _date_part(path: Sequence[str], name: str) -> FieldGetter:
     part = DATE_PARTS[name]
+    document = _document_with(path)
 
     def read(record: Record) -> Any:
-        texts = map(_text, _values_at(record.document, path))
+        texts = map(_text, _values_at(document(record), path))
         times = [parse_milliseconds(text) for text in texts]
         return single(
             _unique(str(part(from_milliseconds(time))) for time in times if time is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,35 @@ from detector.detection.record_view import NotInView, RecordView
 from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
-from detector.formats import Chunk, Records, read_chunks
+from detector.formats import Chunk, RawRecords, Records, read_chunks
 from detector.rules.dispatch import Dispatch
-from detector.rules.rule import Rule
+from detector.rules.rule import CompileContext, Rule
 from detector.rules.ruleset import load
+from detector.rules.sigma_rules import read_sigma_files
 
 RULES = load()
+PATHS = ("type", "sessionContext.sessionIssuer.arn", "sessionContext", "none", "arn.of")
+SIGMA = "---\n".join(
+    f"""title: Caller {number}
+id: 6d1a8f8e-3a5f-4a57-9a0d-00000000000{number}
+logsource: {{product: aws, service: cloudtrail}}
+detection:
+  named: {{userIdentity.{path}{modifier}: {value}}}
+  condition: named
+"""
+    for number, (path, (modifier, value)) in enumerate(
+        product(PATHS, [("|contains", "e"), ("|exists", "true")])
+    )
+)
+"""Rules of paths in the caller, which a view has too."""
 SAMPLES = Path(__file__).parents[3] / "sample_logs"
+
+
+SIGMA_RULES = [
+    rule
+    for _, rule in read_sigma_files({Path("rules.yml"): SIGMA}, CompileContext(field_table()))
+    if isinstance(rule, Rule)
+]
 
 
 def _whole(source: str, chunk: Chunk, rules: list[Rule]) -> DigestResult:
@@ -91,8 +114,25 @@ RECORDS = st.fixed_dictionaries(
 @given(st.lists(RECORDS, min_size=1, max_size=12))
 def test_view_gives_the_hits_of_whole_records(records: list[dict[str, Any]]) -> None:
     data = json.dumps({"Records": records}).encode()
-    viewed, whole = _both(Chunk(0, memoryview(bytearray(data)), lines=False), list(RULES))
-    assert viewed == whole
+    for rules in (list(RULES), SIGMA_RULES):
+        viewed, whole = _both(Chunk(0, memoryview(bytearray(data)), lines=False), rules)
+        assert viewed == whole
+
+
+def test_view_has_the_paths_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = {
+        "userIdentity": {"type": "Root", "sessionContext": {"sessionIssuer": {"arn": "one"}}},
+        "eventTime": "2026-03-01T09:15:00Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "ListBuckets",
+        "awsRegion": "eu-west-1",
+        "eventID": "0c0e1f3a-1111-4222-8333-444455556661",
+    }
+    monkeypatch.delattr(RawRecords, "record")
+    chunk = Chunk(0, memoryview(bytearray(json.dumps(record).encode())), lines=True)
+    (event,) = digest("file", chunk, Dispatch(SIGMA_RULES), SignatureCache()).partial.hits.values()
+    # One has the type and one that it exists; the same of the issuer and of its session.
+    assert len(event.matches) == 5
 
 
 def test_view_gives_the_hits_of_whole_samples() -> None:
