@@ -17,7 +17,6 @@ def test_killed_state_equals_undisturbed_state() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "8 lives: " in ran.stdout

@@ -16,10 +16,10 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
-import time
 import traceback
 from collections import Counter
 from contextlib import closing
@@ -39,8 +39,8 @@ from tests.detector.trail import REFERENCE_FILE, outcome, scan
 
 _FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
 _COLLEAGUES = 3
-_LIFE = 0.35
-"""Seconds that a child lives at the most."""
+_STEPS = 600
+"""Statements and readings of chunks that a child lives for at the most."""
 
 
 class Harness:
@@ -62,20 +62,18 @@ class Harness:
         """Let a child read the growing tree and die; then decide."""
         death = self._death()
         colleagues = [self._start_colleague(index, number) for index in range(_COLLEAGUES)]
+        steps, told_steps = os.pipe()
         child = os.fork()
         if not child:
-            self._live(death, str(number))
-        end = time.monotonic() + _LIFE * (
-            self._chance.random() if death.by in ("moment", "compaction") else 1
-        )
-        dead, status = 0, 0
-        while not dead and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, self._chance.random() * 0.06))
-            self._tree.grow()
-            dead, status = os.waitpid(child, os.WNOHANG)
+            os.close(steps)
+            self._live(death, str(number), told_steps)
+        os.close(told_steps)
+        dies = death.by not in ("moment", "compaction")
+        dead = self._watch(steps, _STEPS if dies else self._chance.randint(1, _STEPS))
+        os.close(steps)
         if not dead:
             os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
         for colleague in colleagues:
             os.kill(colleague, signal.SIGTERM)
         if any(os.waitpid(colleague, 0)[1] for colleague in colleagues):
@@ -84,6 +82,23 @@ class Harness:
             raise SystemExit(f"life {number} ended by itself")
         self.deaths[death.by if dead or death.by == "compaction" else "moment"] += 1
         self._decide(str(number))
+
+    def _watch(self, steps: int, most: int) -> bool:
+        """Let the tree grow until the child has taken so many steps; tell whether it died before.
+
+        How long that takes is up to the machine: the child tells of each step in a pipe."""
+        taken, next_growth = 0, 1
+        while taken < most:
+            ready, _, _ = select.select([steps], [], [], self._chance.random() * 0.06)
+            if ready:
+                told = os.read(steps, 1 << 12)
+                if not told:
+                    return True
+                taken += len(told)
+            if taken >= next_growth or (taken and not ready):
+                self._tree.grow()
+                next_growth = taken + _STEPS // 20
+        return False
 
     def finish(self) -> list[str]:
         """Read the rest undisturbed, and return a line per difference."""
@@ -137,11 +152,11 @@ class Harness:
         most = {"statement": 400, "begin": 12, "commit": 12, "decode": 10}.get(by, 0)
         return Death(by, int(most ** self._chance.random()), self._chance.random() < 0.5)
 
-    def _live(self, death: Death, life: str) -> None:
+    def _live(self, death: Death, life: str, steps: int) -> None:
         """Run the child; never return."""
         try:
             migrated(self._migrations)
-            live(self._db, self._tree.root, self._rules, death, self._acknowledged, life)
+            live(self._db, self._tree.root, self._rules, death, self._acknowledged, life, steps)
         except BaseException:
             traceback.print_exc()
         finally:

@@ -41,12 +41,16 @@ KINDS = ("moment", "statement", "begin", "commit", "decode", "migration", "compa
 
 
 class _Fate:
-    def __init__(self, death: Death) -> None:
+    """When the process dies; until then it tells of each step in a pipe, ``steps``."""
+
+    def __init__(self, death: Death, steps: int) -> None:
         self._death = death
         self._left = death.count
+        self._steps = steps
 
     def passes(self, kind: str, do: Callable[[], Any]) -> Any:
         """Do a step, or die before or after it."""
+        self.tell()
         if kind != self._death.by:
             return do()
         self._left -= 1
@@ -56,6 +60,10 @@ class _Fate:
         if self._left == 0:
             _die()
         return done
+
+    def tell(self) -> None:
+        """Tell of a step."""
+        os.write(self._steps, b".")
 
 
 def _die() -> None:
@@ -69,7 +77,10 @@ def _mortal(fate: _Fate) -> type[sqlite3.Connection]:
             kind = {"BEGIN": "begin", "COMMIT": "commit"}.get(sql.split()[0], "statement")
             if self._migrates(sql):
                 kind = "migration"
-            return fate.passes(kind, run) if kind != "statement" or self.in_transaction else run()
+            if kind != "statement" or self.in_transaction:
+                return fate.passes(kind, run)
+            fate.tell()
+            return run()
 
         def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
             return fate.passes("statement", partial(super().executemany, sql, rows))
@@ -101,12 +112,14 @@ def migrated(times: int) -> None:
 _OWN = schema.MIGRATIONS
 
 
-def live(db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path, life: str) -> None:
+def live(
+    db: Path, logs: Path, rules: RuleSet, death: Death, acknowledged: Path, life: str, steps: int
+) -> None:
     """Read until killed, while an analyst writes notes.
 
     A note is acknowledged once the store has it.
     """
-    fate = _Fate(death)
+    fate = _Fate(death, steps)
     sqlite3.connect = partial(sqlite3.connect, factory=_mortal(fate))
     digest = detector.ingest.reader.digest
     detector.ingest.reader.digest = lambda *given: fate.passes("decode", partial(digest, *given))
