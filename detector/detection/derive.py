@@ -32,7 +32,10 @@ def supersede_window(rule: Rule) -> int:
     An overlapping one it supersedes in any case. The first event with a new value moves when an
     earlier one becomes known.
     """
-    return rule.query.window or 0 if rule.query.shape == "terms" else 0
+    if rule.query.shape != "terms":
+        return 0
+    assert rule.query.window is not None
+    return rule.query.window
 
 
 def derive(
@@ -94,7 +97,7 @@ def window_finding(
         Window("sliding" if query.shape == "lookback" else mode, span.start, span.end),
         query.format_key(key),
         columns,
-        span,
+        span.hits,
     )
 
 
@@ -155,33 +158,26 @@ def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Finding]:
     """Derive one alert for an event and those that follow it within the rule's gap."""
+    gap = rule.query.window
+    assert gap is not None
     times = [hit.time for hit in hits if start <= hit.time < end]
-    for span in window.merge_spans(hits, _distinct(times), 1, rule.query.window or 1):
-        if start <= span.start < end:
-            columns = rule.query.result(span.start, key, [span.hits[0].inputs]) or {}
-            yield _finding(
-                rule,
-                alert_id(rule.rule_id, span.start, key),
-                Window("sliding", span.start, span.end),
-                rule.query.format_key(key),
-                columns,
-                span,
-            )
-
-
-def _distinct(times: Iterable[int]) -> Iterator[int]:
-    last: int | None = None
-    for time in times:
-        if time != last:
-            yield time
-        last = time
+    for span in window.merge_spans(hits, times, 1, gap):
+        yield _finding(
+            rule,
+            alert_id(rule.rule_id, span.start, key),
+            Window("sliding", span.start, span.end),
+            rule.query.format_key(key),
+            rule.query.result(span.start, key, [span.hits[0].inputs]) or {},
+            span.hits,
+        )
 
 
 def _new_terms(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Finding]:
     """Derive an alert for each hit with none shortly before it."""
-    history = rule.query.window or 0
+    history = rule.query.window
+    assert history is not None
     last: int | None = None
     for hit in hits:
         time = hit.time
@@ -209,7 +205,7 @@ def _sequences(
             Window("sliding", span.start, span.end),
             key_columns,
             query.common_result([hit.inputs for hit in span.hits]) | key_columns,
-            span,
+            span.hits,
         )
 
 
@@ -226,7 +222,7 @@ def _event_finding(
         None,
         alert_key,
         rule.query.result(time, (), [hit.inputs]) or {},
-        HitSpan(time, time + 1, [hit]),
+        [hit],
     )
 
 
@@ -236,7 +232,7 @@ def _finding(
     alert_window: Window | None,
     key: dict[str, Value],
     columns: dict[str, Value],
-    span: HitSpan,
+    hits: Sequence[Hit],
 ) -> Finding:
     return Finding(
         alert_id=name,
@@ -244,8 +240,8 @@ def _finding(
         window=alert_window,
         key=key,
         columns=columns,
-        event_ids=sorted({hit.row.id_of(hit.identity) for hit in span.hits}),
-        first_event=span.hits[0].time,
-        last_event=span.hits[-1].time,
-        facets=Facets.of([hit.row for hit in span.hits]),
+        event_ids=sorted({hit.row.id_of(hit.identity) for hit in hits}),
+        first_event=hits[0].time,
+        last_event=hits[-1].time,
+        facets=Facets.of([hit.row for hit in hits]),
     )

@@ -45,7 +45,7 @@ def test_records_are_counted_with_reasons_and_times() -> None:
         call(-5, eventCategory="Insight"),
         call(-6, eventCategory="Insight"),
         call(1, region=WEST, eventTime="never"),
-        call(2, region=WEST, eventTime=None),
+        call(2, eventTime=None),
         call(2, region=WEST),
         {"eventVersion": "1.11", "eventName": "Nothing", "eventID": "n"},
         {"a": 1},
