@@ -43,7 +43,7 @@ def segments(draw: st.DrawFn) -> list[list[StoredRow]]:
     )
     cut: dict[int, list[StoredRow]] = {}
     for number, (time, matches, claims, part) in enumerate(rows):
-        identity = bytes([number * 37 % 251]) * 16
+        identity = bytes([number * 37 % 251]) + bytes(15)
         client = event().client._replace(arn=f"arn{number}")
         row = event(
             time,
@@ -63,12 +63,12 @@ def columns_of(parts: Sequence[Sequence[StoredRow]]) -> HitColumns:
     return HitColumns(RULE, [(each.identities, each.body()) for each in packed])
 
 
-def expected(parts: Sequence[Sequence[StoredRow]]) -> dict[Series, list[Hit]]:
+def expected(parts: Sequence[Sequence[StoredRow]], width: int) -> dict[Series, list[Hit]]:
     """Ask every row whether it is a hit of each series of the rule."""
     found: dict[Series, list[Hit]] = {}
     for stored in sorted((row for part in parts for row in part), key=lambda row: row.order):
         for series in SERIES:
-            inputs = inputs_of(stored.row, series, WIDTH)
+            inputs = inputs_of(stored.row, series, width)
             if series.rule_id == RULE and inputs is not None:
                 hit = Hit(stored.row.time, stored.identity, inputs, stored.row)
                 found.setdefault(series, []).append(hit)
@@ -95,12 +95,12 @@ def test_columns_have_the_hits_of_all_segments(parts: list[list[StoredRow]], hel
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hit_columns, "_UNPACKED", held)
         columns = columns_of(parts)
-        wanted = expected(parts)
-        found = dict(columns.series(WIDTH))
-        assert {series for series, hits in found.items() if len(hits)} == set(wanted)
-        for series, hits in wanted.items():
-            check(columns, found, hits, series)
-        assert columns.series(WIDTH) == found
+        for width in (WIDTH, 1, 3 * WIDTH, WIDTH):
+            wanted = expected(parts, width)
+            found = dict(columns.series(width))
+            assert {series for series, hits in found.items() if len(hits)} == set(wanted)
+            for series, hits in wanted.items():
+                check(columns, found, hits, series)
         assert len(columns._unpacked) <= held
 
 
@@ -108,7 +108,7 @@ def whole(times: Sequence[int], first: int = 0) -> list[StoredRow]:
     """Rows of one series, at these times."""
     matches: Matches = ((SERIES[0], ("x",)),)
     return [
-        StoredRow(bytes([first + number]) * 16, event(time, matches=matches), 1, 0)
+        StoredRow(bytes([first + number]) + bytes(15), event(time, matches=matches), 1, 0)
         for number, time in enumerate(times)
     ]
 

@@ -20,6 +20,7 @@ from tests.clock import Clock
 from tests.detector.strategies import Trail, trails
 from tests.detector.trail import (
     ANA,
+    REFERENCE,
     REGIONS,
     START,
     Raw,
@@ -123,7 +124,10 @@ def test_records_outside_of_evicted_spans_are_merged(
     write(tmp_path, "b.json", later(40, *sweep(10)))
     scan(tmp_path, store=store)
     clock.now += 42 * DAY
+    assert store.retention.evicted_until(REFERENCE) is None
     assert store.retention.evict(RETENTION) == (9, 9)
+    assert store.retention.evicted_until(REFERENCE) == START + 30
+    assert store.retention.evicted_until("another rule") is None
     write(tmp_path, "c.json", [*sweep(12, -3600 + 120), *sweep(11, arn=ANA + "2")])
     run, undisturbed = scan(tmp_path, store=store), scan(tmp_path)
     assert (run.facts, run.accounting) == (undisturbed.facts, undisturbed.accounting)

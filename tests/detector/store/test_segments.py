@@ -26,12 +26,13 @@ from detector.detection.event import (
 )
 from detector.store import Store
 from detector.store.derivation.term_runs import join_runs
+from detector.store.packing import identity_set
 from detector.store.packing.identity_set import IdentitySet
 from detector.store.packing.segment import Segment, StoredRow, inputs_of, pack
 from detector.store.packing.segment_writer import SEGMENT_ROWS
 from detector.store.segments.segment_table import SegmentTable, query_of
 from tests.detector.store.older_state import take_back
-from tests.detector.trail import REGIONS, call, outcome, scan, sweep, write
+from tests.detector.trail import REGIONS, START, call, outcome, scan, sweep, write
 
 TEXT = st.text("aé\n", max_size=3)
 SERIES = st.builds(
@@ -171,11 +172,19 @@ def test_union_does_not_depend_on_order(order: list[tuple[int, int, str]]) -> No
     assert united.stale == ((9, ((ONE, (0,)),)),)
 
 
+@pytest.mark.parametrize("full", [16, 256])
 @given(st.sets(st.binary(min_size=16, max_size=16), max_size=400), st.binary(min_size=16))
-def test_identity_set_knows_what_was_added(identities: set[bytes], other: bytes) -> None:
-    known = IdentitySet()
-    known.add(sorted(identities)[::2])
-    known.add_all(b"".join(sorted(identities)[1::2]))
+def test_identity_set_knows_what_was_added(full: int, identities: set[bytes], other: bytes) -> None:
+    """Also where it has got more buckets, of which none holds much more than is full."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(identity_set, "_FULL", full)
+        known = IdentitySet()
+        known.add(sorted(identities)[::2])
+        known.add_all(b"".join(sorted(identities)[1::2]))
+        known.add([])
+    held = sum(map(len, known._buckets))
+    assert held == 8 * len(identities)
+    assert held <= full * len(known._buckets) <= max(64 * full, 4 * held)
     assert all(identity in known for identity in identities)
     assert other[:8] in {identity[:8] for identity in identities} or other not in known
 
@@ -217,6 +226,35 @@ def test_small_segments_are_merged(store: Store) -> None:
         found = [row.identity for each in table.between(query, 0, 200) for row in each.rows()]
         assert sorted(found) == [number.to_bytes(16, "big") for number in range(100)]
         assert len(table.spans(query, 0, 200)) < 20
+
+
+def test_events_of_a_file_are_given_to_the_one_that_replaces_it(
+    store: Store, tmp_path: Path
+) -> None:
+    """Segments of other files stay as they are."""
+    for number, name in enumerate("abc"):
+        write(tmp_path, f"{name}.json", sweep(10, 900 * number))
+        scan(tmp_path, store=store)
+    table = SegmentTable(store.database)
+    old_id = 2  # of the second file
+
+    def owners() -> dict[int, list[int]]:
+        query = table.committed
+        return {
+            span.segment_id: [row.file_id for row in table.load(query, span.segment_id).rows()]
+            for span in table.spans(query, START, START + 9000)
+        }
+
+    before, fresh = owners(), segments(store)
+    assert sorted(each for ids in before.values() for each in set(ids)) == [1, 2, 3]
+    with store.database.transaction() as connection:
+        table.give(connection, old_id, 77)
+        table.give(connection, 99, 78)
+    after = owners()
+    kept = {segment_id: ids for segment_id, ids in before.items() if old_id not in ids}
+    assert after.items() > kept.items()
+    assert [ids for segment_id, ids in after.items() if segment_id not in before] == [[77] * 10]
+    assert segments(store) == fresh
 
 
 def test_full_segments_follow_each_other_in_time(store: Store) -> None:

@@ -1,0 +1,107 @@
+"""An older state, made from one of today, becomes the one that it was made from."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import detector.rules
+from detector.detection.event import Matches
+from detector.rules.ruleset import load
+from detector.store import Store
+from detector.store.packing.segment import Segment, StoredRow
+from tests.detector.rules.rule_scan import write_rule
+from tests.detector.store.older_state import take_back
+from tests.detector.trail import REFERENCE_FILE, REGIONS, call, scan, sweep, write
+
+FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
+ID = "2f1c3c3e-0000-4000-8000-00000000000"
+SIGNALS = (
+    "SELECT identity, time, flag, issued_key, arn, access_key, role_arn "
+    "FROM signal JOIN signal_caller USING (caller_id) ORDER BY identity, flag"
+)
+TABLES = (
+    SIGNALS,
+    "SELECT path, hits, duplicate FROM file ORDER BY path",
+    "SELECT alert_id, rule_id, key, width FROM alert JOIN series USING (series_id) ORDER BY 1",
+    "SELECT DISTINCT rule_id, rule_number.width FROM rule_number JOIN series USING (rule_id) "
+    "ORDER BY rule_id",
+)
+
+
+def rows_of(store: Store) -> list[StoredRow]:
+    """Return the rows of all segments, each with its matches in one order."""
+
+    def ordered(matches: Matches) -> Matches:
+        return tuple(sorted(matches, key=repr))
+
+    rows = [
+        stored._replace(
+            row=msgspec.structs.replace(
+                stored.row,
+                matches=ordered(stored.row.matches),
+                stale=tuple((time, ordered(matches)) for time, matches in stored.row.stale),
+            )
+        )
+        for packed in store.database.rows("SELECT identities, body FROM segment")
+        for stored in Segment.unpack(*packed).rows()
+    ]
+    return sorted(rows, key=lambda stored: stored.order)
+
+
+def content(store: Store) -> list[Any]:
+    return [store.alerts.all(), rows_of(store), *map(store.database.rows, TABLES)]
+
+
+@pytest.mark.parametrize("is_read_by_old_rules", [False, True])
+def test_older_state_becomes_what_it_was_made_from(
+    tmp_path: Path, is_read_by_old_rules: bool
+) -> None:
+    """Events with and without UUIDs, claims that contradict each other, signals, single events."""
+    path, logs = tmp_path / "hunt.db", tmp_path / "logs"
+    single = write_rule(tmp_path / "rules", "event.action: RunInstances", "query")
+    rules = load([REFERENCE_FILE, FLAGS, single], builtin=False)
+    opened = {
+        "eventSource": "iam.amazonaws.com",
+        "eventName": "CreateAccessKey",
+        "readOnly": False,
+    }
+    write(
+        logs,
+        "a.json",
+        [
+            *sweep(10, 60),
+            call(70, event_id=f"{ID}1"),
+            call(800, event_id=f"{ID}2"),
+            call(20, event_id="same"),
+            call(30, eventName="RunInstances"),
+        ],
+    )
+    write(
+        logs,
+        "b.json",
+        [
+            call(70, event_id=f"{ID}1"),
+            call(900, REGIONS[3], event_id="same"),
+            call(1800, REGIONS[4], event_id="same"),
+            call(75, **opened),
+            call(31, eventName="RunInstances", event_id=f"{ID}3"),
+        ],
+    )
+    with closing(Store.open(path)) as store:
+        scan(logs, store=store, by=rules)
+        if is_read_by_old_rules:
+            with store.database.transaction() as connection:
+                connection.execute("UPDATE progress SET generation = generation + 1")
+        before = content(store)
+    alerts, rows, signals, *_ = before
+    assert len({repr(alert.rule) for alert in alerts}) == 2
+    assert [len(stored.row.stale) for stored in rows if stored.row.stale] == [2]
+    assert {stored.file_id for stored in rows} == {1, 2} and signals
+    take_back(path)
+    with closing(Store.open(path)) as store:
+        assert content(store) == before
