@@ -25,7 +25,7 @@ from detector.detection.alert import Alert
 from detector.detection.sweeps import group_sweeps, recurrence_of
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
-from detector.simulate import OTHERS, STORIES, Delivery, Finding, deliveries
+from detector.simulate import OTHERS, STORIES, Delivery, ExpectedAlert, deliveries
 from detector.simulate.answers import count_totals, readme
 from detector.simulate.around import AROUND
 from detector.simulate.organization import START
@@ -69,22 +69,24 @@ def calls(records) -> dict[str | None, list[tuple[int, str]]]:
     return {arn: sorted(times) for arn, times in times_by_arn.items()}
 
 
-def finding(calls: list[tuple[int, str]]) -> Finding:
-    return Finding(calls[0][0], calls[-1][0], len({region for _, region in calls}), len(calls))
+def finding(calls: list[tuple[int, str]]) -> ExpectedAlert:
+    return ExpectedAlert(
+        calls[0][0], calls[-1][0], len({region for _, region in calls}), len(calls)
+    )
 
 
 def meets(calls: list[tuple[int, str]]) -> bool:
     return len({region for _, region in calls}) >= 10 and len(calls) >= 10
 
 
-def tumbling(calls: list[tuple[int, str]]) -> list[Finding]:
+def tumbling(calls: list[tuple[int, str]]) -> list[ExpectedAlert]:
     windows = defaultdict(list)
     for call in calls:
         windows[call[0] // 30].append(call)
     return [finding(window) for _, window in sorted(windows.items()) if meets(window)]
 
 
-def sliding(calls: list[tuple[int, str]]) -> list[Finding]:
+def sliding(calls: list[tuple[int, str]]) -> list[ExpectedAlert]:
     spans: list[list[int]] = []
     for start, _ in calls:
         if meets([call for call in calls if start <= call[0] < start + 30]):
@@ -98,7 +100,7 @@ def sliding(calls: list[tuple[int, str]]) -> list[Finding]:
 MODES = {"tumbling": tumbling, "sliding": sliding}
 
 
-def key(mode: str) -> dict[str | None, list[Finding]]:
+def key(mode: str) -> dict[str | None, list[ExpectedAlert]]:
     """The answers, by principal; those of whom nothing is found are left out."""
     return {
         story.principal: list(getattr(story, mode)) for story in STORIES if getattr(story, mode)
@@ -142,7 +144,7 @@ def test_detector_matches_key(mode):
             others[alert["rule"]["id"], alert["key"]["aws.cloudtrail.user_identity.arn"]] += 1
         else:
             findings_by_arn[alert["key"]["aws.cloudtrail.user_identity.arn"]].append(
-                Finding(
+                ExpectedAlert(
                     seconds(alert["first_event"]),
                     seconds(alert["last_event"]),
                     alert["columns"]["Esql.cloud_region_count_distinct"],
