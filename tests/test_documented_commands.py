@@ -51,6 +51,8 @@ def only_parsed(arguments: list[str]) -> str:
         return "opens the app"
     if arguments[0] == "tail":
         return "runs until it is stopped"
+    if arguments[:2] == ["backfill", "spark"]:
+        return "needs Spark"
     if arguments[0] != "backfill" and any("s3://" in word for word in arguments):
         return "needs a bucket"
     return ""
@@ -123,4 +125,5 @@ def test_most_lines_are_run() -> None:
         "opens the app",
         "runs until it is stopped",
         "needs a bucket",
+        "needs Spark",
     }

@@ -66,7 +66,7 @@ def test_core_imports_no_front_end() -> None:
         "detector.formats.records",
     } <= modules
     assert modules & (HEAVY | {"tui"}) == set()
-    assert set(skipped) <= {"detector.cluster"}
+    assert set(skipped) <= {"detector.backfill.spark.spark_engine"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from detector.cloudtrail.object_key import TRAIL
 from detector.sources.s3_objects import list_level, object_url, split_url
@@ -29,7 +30,7 @@ class LocationError(ValueError):
 
 @dataclass(frozen=True)
 class TrailLocation:
-    """A trail in a bucket.
+    """A trail in a bucket, or on disk: then ``bucket`` is empty, and keys begin with a slash.
 
     ``root`` is the key prefix above the accounts, with its final slash; it may lack the
     organization's folder where ``organization`` is None. ``accounts`` and ``regions`` are those
@@ -43,7 +44,9 @@ class TrailLocation:
 
     @property
     def url(self) -> str:
-        """The ``s3://`` URL of the folder above the accounts."""
+        """The ``s3://`` URL, or the path on disk, of the folder above the accounts."""
+        if not self.bucket:
+            return self.root
         return object_url(self.bucket, self.root)
 
     def region_prefix(self, account: str, region: str) -> str:
@@ -63,6 +66,17 @@ def parse_location(source: str) -> TrailLocation:
         )
     if not bucket:
         raise LocationError(f"{source}: there is no bucket in it: s3://BUCKET/PREFIX")
+    return _locate(source, bucket, key)
+
+
+def locate_folder(folder: Path) -> TrailLocation:
+    """Return the trail at or above whose region's folder a folder on disk is.
+
+    Raises LocationError."""
+    return _locate(str(folder), "", str(folder.absolute()))
+
+
+def _locate(source: str, bucket: str, key: str) -> TrailLocation:
     if "AWSLogs" not in key.split("/"):
         above = f"{key}/" if key else ""
         return TrailLocation(bucket, f"{above}AWSLogs/")

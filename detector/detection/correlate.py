@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.record import EventSignature, Record
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
@@ -27,6 +27,7 @@ from detector.detection.record_search import ChunkRequest, SearchRequest, search
 from detector.detection.risk import RiskTable
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
+from detector.sources.open_file import open_file
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
@@ -83,13 +84,18 @@ ChunkRequests = Mapping[int, ChunkRequest[RelatedPrincipals]]
 """What to search in the chunks of a file, by their offset."""
 
 
-def find_signals(path: str, requests: ChunkRequests, flagging: Dispatch) -> Iterator[Signal]:
+def find_signals(
+    path: str,
+    requests: ChunkRequests,
+    flagging: Dispatch,
+    opener: Callable[[str], BinaryIO] = open_file,
+) -> Iterator[Signal]:
     """Search the signals in a file."""
 
     def may_be_signal(signature: EventSignature) -> bool:
         return bool(flagging.rules_for(signature)) or signature.event_source == STS
 
-    for event, record, _raw in search_file(path, requests, may_be_signal):
+    for event, record, _raw in search_file(path, requests, may_be_signal, opener):
         flags = flags_of(event, record, flagging)
         if flags or event.issued_key:
             yield Signal(event, flags)

@@ -77,13 +77,16 @@ Predicate = Callable[[EventSignature], bool]
 
 
 def search_file(
-    path: str, requests: Mapping[int, ChunkRequest[S]], predicate: Predicate
+    path: str,
+    requests: Mapping[int, ChunkRequest[S]],
+    predicate: Predicate,
+    opener: Callable[[str], BinaryIO] = open_file,
 ) -> Iterator[RecordMatch]:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
     A file that has gone or cannot be read has no matches, or those before that.
     """
-    with contextlib.suppress(OSError, Unreadable), open_file(path) as file:
+    with contextlib.suppress(OSError, Unreadable), opener(path) as file:
         for chunk in _chunks_at(file, requests.keys()):
             chunk_requests, principal_index = requests[chunk.offset]
             if any(request.selector.principal_keys() is None for request in chunk_requests):

@@ -11,6 +11,7 @@ from detector.cloudtrail.object_key import DIGEST, trail_file
 from detector.ingest.known_files import KnownFiles
 from detector.ingest.reader import Task
 from detector.sources.accounting import FileState
+from detector.sources.day_folder import folder_above, is_day_folder
 from detector.sources.open_file import is_remote
 from detector.sources.source import Source, SourceFile, unique_files
 from detector.store import FileRow, Store
@@ -21,6 +22,8 @@ _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
 _PASSING = ("reading", "being-written", "link", "out-of-range", "retry", "bucket-not-named")
 """Reasons that hold only as long as the sweep gives them."""
 _GIVE_UP_AFTER = 24 * 3600.0
+_MILLISECOND = 1_000_000
+"""Nanoseconds; a backfill knows times no finer."""
 _LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
 
 
@@ -37,6 +40,10 @@ class ReadScheduler:
         self._swept_paths: set[str] = set()
         """The paths of all files that the sweeps have found."""
         self._waiting_since: dict[str, float] = {}
+        self._loaded_folders = {
+            row.path: row.file.mtime_ns for row in self.files if is_day_folder(row.path)
+        }
+        """The folders that a backfill has loaded, with the time of their newest file."""
         self._retrying = {row.path for row in self.files if _is_retried_unfound(row)}
         """Files that are due although the source, which looks for new ones, finds them no more."""
 
@@ -46,7 +53,8 @@ class ReadScheduler:
         Due is what is new or has changed, and what waits for a retry. ``is_final`` means that the
         files will not grow any more.
         """
-        files = self._prefer_known_names(unique_files(swept))
+        unloaded = [file for file in swept if not self._is_loaded(file)]
+        files = self._prefer_known_names(unique_files(unloaded))
         self._track_renames(files)
         files = [self._without_old_problem(file) for file in files]
         paths = {file.path for file in files}
@@ -113,6 +121,11 @@ class ReadScheduler:
                     self._retrying.add(row.path)
                 else:
                     self._retrying.discard(row.path)
+
+    def _is_loaded(self, file: SourceFile) -> bool:
+        """Tell whether a backfill has loaded a file with the folder of its day."""
+        newest = self._loaded_folders.get(folder_above(file.path))
+        return newest is not None and file.mtime_ns // _MILLISECOND <= newest // _MILLISECOND
 
     def _read_objects(self, files: Iterable[SourceFile]) -> list[str]:
         """Return the paths of the objects that have been read or refused."""

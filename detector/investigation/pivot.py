@@ -20,6 +20,7 @@ from detector.detection.event import Event, Position
 from detector.detection.record_search import RecordMatch, SearchRequest, Selector, scan_file
 from detector.formats import NotALog, Unreadable
 from detector.rules.dispatch import Dispatch
+from detector.sources.day_folder import files_in_folder, is_day_folder
 from detector.sources.file_span import FileSpan
 from detector.sources.open_file import open_file
 
@@ -136,14 +137,16 @@ def read_pivot(
     The first batch is empty and says how much there is to read. Each event comes once, however
     often it was delivered. ``own`` are the event ids of the alert. The last batch's progress is
     complete unless the pivot was stopped."""
+    unread: list[str] = []
     overlapping = sorted(
-        (file for file in files if file.overlaps(pivot.start, pivot.end)),
+        _without_folders(
+            (file for file in files if file.overlaps(pivot.start, pivot.end)), pivot, unread
+        ),
         key=lambda file: (file.distance(pivot.around), file.path),
     )
     total, done = sum(file.size for file in overlapping), 0
-    unread: list[str] = []
     seen: set[bytes] = set()
-    yield Batch((), Progress(0, len(overlapping), 0, total))
+    yield Batch((), Progress(0, len(overlapping), 0, total, tuple(unread)))
     for number, file in enumerate(overlapping):
         try:
             for offset, matches in _read_matches(file, pivot):
@@ -181,6 +184,20 @@ def count_actions(rows: Iterable[EventRow]) -> str:
 def sorted_by_time(rows: Iterable[EventRow]) -> list[EventRow]:
     """Sort rows by time, region and event id."""
     return sorted(rows, key=lambda row: row.sort_key)
+
+
+def _without_folders(
+    files: Iterable[FileSpan], pivot: Pivot, unread: list[str]
+) -> Iterator[FileSpan]:
+    """Yield files; of the folders of days, those in them that may hold events of a pivot."""
+    for file in files:
+        if not is_day_folder(file.path):
+            yield file
+            continue
+        try:
+            yield from files_in_folder(file.path, pivot.start)
+        except OSError as error:
+            unread.append(f"{file.path}: {error.strerror}")
 
 
 def _read_matches(file: FileSpan, pivot: Pivot) -> Iterator[tuple[int, list[RecordMatch]]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from detector.detection.correlate import ChunkRef
 from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import Selector
+from detector.sources.day_folder import is_day_folder
 from detector.sources.file_span import FileSpan
 from detector.store.database import Database, pages
 
@@ -53,7 +54,7 @@ class ChunkTable:
         """Return the files with events in ``[start, end)``.
 
         With a ``selector`` that knows its principals, only the files and chunks that may hold
-        records of these.
+        records of these. The folder of a day that a backfill has loaded stands for its files.
         """
         wanted = None
         keys = selector.principal_keys() if selector else None
@@ -73,4 +74,6 @@ class ChunkTable:
             path = os.fsdecode(encoded_path)
             if path in offsets:
                 spans.append(FileSpan(path, size, first, last, offsets=tuple(offsets[path])))
+            elif is_day_folder(path):
+                spans.append(FileSpan(path, size, first, last))
         return spans

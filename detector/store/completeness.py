@@ -180,7 +180,7 @@ class Completeness:
         sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         newest_digests: dict[tuple[str, str], int] = {}
         for path, size, seen, state in self._database.rows(
-            "SELECT path, size, seen, state FROM file"
+            "SELECT path, size, seen, state FROM file WHERE files > 0"
         ):
             file = trail_file(os.fsdecode(path))
             if file is None:
@@ -217,11 +217,12 @@ class Completeness:
         """
         sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         newest: dict[str, int] = {}
-        for path, size, seen, state, last in self._database.rows(
-            "SELECT path, size, seen, state, last FROM file WHERE reason IS NOT 'link'"
+        for path, size, files, seen, state, last in self._database.rows(
+            "SELECT path, size, files, seen, state, last FROM file "
+            "WHERE reason IS NOT 'link' AND files > 0"
         ):
             origin = _origin(os.fsdecode(path))
-            _add_to(sums[origin], (1, size, seen, state == "quarantined", state == "waiting"))
+            _add_to(sums[origin], (files, size, seen, state == "quarantined", state == "waiting"))
             if last is not None:
                 newest[origin] = max(last, newest.get(origin, last))
         return [

@@ -8,20 +8,21 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from detector.cloudtrail.digest_file import Digest
 from detector.detection.digest import ChunkStats, Partial
 from detector.sources.accounting import Accounting, FileState
+from detector.sources.day_folder import is_day_folder
 from detector.sources.source import SourceFile
 from detector.sources.time_bounds import FileSnapshot
 from detector.store.database import Database
 from detector.store.segments.segment_table import SegmentTable
 
 FILE_COLUMNS = (
-    "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation"
+    "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, files"
 )
 """The columns of a ``FileRow``, in its order, those of its ``file`` first."""
 
@@ -32,7 +33,8 @@ class FileRow(msgspec.Struct, frozen=True):
     ``file.path`` is as by ``os.fsdecode``, ``file.problem`` is None. ``resume`` is the byte up to
     which lines are committed (0 for a whole document), ``fingerprint`` recognizes the content up to
     there (up to ``file.size`` for a document), ``generation`` is that of the rules by which the
-    file was searched.
+    file was searched. ``files`` is how many files the row counts: one of a backfill counts those of
+    a day's folder, and a file of such a folder that has a row for the place of its events counts 0.
     """
 
     file: SourceFile
@@ -42,6 +44,7 @@ class FileRow(msgspec.Struct, frozen=True):
     resume: int = 0
     fingerprint: bytes | None = None
     generation: int = 0
+    files: int = 1
 
     @property
     def path(self) -> str:
@@ -116,7 +119,7 @@ class FileTable:
         states: dict[str, Counter[str]] = defaultdict(Counter)
         seen = hits = duplicate = 0
         for state, reason, files, records, passed, copies in self._database.rows(
-            "SELECT state, reason, count(*), sum(seen), sum(hits), sum(duplicate) FROM file "
+            "SELECT state, reason, sum(files), sum(seen), sum(hits), sum(duplicate) FROM file "
             "GROUP BY state, reason"
         ):
             states[state][reason or ""] += files
@@ -182,7 +185,7 @@ class FileTable:
             path = os.fsencode(read.file.path)
             counts += [(*count, path) for count in _dropped_counts(stats)]
             for (source, offset), chunk in read.partial.chunks.items():
-                if chunk.first is not None:
+                if chunk.first is not None and not is_day_folder(source):
                     span = (chunk.first, chunk.last)
                     chunks.append((offset, *span, chunk.principal_index, os.fsencode(source)))
         connection.executemany(
@@ -204,6 +207,17 @@ class FileTable:
             [(count, os.fsencode(path)) for path, count in counts.items() if count],
         )
 
+    def clear_places(self, connection: sqlite3.Connection) -> None:
+        """Count no duplicates in files whose folder counts them."""
+        connection.execute("UPDATE file SET duplicate = 0 WHERE files = 0")
+
+    def count_standing(self, connection: sqlite3.Connection, standing: Mapping[str, int]) -> None:
+        """Count as duplicates all hits of loaded folders but so many."""
+        connection.executemany(
+            "UPDATE file SET duplicate = hits - ? WHERE path = ?",
+            [(count, os.fsencode(path)) for path, count in standing.items()],
+        )
+
     def advance_newest(self, connection: sqlite3.Connection, newest: int) -> None:
         """Move the newest event time on, where ``newest`` (epoch seconds) is later."""
         connection.execute("UPDATE progress SET newest = max(coalesce(newest, ?1), ?1)", (newest,))
@@ -222,12 +236,12 @@ class FileTable:
 
 _PUT_FILE = (
     f"INSERT INTO file ({FILE_COLUMNS}, seen, hits, duplicate, first, last, read_at, sequence) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) "
     "ON CONFLICT (path) DO UPDATE SET "
     "device = excluded.device, inode = excluded.inode, size = excluded.size, "
     "mtime_ns = excluded.mtime_ns, state = excluded.state, reason = excluded.reason, "
     "detail = excluded.detail, resume = excluded.resume, print = excluded.print, "
-    "generation = excluded.generation, seen = seen + excluded.seen, "
+    "generation = excluded.generation, files = excluded.files, seen = seen + excluded.seen, "
     "hits = hits + excluded.hits, "
     "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
     "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), "
@@ -314,6 +328,7 @@ def _file_parameters(
         row.resume,
         row.fingerprint,
         row.generation,
+        row.files,
         sum(chunk.seen for chunk in stats),
         sum(chunk.hits for chunk in stats),
         first,

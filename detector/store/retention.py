@@ -111,17 +111,19 @@ class Retention:
         """Remove the matches in evicted windows from ``rows``; return whose were removed.
 
         ``widths`` are those of the rules' buckets. The events stay, so that further copies are
-        known as such.
+        known as such. Nothing comes any more either for the days that a backfill has loaded.
         """
         evicted = self.evicted(connection)
+        loaded = connection.execute("SELECT first, until FROM loaded_span").fetchall()
         dropped: set[bytes] = set()
-        if not evicted:
+        if not evicted and not loaded:
             return dropped
 
         def is_evicted(time: int, match: Match) -> bool:
             series, _ = match
             first, last = evicted.get(series, (1, 0))
-            return first <= time // widths.get(series.rule_id, 1) <= last
+            is_in_bucket = first <= time // widths.get(series.rule_id, 1) <= last
+            return is_in_bucket or any(start <= time < end for start, end in loaded)
 
         for identity, row in rows.items():
             left = without_matches(row, is_evicted)
@@ -129,6 +131,10 @@ class Retention:
                 rows[identity] = left
                 dropped.add(identity)
         return dropped
+
+    def add_loaded_span(self, connection: sqlite3.Connection, span: tuple[int, int]) -> None:
+        """Note event times ``[first, until)`` whose windows are no longer whole."""
+        connection.execute("INSERT OR IGNORE INTO loaded_span VALUES (?, ?)", span)
 
     def count_late(
         self, connection: sqlite3.Connection, late: Set[bytes], rows: Mapping[bytes, KeptEvent]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from detector.detection.baseline import ObservationSpans
 from detector.detection.digest import Partial, merge
 from detector.rules.ruleset import RuleSet
 from detector.store.activity.principal_activity_table import PrincipalActivityTable
@@ -37,6 +39,15 @@ from detector.store.segments.segment_table import SegmentTable
 from detector.store.signals.signal_table import SignalTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
+
+
+class _Prepared(NamedTuple):
+    """What was read, as it is written; ``to_search`` are chunks that may hold what is watched."""
+
+    reads: Sequence[FileRead]
+    partial: Partial
+    newest: int | None
+    to_search: Sequence[tuple[str, int]]
 
 
 class Store:
@@ -180,32 +191,69 @@ class Store:
         Raises IngestHeld, StateError.
         """
         self.take_ingest()
-        partial = merge(read.partial for read in reads)
-        reread = {read.file.path for read in reads if read.reread}
-        newest = _newest_time(partial, newest_allowed)
-        to_search = self.watches.worthwhile(reads)
+        prepared = self._prepare(reads, newest_allowed)
         with self.database.transaction() as connection:
-            self.files.put(connection, reads)
-            self.completeness.put(connection, reads)
-            expired = self.retention.drop_expired(connection, partial.hits, self.rules.widths())
-            written, duplicates = self.events.put(
-                connection, partial.hits, self.rules.in_use, reads
-            )
-            late = {
-                identity
-                for identity in expired & written.new
-                if partial.hits[identity].position.source not in reread
-            }
-            self.retention.count_late(connection, late, partial.hits)
-            self.files.add_duplicates(connection, duplicates)
-            self.signals.forget(connection, written.revised)
-            self.derivation.mark_revised(connection, written.revised)
-            self.baseline.extend(connection, partial.observations)
-            self.baseline.mark_selections(connection, (read.file.path for read in reads))
-            self.activity.append(connection, reads)
-            self.watches.append(connection, to_search)
-            if newest is not None:
-                self.files.advance_newest(connection, newest)
+            self._write(connection, prepared)
+
+    def load(
+        self,
+        reads: Sequence[FileRead],
+        standing: Mapping[str, int],
+        span: tuple[int, int] | None,
+        newest_allowed: float = float("inf"),
+    ) -> None:
+        """Write the folders that a backfill has read, in one transaction, after their events.
+
+        ``standing``: of the hits in each folder, those that are not copies of others. In ``span``,
+        event times ``[first, until)``, only the hits of alerts were kept; None: all were. Raises
+        IngestHeld, StateError.
+        """
+        self.take_ingest()
+        prepared = self._prepare(reads, newest_allowed)
+        with self.database.transaction() as connection:
+            self.files.clear_places(connection)
+            self._write(connection, prepared)
+            self.files.count_standing(connection, standing)
+            if span is not None:
+                self.retention.add_loaded_span(connection, span)
+
+    def extend_baseline(self, spans: ObservationSpans) -> None:
+        """Extend spans of observations. Raises IngestHeld, StateError."""
+        self.take_ingest()
+        with self.database.transaction() as connection:
+            self.baseline.extend(connection, spans)
+
+    def _prepare(self, reads: Sequence[FileRead], newest_allowed: float) -> _Prepared:
+        partial = merge(read.partial for read in reads)
+        return _Prepared(
+            reads,
+            partial,
+            _newest_time(partial, newest_allowed),
+            self.watches.worthwhile(reads),
+        )
+
+    def _write(self, connection: sqlite3.Connection, prepared: _Prepared) -> None:
+        reads, partial, newest, to_search = prepared
+        reread = {read.file.path for read in reads if read.reread}
+        self.files.put(connection, reads)
+        self.completeness.put(connection, reads)
+        expired = self.retention.drop_expired(connection, partial.hits, self.rules.widths())
+        written, duplicates = self.events.put(connection, partial.hits, self.rules.in_use, reads)
+        late = {
+            identity
+            for identity in expired & written.new
+            if partial.hits[identity].position.source not in reread
+        }
+        self.retention.count_late(connection, late, partial.hits)
+        self.files.add_duplicates(connection, duplicates)
+        self.signals.forget(connection, written.revised)
+        self.derivation.mark_revised(connection, written.revised)
+        self.baseline.extend(connection, partial.observations)
+        self.baseline.mark_selections(connection, (read.file.path for read in reads))
+        self.activity.append(connection, reads)
+        self.watches.append(connection, to_search)
+        if newest is not None:
+            self.files.advance_newest(connection, newest)
 
     def undo(self) -> UndoResult | None:
         """Undo the current user's latest decision; None where there is none."""

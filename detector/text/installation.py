@@ -12,6 +12,7 @@ EXTRA_PACKAGES = {
     "s3": ("obstore",),
     "aws": ("obstore", "boto3"),
     "parquet": ("pyarrow",),
+    "spark": ("pyspark", "pandas", "pyarrow"),
 }
 """The packages of each extra: ``trailhound[s3]`` is on no index, and they are."""
 

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tui.commandline.options import LineParser, add_rule_options
+from tui.commandline.options import LineParser, add_rule_options, add_state_option
 
 if TYPE_CHECKING:
     from tui.commandline.options import Subparsers
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 def _add_backfill(commands: Subparsers) -> None:
     parser = commands.add_parser(
         "backfill",
-        help="hunt months of a trail on an engine of yours: Amazon Athena",
+        help="hunt months of a trail on an engine of yours: Amazon Athena or Apache Spark",
         description="Hunt months of an organization's trail, too much to read here, on an engine "
         "of yours. docs/backfill.md says which to choose.",
     )
     engines = parser.add_subparsers(required=True, parser_class=LineParser, metavar="ENGINE")
     _add_athena(engines)
+    _add_spark(engines)
 
 
 def _add_athena(engines: Subparsers) -> None:
@@ -78,14 +79,54 @@ def _add_athena(engines: Subparsers) -> None:
     parser.set_defaults(module="backfill.athena", action="print")
 
 
-def _add_selection_options(parser: argparse.ArgumentParser) -> None:
+def _add_spark(engines: Subparsers) -> None:
+    parser = engines.add_parser(
+        "spark",
+        help="read a trail on a cluster with Apache Spark, every rule served",
+        description="Read days of a trail on a cluster, with Apache Spark, and load what was found "
+        "into a database: what a scan would, by every rule, with flags and history. A day that "
+        "was read is not read again. Without --master and --remote it is for spark-submit.",
+    )
+    parser.add_argument(
+        "source",
+        metavar="s3://BUCKET/PREFIX|DIR",
+        help="the trail: a folder at or above AWSLogs (s3a:// where the cluster reads S3 so)",
+    )
+    parser.add_argument("--since", metavar="T", required=True, help="the first event time")
+    parser.add_argument(
+        "--until", metavar="T", required=True, help="the end of the event times, exclusive"
+    )
+    parser.add_argument(
+        "--work",
+        metavar="s3://BUCKET/PREFIX|DIR",
+        required=True,
+        help="where the cluster keeps the days that it has read; not in the trail",
+    )
+    add_state_option(parser)
+    session = parser.add_mutually_exclusive_group()
+    session.add_argument(
+        "--master", metavar="URL", help="start Spark here, as with local[8] on one machine"
+    )
+    session.add_argument("--remote", metavar="sc://HOST", help="use Spark Connect")
+    _add_folder_options(parser, "those in the trail")
+    parser.add_argument(
+        "--inventory",
+        metavar="MANIFEST",
+        help="an S3 Inventory's manifest.json: only folders in it are read, and the time that is "
+        "left is estimated by bytes",
+    )
+    add_rule_options(parser)
+    parser.set_defaults(module="backfill.spark")
+
+
+def _add_folder_options(parser: argparse.ArgumentParser, all_regions: str) -> None:
     parser.add_argument(
         "--account",
         dest="accounts",
         action="append",
         default=[],
         metavar="ID",
-        help="only this account (repeatable; default: those in the trail, which are listed)",
+        help="only this account (repeatable; default: those in the trail)",
     )
     parser.add_argument(
         "--region",
@@ -93,8 +134,12 @@ def _add_selection_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="only this region (repeatable; default: all known ones of the partition aws)",
+        help=f"only this region (repeatable; default: {all_regions})",
     )
+
+
+def _add_selection_options(parser: argparse.ArgumentParser) -> None:
+    _add_folder_options(parser, "all known ones of the partition aws")
     parser.add_argument(
         "--principal",
         dest="principals",

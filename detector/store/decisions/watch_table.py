@@ -126,7 +126,7 @@ class WatchTable:
             for read in reads
             if not (read.reread and self._has_size(read))
             for place, chunk in read.partial.chunks.items()
-            if index.may_hold(chunk)
+            if chunk.principal_index and index.may_hold(chunk)
         ]
 
     def append(self, connection: sqlite3.Connection, places: Iterable[tuple[str, int]]) -> None:

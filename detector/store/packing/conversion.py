@@ -116,7 +116,19 @@ UPDATE alert SET content = finding_of(content);  -- context and triage have colu
 """
 """The migration to alerts of which only the finding is stored. It calls ``finding_of``."""
 
-AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS, FINDINGS)
+LOADED_DAYS = """
+ALTER TABLE file ADD COLUMN files INTEGER NOT NULL DEFAULT 1;  -- those that it counts
+DROP INDEX file_sums;
+CREATE INDEX file_sums ON file (state, reason, files, seen, hits, duplicate);
+CREATE TABLE loaded_span (     -- event times of which a backfill kept only what alerts need
+    first INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (first, until)
+) STRICT, WITHOUT ROWID;
+"""
+"""The migration to rows that count the files of a folder."""
+
+AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS, FINDINGS, LOADED_DAYS)
 """The migrations that follow that of watches, in order."""
 
 

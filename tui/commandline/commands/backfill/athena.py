@@ -26,7 +26,8 @@ from detector.rules.ruleset import RuleSet
 from detector.sources.source import NoSource, Unavailable
 from detector.text.plural import plural
 from detector.text.time import format_time
-from tui.commandline.inputs import load_rules, parse_time_option, read_indicators
+from tui.commandline.commands.backfill.folders import asked_span, check_folders
+from tui.commandline.inputs import load_rules, read_indicators
 from tui.commandline.narration import narrate, show_progress
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
@@ -67,7 +68,7 @@ def _make_plan(args: argparse.Namespace) -> _Plan:
     location = parse_location(args.source)
     output = _output(args.output, location)
     check_name(args.database, "database")
-    asked = _asked_span(args)
+    asked = asked_span(args)
     rules = None if args.all_calls else load_rules(args)
     calls = _select_calls(args, rules)
     location = _with_accounts(args, location)
@@ -96,14 +97,6 @@ def _output(text: str, location: TrailLocation) -> str:
     return output
 
 
-def _asked_span(args: argparse.Namespace) -> Span:
-    since = parse_time_option(args.since, "--since")
-    until = parse_time_option(args.until, "--until")
-    if since is None or until is None or since >= until:
-        raise UsageError("--since and --until: the end is not after the beginning")
-    return Span(since, until)
-
-
 def _select_calls(args: argparse.Namespace, rules: RuleSet | None) -> CallSelection | None:
     """Return the calls that the rules ask for; None: all, of the callers or values named."""
     if rules is None:
@@ -124,12 +117,7 @@ def _select_calls(args: argparse.Namespace, rules: RuleSet | None) -> CallSelect
 
 
 def _with_accounts(args: argparse.Namespace, location: TrailLocation) -> TrailLocation:
-    for account in args.accounts:
-        if not re.fullmatch(r"\d{12}", account):
-            raise UsageError(f"--account {account}: an account id has 12 digits")
-    for region in args.regions:
-        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d", region):
-            raise UsageError(f"--region {region}: no name of a region, as eu-west-1")
+    check_folders(args)
     if args.accounts:
         return replace(location, accounts=tuple(sorted(set(args.accounts))))
     if location.accounts:

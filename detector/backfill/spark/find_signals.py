@@ -1,0 +1,56 @@
+"""The second pass on the cluster: the events near alerts that raise flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from detector.backfill.spark.digest_files import TrailObject
+from detector.backfill.spark.rows import StepRow, decode_place
+from detector.detection.correlate import (
+    ChunkRef,
+    ChunkRequests,
+    PendingSearch,
+    Signal,
+    find_signals,
+    group_by_file,
+)
+from detector.rules.dispatch import Dispatch
+
+_SEQUENCE = 1
+"""Of all chunks: the searches of a backfill see each of them once."""
+
+encode_signal = msgspec.msgpack.encode
+decode_signal = msgspec.msgpack.Decoder(Signal).decode
+
+
+def select_chunks(rows: Iterable[StepRow], searches: Sequence[PendingSearch]) -> Iterator[StepRow]:
+    """Yield the rows of chunks that may hold signals of the alerts that are searched for."""
+    kept = list(rows)
+    wanted = {path for path, _ in chunk_requests(kept, searches)}
+    yield from (row for row in kept if row.key.decode() in wanted)
+
+
+def chunk_requests(
+    rows: Iterable[StepRow], searches: Sequence[PendingSearch]
+) -> Iterator[tuple[str, ChunkRequests]]:
+    """Yield what to search in each file, from the rows of its chunks."""
+    chunks = []
+    for row in rows:
+        place = decode_place(row.body)
+        path = row.key.decode()
+        chunks.append(
+            ChunkRef(path, place.offset, row.first, row.last, place.principal_index, _SEQUENCE)
+        )
+    chunks.sort(key=lambda chunk: chunk[:2])
+    never = [search._replace(searched=0) for search in searches]
+    return group_by_file(never, chunks)
+
+
+def search_objects(
+    objects: Iterable[TrailObject], requests: Mapping[str, ChunkRequests], flagging: Dispatch
+) -> Iterator[Signal]:
+    """Search files for what is requested of each."""
+    for each in objects:
+        yield from find_signals(each.path, requests[each.path], flagging, each.open)

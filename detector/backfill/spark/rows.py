@@ -1,0 +1,97 @@
+"""The rows that the engine moves between the steps of a backfill: one form for all kinds."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from detector.detection.baseline import Observation
+from detector.detection.event import KeptEvent, Series
+
+RowKind = Literal["hit", "observation", "tally", "activity", "file", "chunk", "standing", "series"]
+"""What a row holds.
+
+- hit: an event that rules count. Its key is the identity.
+- observation: of the baseline, as its key; when it was first and last made.
+- tally: what was read in a folder, or in a part of it.
+- activity: what principals did, by ``ChunkActivity.encode``.
+- file: a file that is not among those of its folder, since it could not be read. Its key is the
+  path, its body the ``FileRow``.
+- chunk: a chunk of a file, for searches. Its key is the path, its span that of the event times.
+- standing: how many hits of a folder are no copies of others, as ``first``.
+- series: an event of one series, to be grouped by its key: the series with a span of time. The
+  identity comes first in the body.
+"""
+
+
+class StepRow(NamedTuple):
+    """A row; ``first`` and ``last`` are epoch seconds, ``folder`` is that of the file it is of."""
+
+    kind: RowKind
+    folder: str
+    key: bytes
+    first: int
+    last: int
+    body: bytes
+
+
+class FolderTally(msgspec.Struct, array_like=True):
+    """The accounting of a folder's files that were read, as in ``ChunkStats``.
+
+    ``newest_ns`` is the latest modification of a file, since the epoch."""
+
+    files: int = 0
+    bytes: int = 0
+    seen: int = 0
+    hits: int = 0
+    skipped: dict[str, int] = {}
+    rejected: dict[str, int] = {}
+    first: int | None = None
+    last: int | None = None
+    newest_ns: int = 0
+    bridged: int = 0
+    bridged_read_only: int = 0
+
+    def add(self, other: FolderTally) -> None:
+        """Add another part of the folder."""
+        self.files += other.files
+        self.bytes += other.bytes
+        self.seen += other.seen
+        self.hits += other.hits
+        self.bridged += other.bridged
+        self.bridged_read_only += other.bridged_read_only
+        self.newest_ns = max(self.newest_ns, other.newest_ns)
+        for own, counts in ((self.skipped, other.skipped), (self.rejected, other.rejected)):
+            for reason, count in counts.items():
+                own[reason] = own.get(reason, 0) + count
+        self.extend(other.first, other.last)
+
+    def extend(self, first: int | None, last: int | None) -> None:
+        """Widen the span of event times."""
+        if first is None or last is None:
+            return
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+
+
+class ChunkPlace(msgspec.Struct, array_like=True):
+    """The body of a chunk's row: its offset in the file, and which principals are in it."""
+
+    offset: int
+    principal_index: bytes
+
+
+class SeriesCell(msgspec.Struct, array_like=True, frozen=True):
+    """The key of a series' row: hits of one cell of time do not affect those of another."""
+
+    series: Series
+    cell: int
+
+
+encode_body = msgspec.msgpack.encode
+decode_event = msgspec.msgpack.Decoder(KeptEvent).decode
+decode_tally = msgspec.msgpack.Decoder(FolderTally).decode
+decode_place = msgspec.msgpack.Decoder(ChunkPlace).decode
+decode_cell = msgspec.msgpack.Decoder(SeriesCell).decode
+decode_observation = msgspec.msgpack.Decoder(Observation).decode

@@ -1,0 +1,70 @@
+"""The days of a trail, as patterns of the folders that an engine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from detector.backfill.spans import Span, days_of
+from detector.backfill.spark.engine_protocol import FolderSize
+from detector.backfill.spark.run import DayPlan
+from detector.backfill.trail_location import TrailLocation
+from detector.cloudtrail.object_key import TRAIL, trail_prefix
+
+_FILE_COST = 32 << 10
+"""The work of opening a file, in bytes that are read meanwhile."""
+
+
+def plan_by_pattern(location: TrailLocation, span: Span) -> list[DayPlan]:
+    """Plan the days of a span by patterns, which the engine lists."""
+    regions = _choice(location.regions)
+    accounts = [_choice(location.accounts)]
+    if location.organization is None:
+        # The organization's folder need not be named.
+        accounts.append(f"o-*/{accounts[0]}")
+    return [
+        DayPlan(day, [f"{location.url}{each}/{TRAIL}/{regions}/{day}" for each in accounts])
+        for day in days_of(span)
+    ]
+
+
+def plan_by_inventory(
+    location: TrailLocation, span: Span, folders: Iterable[FolderSize]
+) -> list[DayPlan]:
+    """Plan the days of a span from the folders that there are, by key; no others are listed."""
+    by_day: dict[str, list[FolderSize]] = {day: [] for day in days_of(span)}
+    above = location.root[: location.root.rindex("AWSLogs/")]
+    root = location.root
+    if not location.bucket:  # on disk, all of a bucket is below some folder
+        root = root.removeprefix(above)
+    for each in folders:
+        prefix = trail_prefix(each.folder)
+        if prefix is None or not each.folder.startswith(root) or prefix.folder != TRAIL:
+            continue
+        day = prefix.below.strip("/")
+        is_wanted = _is_among(prefix.account, location.accounts) and _is_among(
+            prefix.region, location.regions
+        )
+        if is_wanted and day in by_day:
+            by_day[day].append(each)
+    base = location.url.removesuffix(location.root)
+    if not location.bucket:
+        base = above
+    return [
+        DayPlan(
+            day,
+            sorted(f"{base}{each.folder}" for each in found),
+            sum(each.bytes + each.files * _FILE_COST for each in found) + 1.0,
+        )
+        for day, found in by_day.items()
+    ]
+
+
+def _choice(names: Sequence[str]) -> str:
+    """Return the pattern of some names; of none, that of all."""
+    if not names:
+        return "*"
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
+
+
+def _is_among(name: str, names: Sequence[str]) -> bool:
+    return not names or name in names
