@@ -26,7 +26,7 @@ from detector.detection.signature_cache import (
     group_records,
 )
 from detector.formats import Chunk, Records, parse_records
-from detector.rules.dispatch import Candidates, Dispatch
+from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
 
@@ -119,7 +119,7 @@ def digest(
     if counts_activity:
         stats.activity = count_activity(records, groups).encode()
     _observe(partial.observations, groups)
-    hits = HitCollector(records, source, chunk.offset, partial.add_hit, cache.verdicts)
+    hits = HitCollector(records, source, chunk.offset, partial.add_hit)
     for group, rules in _candidates(groups, dispatch):
         hits.collect(group, rules)
     stats.hits = hits.count
@@ -159,19 +159,12 @@ def _candidates(
     groups: Sequence[SignatureGroup], dispatch: Dispatch
 ) -> Iterator[tuple[SignatureGroup, Sequence[Rule]]]:
     """Yield the groups whose events rules may match, with these rules."""
-    of_calls: dict[int, Candidates] = {}
     for group in groups:
-        candidates = of_calls.get(id(group.call))
-        if candidates is None:
-            candidates = of_calls[id(group.call)] = dispatch.candidates(group.signature)
-        if not candidates or not group.timed:
-            continue
-        rules = group.origin.rules.get(candidates)
-        if rules is None:
-            rules = dispatch.select(candidates, group.signature, group.origin.verdicts)
-            group.origin.remember(candidates, rules)
-        if rules:
-            yield group, rules
+        facts = group.facts
+        if facts.dispatch is not dispatch:
+            facts.select(dispatch, group.signature)
+        if facts.rules and group.timed:
+            yield group, facts.rules
 
 
 def _post(records: Records, groups: Sequence[SignatureGroup]) -> PostingLists:

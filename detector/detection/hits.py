@@ -7,13 +7,12 @@ for a rule that reads further is a record decoded whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature
 from detector.detection.event import (
     EVENT_TIME,
     KeptEvent,
@@ -25,7 +24,7 @@ from detector.detection.event import (
 )
 from detector.detection.principal import STS
 from detector.detection.record_view import HitFields, NotInView, RecordView, read_hit_fields
-from detector.detection.signature_cache import KnownVerdicts, SignatureGroup
+from detector.detection.signature_cache import SignatureGroup
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Records
 from detector.rules.rule import Rule
@@ -51,20 +50,11 @@ class _Verdict(NamedTuple):
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
-    ``add`` takes each event that is a hit. ``verdicts`` are remembered from chunk to chunk.
-    ``count`` are the hits, ``too_deep`` the records that are nested too deep to be read;
-    ``rule_seconds`` are what each rule took."""
+    ``add`` takes each event that is a hit. ``count`` are the hits, ``too_deep`` the records that
+    are nested too deep to be read; ``rule_seconds`` are what each rule took."""
 
-    def __init__(
-        self,
-        records: Records,
-        source: str,
-        offset: int,
-        add: AddHit,
-        verdicts: Mapping[EventSignature, KnownVerdicts],
-    ) -> None:
+    def __init__(self, records: Records, source: str, offset: int, add: AddHit) -> None:
         self._records = records
-        self._verdicts = verdicts
         self._source = source
         self._offset = offset
         self._add = add
@@ -74,10 +64,7 @@ class HitCollector:
 
     def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
         """Add the hits among the events of one signature."""
-        known = self._verdicts[group.signature]
-        if known.rules is not rules:
-            known.rules, known.by_view = rules, {}
-        verdicts: dict[Any, _Verdict | None] = known.by_view
+        verdicts: dict[Any, _Verdict | None] = group.facts.verdicts
         for index in group.timed:
             raw = self._records.raw_hit(index)
             if raw is None:
@@ -97,7 +84,7 @@ class HitCollector:
                 self.count += 1
                 self._add(identity, event.copy_at(time, position, verdict.matches))
         if len(verdicts) > _VIEWS_LIMIT or any(map(_is_large, verdicts)):
-            known.by_view = {}
+            group.facts.verdicts = {}
 
     def _collect_decoded(
         self,

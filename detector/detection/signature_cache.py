@@ -29,7 +29,7 @@ from detector.detection.baseline import (
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalHashes, hashes_of
 from detector.formats import KnownHeads, Records
-from detector.rules.dispatch import Candidates, OriginVerdicts
+from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
@@ -114,15 +114,33 @@ _CANDIDATES_LIMIT = 64
 """Of the candidates that an origin remembers; most calls have the same few."""
 
 
-class KnownVerdicts(msgspec.Struct, eq=False):
-    """What ``rules`` say of the records of a signature, by what a view of them shows beside it."""
+class SignatureFacts(msgspec.Struct, eq=False):
+    """What follows from a signature.
 
+    ``rules`` are those of ``dispatch`` that its records may match; ``verdicts`` are what these say
+    of the records, by what a view of a record shows beside the signature."""
+
+    origin: OriginFacts
+    call: CallFacts
+    dispatch: Dispatch | None = None
     rules: Sequence[Rule] = ()
-    by_view: dict[object, Any] = {}
+    verdicts: dict[object, Any] = {}
+
+    def select(self, dispatch: Dispatch, signature: EventSignature) -> None:
+        """Select the rules that records of the signature may match."""
+        self.dispatch, self.rules, self.verdicts = dispatch, (), {}
+        candidates = dispatch.candidates(signature)
+        if not candidates:
+            return
+        rules = self.origin.rules.get(candidates)
+        if rules is None:
+            rules = dispatch.select(candidates, signature, self.origin.verdicts)
+            self.origin.remember(candidates, rules)
+        self.rules = rules
 
 
 class SignatureCache:
-    """Caches of what follows from each part of a signature, and of what rules say of it.
+    """Caches of what follows from signatures, and from each part of one.
 
     They change speed only, never a result."""
 
@@ -132,8 +150,6 @@ class SignatureCache:
         self._origins: dict[Origin, OriginFacts] = {}
         self._generation = 0
         self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
-        self.verdicts: ValueCache[EventSignature, KnownVerdicts]
-        self.verdicts = ValueCache(lambda _: KnownVerdicts(), limit)
 
     def follow_heads(self) -> None:
         """Forget the origins of heads that were forgotten: those of one origin have one object."""
@@ -141,8 +157,8 @@ class SignatureCache:
             self._generation = self.heads.generation
             self._origins.clear()
 
-    def facts_of(self, signature: EventSignature) -> tuple[OriginFacts, CallFacts]:
-        """Return what follows from the parts of a signature."""
+    def facts_of(self, signature: EventSignature) -> SignatureFacts:
+        """Return what follows from a signature."""
         caller, source, name, region, address, agent, error, read_only, recipient, category = (
             signature
         )
@@ -150,7 +166,7 @@ class SignatureCache:
         origin = self._origins.get(called_from)
         if origin is None:
             origin = self._origins[called_from] = self._origin_facts(called_from)
-        return origin, self.calls[source, name, read_only, category, error]
+        return SignatureFacts(origin, self.calls[source, name, read_only, category, error])
 
     def _origin_facts(self, origin: Origin) -> OriginFacts:
         caller, recipient, address, agent, region = origin
@@ -168,6 +184,7 @@ class SignatureGroup(msgspec.Struct, gc=False):
     ``timed`` are those that are events, ``first`` and ``last`` their first and last time."""
 
     signature: EventSignature
+    facts: SignatureFacts
     origin: OriginFacts
     call: CallFacts
     indexes: list[int]
@@ -187,7 +204,7 @@ def group_records(records: Records, cache: SignatureCache) -> list[SignatureGrou
         facts = head.facts
         if facts is None:
             facts = head.facts = cache.facts_of(head.signature)
-        origin, call = facts
+        call = facts.call
         timed, span = indexes, group.span
         if call.skip_reason:
             timed, span = [], _NO_SPAN
@@ -195,7 +212,9 @@ def group_records(records: Records, cache: SignatureCache) -> list[SignatureGrou
             timed = [index for index in indexes if records.times[index] is not None]
         if span is None:
             span = _span_of(records.times, timed)
-        groups.append(SignatureGroup(head.signature, origin, call, indexes, timed, *span))
+        groups.append(
+            SignatureGroup(head.signature, facts, facts.origin, call, indexes, timed, *span)
+        )
     return groups
 
 
