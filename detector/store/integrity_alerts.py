@@ -6,6 +6,7 @@ They are stored with the others, so that triage works on them.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -54,13 +55,7 @@ class IntegrityAlerts:
         standing = {alert.alert_id for alert in alerts}
         for finding in self._completeness.findings(final=True):
             standing.add(integrity_alert(finding).alert_id)
-        stored = dict(
-            self._database.rows(
-                "SELECT alert_id, content FROM alert JOIN series USING (series_id) "
-                "WHERE rule_id IN (?, ?)",
-                *_RULE_IDS,
-            )
-        )
+        stored = self._stored_contents()
         changed = [
             alert
             for alert in alerts
@@ -69,10 +64,24 @@ class IntegrityAlerts:
         gone = [alert_id for alert_id in stored if alert_id not in standing]
         if not (changed or gone):
             return AlertChanges()
+        return self._write(changed, gone)
+
+    def _stored_contents(self) -> dict[str, bytes]:
+        """Return what is stored of each alert about a log file, by id."""
+        return dict(
+            self._database.rows(
+                "SELECT alert_id, content FROM alert JOIN series USING (series_id) "
+                "WHERE rule_id IN (?, ?)",
+                *_RULE_IDS,
+            )
+        )
+
+    def _write(self, changed: Sequence[Alert], gone: Sequence[str]) -> AlertChanges:
+        """Write alerts that are new or differ, and withdraw others."""
         with self._database.transaction() as connection:
             for alert in changed:
                 _put_alert(connection, alert)
-            # A file that has an alert is not waited for any more.
+            # A file that has an alert is not waited for.
             connection.executemany(
                 "UPDATE named SET named_at = 0 WHERE key = ?",
                 [(alert.columns[OBJECT_KEY_FIELD],) for alert in changed],

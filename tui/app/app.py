@@ -23,7 +23,7 @@ from tui.app.routes import AREAS, ScreenRoutes
 from tui.concurrency.worker import work
 from tui.keymap import key_of
 from tui.model.messages import OpeningFailed, StoreOpened
-from tui.model.opened import Opening
+from tui.model.opened import Opened, Opening
 from tui.presentation import time_display
 
 if TYPE_CHECKING:
@@ -117,6 +117,29 @@ class HuntApp(FrameApp[None]):
 
     @on(StoreOpened)
     def _store_opened(self, event: StoreOpened) -> None:
+        opened = event.opened
+        self._make_parts(opened)
+        time_display.set_mode(self.session.former.times)
+        self.piped_to = self.session.former.piped_to
+        self.switch_mode("alerts")
+        if self._first_area != "alerts":
+            self.switch_mode(self._first_area)
+        self.reload()
+        self.set_interval(_TICK_SECONDS, self.tick)
+        self.set_interval(_RULES_SECONDS, self.reload_rules)
+        self.set_interval(_SESSION_SECONDS, self._write_session)
+        warning = self.session.problem or opened.warning
+        if warning:
+            self.say(warning, severity="warning")
+        self.follows = opened.make_pipeline is None
+        if opened.make_pipeline is not None:
+            make = opened.make_pipeline
+            self.ingest.start(self.store, lambda: make(self.rules), self._stop)
+        if self.rules.problems:
+            self._say_rules_broken()
+
+    def _make_parts(self, opened: Opened) -> None:
+        """Make the parts of the app that work on an open store."""
         from detector.filter.people import use_my_name
         from tui.app.alert_bell import AlertBell
         from tui.app.ingest_feed import IngestFeed
@@ -127,7 +150,6 @@ class HuntApp(FrameApp[None]):
         from tui.model.store_loader import StoreLoader
         from tui.model.view_model import ViewModel
 
-        opened = event.opened
         self.store, self.rules = opened.store, opened.rules
         use_my_name(self.store.author)
         self.required_fields = opened.required_fields
@@ -159,24 +181,6 @@ class HuntApp(FrameApp[None]):
         )
         self.decisions = Decisions(self)
         self.session = SessionKeeper(self, opened.session)
-        time_display.set_mode(self.session.former.times)
-        self.piped_to = self.session.former.piped_to
-        self.switch_mode("alerts")
-        if self._first_area != "alerts":
-            self.switch_mode(self._first_area)
-        self.reload()
-        self.set_interval(_TICK_SECONDS, self.tick)
-        self.set_interval(_RULES_SECONDS, self.reload_rules)
-        self.set_interval(_SESSION_SECONDS, self._write_session)
-        warning = self.session.problem or opened.warning
-        if warning:
-            self.say(warning, severity="warning")
-        self.follows = opened.make_pipeline is None
-        if opened.make_pipeline is not None:
-            make = opened.make_pipeline
-            self.ingest.start(self.store, lambda: make(self.rules), self._stop)
-        if self.rules.problems:
-            self._say_rules_broken()
 
     def _say_rules_broken(self) -> None:
         from tui.presentation import format

@@ -90,12 +90,24 @@ def run(args: argparse.Namespace) -> int:
             *_short_histories(rules, alerts),
         ):
             narrate(line)
+    return _exit_status(args, file_counts, accounting, bool(alerts))
+
+
+def _exit_status(
+    args: argparse.Namespace,
+    file_counts: Counter[FileState],
+    accounting: Accounting,
+    has_alerts: bool,
+) -> int:
+    """Return the status that tells what was read and found.
+
+    Raises CommandError where nothing could be read."""
     if not file_counts["read"] and (file_counts["waiting"] or file_counts["quarantined"]):
         raise CommandError("none of the named sources could be read")
     if args.strict and _is_incomplete(file_counts, accounting):
         warn("incomplete: some of the named sources were not read")
         return EXIT_INCOMPLETE
-    if args.exit_code and alerts:
+    if args.exit_code and has_alerts:
         return EXIT_ALERTS
     return EXIT_OK
 
