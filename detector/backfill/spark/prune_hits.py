@@ -16,7 +16,7 @@ import msgspec
 from detector.backfill.spans import Span
 from detector.backfill.spark.rows import SeriesCell, StepRow, decode_cell, decode_event, encode_body
 from detector.detection.derive import derive, max_gap
-from detector.detection.event import KeptEvent, Series, unite_events
+from detector.detection.event import KeptEvent, Series, inputs_at, unite_events
 from detector.detection.window import Hit
 from detector.rules.rule import Rule
 from detector.rules.ruleset import RuleSet
@@ -63,7 +63,8 @@ def prune_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span) -> Itera
         has_stale = has_stale or bool(event.stale)
         for series, inputs in event.matches:
             if series == cell.series:
-                hits.append(Hit(event.time, row.body[:IDENTITY], inputs, event))
+                timed = inputs_at(inputs, event.time)
+                hits.append(Hit(event.time, row.body[:IDENTITY], timed, event))
     if not hits:
         return
     hits.sort(key=lambda hit: hit[:2])
@@ -71,8 +72,9 @@ def prune_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span) -> Itera
     kept: Sequence[Hit] = hits
     if rule is not None and not has_stale:
         kept = _needed(rule, rules, cell.series, hits, prunable)
-    for time, identity, inputs, event in kept:
-        alone = msgspec.structs.replace(event, matches=((cell.series, inputs),), stale=())
+    for time, identity, _, event in kept:
+        matches = tuple(match for match in event.matches if match[0] == cell.series)
+        alone = msgspec.structs.replace(event, matches=matches, stale=())
         folder = folder_above(event.position.source)
         yield StepRow("hit", folder, identity, time, time, encode_body(alone))
 

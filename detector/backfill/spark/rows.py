@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from detector.detection.baseline import Observation
-from detector.detection.event import KeptEvent, Series
+from detector.detection.event import (
+    EventCall,
+    EventClient,
+    KeptEvent,
+    Matches,
+    Position,
+    Series,
+)
 
 RowKind = Literal["hit", "observation", "tally", "activity", "file", "chunk", "standing", "series"]
 """What a row holds.
@@ -90,8 +97,32 @@ class SeriesCell(msgspec.Struct, array_like=True, frozen=True):
 
 
 encode_body = msgspec.msgpack.encode
-decode_event = msgspec.msgpack.Decoder(KeptEvent).decode
 decode_tally = msgspec.msgpack.Decoder(FolderTally).decode
 decode_place = msgspec.msgpack.Decoder(ChunkPlace).decode
 decode_cell = msgspec.msgpack.Decoder(SeriesCell).decode
+_decode_parts = msgspec.msgpack.Decoder().decode
 decode_observation = msgspec.msgpack.Decoder(Observation).decode
+
+
+def decode_event(body: bytes) -> KeptEvent:
+    """Return the event of a row. Inputs may be marks, which no type of theirs tells."""
+    time, client, call, region, issued_key, event_id, position, matches, stale = _decode_parts(body)
+    return KeptEvent(
+        time,
+        EventClient(*client),
+        EventCall(*call),
+        region,
+        issued_key,
+        event_id,
+        Position(*position),
+        _matches(matches),
+        tuple((at, _matches(others)) for at, others in stale),
+    )
+
+
+def _matches(parts: list[Any]) -> Matches:
+    matches = []
+    for (rule_id, key), inputs in parts:
+        series = Series(rule_id, None if key is None else tuple(key))
+        matches.append((series, tuple(inputs)))
+    return tuple(matches)
