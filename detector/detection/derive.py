@@ -212,7 +212,6 @@ def _sequences(
 def _event_finding(
     rule: Rule, key: tuple[Value, ...], hit: Hit, alert_key: dict[str, Value]
 ) -> Finding:
-    time = hit.time
     event_id = hit.row.id_of(hit.identity)
     if rule.query.window is None:
         key = (hit.row.client.account, event_id)
@@ -221,7 +220,7 @@ def _event_finding(
         alert_id(rule.rule_id, event_id, key),
         None,
         alert_key,
-        rule.query.result(time, (), [hit.inputs]) or {},
+        rule.query.result(hit.time, (), [hit.inputs]) or {},
         [hit],
     )
 

@@ -161,6 +161,13 @@ def test_window_alert_has_the_columns_and_key_of_its_span(
     assert alerts[0].columns["r"] == [WEST, EAST]
 
 
+def test_columns_are_those_of_a_row_that_meets_the_conditions(tmp_path: Path) -> None:
+    """At the end of the span, which stands for the present."""
+    more = f' | eval at = now() | mv_expand r | where r == "{EAST}"'
+    (alert,) = derived(rule_of(tmp_path, COUNT + more), CALLS[:2])
+    assert (alert.columns["r"], alert.columns["at"]) == (EAST, "1970-01-01T00:01:00Z")
+
+
 def test_look_back_is_known_by_its_last_event(tmp_path: Path) -> None:
     rule = rule_of(tmp_path, "from logs-* | stats n = count(*) by user.name | where n >= 2")
     assert rule.query.shape == "lookback"
