@@ -172,12 +172,11 @@ class _OldHits:
             connection.execute("SELECT rule_id, width FROM rule_number")
         )
         self._alerts: dict[Series, list[tuple[int, int]]] = defaultdict(list)
-        for rule_id, key, start, until, width in connection.execute(
-            "SELECT rule_id, key, start, until, width FROM alert JOIN series USING (series_id) "
+        for rule_id, key, start, until in connection.execute(
+            "SELECT rule_id, key, start, until FROM alert JOIN series USING (series_id) "
             "WHERE start < ?",
             (horizon,),
         ):
-            self._widths.setdefault(rule_id, width)
             self._alerts[stored_series(rule_id, key)].append((start, until))
         self._signals = _signals_in_use(connection)
         self._evicted: dict[Series, tuple[int, int]] = {}

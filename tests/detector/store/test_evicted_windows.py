@@ -17,7 +17,18 @@ from tests.clock import Clock
 from tests.detector.detection.test_correlate import act, swept
 from tests.detector.detection.test_correlate import rules as flag_rules
 from tests.detector.rules.rule_scan import write_rule
-from tests.detector.trail import REGIONS, START, Raw, call, rules, scan, sweep, write
+from tests.detector.trail import (
+    REFERENCE,
+    REFERENCE_FILE,
+    REGIONS,
+    START,
+    Raw,
+    call,
+    rules,
+    scan,
+    sweep,
+    write,
+)
 
 DAY = 86_400
 NEWEST = 4000
@@ -141,6 +152,53 @@ def test_record_is_late_up_to_twice_the_reach_of_evicted_hits(
     for at in (first - 1, end):
         read(store, tmp_path, mode, [call(at, "eu-west-1")], f"young-{at}.json")
     assert store.files.accounting().late_dropped == 3
+
+
+def test_evict_takes_the_hits_of_one_rule_from_the_alert_of_another(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Over several segments, of which those that lose nothing stay as they are."""
+    query = (
+        "from logs-* | eval w = date_trunc(30 seconds, @timestamp) "
+        "| stats n = count(*) by w, user.id | where n > 100"
+    )
+    rules = load([REFERENCE_FILE, write_rule(tmp_path / "rules", query)], builtin=False)
+    for number, records in enumerate((sweep(10), sweep(9, 60), sweep(8, 120), [call(NEWEST)])):
+        write(tmp_path / "logs", f"{number}.json", records)
+        scan(tmp_path / "logs", store=store, by=rules)
+
+    def hits() -> dict[str, int]:
+        return {rule_id: count.hits for rule_id, count in store.rules.counts().items()}
+
+    assert hits() == {REFERENCE: 28, "r-1": 28}
+    clock.now += DAY
+    assert store.retention.evict(NEWEST - 1000) == (27 + 17, 17)
+    assert hits() == {REFERENCE: 11, "r-1": 1}
+    segments = store.database.rows("SELECT segment_id FROM segment ORDER BY segment_id")
+    assert store.retention.evict(NEWEST - 1000) == (0, 0)
+    assert store.database.rows("SELECT segment_id FROM segment ORDER BY segment_id") == segments
+
+
+def test_evict_forgets_signals_that_are_near_no_alert(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Before the first alert, between two that are far apart, and after the last."""
+    alerts = [*swept("ana", 0), *swept("ana", 90), *swept("ana", 3900)]
+    write(tmp_path, "a.json", [*alerts, act("snapshot", "ana", 40), call(9000)])
+    scan(tmp_path, store=store, by=flag_rules("tumbling"))
+    assert len(store.alerts.all()) == 3
+    near, far = (-1800, 1919, 2100, 5729), (-1801, 1920, 2099, 5730)
+    with store.database.transaction() as connection:
+        connection.execute("DELETE FROM signal WHERE flag != 'snapshot'")
+        connection.executemany(
+            "INSERT INTO signal SELECT caller_id, ?, ?, flag, issued_key FROM signal "
+            "WHERE flag = 'snapshot' LIMIT 1",
+            [(START + at, at.to_bytes(16, "big", signed=True)) for at in near + far],
+        )
+    clock.now += DAY
+    store.retention.evict(1000)
+    rows = store.database.rows("SELECT time FROM signal ORDER BY time")
+    assert [time - START for (time,) in rows] == sorted([*near, 40])
 
 
 def test_evict_keeps_the_signals_of_alerts(store: Store, clock: Clock, tmp_path: Path) -> None:
