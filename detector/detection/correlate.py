@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
-from detector.cloudtrail.record import EventSignature, Record
+from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
 from detector.detection.alert import Alert, AlertContext, Flag
 from detector.detection.baseline import Baseline, is_new
@@ -28,6 +28,7 @@ from detector.detection.risk import RiskTable
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
+from detector.text.value_cache import ValueCache
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
@@ -92,11 +93,13 @@ def find_signals(
 ) -> Iterator[Signal]:
     """Search the signals in a file."""
 
+    rules_for = ValueCache(flagging.rules_for)
+
     def may_be_signal(signature: EventSignature) -> bool:
-        return bool(flagging.rules_for(signature)) or signature.event_source == STS
+        return bool(rules_for[signature]) or signature.event_source == STS
 
     for event, record, _raw in search_file(path, requests, may_be_signal, opener):
-        flags = flags_of(event, record, flagging)
+        flags = _flags_by(rules_for[signature_of(record.head())], record, event.time)
         if flags or event.issued_key:
             yield Signal(event, flags)
 
@@ -133,9 +136,19 @@ def flagging_events(rules: Iterable[Rule]) -> Dispatch:
 
 def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
     """Return the flags that an event raises, sorted."""
-    rules = flagging[event.provider, event.action]
+    return _flags_by(flagging.rules_for(signature_of(record.head())), record, event.time)
+
+
+def _flags_by(rules: Iterable[Rule], record: Record, time: int) -> tuple[str, ...]:
+    """Return the flags of rules that a record passes, of those that its signature may pass."""
     return tuple(
-        sorted({rule.flag for rule in rules if rule.flag and _matches(rule, record, event.time)})
+        sorted(
+            {
+                rule.flag
+                for rule in rules
+                if rule.flag and (rule.query.prefilter.is_exact or _matches(rule, record, time))
+            }
+        )
     )
 
 
