@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from detector.detection import sequences, window
+from detector.detection.event import EVENT_TIME
 from detector.detection.finding import Facets, Finding, Window, alert_id
 from detector.detection.window import Hit, HitSpan
 from detector.ecs.values import Value
@@ -126,10 +127,7 @@ def window_spans(
             and query.group_passes(group, window_start, key, window_start + width)
         )
 
-    assert query.grouping is not None
-    if not query.grouping.merges and not has_distinct(
-        [hit.inputs for hit in hits], query.min_distinct
-    ):
+    if not may_raise_alert(rule, [hit.inputs for hit in hits]):
         return
     if looks_back:
         find_starts = window.lookback
@@ -142,6 +140,18 @@ def window_spans(
     yield from window.merge_spans(hits, starts, width, rule.gap)
 
 
+def may_raise_alert(rule: Rule, inputs: Sequence[Inputs]) -> bool:
+    """Tell whether hits of a series are enough for an alert; True where that is not known.
+
+    ``inputs`` may be those of their matches, without the time."""
+    query = rule.query
+    if len(inputs) < query.min_hits:
+        return False
+    if query.grouping is None or query.grouping.merges:
+        return True
+    return has_distinct(inputs, query.min_distinct)
+
+
 def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> bool:
     """Tell whether hits may have enough distinct values; True where that is not known."""
     for index, number in least:
@@ -149,7 +159,7 @@ def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> 
             values = {row[index] for row in inputs}
         except TypeError:  # several values of one hit, as a list
             continue
-        if len(values) < number:
+        if len(values) < number and EVENT_TIME not in values:
             return False
     return True
 

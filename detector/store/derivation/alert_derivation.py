@@ -193,11 +193,11 @@ class AlertDerivation:
                 start, end = start - gap + 1, end + gap - 1
                 if series_id is not None:
                     start, end = _widen_span(connection, series_id, start, end, rule.gap)
-            near = hits.between(candidate, start - gap, end + gap)
             stored: Mapping[str, StoredAlert] = {}
             if series_id is not None:
                 stored = stored_alerts(connection, series_id, start, end)
-            if not stored and len(near) < rule.query.min_hits:
+            near = hits.between(candidate, start - gap, end + gap, has_alerts=bool(stored))
+            if not stored and not near:
                 continue
             found = derive(rule, self._rules.mode, series.key or (), near, start, end)
             derived = {finding.alert_id: finding for finding in found}

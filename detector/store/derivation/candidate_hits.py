@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
-from detector.detection.event import Matches, Series, inputs_at
+from detector.detection.derive import may_raise_alert
+from detector.detection.event import KeptEvent, Matches, Series, inputs_at
 from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
 from detector.store.derivation.touched_windows import Candidate
@@ -15,7 +17,7 @@ from detector.store.segments.segment_table import SegmentSpan, SegmentTable, Sta
 from detector.store.window_table import WindowTable
 
 _MAX_HITS = 1 << 16
-"""Hits that are collected at once; each takes a third of a kilobyte."""
+"""Hits that are collected at once; each takes a fifth of a kilobyte."""
 _time = attrgetter("time")
 
 
@@ -33,6 +35,16 @@ def batches(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
         yield batch
 
 
+class _PackedHit(NamedTuple):
+    """A hit that is not unpacked; its inputs are those of its match, without the time."""
+
+    time: int
+    identity: bytes
+    inputs: Inputs
+    segment: Segment
+    number: int
+
+
 class CandidateHits:
     """The hits of some candidates; ``near`` are the segments in which these are."""
 
@@ -46,8 +58,10 @@ class CandidateHits:
     ) -> None:
         self._query = query
         self._windows = windows
-        self._hits: dict[Series, list[Hit]] = {each.series: [] for each in candidates}
+        self._hits: dict[Series, list[_PackedHit]] = {each.series: [] for each in candidates}
         self._widths = {each.series: each.span.width for each in candidates}
+        self._rows: dict[tuple[int, int], KeptEvent] = {}
+        """By segment and number: several rules look at one event."""
         first = min((each.first for each in candidates), default=0)
         last = max((each.last for each in candidates), default=-1)
         for span in near:
@@ -56,14 +70,30 @@ class CandidateHits:
         for hits in self._hits.values():
             hits.sort(key=itemgetter(0, 1))
 
-    def between(self, candidate: Candidate, start: int, end: int) -> list[Hit]:
-        """Return the hits of a candidate in ``[start, end)``, by time and identity."""
+    def between(
+        self, candidate: Candidate, start: int, end: int, has_alerts: bool
+    ) -> Sequence[Hit]:
+        """Return the hits of a candidate in ``[start, end)``, by time and identity.
+
+        Nothing where they cannot raise an alert, unless there is one (``has_alerts``)."""
         if start < candidate.start or end > candidate.end:  # alerts reach beyond what decides
             width = candidate.span.width
             return self._windows.hits(self._query, candidate.series, width, start, end)
         hits = self._hits[candidate.series]
         first = bisect_left(hits, start, key=_time)
-        return hits[first : bisect_left(hits, end, first, key=_time)]
+        hits = hits[first : bisect_left(hits, end, first, key=_time)]
+        rule = candidate.span.rule
+        if not has_alerts and not may_raise_alert(rule, [hit.inputs for hit in hits]):
+            return ()
+        return [self._unpack(hit) for hit in hits]
+
+    def _unpack(self, hit: _PackedHit) -> Hit:
+        time, identity, inputs, segment, number = hit
+        place = id(segment), number
+        row = self._rows.get(place)
+        if row is None:
+            row = self._rows[place] = segment.row(number)
+        return Hit(time, identity, inputs_at(inputs, time), row)
 
     def _collect(self, segment: Segment, first: int, last: int) -> None:
         """Collect hits from the time ``first`` to ``last``."""
@@ -74,15 +104,16 @@ class CandidateHits:
             found = wanted[segment.match[number]]
             if not found or number in stale:
                 continue
-            row, identity = segment.row(number), segment.identity(number)
+            time, identity = segment.times[number], segment.identity(number)
             for hits, inputs in found:
-                hits.append(Hit(row.time, identity, inputs_at(inputs, row.time), row))
+                hits.append(_PackedHit(time, identity, inputs, segment, number))
         for number in stale:
             for series, width in self._widths.items():
                 hit = segment.hit(number, series, width)
                 if hit is not None:
-                    self._hits[series].append(hit)
+                    packed = _PackedHit(hit.time, hit.identity, hit.inputs, segment, number)
+                    self._hits[series].append(packed)
 
-    def _wanted(self, matches: Matches) -> list[tuple[list[Hit], Inputs]]:
+    def _wanted(self, matches: Matches) -> list[tuple[list[_PackedHit], Inputs]]:
         hits = self._hits
         return [(hits[series], inputs) for series, inputs in matches if series in hits]
