@@ -8,7 +8,7 @@ from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from detector.detection.derive import may_raise_alert
-from detector.detection.event import KeptEvent, Matches, Series, inputs_at
+from detector.detection.event import KeptEvent, Series, inputs_at
 from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
 from detector.store.derivation.touched_windows import Candidate
@@ -98,7 +98,11 @@ class CandidateHits:
     def _collect(self, segment: Segment, first: int, last: int) -> None:
         """Collect hits from the time ``first`` to ``last``."""
         stale = set(segment.stale_rows())
-        wanted = [self._wanted(matches) for matches in segment.matches]
+        hits_of = [self._hits.get(series) for series in segment.series]
+        wanted = [
+            [(hits, inputs) for number, inputs in matches if (hits := hits_of[number]) is not None]
+            for matches in segment.packed_matches
+        ]
         begin, end = bisect_left(segment.times, first), bisect_left(segment.times, last + 1)
         for number in range(begin, end):
             found = wanted[segment.match[number]]
@@ -113,7 +117,3 @@ class CandidateHits:
                 if hit is not None:
                     packed = _PackedHit(hit.time, hit.identity, hit.inputs, segment, number)
                     self._hits[series].append(packed)
-
-    def _wanted(self, matches: Matches) -> list[tuple[list[_PackedHit], Inputs]]:
-        hits = self._hits
-        return [(hits[series], inputs) for series, inputs in matches if series in hits]

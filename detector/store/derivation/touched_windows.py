@@ -58,13 +58,13 @@ class _TouchedSeries:
 
     __slots__ = ("counts", "first", "last", "span", "total", "touched")
 
-    def __init__(self, span: RuleSpan, time: int) -> None:
+    def __init__(self, span: RuleSpan) -> None:
         self.span = span
         self.counts: dict[int, int] = {}
         self.touched: set[int] | None = set() if span.gap else None
         """None: each that is counted."""
         self.total = 0
-        self.first = self.last = time
+        self.first, self.last = 1 << 62, -1 << 62
 
     def touch(self, time: int, count: int) -> None:
         """Count fresh hits."""
@@ -84,7 +84,7 @@ class _TouchedSeries:
         """Look for hits at a time too."""
         if time < self.first:
             self.first = time
-        elif time > self.last:
+        if time > self.last:
             self.last = time
 
     def _add(self, bucket: int, time: int, count: int) -> None:
@@ -196,44 +196,46 @@ class TouchedWindows:
 
     def _touch(self, segment: Segment) -> int:
         """Mark and count the hits of a fresh segment; return how many are of new terms."""
-        wanted = [
-            [series for series, _ in matches if self._is_term.get(series.rule_id) is False]
-            for matches in segment.matches
-        ]  # the windows of a rule that is no longer used stay as they are
+        counted = [self._touched_series(series) for series in segment.series]
         for (match, time), count in _count_by_time(segment, 0, len(segment)):
-            for series in wanted[match]:
-                self._touch_series(series, time, count)
+            for number, _ in segment.packed_matches[match]:
+                touched = counted[number]
+                if touched is not None:
+                    touched.touch(time, count)
         for number in segment.stale_rows():
             row = segment.row(number)
             for time, matches in ((row.time, row.matches), *row.stale):
                 for series, _ in matches:
-                    is_term = self._is_term.get(series.rule_id)
-                    if is_term:
-                        self.moved.add(series)
-                    elif is_term is False:
+                    touched = self._touched_series(series)
+                    if touched is not None:
                         # It may have left this window; counted is no less than what is there.
-                        self._touch_series(series, time, 1)
-                        self._touched[series].cover(row.time)
+                        touched.touch(time, 1)
+                        touched.cover(row.time)
+                    elif self._is_term.get(series.rule_id):
+                        self.moved.add(series)
         return self._add_terms(segment)
 
-    def _touch_series(self, series: Series, time: int, count: int) -> None:
+    def _touched_series(self, series: Series) -> _TouchedSeries | None:
+        """Return the counts of a series; None for one of new terms.
+
+        None too for one of a rule that is no longer used: its windows stay as they are."""
         touched = self._touched.get(series)
-        if touched is None:
-            touched = self._touched[series] = _TouchedSeries(self._spans[series.rule_id], time)
-        touched.touch(time, count)
+        if touched is None and self._is_term.get(series.rule_id) is False:
+            touched = self._touched[series] = _TouchedSeries(self._spans[series.rule_id])
+        return touched
 
     def _add_terms(self, segment: Segment) -> int:
         """Add the hits of new terms; return how many there are."""
-        terms = {}
-        for match, matches in enumerate(segment.matches):
-            found = [series for series, _ in matches if self._is_term.get(series.rule_id)]
-            if found:
-                terms[match] = found
-        if not terms:
+        is_term = [self._is_term.get(series.rule_id) for series in segment.series]
+        if not any(is_term):
             return 0
+        terms = [
+            [segment.series[number] for number, _ in matches if is_term[number]]
+            for matches in segment.packed_matches
+        ]
         added = 0
         for number, match in enumerate(segment.match):
-            if match in terms:
+            if terms[match]:
                 hit = segment.times[number], segment.identity(number)
                 for series in terms[match]:
                     self.terms[series].append(hit)
@@ -261,15 +263,13 @@ class TouchedWindows:
 
     def _count(self, segment: Segment, start: int, end: int) -> None:
         """Count the hits of another segment in what is touched, between ``start`` and ``end``."""
-        counted = self._touched
-        by_match = [
-            [counted[series] for series, _ in matches if series in counted]
-            for matches in segment.matches
-        ]
+        counted = [self._touched.get(series) for series in segment.series]
         first, last = bisect_left(segment.times, start), bisect_left(segment.times, end)
         for (match, time), count in _count_by_time(segment, first, last):
-            for touched in by_match[match]:
-                touched.add(time, count)
+            for number, _ in segment.packed_matches[match]:
+                touched = counted[number]
+                if touched is not None:
+                    touched.add(time, count)
         for number in segment.stale_rows():
             for time, matches in segment.stale(number):
                 for series, _ in matches:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -56,8 +56,8 @@ class _Chunk(NamedTuple):
     generation: int
 
 
-_PackedMatches = tuple[tuple[int, tuple[Any, ...]], ...]
-"""Matches, with the number of each series."""
+PackedMatches = tuple[tuple[int, tuple[Any, ...]], ...]
+"""Matches, with the number of each series in its place."""
 
 
 class _Column(NamedTuple):
@@ -98,9 +98,9 @@ class _Body(msgspec.Struct, array_like=True):
     chunk: _Column
     index: _Column
     series: list[Series]
-    matches: list[_PackedMatches]
+    matches: list[PackedMatches]
     match: _Column
-    stale: dict[int, list[tuple[int, _PackedMatches]]]
+    stale: dict[int, list[tuple[int, PackedMatches]]]
 
 
 _decoder = msgspec.msgpack.Decoder(_Body)
@@ -131,7 +131,7 @@ class _MatchNumbers:
 
     def __init__(self) -> None:
         self.series: Numbers[Series] = Numbers()
-        self.packed: list[_PackedMatches] = []
+        self.packed: list[PackedMatches] = []
         self._by_object: dict[int, int] = {}
         self._by_content: dict[bytes, int] = {}
 
@@ -147,7 +147,7 @@ class _MatchNumbers:
             self._by_object[id(matches)] = number
         return number
 
-    def pack(self, matches: Matches) -> _PackedMatches:
+    def pack(self, matches: Matches) -> PackedMatches:
         return tuple([(self.series[series], inputs) for series, inputs in matches])
 
 
@@ -220,7 +220,10 @@ class Segment:
         self._client, self._call = self._body.client.numbers(), self._body.call.numbers()
         self._region, self._chunk = self._body.region.numbers(), self._body.chunk.numbers()
         self._index = self._body.index.numbers()
-        self.matches: list[Matches] = [self._unpacked(them) for them in self._body.matches]
+        self.series = self._body.series
+        """The series of all hits, by number."""
+        self.packed_matches: Sequence[PackedMatches] = self._body.matches
+        self._matches: list[Matches | None] = [None] * len(self._body.matches)
         self._places: dict[Series, list[int]] | None = None
 
     @classmethod
@@ -263,9 +266,16 @@ class Segment:
             body.issued_keys.get(number, ""),
             body.event_ids.get(number),
             Position(source, body.chunks[self._chunk[number]].offset, self._index[number]),
-            self.matches[self.match[number]],
+            self.matches(self.match[number]),
             self.stale(number),
         )
+
+    def matches(self, match: int) -> Matches:
+        """Return the matches of rows, by their number in ``match``."""
+        matches = self._matches[match]
+        if matches is None:
+            matches = self._matches[match] = self._unpacked(self.packed_matches[match])
+        return matches
 
     def client(self, number: int) -> EventClient:
         """Return who called, of a row."""
@@ -341,19 +351,18 @@ class Segment:
         return Hit(row.time, self.identity(number), inputs, row)
 
     def _index_series(self) -> dict[Series, list[int]]:
-        places: dict[Series, list[int]] = defaultdict(list)
-        series_of = [[series for series, _ in matches] for matches in self.matches]
+        numbers: list[list[int]] = [[] for _ in self.series]
         for number, match in enumerate(self.match):
-            for series in series_of[match]:
-                places[series].append(number)
-        for number in self._body.stale:
-            for _, matches in self.stale(number):
+            for series, _ in self.packed_matches[match]:
+                numbers[series].append(number)
+        for number, stale in self._body.stale.items():
+            for _, matches in stale:
                 for series, _ in matches:
-                    if number not in places[series]:
-                        insort(places[series], number)
-        return places
+                    if number not in numbers[series]:
+                        insort(numbers[series], number)
+        return dict(zip(self.series, numbers, strict=True))
 
-    def _unpacked(self, packed: _PackedMatches) -> Matches:
+    def _unpacked(self, packed: PackedMatches) -> Matches:
         series = self._body.series
         return tuple([(series[number], inputs) for number, inputs in packed])
 

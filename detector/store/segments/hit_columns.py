@@ -117,20 +117,20 @@ class HitColumns:
 
     def _add(self, segment_number: int, segment: Segment) -> None:
         """Add the hits of a segment."""
-        wanted = {
-            match: [
-                (self._series[series], inputs)
-                for series, inputs in matches
-                if series.rule_id == self.rule_id
+        is_of_rule = [series.rule_id == self.rule_id for series in segment.series]
+        wanted = [
+            [
+                (self._series[segment.series[number]], inputs)
+                for number, inputs in matches
+                if is_of_rule[number]
             ]
-            for match, matches in enumerate(segment.matches)
-        }
-        wanted = {match: found for match, found in wanted.items() if found}
+            for matches in segment.packed_matches
+        ]
         stale = set(segment.stale_rows())
         self._stale += [(segment_number, row) for row in sorted(stale)]
         base = segment_number << _ROW_BITS
         for row, match in enumerate(segment.match):
-            if match in wanted and row not in stale:
+            if wanted[match] and row not in stale:
                 time, caller, region = segment.times[row], segment.client(row), segment.region(row)
                 for hits, inputs in wanted[match]:
                     hits.times.append(time)
