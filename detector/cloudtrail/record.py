@@ -105,7 +105,6 @@ ORIGIN_FIELDS = (
     "aws_region",
 )
 CALL_FIELDS = ("event_source", "event_name", "read_only", "event_category", "error_code")
-origin_of: Callable[[Head | EventSignature], Origin] = attrgetter(*ORIGIN_FIELDS)
 api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELDS)
 
 

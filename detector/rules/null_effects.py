@@ -6,7 +6,7 @@ all, and whether it can be anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from detector.ecs.fields import FieldTable
@@ -28,8 +28,6 @@ class _Unknown:
 
 
 _UNKNOWN: Final = _Unknown()
-Known = Mapping[str, Any]
-"""The columns whose value is known: always null, or what is counted of null."""
 
 
 def absent_fields(tree: ast.Node, fields: FieldTable) -> dict[str, tuple[Span, str]]:

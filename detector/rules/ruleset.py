@@ -119,11 +119,6 @@ class RuleSet:
         return self._rules.get(rule_id)
 
     @property
-    def alerting(self) -> tuple[Rule, ...]:
-        """The rules that give alerts."""
-        return tuple(rule for rule in self if rule.alerts)
-
-    @property
     def flagging(self) -> tuple[Rule, ...]:
         """The rules whose hits flag the alerts near them."""
         return tuple(rule for rule in self if rule.flag)

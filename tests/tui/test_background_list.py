@@ -76,7 +76,7 @@ def principals(app: HuntApp) -> list[str]:
 async def at_rest(app: HuntApp, pilot: Pilot[None], rows: int = 4) -> None:
     await until(
         pilot,
-        lambda: len(screen(app).row_list.rows) == rows and not screen(app).background.is_building,
+        lambda: len(screen(app).row_list.rows) == rows and screen(app).background.is_settled,
     )
 
 
@@ -165,7 +165,7 @@ def test_finished_build_is_not_shown_under_form(hunt: Hunt, gate: BuildGate) -> 
         await until(pilot, lambda: "new" in gate.queries[-1].alerts)
         await press(pilot, "c")
         gate.open.set()
-        await until(pilot, lambda: not alerts.background.is_building)
+        await until(pilot, lambda: alerts.background.is_settled)
         await hunt.arrive(app, pilot, hunt.update(alert("newer", at=NEWEST + 1)))
         assert list(alerts.row_list.keys) == before
         await press(pilot, "escape")

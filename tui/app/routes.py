@@ -112,9 +112,6 @@ class ScreenRoutes:
 
         self._app.push_screen(TimelineScreen(alerts, choose))
 
-    def open_principals(self) -> None:
-        self._app.switch_mode("principals")
-
     def open_principal(self, row: PrincipalRow) -> None:
         from tui.screens.principals.page import PrincipalScreen
 

@@ -151,9 +151,6 @@ class Routes(Protocol):
     def open_pivot(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
         """Open the calls that the pivot asks for, from an alert or from other events."""
 
-    def open_principals(self) -> None:
-        """Go to the list of principals."""
-
     def open_principal(self, row: PrincipalRow) -> None:
         """Open the page of a principal."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.cloudtrail.record import Caller, EventSignature, Head, origin_of
+from detector.cloudtrail.record import ORIGIN_FIELDS, Caller, EventSignature, Head
 from detector.rules.dispatch import Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.rules.ruleset import load
@@ -61,6 +62,6 @@ def test_rules_of_origins_are_those_of_each_signature(signatures: list[EventSign
     dispatch = Dispatch(RULES)
     verdicts: dict[object, OriginVerdicts] = {}
     for signature in signatures:
-        known = verdicts.setdefault(origin_of(signature), {})
+        known = verdicts.setdefault(attrgetter(*ORIGIN_FIELDS)(signature), {})
         selected = dispatch.select(dispatch.candidates(signature), signature, known)
         assert selected == wanted(signature, RULES) == dispatch.rules_for(signature)

@@ -68,11 +68,6 @@ class BackgroundRows(ScreenPart, Generic[Rows]):
         self._shown_state: object = None
 
     @property
-    def is_building(self) -> bool:
-        """Whether a build is running."""
-        return self._job is not None
-
-    @property
     def is_settled(self) -> bool:
         """Whether no build runs, waits or is asked for."""
         return self._job is None and not self.requested and not self._repeat
