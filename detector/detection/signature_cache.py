@@ -145,7 +145,7 @@ class SignatureCache:
     They change speed only, never a result."""
 
     def __init__(self, limit: int = CACHE_LIMIT) -> None:
-        self.heads = KnownHeads(2 * limit)
+        self.heads = KnownHeads(3 * limit)
         self.clients: ValueCache[Client, ClientFacts] = ValueCache(ClientFacts.of, limit)
         self._origins: dict[Origin, OriginFacts] = {}
         self._generation = 0

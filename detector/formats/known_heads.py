@@ -13,10 +13,10 @@ import msgspec
 from detector.cloudtrail.record import EventSignature
 from detector.formats.search import is_complete
 
-_HEADS_LIMIT = 1 << 14
-"""From so many heads on all are forgotten before the next chunk; an hour of an organization of
-three thousand sessions has as many."""
-_BYTES_LIMIT = 8 << 20
+_HEADS_LIMIT = 3 << 13
+"""From so many heads on all are forgotten before the next chunk; in each five minutes, three
+thousand sessions make half as many different calls, most of them again and again."""
+_BYTES_LIMIT = 12 << 20
 """Of the raw bytes by which heads are known."""
 
 
