@@ -7,6 +7,7 @@ import sqlite3
 import msgspec
 
 from detector.cloudtrail.record import identity
+from detector.store.migrations.hunt_tables import HUNT_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
 
 SQLITE = sqlite3.sqlite_version
@@ -368,6 +369,7 @@ CREATE TABLE sighting (        -- the events that were waited for
 ) STRICT, WITHOUT ROWID;
 """,
     *AFTER_PACKING,
+    HUNT_TABLES,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

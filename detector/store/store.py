@@ -23,6 +23,7 @@ from detector.store.completeness import Completeness
 from detector.store.context_table import ContextTable
 from detector.store.database import Database
 from detector.store.decisions.decision_exchange import DecisionExchange
+from detector.store.decisions.hunt_table import HuntTable
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import ALERT_KINDS, UndoJournal, UndoResult
 from detector.store.decisions.watch_table import WatchTable
@@ -66,6 +67,7 @@ class Store:
         self.baseline = BaselineTable(database)
         self.activity = PrincipalActivityTable(database)
         self.watches = WatchTable(database, self.journal, self.history)
+        self.hunts = HuntTable(database, self.journal)
         self.rules = RuleTable(database, self.journal)
         self.suppressions = SuppressionTable(database, self.history)
         self.signals = SignalTable(database, self.events)
@@ -90,7 +92,9 @@ class Store:
             self.suppressions,
         )
         self.triage = TriageTable(database, self.journal, self.alerts, self.suppressions)
-        self.exchange = DecisionExchange(database, self.triage, self.suppressions, self.watches)
+        self.exchange = DecisionExchange(
+            database, self.triage, self.suppressions, self.watches, self.hunts
+        )
         self.quarantine = Quarantine(database, self.journal)
         self.completeness = Completeness(database)
         self.integrity_alerts = IntegrityAlerts(

@@ -24,6 +24,11 @@ _HEADS = (
     b'{"type":"status"',
     b'{"type":"assignee"',
     b'{"type":"suppression"',
+    b'{"type":"hunt"',
+    b'{"hunt_id":',
+    b"hunt_id,",
+    b"# Hunt: ",
+    b"[hunt]\n",
     b'{"alert_id":',
     b"<!doctype html",
     b"TIME (UTC)",
@@ -51,6 +56,7 @@ _EXPORT = re.compile(
             *map(re.escape, _HEADS),
             rb'\{"account":"[^"]*","event_id":"',
             rb"ID +STATE +SEEN ",
+            rb"ID +STATE +QUERIES ",
             rb"RISK +CALLS +DENIED ",
             rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [a-z-]+-\d +\w+  ",  # events
             rb"[0-9a-f]{8}  (active|expired|lifted|undone) +until \d",  # suppressions

@@ -1,4 +1,4 @@
-"""Decisions as lines that travel: notes, statuses, assignees, suppressions, watches.
+"""Decisions as lines that travel: of alerts, suppressions, watches and hunts.
 
 A line has all that its decision is, by ids that are the same in every state; times are in whole
 seconds.
@@ -6,8 +6,9 @@ seconds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -17,6 +18,7 @@ from detector.detection.indicator import parse_indicators
 from detector.text.json_output import json_lines
 from detector.text.time import format_time, parse_time
 from detector.triage.export import note_object
+from detector.triage.hunt_record import check_part
 from detector.triage.note import Edit, Note, NoteBody, NoteContext, check_name
 from detector.triage.suppression import Suppression, check_suppression
 from detector.triage.watch import Watch
@@ -24,6 +26,7 @@ from detector.triage.watch import Watch
 _TIMES = ("created", "expires", "lifted", "undone")
 _WATCH_TIMES = ("created", "acknowledged", "lifted", "undone")
 _MAX_NOTE_ID = 1 << 53
+_HUNT_ID = re.compile(r"[0-9a-f]{8}")
 _CONTEXT_TIMES = ("start", "end", "first_event", "last_event")
 
 
@@ -61,7 +64,27 @@ class WatchDecision(msgspec.Struct, frozen=True):
     author: str
 
 
-SharedDecision = Note | StatusDecision | AssigneeDecision | SuppressionDecision | WatchDecision
+class SharedPart(NamedTuple):
+    """A version of a part of a hunt, when it was written (epoch seconds), and by whom."""
+
+    part: str
+    time: int
+    author: str
+    value: str
+
+
+class HuntDecision(msgspec.Struct, frozen=True):
+    """A hunt with all versions of its parts, those of one part oldest first."""
+
+    hunt_id: str
+    created: int
+    author: str
+    parts: list[SharedPart]
+
+
+SharedDecision = (
+    Note | StatusDecision | AssigneeDecision | SuppressionDecision | WatchDecision | HuntDecision
+)
 
 
 def decision_lines(decisions: Sequence[SharedDecision]) -> str:
@@ -85,8 +108,12 @@ def read_decision(line: bytes) -> SharedDecision:
                 return _read_suppression(fields)
             case "watch":
                 return _read_watch(fields)
+            case "hunt":
+                return _read_hunt(fields)
             case other:
-                raise ValueError(f"{other!r} is not note, status, assignee, suppression or watch")
+                raise ValueError(
+                    f"{other!r} is not note, status, assignee, suppression, watch or hunt"
+                )
     except (AttributeError, KeyError, TypeError, msgspec.ValidationError) as error:
         raise ValueError(f"not in the format of log export: {error}") from None
 
@@ -116,6 +143,8 @@ def _object(decision: SharedDecision) -> dict[str, Any]:
         }
     if isinstance(decision, WatchDecision):
         return _watch_object(decision)
+    if isinstance(decision, HuntDecision):
+        return _hunt_object(decision)
     fields = msgspec.to_builtins(decision.suppression)
     del fields["hidden"]  # which each state counts by itself
     return {
@@ -143,6 +172,40 @@ def _watch_object(decision: WatchDecision) -> dict[str, Any]:
         "changed": _text(decision.time),
         "changed_by": decision.author,
     }
+
+
+def _hunt_object(decision: HuntDecision) -> dict[str, Any]:
+    return {
+        "type": "hunt",
+        "hunt_id": decision.hunt_id,
+        "created": format_time(decision.created),
+        "author": decision.author,
+        "parts": [
+            {
+                "part": each.part,
+                "at": format_time(each.time),
+                "author": each.author,
+                "value": each.value,
+            }
+            for each in decision.parts
+        ],
+    }
+
+
+def _read_hunt(fields: dict[str, Any]) -> HuntDecision:
+    parts = [
+        msgspec.convert(
+            (each["part"], _whole(each["at"]), each["author"], each["value"]), SharedPart
+        )
+        for each in fields["parts"]
+    ]
+    for each in parts:
+        check_part(each.part, each.value)
+    hunt_id = msgspec.convert(fields["hunt_id"], str)
+    if not _HUNT_ID.fullmatch(hunt_id):
+        raise ValueError(f"{hunt_id!r} is not the id of a hunt")
+    author = msgspec.convert(fields["author"], str)
+    return HuntDecision(hunt_id, _whole(fields["created"]), author, parts)
 
 
 def _read_note(fields: dict[str, Any]) -> Note:

@@ -14,6 +14,9 @@ import msgspec
 
 from detector.store.database import Database
 from detector.store.decisions.decision_kinds import encode_json
+from detector.store.decisions.hunt_exchange import join_hunt, shared_hunts
+from detector.store.decisions.hunt_table import HuntTable
+from detector.store.decisions.joining import add_history, is_within
 from detector.store.decisions.triage_table import NOTE_UID, TriageTable
 from detector.store.decisions.watch_table import WatchTable
 from detector.store.suppression_table import SuppressionTable
@@ -21,6 +24,7 @@ from detector.text.time import format_time
 from detector.triage.note import Note
 from detector.triage.shared_decisions import (
     AssigneeDecision,
+    HuntDecision,
     SharedDecision,
     StatusDecision,
     SuppressionDecision,
@@ -50,11 +54,13 @@ class DecisionExchange:
         triage: TriageTable,
         suppressions: SuppressionTable,
         watches: WatchTable,
+        hunts: HuntTable,
     ) -> None:
         self._database = database
         self._triage = triage
         self._suppressions = suppressions
         self._watches = watches
+        self._hunts = hunts
 
     def decisions(self) -> list[SharedDecision]:
         """Return every decision that travels, each kind newest first."""
@@ -67,6 +73,7 @@ class DecisionExchange:
             *self._assignees(),
             *self._suppression_decisions(),
             *self._watch_decisions(),
+            *shared_hunts(self._database, self._hunts),
         ]
 
     def join(self, decisions: Iterable[SharedDecision]) -> Joined:
@@ -81,6 +88,8 @@ class DecisionExchange:
                     is_new, conflict = _join_alert_decision(connection, _Subject.of(decision))
                 elif isinstance(decision, WatchDecision):
                     is_new, conflict = self._join_watch(connection, decision)
+                elif isinstance(decision, HuntDecision):
+                    is_new, conflict = join_hunt(connection, decision)
                 else:
                     is_new, conflict = self._join_suppression(connection, decision)
                 new += is_new
@@ -146,7 +155,7 @@ class DecisionExchange:
                 "INSERT INTO suppression (suppression_id, created, body) VALUES (?, ?, ?)",
                 (name, theirs.suppression.created, body),
             )
-            return _add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
+            return add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
         ours = next(
             each
             for each in self._suppression_decisions()
@@ -160,7 +169,7 @@ class DecisionExchange:
             connection.execute(
                 "UPDATE suppression SET body = ? WHERE suppression_id = ?", (body, name)
             )
-        is_new = _add_history(connection, theirs.time, theirs.author, name, "imported", "")
+        is_new = add_history(connection, theirs.time, theirs.author, name, "imported", "")
         if not is_new:
             return False, ""
         return True, f"suppression {name}: changed in both states, the later change stands"
@@ -177,14 +186,14 @@ class DecisionExchange:
             if theirs.watch.active and indicator.value in looked_for:
                 return False, ""
             _put_watch(connection, theirs.watch)
-            return _add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
+            return add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
         if _watch_in_seconds(known) == _watch_in_seconds(theirs):
             return False, ""
         # What has ended stays so; else the later change stands.
         over = known.watch.active - theirs.watch.active
         if over > 0 or (over == 0 and int(theirs.time) > int(known.time)):
             _put_watch(connection, theirs.watch)
-        if not _add_history(connection, theirs.time, theirs.author, name, "imported", ""):
+        if not add_history(connection, theirs.time, theirs.author, name, "imported", ""):
             return False, ""
         return True, f"watch {name}: changed in both states, the later change stands"
 
@@ -252,7 +261,7 @@ def _join_alert_decision(connection: sqlite3.Connection, theirs: _Subject) -> tu
     before, after = value or "nobody", theirs.value or "nobody"
     detail = f"{before} -> {after}" if stands else f"{after} before {before}"
     kind = f"{theirs.kind} imported"
-    if not _add_history(connection, time, theirs.author, alert_id, kind, detail):
+    if not add_history(connection, time, theirs.author, alert_id, kind, detail):
         return False, ""
     if stands:
         connection.execute(
@@ -290,7 +299,7 @@ def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]
         )
         _put_versions(connection, note_id, versions)
         detail = f"#{note_id} {theirs.body.verdict}"
-        _add_history(
+        add_history(
             connection, theirs.created, theirs.author, theirs.alert_id, "note imported", detail
         )
         return True, ""
@@ -301,9 +310,9 @@ def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]
         (note_id,),
     ).fetchall()
     ours = _since_written(int(theirs.created), stored)
-    if _is_within(versions, ours):
+    if is_within(versions, ours):
         return False, ""
-    if _is_within(ours, versions):
+    if is_within(ours, versions):
         _put_versions(connection, note_id, versions)
         return True, ""
     both = sorted(
@@ -332,12 +341,6 @@ def _since_written(created: int, versions: Sequence[_Version]) -> list[_Version]
     return [(created, author, body), *later]
 
 
-def _is_within(some: Sequence[_Version], others: Sequence[_Version]) -> bool:
-    """Tell whether all of some versions are among others, in their order."""
-    rest = iter(others)
-    return all(version in rest for version in some)
-
-
 def _put_versions(
     connection: sqlite3.Connection, note_id: int, versions: Sequence[_Version]
 ) -> None:
@@ -354,17 +357,3 @@ def _free_id(connection: sqlite3.Connection, wanted: int) -> int:
     if not is_taken:
         return wanted
     return int(connection.execute("SELECT max(note_id) + 1 FROM note").fetchone()[0])
-
-
-def _add_history(
-    connection: sqlite3.Connection, time: float, author: str, subject: str, kind: str, detail: str
-) -> bool:
-    """Add a line with its author and time; False where it is there already."""
-    return bool(
-        connection.execute(
-            "INSERT INTO history (at, author, subject, kind, detail) SELECT ?, ?, ?, ?, ? "
-            "WHERE NOT EXISTS (SELECT 1 FROM history WHERE subject = ? AND author = ? "
-            "AND kind = ? AND CAST(at AS INTEGER) = ?)",
-            (time, author, subject, kind, detail, subject, author, kind, int(time)),
-        ).rowcount
-    )

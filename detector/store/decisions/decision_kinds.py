@@ -16,6 +16,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from detector.text.time import format_time
+from detector.triage.hunt_record import describe_part
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from detector.triage.watch import Watch
@@ -221,6 +222,43 @@ class _RuleSwitch:
         return subject, ""
 
 
+class _HuntPart:
+    """A part of a hunt: its text, or its value as JSON; empty where there is none.
+
+    The subject is the hunt's id and the part's name, with a ``/`` between."""
+
+    def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
+        row = connection.execute(
+            "SELECT value FROM hunt_part WHERE hunt_id = ? AND part = ? "
+            "ORDER BY version_id DESC LIMIT 1",
+            _hunt_and_part(subject),
+        ).fetchone()
+        return row[0] if row else ""
+
+    def write(
+        self,
+        connection: sqlite3.Connection,
+        subject: str,
+        value: str | None,
+        authorship: Authorship,
+    ) -> None:
+        connection.execute(
+            "INSERT INTO hunt_part (hunt_id, part, at, author, value) VALUES (?, ?, ?, ?, ?)",
+            (*_hunt_and_part(subject), int(authorship.time), authorship.author, value or ""),
+        )
+
+    def describe(
+        self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
+    ) -> tuple[str, str]:
+        hunt_id, part = _hunt_and_part(subject)
+        return hunt_id, describe_part(part, before or "", after or "")
+
+
+def _hunt_and_part(subject: str) -> tuple[str, str]:
+    hunt_id, _, part = subject.partition("/")
+    return hunt_id, part
+
+
 class _File:
     """The state, reason and detail of a file, as a JSON array."""
 
@@ -253,6 +291,7 @@ KINDS: Mapping[str, DecisionKind] = MappingProxyType(
         "watch": _WatchBody("watch"),
         "rule": _RuleSwitch(),
         "file": _File(),
+        "hunt": _HuntPart(),
     }
 )
 

@@ -89,14 +89,20 @@ class UndoJournal:
         """The latest decision that was made before this session began."""
 
     def decide(
-        self, connection: sqlite3.Connection, action: str, changes: Iterable[Change]
-    ) -> None:
+        self,
+        connection: sqlite3.Connection,
+        action: str,
+        changes: Iterable[Change],
+        about: str = "",
+    ) -> list[str]:
         """Make changes as one decision; none where nothing would change.
 
-        Subjects that have changed since they were shown stay as they are.
+        ``about`` names what several changes are about, where that is one thing. Returns the
+        subjects that have changed since they were shown, and stay as they are.
         """
         steps: list[_Step] = []
         names: list[str] = []
+        overtaken: list[str] = []
         last_changes = {(change.kind, change.subject): change for change in changes}
         for change in last_changes.values():
             before = KINDS[change.kind].read(connection, change.subject)
@@ -104,11 +110,13 @@ class UndoJournal:
                 continue
             if change.shown not in (None, before):
                 self._record_overtaken(connection, change, action)
+                overtaken.append(change.subject)
                 continue
             steps.append(_Step(change.kind, change.subject, before, change.value))
             names.append(change.name)
         if steps:
-            self._put(connection, action, steps, names[0] if len(names) == 1 else "")
+            self._put(connection, action, steps, names[0] if len(names) == 1 else about)
+        return overtaken
 
     def _put(
         self, connection: sqlite3.Connection, action: str, steps: Sequence[_Step], name: str

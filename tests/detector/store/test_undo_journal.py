@@ -20,6 +20,7 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
+from detector.triage.hunt_record import HuntFinding
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.clock import Clock
@@ -88,6 +89,15 @@ def decisions(store: Store) -> dict[str, Any]:
         },
         "rules": store.rules.disabled(),
         "files": {row.path: (row.state, row.reason, row.detail) for row in store.files.all()},
+        "hunts": {
+            hunt.hunt_id: (
+                dict(hunt.texts),
+                hunt.state,
+                hunt.queries,
+                {finding.part for finding in hunt.findings},
+            )
+            for hunt in store.hunts.all()
+        },
     }
 
 
@@ -158,6 +168,24 @@ def _lift_watch(store: Store, who: list[str], _: int) -> None:
     store.watches.lift(_watches(store)[: len(who)])
 
 
+def _hunt(store: Store, who: list[str], number: int) -> None:
+    """Begin a hunt; later edit it, save a query and attach principals, or conclude it."""
+    hunts = store.hunts.all()
+    if not hunts:
+        store.hunts.create({"name": f"hunt {number}", "hypothesis": "a key leaked"})
+    elif number == 0:
+        store.hunts.edit(hunts[0], {"name": "another name", "accounts": "111122223333"})
+    elif number == 1:
+        findings = [HuntFinding("principal", arn, arn, "seen", int(START)) for arn in who]
+        store.hunts.attach(hunts[0].hunt_id, findings)
+        query = store.hunts.new_query("all", "esql", "from logs-aws.cloudtrail-*")
+        store.hunts.save_query(hunts[0], query)
+    elif hunts[0].is_open:
+        store.hunts.conclude(hunts[0], "nothing")
+    else:
+        store.hunts.remove(hunts[0], [each.part for each in hunts[0].findings])
+
+
 DECIDE: list[Callable[[Store, list[str], int], None]] = [
     _status,
     _assign,
@@ -171,6 +199,7 @@ DECIDE: list[Callable[[Store, list[str], int], None]] = [
     _watch,
     _acknowledge_watch,
     _lift_watch,
+    _hunt,
 ]
 STEPS = st.one_of(
     st.sampled_from(["undo", "undo", "redo", "reopen"]),

@@ -1,0 +1,1 @@
+"""Migrations that are too long to stand in the list of all."""
