@@ -102,9 +102,13 @@ def test_every_line_runs(
         "5f0c5c1e-7f6f-4b1f-8c3e-0d9f3d0b7a11": alerts[0]["event_ids"][0],
     }
     for arguments in lines_of(page):
+        db = "hunt.db" if "--db" in arguments else "data/trailhound/hunt.db"
         if "WATCH_ID" in arguments:
             [*_, watch] = cli("watch", "list", "--db", "hunt.db", "--format", "jsonl").objects
             known["WATCH_ID"] = watch["watch_id"]
+        if "HUNT_ID" in arguments:
+            hunts = cli("hunts", "list", "--filter", "queries>0", "--format", "jsonl", "--db", db)
+            known["HUNT_ID"] = hunts.objects[0]["hunt_id"]
         words = [known.get(word, word) for word in arguments]
         is_command = bool(words) and words[0] in COMMANDS
         (command_parser() if is_command else app_parser()).parse_args(words)

@@ -30,6 +30,7 @@ from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import query_position
 from detector.rules.rule_file import RuleError, line_of_key, parse_toml
 from detector.sources.open_file import open_file
+from detector.triage.hunt_record import UNLIMITED, HuntScope
 
 _T = TypeVar("_T")
 ResultRows = Iterator[dict[str, Value]]
@@ -104,10 +105,20 @@ def uses_now(query: str) -> bool:
 
 
 class EventReader:
-    """A reader of events; ``problems`` names each file that failed."""
+    """A reader of events; ``problems`` names each file that failed.
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    Only events in ``scope`` count. ``on_chunk`` is called with the path of each chunk and its end
+    in the file, in bytes, before its events are read; what it raises ends the reading."""
+
+    def __init__(
+        self,
+        paths: Iterable[str],
+        scope: HuntScope = UNLIMITED,
+        on_chunk: Callable[[str, int], None] = lambda _path, _end: None,
+    ) -> None:
         self._paths = list(paths)
+        self._scope = scope
+        self._on_chunk = on_chunk
         self.problems: dict[str, str] = {}
 
     def newest(self) -> int | None:
@@ -130,10 +141,12 @@ class EventReader:
         for path, records in self._parsed():
             for index in _event_indexes(records, query.prefilter):
                 time = records.times[index]
-                if time is None:
+                if time is None or not self._scope.contains(time):
                     continue
                 try:
                     record = records.record(index)
+                    if not self._is_in_scope(record):
+                        continue
                     results = ask(record, time)
                     if not results:
                         continue
@@ -148,11 +161,17 @@ class EventReader:
                     seen.add(event_key)
                     yield time, results
 
+    def _is_in_scope(self, record: Record) -> bool:
+        caller = record.caller
+        names = (caller.arn, caller.access_key_id, record.role_arn)
+        return self._scope.accepts(record.account, names)
+
     def _parsed(self) -> Iterator[tuple[str, Records]]:
         for path in self._paths:
             try:
                 with open_file(path) as file:
                     for chunk in read_chunks(file):
+                        self._on_chunk(path, file.tell())
                         yield path, parse_records(chunk)
             except OSError as error:
                 self.problems[path] = f"{path}: {error.strerror}"

@@ -146,6 +146,11 @@ class RuleSet:
     def spec(self) -> RuleSpec:
         return self._spec
 
+    @property
+    def context(self) -> CompileContext:
+        """What its rules were compiled with, beside their files."""
+        return self._context or CompileContext(field_table())
+
     def without(self, disabled: Collection[str]) -> RuleSet:
         """Return the rules whose ids are not in ``disabled``."""
         enabled = [rule for rule in self if rule.rule_id not in disabled]

@@ -105,18 +105,3 @@ def cost_lines() -> list[str]:
     if not requests:
         return []
     return [requests]
-
-
-def caret_excerpt(text: str, line: int, column: int) -> str:
-    """Write a line of a text with a caret under the column.
-
-    Both count from 1. Empty where the text has no such line.
-    """
-    lines = text.split("\n")
-    if not 1 <= line <= len(lines):
-        return ""
-    source_line = lines[line - 1].replace("\t", " ")
-    before = visible(source_line[: column - 1], 1000)
-    after = visible(source_line[column - 1 :], 1000)
-    margin = " " * len(str(line))
-    return f"  {line} | {before}{after}\n  {margin} | {' ' * len(before)}^"

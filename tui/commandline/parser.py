@@ -11,13 +11,13 @@ from tui.commandline import (
     activity_parsers,
     backfill_parsers,
     decision_parsers,
+    hunt_parsers,
     state_parsers,
     workbench_parsers,
 )
 from tui.commandline.options import (
     SOURCES_HELP,
     LineParser,
-    add_address_options,
     add_author_option,
     add_bucket_option,
     add_filter_option,
@@ -53,13 +53,14 @@ def app_parser() -> argparse.ArgumentParser:
         "  assign ALERT_ID   --to NAME: who works on alerts\n"
         "  note ALERT_ID     add a note to alerts\n"
         "  log export        export the hunt log as Markdown, JSON Lines or CSV\n"
-        "  log import FILE   import a colleague's notes, statuses, suppressions, watches\n"
+        "  log import FILE   import a colleague's notes, suppressions, watches, hunts\n"
         "  suppress          add, list or end suppressions\n"
         "  watch             say when a principal, key or address is seen again\n"
         "  rules             list rules, or check rule files\n"
         "  backtest RULE     what a rule would find with other thresholds\n"
         "  explain RULE      why it fired for a principal or an event, or did not\n"
         "  hunt              run an ES|QL query over files\n"
+        "  hunts             hunts as records: new, list, show, run, export\n"
         "  pivot             list events of a principal, key or address around a time\n"
         "  backfill athena   unload what the rules ask for from terabytes in S3\n"
         "  case ALERT_ID     export a case file of alerts: report, raw records, manifest\n"
@@ -225,39 +226,14 @@ def _add_log(commands: Subparsers) -> None:
     add_state_option(export)
     export.set_defaults(module="log", imported=None)
     joining = actions.add_parser(
-        "import", help="import the notes, statuses, suppressions and watches of another database"
+        "import",
+        help="import the notes, statuses, suppressions, watches and hunts of another database",
     )
     joining.add_argument(
         "imported", metavar="FILE", help="a file written by log export --format jsonl"
     )
     add_state_option(joining)
     joining.set_defaults(module="log")
-
-
-def _add_hunt(commands: Subparsers) -> None:
-    parser = commands.add_parser(
-        "hunt",
-        help="run an ES|QL query over files",
-        usage="trailhound hunt [options] FILE SOURCE...\n"
-        "       trailhound hunt [options] --query ESQL SOURCE...",
-        description="Run the ES|QL queries of a hunt file unmodified over CloudTrail "
-        "logs. Nothing is stored.",
-    )
-    parser.add_argument(
-        "names",
-        nargs="+",
-        metavar="FILE SOURCE",
-        help="a hunt file (or a rule file), then the logs",
-    )
-    parser.add_argument("--query", metavar="ESQL", help="run this query instead of a file")
-    parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")
-    add_output_option(parser)
-    parser.add_argument(
-        "--now", metavar="T", help="value of now() (default: the latest event's time)"
-    )
-    add_address_options(parser)
-    add_bucket_option(parser)
-    parser.set_defaults(module="hunt")
 
 
 def _add_pivot(commands: Subparsers) -> None:
@@ -378,7 +354,7 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "log": _add_log,
     **state_parsers.ADD_STATE_COMMAND,
     **workbench_parsers.ADD_WORKBENCH_COMMAND,
-    "hunt": _add_hunt,
+    **hunt_parsers.ADD_HUNT_COMMAND,
     "pivot": _add_pivot,
     **backfill_parsers.ADD_BACKFILL_COMMAND,
     "case": _add_case,

@@ -22,6 +22,7 @@ from detector.filter import (
     parser,
     people,
 )
+from detector.filter.hunt_schema import HUNTS
 from detector.filter.principal_schema import PRINCIPALS
 from detector.filter.quoting import field_values, format_term, quote_value
 from detector.filter.schemas import ALERTS as FIELDS
@@ -36,7 +37,7 @@ from tui.screens.admin.source_rows import SOURCES
 
 DOCS = Path(__file__).parents[3] / "docs" / "filters.md"
 
-TABLES = (FIELDS, EVENTS, PRINCIPALS, NOTES, SUPPRESSIONS, RULES, SOURCES)
+TABLES = (FIELDS, EVENTS, PRINCIPALS, NOTES, SUPPRESSIONS, HUNTS, RULES, SOURCES)
 
 
 def matching_ids(text: str) -> list[str]:

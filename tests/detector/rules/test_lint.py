@@ -7,9 +7,9 @@ import json
 import pytest
 
 from detector.rules.ruleset import load
+from detector.text.excerpt import caret_excerpt
 from tests.detector.rules.rule_scan import raw_record, write_rule
 from tui.commandline.main import main
-from tui.commandline.narration import caret_excerpt
 
 FROM = "from logs-aws.cloudtrail-*\n"
 CONSOLE = "aws.cloudtrail.session_credential_from_console"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.ecs.values import Value
 from detector.esql.lookup.files import Lookups
-from detector.esql.plan.query import Query
 from detector.investigation.hunt import (
     EventReader,
     compile_hunt_query,
@@ -22,25 +18,19 @@ from detector.investigation.hunt import (
     uses_now,
 )
 from detector.rules.rule_file import RuleError
-from detector.text.json_output import json_line
+from detector.text.excerpt import caret_excerpt
 from detector.text.plural import plural
-from detector.text.spreadsheet import safe_cell
 from detector.text.time import format_time
-from detector.text.visible import visible
 from tui.commandline.inputs import (
     open_fields,
     open_named_sources,
     parse_time_option,
     readable_files,
 )
-from tui.commandline.narration import caret_excerpt, narrate, warn
+from tui.commandline.narration import narrate, warn
+from tui.commandline.query_rows import print_rows
 from tui.settings.config import lookup_sources
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
-
-ResultRow = dict[str, Value]
-
-_WIDTH_ROWS = 50
-"""Rows that a table takes its widths from; those after them are printed as they come."""
 
 
 class _Request(NamedTuple):
@@ -71,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 narrate(f"now() is {time}, the newest event's time; --now T takes another")
         for number, text in enumerate(request.queries, 1):
             query_plan = compile_hunt_query(text, fields, now, request.text, lookups)
-            printed = _print_rows(query_plan, result_rows(query_plan, reader), args.format)
+            printed = print_rows(query_plan, result_rows(query_plan, reader), args.format)
             prefix = ""
             if len(request.queries) > 1:
                 prefix = f"query {number} of {len(request.queries)}: "
@@ -107,69 +97,3 @@ def _report_error(args: argparse.Namespace, request: _Request, error: RuleError)
     text = request.text or args.query
     print(caret_excerpt(text, error.line, error.column), file=sys.stderr)
     return status
-
-
-def _print_rows(query: Query, result: Iterator[ResultRow], format: str) -> int:
-    """Print each row as soon as it exists; return the count."""
-    if format == "jsonl":
-        return _print_jsonl(result)
-    if format == "csv":
-        return _print_csv(query, result)
-    return _print_table(query, result)
-
-
-def _print_jsonl(result: Iterator[ResultRow]) -> int:
-    count = 0
-    for row in result:
-        print(json_line(row), flush=True)
-        count += 1
-    return count
-
-
-def _print_csv(query: Query, result: Iterator[ResultRow]) -> int:
-    columns = list(query.columns)
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow([safe_cell(column) for column in columns])
-    count = 0
-    for row in result:
-        writer.writerow([_csv_cell(row.get(column)) for column in columns])
-        count += 1
-    return count
-
-
-def _csv_cell(value: Value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return safe_cell([_text(item) for item in value])
-    return safe_cell(_text(value))
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _print_table(query: Query, result: Iterator[ResultRow]) -> int:
-    first_rows = list(islice(result, _WIDTH_ROWS))
-    if not first_rows:
-        return 0
-    columns = list(query.columns)
-    if query.sparse:
-        columns = [column for column in columns if any(column in row for row in first_rows)]
-    first_lines = [[_table_cell(row.get(column)) for column in columns] for row in first_rows]
-    widths = [max(map(len, cells)) for cells in zip(columns, *first_lines, strict=True)]
-    later_lines = ([_table_cell(row.get(column)) for column in columns] for row in result)
-    count = -1  # the titles are no row
-    for line in chain([columns], first_lines, later_lines):
-        cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        print("  ".join(cells).rstrip(), flush=True)
-        count += 1
-    return count
-
-
-def _table_cell(value: Value) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, list):
-        return visible(", ".join(_text(item) for item in value), 120)
-    return visible(_text(value), 120)

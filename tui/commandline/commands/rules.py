@@ -20,6 +20,7 @@ from detector.rules.rule_cache import ReadResult
 from detector.rules.rule_file import RuleError, RuleNotice, is_hunt
 from detector.rules.ruleset import other_files, rule_files
 from detector.store import RuleCount, Store
+from detector.text.excerpt import caret_excerpt
 from detector.text.json_output import escape_json, json_lines
 from detector.text.visible import visible
 from detector.workbench.performance import RulePerformance, rule_performance
@@ -29,7 +30,7 @@ from tui.commandline.inputs import (
     narrate_other_files,
     open_fields,
 )
-from tui.commandline.narration import caret_excerpt, warn
+from tui.commandline.narration import warn
 from tui.commandline.rule_counts import RuleCounts
 from tui.settings import config
 from tui.settings.errors import EXIT_FAILED, EXIT_OK, CommandError

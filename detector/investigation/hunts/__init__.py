@@ -1,0 +1,1 @@
+"""Hunts: their queries in several languages, what is offered while one types, and runs."""

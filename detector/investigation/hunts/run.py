@@ -1,0 +1,81 @@
+"""Runs of a hunt's queries: rows, and which of them are new since the last run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence, Set
+from itertools import islice
+
+import msgspec
+
+from detector.ecs.values import Value
+from detector.esql.plan.query import Query
+from detector.investigation.hunt import EventReader, result_rows
+from detector.sources.file_span import FileSpan
+from detector.store import Store
+from detector.text.json_output import json_line
+from detector.triage.hunt_record import HuntQuery, HuntScope
+
+MOST_ROWS = 10_000
+"""Rows that are kept of a run; where there are more, LIMIT or STATS shows them."""
+
+_EVER = 1 << 40
+"""A time after all that a log can hold, in epoch seconds."""
+
+ResultRow = dict[str, Value]
+
+
+class HuntResult(msgspec.Struct, frozen=True):
+    """The rows of a run, each with whether it is new.
+
+    ``compared``: there was a run to compare with. ``truncated``: there are more rows.
+    ``digests`` are those of the rows, by which the next run compares."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[ResultRow]
+    new: Sequence[bool]
+    compared: bool
+    truncated: bool
+    digests: Sequence[bytes]
+
+    @property
+    def new_count(self) -> int | None:
+        """How many rows are new; None where there was no run to compare with."""
+        return sum(self.new) if self.compared else None
+
+
+def run_query(query: Query, reader: EventReader, last: Set[bytes] | None = None) -> HuntResult:
+    """Run a query over what a reader reads; ``last`` are the digests of the run before."""
+    rows = list(islice(result_rows(query, reader), MOST_ROWS + 1))
+    truncated = len(rows) > MOST_ROWS
+    del rows[MOST_ROWS:]
+    columns = list(query.columns)
+    if query.sparse and rows:
+        columns = [column for column in columns if any(column in row for row in rows)]
+    digests = [_digest(row) for row in rows]
+    return HuntResult(
+        tuple(columns),
+        rows,
+        [last is not None and digest not in last for digest in digests],
+        last is not None,
+        truncated,
+        digests,
+    )
+
+
+def held_files(store: Store, scope: HuntScope) -> list[FileSpan]:
+    """Return the files of the state that may hold events in scope, oldest first."""
+    since = scope.since or 0
+    until = _EVER if scope.until is None else scope.until
+    return store.chunks.file_spans(since, until)
+
+
+def run_fingerprint(query: HuntQuery, scope: HuntScope) -> str:
+    """Return what tells runs apart that cannot be compared: another text or scope."""
+    limits = [scope.since, scope.until, sorted(scope.accounts), sorted(scope.principals)]
+    asked = json_line([query.language, query.text.strip(), limits])
+    return hashlib.sha256(asked.encode()).hexdigest()[:16]
+
+
+def _digest(row: ResultRow) -> bytes:
+    return hashlib.blake2b(json_line(row).encode(), digest_size=8).digest()

@@ -1,0 +1,1 @@
+"""Commands over hunts: the records, and runs of their queries."""
