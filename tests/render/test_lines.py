@@ -158,7 +158,8 @@ AREAS = [
         (66, "1 Alerts 16  5 Suppressions 2  6 Sources ●    ▪ archive   AWSLogs/"),
         (60, "1 Alerts 16  5 Suppressions 2  6 Sources ●         ▪ archive"),
         (40, "1 Alerts  5 Suppr  6 Src ●     ▪ archive"),
-        (24, "1 Alerts  5 Suppr  6 Sr…"),
+        (24, "1 Alerts 5 Suppr 6 Src ●"),
+        (22, "1 Alerts 5 Suppr 6 Sr…"),
     ],
 )
 def test_areas_shrink_with_the_width(cells: int, line: str) -> None:

@@ -38,6 +38,8 @@ SUPPRESSION = [
     "'our inventory",
 ]
 
+ATTACHED = ["at", "enter", "'Stolen keys", "tab", "'A key is used from abroad.", "ctrl+s"]
+
 SCREENS: dict[str, Sequence[str]] = {
     "alerts": ["a", "j"],
     "alerts-empty": ["f", "'nothing-is-like-this", "enter"],
@@ -66,6 +68,14 @@ SCREENS: dict[str, Sequence[str]] = {
     "extend-form": [*SUPPRESSION, "ctrl+s", "5", "x"],
     "workbench": ["G", "W", "right", "right", "right", "tab"],
     "explain": ["G", "enter", "E"],
+    "hunts": [*ATTACHED, "9"],
+    "hunts-empty": ["9"],
+    "hunt": [*ATTACHED, "9", "enter"],
+    "hunt-form": ["9", "plus", "'Stolen keys"],
+    "hunt-conclude-form": [*ATTACHED, "9", "d", "'Nothing."],
+    "hunt-query": [*ATTACHED, "9", "enter", "plus", "ctrl+r", "escape"],
+    "hunt-query-refused": [*ATTACHED, "9", "enter", "plus", "'x"],
+    "hunt-attach": ["at"],
     "confirm": ["c", "'Key is stolen", "escape"],
     "note-preview": ["c", "'# Key is *out*", "ctrl+r"],
     "copy-menu": ["y"],

@@ -32,7 +32,7 @@ OTHER_CALLS = {
     "z": "f5",
     "n": "f8",
     "x": "dollar_sign",
-    "c": "9",
+    "c": "number_sign",
     "exclamation_mark": "0",
     "f": "f12",
     "v": "Y",

@@ -128,7 +128,9 @@ def test_app_uses_rebound_keys(tmp_path: Path) -> None:
 
 def test_messages_name_rebound_keys(tmp_path: Path) -> None:
     hunt = Hunt(tmp_path)
-    keys = parse_keymap({"area.sources": "dollar_sign", "alerts.pause": "0", "alerts.hidden": "9"})
+    keys = parse_keymap(
+        {"area.sources": "dollar_sign", "alerts.pause": "0", "alerts.hidden": "number_sign"}
+    )
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         bad = msgspec.structs.replace(hunt.read.accounting, files_quarantined={"corrupt": 2})
@@ -137,8 +139,8 @@ def test_messages_name_rebound_keys(tmp_path: Path) -> None:
         await press(pilot, "0")
         assert said(app) == "Paused – still ingesting. 0 goes on"
         await press(pilot, "0", "d")
-        assert "9 shows them" in screen_text(app)
-        await press(pilot, "9")
-        assert "9 hides them" in screen_text(app)
+        assert "# shows them" in screen_text(app)
+        await press(pilot, "number_sign")
+        assert "# hides them" in screen_text(app)
 
     hunt.play(journey, size=(120, 40), keys=keys)

@@ -372,6 +372,7 @@ class HuntApp(FrameApp[None]):
             "suppressions": len(view_model.active(self.now())),
             "rules": len(self.rules),
             "watches": sum(row.watch.active for row in view_model.watches),
+            "hunts": sum(hunt.is_open for hunt in view_model.hunts),
         }
 
     def action_area(self, name: str) -> None:

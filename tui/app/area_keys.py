@@ -24,6 +24,7 @@ def area_commands() -> type[Provider]:
 
 _PRINCIPALS = "Go to the principals: who called, without any alert"
 _EVENTS = "Go to the events: any call, by a filter or a list of indicators"
+_HUNTS = "Go to the hunts"
 
 AREA_BINDINGS: list[BindingType] = [
     key("area.alerts", "1", "area('alerts')", "alerts", "Go to the alerts", OPEN),
@@ -62,6 +63,7 @@ AREA_BINDINGS: list[BindingType] = [
         "Go to the watches: what was seen again",
         OPEN,
     ),
+    key("area.hunts", "9", "area('hunts')", "hunts", _HUNTS, OPEN),
     key(
         "times",
         "t",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
     from detector.rules.rule import Rule
+    from detector.triage.hunt_record import HuntQuery, HuntRecord
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from detector.workbench.variant import ParameterValues, VariantMaker
@@ -39,6 +40,7 @@ _AREA_SCREENS = {
     "sources": ("admin.sources", "SourcesScreen"),
     "rules": ("admin.rules", "RulesScreen"),
     "watches": ("admin.watches", "WatchesScreen"),
+    "hunts": ("hunts.screen", "HuntsScreen"),
 }
 """The module and the class of the first screen of each area."""
 
@@ -162,6 +164,40 @@ class ScreenRoutes:
         from tui.screens.workbench.explanation import ExplanationScreen
 
         self._app.push_screen(ExplanationScreen(trail, ExplainedCall(event)))
+
+    def open_hunt(self, hunt_id: str) -> None:
+        from tui.screens.hunts.record import HuntRecordScreen
+
+        self._app.push_screen(HuntRecordScreen(hunt_id))
+
+    def open_hunt_query(
+        self, hunt_id: str, query: HuntQuery | None, typed: HuntQuery | None = None
+    ) -> None:
+        from tui.screens.hunts.query import HuntQueryScreen
+
+        self._app.push_screen(HuntQueryScreen(hunt_id, query, typed))
+
+    def begin_hunt(self, begun: Callable[[HuntRecord], object]) -> None:
+        from tui.screens.forms.hunt import BeginHuntForm
+
+        form = BeginHuntForm()
+        self._ask(form, lambda: begun(form.begun))
+
+    def edit_hunt(self, hunt: HuntRecord) -> None:
+        from tui.screens.forms.hunt import EditHuntForm
+
+        self._app.push_screen(EditHuntForm(hunt))
+
+    def conclude_hunt(self, hunt: HuntRecord) -> None:
+        from tui.screens.forms.hunt import ConcludeHuntForm
+
+        self._app.push_screen(ConcludeHuntForm(hunt))
+
+    def name_query(self, name: str, named: Callable[[str], object]) -> None:
+        from tui.screens.forms.hunt import NameQueryForm
+
+        form = NameQueryForm(name)
+        self._ask(form, lambda: named(form.name_given))
 
     def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
         from tui.screens.forms.save_variant import SaveVariantForm

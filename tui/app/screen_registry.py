@@ -34,6 +34,7 @@ from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.compare_actions import CompareActions
 from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.filter_bar import FilterBar
+from tui.screens.base.hunts.attach_action import AttachAction
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.base.menu import Lettered, LetterMenu, Menu, Options
 from tui.screens.base.query_line import QueryInput
@@ -51,12 +52,22 @@ from tui.screens.forms.choice import ChoiceField
 from tui.screens.forms.confirm import Confirm
 from tui.screens.forms.export import ExportForm
 from tui.screens.forms.extend import ExtendForm
+from tui.screens.forms.hunt import (
+    BeginHuntForm,
+    ConcludeHuntForm,
+    EditHuntForm,
+    NameQueryForm,
+)
 from tui.screens.forms.indicators import IndicatorsForm
 from tui.screens.forms.note import EditNoteForm, NoteForm
 from tui.screens.forms.pipe import PipeForm
 from tui.screens.forms.save_variant import SaveVariantForm
 from tui.screens.forms.saved_view_menu import SaveForm, ViewMenu
 from tui.screens.forms.suppress import SuppressForm
+from tui.screens.hunts.editor import QueryEditor
+from tui.screens.hunts.query import HuntQueryScreen
+from tui.screens.hunts.record import HuntRecordScreen
+from tui.screens.hunts.screen import HuntsScreen
 from tui.screens.pivot.comparison import ComparisonScreen
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.record import RecordScreen
@@ -116,6 +127,9 @@ SCREENS = (
     ScreenInfo("Sources", SourcesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Rules", RulesScreen, (RowList, Reader, QueryInput)),
     ScreenInfo("Watches", WatchesScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Hunts", HuntsScreen, (RowList, Reader, QueryInput)),
+    ScreenInfo("Hunt", HuntRecordScreen, (RowList, Reader)),
+    ScreenInfo("Query", HuntQueryScreen, (RowList, QueryEditor)),
     ScreenInfo("Workbench", WorkbenchScreen, (RowList,)),
     ScreenInfo("Explain", ExplanationScreen, (RowList, Reader)),
     ScreenInfo("Save variant", SaveVariantForm, (LineField,)),
@@ -127,6 +141,10 @@ SCREENS = (
     ScreenInfo("Pipe", PipeForm, (ChoiceField, LineField)),
     ScreenInfo("Save view", SaveForm, (LineField,)),
     ScreenInfo("Indicators", IndicatorsForm, (LineField, TextField)),
+    ScreenInfo("Begin hunt", BeginHuntForm, (LineField, TextField)),
+    ScreenInfo("Edit hunt", EditHuntForm, (LineField, TextField)),
+    ScreenInfo("Conclude hunt", ConcludeHuntForm, (TextField,)),
+    ScreenInfo("Name query", NameQueryForm, (LineField,)),
     ScreenInfo("Question", Confirm),
     ScreenInfo("Menu", Menu, (Options,)),
     ScreenInfo("Copy", LetterMenu, (Lettered,)),
@@ -145,6 +163,7 @@ _SHARED_PARTS: tuple[type[ScreenPart], ...] = (
     AlertActions,
     RowActions,
     WatchAction,
+    AttachAction,
     FilterBar,
     Search,
     CompareActions,

@@ -20,6 +20,7 @@ _TITLES = {
     "sources": ("Sources", "Src"),
     "rules": ("Rules", "Rules"),
     "watches": ("Watches", "Watch"),
+    "hunts": ("Hunts", "Hunts"),
 }
 """Title and short title of each area, in the order of their keys."""
 
@@ -29,13 +30,18 @@ def title_of(area: str) -> str:
     return _TITLES[area][0]
 
 
-def listed_areas(workspace: Workspace) -> list[Area]:
-    """Return the areas that there are, with their counts; the watches once there are any."""
+def listed_areas(workspace: Workspace, front: str = "") -> list[Area]:
+    """Return the areas that there are, with their counts.
+
+    The watches and the hunts are listed once there are any, or while they are in ``front``.
+    """
     counts = workspace.area_counts()
-    watches = workspace.view_model.watches
+    watches, hunts = workspace.view_model.watches, workspace.view_model.hunts
+    unlisted = {name for name, rows in (("watches", watches), ("hunts", hunts)) if not rows}
+    unlisted.discard(front)
     areas = []
     for name, (title, short_title) in _TITLES.items():
-        if name in workspace.areas and (watches or name != "watches"):
+        if name in workspace.areas and name not in unlisted:
             count, style = counts.get(name, ""), ""
             if name == "sources":
                 count, style = _source_mark(workspace)

@@ -18,6 +18,7 @@ from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
 from detector.triage.watch import Watch, WatchRow
 from tui.keymap import key_of
+from tui.model.hunt_decisions import HuntDecisions, name_of_part
 from tui.presentation import format, safe
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ _PHRASES = {
     "created": ("suppressed", "value"),
     "extended": ("extended the suppression of", "value"),
     "lifted": ("ended the suppression of", "value"),
+    "hunt begun": ("began the hunt", "hunt"),
+    "hunt edited": ("edited the hunt", "hunt"),
+    "hunt concluded": ("concluded the hunt", "hunt"),
+    "hunt reopened": ("reopened the hunt", "hunt"),
+    "query saved": ("saved a query of", "hunt"),
+    "finding attached": ("attached to", "hunt"),
+    "removed from hunt": ("removed from", "hunt"),
     "watched": ("watched for", "indicator"),
     "watch acknowledged": ("acknowledged", "watch"),
     "watch ended": ("ended the watch for", "indicator"),
@@ -92,6 +100,7 @@ class Decisions:
         """Where a note is kept while it is written; None where nothing is."""
         self.last: dict[str, LastAction] = {}
         """The latest action, by the noun of the rows that it was done to."""
+        self.hunts = HuntDecisions(host, self._leave)
         self._overtaken = ""
         """What the latest decision left as others had changed it meanwhile."""
 
@@ -249,7 +258,10 @@ class Decisions:
 
     def _report(self, result: UndoResult, did: Literal["undo", "redo"], way_back: str) -> str:
         decision, past = self._describe(result.decision), _UNDO_PHRASES[did]
-        unchanged = format.first_values([self._name(each) for each in result.unchanged], _NAMES)
+        names = [self._name(each) for each in result.unchanged]
+        if "hunt" in result.kinds:
+            names = [name_of_part(each) for each in result.unchanged]
+        unchanged = format.first_values(names, _NAMES)
         if not result.subjects:
             return f"Could not {did}: changed since ({unchanged})"
         if result.unchanged:

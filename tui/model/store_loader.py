@@ -101,6 +101,7 @@ class StoreLoader:
                 tuple(self._store.suppressions.all()),
                 self._store.files.accounting(),
                 tuple(self._store.watches.all()),
+                tuple(self._store.hunts.all()),
                 self._store.files.newest_event_time(),
             )
         except StateError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from detector.detection.alert import Alert
+from detector.triage.hunt_record import HuntRecord
 from detector.triage.note import Note
 from detector.triage.suppression import Suppression
 from detector.triage.suppression_index import SuppressionIndex
@@ -35,6 +36,7 @@ class Snapshot:
     suppressions: tuple[Suppression, ...]
     accounting: Accounting
     watches: tuple[WatchRow, ...] = ()
+    hunts: tuple[HuntRecord, ...] = ()
     newest: int | None = None
 
 
@@ -47,6 +49,7 @@ class ViewModel:
         self.notes: list[Note] = []
         self.suppressions: list[Suppression] = []
         self.watches: Sequence[WatchRow] = ()
+        self.hunts: Sequence[HuntRecord] = ()
         self.accounting: Accounting | None = None
         self.newest: int | None = None
         self.live = False
@@ -87,6 +90,7 @@ class ViewModel:
         self.suppressions = list(snapshot.suppressions)
         if self.watches != snapshot.watches:
             self.watches = snapshot.watches
+        self.hunts = snapshot.hunts
         if not self._accounting_changed:
             self.accounting = snapshot.accounting
         for change in changes:
@@ -135,6 +139,14 @@ class ViewModel:
     def replace_watches(self, rows: Sequence[WatchRow]) -> None:
         """Put all watches, as somebody has decided on some."""
         self._apply(lambda: setattr(self, "watches", tuple(rows)))
+
+    def replace_hunts(self, hunts: Sequence[HuntRecord]) -> None:
+        """Put all hunts, as somebody has decided on some."""
+        self._apply(lambda: setattr(self, "hunts", tuple(hunts)))
+
+    def hunt(self, hunt_id: str) -> HuntRecord | None:
+        """Return the hunt of this id."""
+        return next((hunt for hunt in self.hunts if hunt.hunt_id == hunt_id), None)
 
     @property
     def unread(self) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from detector.rules.rule import Rule
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
+    from detector.triage.hunt_record import HuntQuery, HuntRecord
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
     from detector.workbench.variant import ParameterValues, VariantMaker
@@ -176,6 +177,26 @@ class Routes(Protocol):
 
     def explain_call(self, trail: Sequence[str], event: Event) -> None:
         """Open why rules fired for a call or did not."""
+
+    def open_hunt(self, hunt_id: str) -> None:
+        """Open a hunt."""
+
+    def open_hunt_query(
+        self, hunt_id: str, query: HuntQuery | None, typed: HuntQuery | None = None
+    ) -> None:
+        """Open a query of a hunt, None: a new one; ``typed`` was typed and not saved."""
+
+    def begin_hunt(self, begun: Callable[[HuntRecord], object]) -> None:
+        """Ask for a new hunt; ``begun`` gets it."""
+
+    def edit_hunt(self, hunt: HuntRecord) -> None:
+        """Ask for the new texts of a hunt."""
+
+    def conclude_hunt(self, hunt: HuntRecord) -> None:
+        """Ask for the conclusion of a hunt."""
+
+    def name_query(self, name: str, named: Callable[[str], object]) -> None:
+        """Ask for the name of a query; ``named`` gets it."""
 
     def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
         """Ask for the name, the reason and the file of a variant, and save it."""

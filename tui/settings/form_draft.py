@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 
 from detector.text import private_files
+from detector.triage.hunt_record import HuntQuery
 from detector.triage.note import NoteBody
 
 
 class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was typed: into a new note on alerts, the note ``note_id``, or a suppression of alerts.
+    """What was typed: a note on alerts or the note ``note_id``, a suppression, a hunt, a query.
 
     ``suppression`` has the fields of its form by id, None for a note. ``process`` is the app in
     which it is written.
@@ -26,6 +27,11 @@ class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: NoteBody = NoteBody()
     process: int = msgspec.field(default_factory=os.getpid)
     suppression: dict[str, str] | None = None
+    hunt_id: str = ""
+    hunt: dict[str, str] | None = None
+    """The texts of a hunt, by field: of ``hunt_id``, or of a new one."""
+    query: HuntQuery | None = None
+    """A query of ``hunt_id``."""
 
 
 class FormDraftFile:

@@ -34,7 +34,7 @@ class AreasBar(Widget):
     """The areas at the left, the one in front in bold; the status at the right.
 
     As the width shrinks, the app's name goes, then the later items of the status, then long titles,
-    then counts.
+    then counts, then blanks.
     """
 
     ALLOW_SELECT = False
@@ -92,7 +92,7 @@ class AreasBar(Widget):
                 return left
         return left.truncate(cells, ellipsis=True)
 
-    def _form(self, named: bool, counted: bool, short: bool) -> Content:
+    def _form(self, named: bool, counted: bool, short: bool, between: str) -> Content:
         parts = [Content.styled("trailhound", "bold")] if named else []
         for area in self._areas:
             style = self.get_visual_style(f"areas-bar--{self._place(area)}")
@@ -102,7 +102,7 @@ class AreasBar(Widget):
             if area.count and (counted or not area.count[0].isdigit()):
                 count = Content.assemble(" ", (area.count, area.style or style))
             parts.append(Content.assemble(key, (f" {title}", style), count))
-        return Content(_BETWEEN).join(parts)
+        return Content(between).join(parts)
 
     def _place(self, area: Area) -> str:
         if area.name == self._front:
@@ -113,12 +113,14 @@ class AreasBar(Widget):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        # The blanks before a key tell it from a digit of a count.
-        text = _BETWEEN + self.render().plain
+        # The blanks before a key tell it from a digit of a count; one is enough without counts.
+        left = self._left(self.size.width).plain
+        between = _BETWEEN if _BETWEEN in left else " "
+        text = between + left
         starts = []
         position = 0
         for area in self._areas:
-            position = text.find(f"{_BETWEEN}{area.key} ", position)
+            position = text.find(f"{between}{area.key} ", position)
             starts.append((position, area.name))
         for start, name in reversed(starts):
             if 0 <= start <= offset.x:
@@ -127,10 +129,12 @@ class AreasBar(Widget):
 
 
 _FORMS = (
-    (2, (True, True, False)),
-    (2, (False, True, False)),
-    (1, (False, True, False)),
-    (1, (False, True, True)),
-    (1, (False, False, True)),
+    (2, (True, True, False, _BETWEEN)),
+    (2, (False, True, False, _BETWEEN)),
+    (1, (False, True, False, _BETWEEN)),
+    (1, (False, True, True, _BETWEEN)),
+    (1, (False, False, True, _BETWEEN)),
+    (1, (False, False, True, " ")),
 )
-"""Status items that must fit, and whether the app is named, areas counted, and titles short."""
+"""Status items that must fit; whether the app is named, areas counted, titles short; what is
+between two areas."""

@@ -38,6 +38,7 @@ from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.alert_facts import alert_facts, risk_heading
 from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.fact_list import FactList, Line
+from tui.screens.base.hunts.attach_action import AttachAction, alert_findings
 from tui.screens.base.note_text import note_lines
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
@@ -70,6 +71,7 @@ class AlertScreen(HuntScreen):
         *RowActions.BINDINGS,
         *AlertActions.BINDINGS,
         *WatchAction.BINDINGS,
+        *AttachAction.BINDINGS,
         *ExplainAction.BINDINGS,
         *AlertSequence.BINDINGS,
         *PaneSwitcher.BINDINGS,
@@ -98,6 +100,7 @@ class AlertScreen(HuntScreen):
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.alert)
         self.watch_action = WatchAction(self, self.alert_actions.watch_offers)
+        self.attaching = AttachAction(self, lambda: alert_findings(self.targets()))
         self.explaining = ExplainAction(self, lambda: self.alert)
         self.sequence = AlertSequence(self, alert_id, order, self._stepped)
         self.panes = PaneSwitcher(self, self._pane_shown)

@@ -39,6 +39,7 @@ from tui.screens.alerts.view_options import ViewActions, ViewOptions
 from tui.screens.base.alert_actions import AlertActions
 from tui.screens.base.background_list import BackgroundRows
 from tui.screens.base.filtered_list import ListScreen
+from tui.screens.base.hunts.attach_action import AttachAction, alert_findings
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
 from tui.screens.base.watch_action import WatchAction
@@ -56,6 +57,7 @@ class AlertsScreen(ListScreen[Alert]):
         *RowActions.BINDINGS,
         *AlertActions.BINDINGS,
         *WatchAction.BINDINGS,
+        *AttachAction.BINDINGS,
         *ViewActions.BINDINGS,
         key(
             "timeline",
@@ -116,6 +118,7 @@ class AlertsScreen(ListScreen[Alert]):
         self.row_actions = RowActions(self, self, "alert")
         self.alert_actions = AlertActions(self, self.row_actions, lambda: self.row_list.cursor_row)
         self.watch_action = WatchAction(self, self.alert_actions.watch_offers)
+        self.attaching = AttachAction(self, lambda: alert_findings(self.row_actions.targets()))
         self.view_actions = ViewActions(self, self)
         self.header = AlertsHeader(self)
         self.highlighted = HighlightedAlert(self, self.folded_group)

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.geometry import Offset
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
 from tui.keymap import TRIAGE, KeyEntry, display, screen_entries
 
@@ -103,7 +103,7 @@ class KeyLine(Widget):
         # what is decided comes first, right after what it is decided on
         shown.sort(key=lambda entry: entry.group is not TRIAGE)
         focused = self.screen.focused
-        if isinstance(focused, Input) and not self.screen.is_modal:
+        if isinstance(focused, Input | TextArea) and not self.screen.is_modal:
             # letters are typed there, so only the keys of the input work
             shown = [entry for entry in shown if entry.node is focused]
         return shown

@@ -203,7 +203,7 @@ class HuntScreen(Screen[None]):
     def show_status(self) -> None:
         """Draw the top line and the accounting; the lag grows every second."""
         front = getattr(self.app, "current_mode", "")
-        self.query_one(AreasBar).show(listed_areas(self.workspace), front, self.live_items())
+        self.query_one(AreasBar).show(listed_areas(self.workspace, front), front, self.live_items())
         for title in self.query(TopLine):
             title.show(self.screen_title(), *self.title_items())
         self.query_one(AccountingLine).show(self.workspace.view_model.accounting)

@@ -14,6 +14,7 @@ from tui.concurrency.worker import work
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.copy_actions import ReadingScreen
+from tui.screens.base.hunts.attach_action import AttachAction, event_findings
 from tui.screens.base.screen import breadcrumbs
 from tui.widgets.json_view import JsonView
 from tui.widgets.line import CellContent
@@ -22,12 +23,15 @@ from tui.widgets.line import CellContent
 class RecordScreen(ReadingScreen):
     """The record of ``row``; ``trail`` names the screens behind this one."""
 
+    BINDINGS = [*AttachAction.BINDINGS]
+
     AUTO_FOCUS = "JsonView"
 
     def __init__(self, trail: Sequence[str], row: EventRow) -> None:
         super().__init__()
         self._trail = (*trail, f"{row.event.action} {format.compact_range(row.event.time)}")
         self._row = row
+        self.attaching = AttachAction(self, lambda: event_findings([row.event]))
 
     def screen_title(self) -> CellContent:
         return breadcrumbs(self._trail, self.size.width)

@@ -29,6 +29,7 @@ from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, event_formats
 from tui.screens.base.background_list import BackgroundRows
 from tui.screens.base.filtered_list import ListScreen
+from tui.screens.base.hunts.attach_action import AttachAction, event_findings
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.watch_action import Offer, WatchAction, offers_of
@@ -69,6 +70,7 @@ class PivotScreen(ListScreen[EventRow]):
     BINDINGS = [
         *WatchAction.BINDINGS,
         *CallActions.BINDINGS,
+        *AttachAction.BINDINGS,
         key(
             "pivot.wider",
             "greater_than_sign,plus",
@@ -107,6 +109,9 @@ class PivotScreen(ListScreen[EventRow]):
         super().__init__()
         self.background = BackgroundRows(self, self)
         self.watch_action = WatchAction(self, self.watch_offers)
+        self.attaching = AttachAction(
+            self, lambda: event_findings(row.event for row in self.targets())
+        )
         self._trail = (*trail, pivot.title)
         self.call_actions = CallActions(
             self, lambda: self._trail, lambda: self._current_row, self._open_further

@@ -27,6 +27,7 @@ from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.screens.base.fact_list import FactList, Line, facts
+from tui.screens.base.hunts.attach_action import AttachAction, principal_findings
 from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.watch_action import WatchAction, offers_of
@@ -44,6 +45,7 @@ class PrincipalScreen(ReadingScreen):
 
     BINDINGS = [
         *WatchAction.BINDINGS,
+        *AttachAction.BINDINGS,
         explain_key(),
         key(
             "principal.events",
@@ -71,6 +73,7 @@ class PrincipalScreen(ReadingScreen):
         super().__init__()
         self._row = row
         self.watch_action = WatchAction(self, lambda: offers_of(watched_values(row)))
+        self.attaching = AttachAction(self, lambda: principal_findings([row]))
 
     def screen_title(self) -> CellContent:
         return breadcrumbs(("Principals", principal_label(self._row)), self.size.width)

@@ -31,6 +31,7 @@ from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
 from tui.screens.base.alert_actions import LIST_BINDINGS, AlertActions
 from tui.screens.base.fact_list import FactList, Line, facts
+from tui.screens.base.hunts.attach_action import AttachAction, principal_findings
 from tui.screens.base.menu import Menu
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import AlertsOfRows
@@ -66,6 +67,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     BINDINGS = [
         *LIST_BINDINGS,
         *WatchAction.BINDINGS,
+        *AttachAction.BINDINGS,
         explain_key(),
         key(
             "principal.events",
@@ -110,6 +112,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
             self, AlertsOfRows(self, self, self._alerts_of), lambda: None
         )
         self.watch_action = WatchAction(self, self._offers)
+        self.attaching = AttachAction(self, lambda: principal_findings(self.targets()))
         self._span = len(DAY_SPANS) - 1
         self._order = "risk"
         self._list: PrincipalList | None = None

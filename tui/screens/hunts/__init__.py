@@ -1,0 +1,1 @@
+"""Hunts: the list of them, one hunt, one query with its rows."""

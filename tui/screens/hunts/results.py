@@ -1,0 +1,123 @@
+"""The rows of a query, as columns of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+from textual.message import Message
+
+from detector.detection.indicator import Indicator, known_indicator
+from detector.ecs.values import Value
+from detector.investigation.hunts.run import MOST_ROWS, HuntResult, ResultRow
+from tui.presentation import format, safe
+from tui.widgets.columns import Column
+
+_WIDEST = 44
+_MEASURED = 200
+"""Rows that a column takes its width from."""
+
+
+class ResultLine(NamedTuple):
+    """A row of a run; ``new``: it was not in the run before."""
+
+    number: int
+    row: ResultRow
+    new: bool
+
+
+class QueryRan(Message):
+    """A run has ended; a run is known by what it ran.
+
+    ``result`` None: it was stopped, or ``problem`` says why it failed.
+    """
+
+    def __init__(
+        self,
+        run: object,
+        result: HuntResult | None,
+        problem: str = "",
+        unread: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.run_id = run
+        self.result = result
+        self.problem = problem
+        self.unread = unread
+
+
+def lines_of_result(result: HuntResult) -> list[ResultLine]:
+    """Return the rows of a run, new ones first."""
+    lines = [
+        ResultLine(number, row, is_new)
+        for number, (row, is_new) in enumerate(zip(result.rows, result.new, strict=True))
+    ]
+    return sorted(lines, key=lambda line: not line.new)
+
+
+def result_columns(result: HuntResult) -> list[Column[ResultLine]]:
+    """Return a column for each of the result's, wide enough for most values."""
+    columns: list[Column[ResultLine]] = []
+    if result.compared:
+        columns.append(Column("new", "", 3, _new_mark, drop_priority=0))
+    for index, name in enumerate(result.columns):
+        columns.append(_column(name, index, result))
+    return columns
+
+
+def _column(name: str, index: int, result: HuntResult) -> Column[ResultLine]:
+    values = [row.get(name) for row in result.rows[:_MEASURED]]
+    is_number = any(isinstance(value, int | float) for value in values)
+    longest = max((len(cell_text(value)) for value in values), default=0)
+    title = name if longest >= len(name) else name.rpartition(".")[2]
+    width = min(_WIDEST, max(longest, len(title)))
+    return Column(
+        name,
+        title,
+        width,
+        lambda line: cell_text(line.row.get(name)),
+        align="right" if is_number and not isinstance(values[0], list) else "left",
+        drop_priority=index,
+        flex=index == len(result.columns) - 1,
+    )
+
+
+def _new_mark(line: ResultLine) -> Content:
+    return Content.styled("new", "$text-accent") if line.new else Content("")
+
+
+def cell_text(value: Value) -> str:
+    """Return a value as a cell shows it."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(cell_text, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def result_phrase(result: HuntResult, unread: Sequence[str]) -> str:
+    """Say in a line what a run brought."""
+    said = format.plural(len(result.rows), "row")
+    if result.truncated:
+        said = f"the first {MOST_ROWS:,} rows: add LIMIT or STATS"
+    if result.new_count is not None:
+        said += f", {result.new_count:,} new since the last run"
+    if unread:
+        said += f"; not read: {safe.visible(unread[0], 120)}"
+    if len(unread) > 1:
+        said += f" and {len(unread) - 1:,} more"
+    return said
+
+
+def indicators_in(row: ResultRow) -> Iterator[tuple[str, Indicator]]:
+    """Yield the principals, keys, addresses and events that a row names, each once."""
+    seen: set[str] = set()
+    for value in row.values():
+        for each in value if isinstance(value, list) else [value]:
+            indicator = known_indicator(each) if isinstance(each, str) else None
+            if indicator is not None and indicator.text not in seen:
+                seen.add(indicator.text)
+                yield f"{indicator.kind} {indicator.text}", indicator

@@ -1,0 +1,140 @@
+"""What the screens of hunts say of a hunt, its queries, findings and log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from textual.content import Content
+
+from detector.delivery.hunt_export import LANGUAGE_NAMES
+from detector.store import HistoryEntry
+from detector.triage.hunt_record import HuntFinding, HuntQuery, HuntRecord, HuntRun
+from tui.presentation import format, safe
+from tui.screens.base.fact_list import Line, facts
+from tui.widgets.columns import Column
+
+
+class HuntItem(NamedTuple):
+    """A line of a hunt: the hunt itself, one of its queries, one of its findings."""
+
+    part: str
+    hunt: HuntRecord
+    query: HuntQuery | None = None
+    finding: HuntFinding | None = None
+
+    @property
+    def kind(self) -> str:
+        if self.query is not None:
+            return "query"
+        return self.finding.kind if self.finding is not None else "hunt"
+
+    @property
+    def name(self) -> str:
+        if self.query is not None:
+            return self.query.name
+        return self.finding.title if self.finding is not None else self.hunt.name
+
+    @property
+    def says(self) -> str:
+        """What is known of it in a few words."""
+        if self.query is not None:
+            return run_phrase(self.hunt.run_of(self.query.query_id))
+        if self.finding is not None:
+            return self.finding.summary
+        return self.hunt.state
+
+
+def items_of(hunt: HuntRecord) -> list[HuntItem]:
+    """Return the lines of a hunt: itself, its queries, its findings."""
+    return [
+        HuntItem("hunt", hunt),
+        *(HuntItem(query.part, hunt, query=query) for query in hunt.queries),
+        *(HuntItem(finding.part, hunt, finding=finding) for finding in hunt.findings),
+    ]
+
+
+ITEM_COLUMNS: tuple[Column[HuntItem], ...] = (
+    Column("kind", "what", 9, lambda item: item.kind, drop_priority=0),
+    Column("name", "name", 14, lambda item: item.name, drop_priority=0, flex=True),
+    Column("says", "", 16, lambda item: item.says, drop_priority=2, flex=True),
+)
+
+
+def run_phrase(run: HuntRun | None) -> str:
+    """Say what the latest run of a query brought."""
+    if run is None:
+        return "not run yet"
+    new = "" if run.new is None else f", {run.new:,} new"
+    return f"{format.plural(run.rows, 'row')}{new}"
+
+
+def last_run_phrase(hunt: HuntRecord) -> str:
+    """Say what the latest run of any query of a hunt brought."""
+    if not hunt.runs:
+        return "–"
+    return run_phrase(max(hunt.runs, key=lambda run: run.time))
+
+
+def hunt_lines(hunt: HuntRecord) -> list[Line]:
+    """Return what a hunt is about, without its log."""
+    lines: list[Line] = [
+        safe.text(hunt.name, "bold"),
+        *facts(
+            ("state", hunt.state),
+            ("hypothesis", hunt.texts.get("hypothesis", "")),
+            ("scope", hunt.scope.phrase),
+            ("conclusion", hunt.texts.get("conclusion", "")),
+            ("begun", f"{format.full_time(hunt.created)} {hunt.author}"),
+            ("changed", f"{format.full_time(hunt.changed)} {hunt.changed_by}"),
+        ),
+    ]
+    for query in hunt.queries:
+        phrase = run_phrase(hunt.run_of(query.query_id))
+        lines += facts(("query", f"{query.name}: {phrase}"))
+    for finding in hunt.findings:
+        lines += facts((finding.kind, f"{finding.title}: {finding.summary}"))
+    return lines
+
+
+def log_lines(entries: Sequence[HistoryEntry]) -> Iterator[Line]:
+    """Yield the log of a hunt, latest first."""
+    yield Content("")
+    yield Content.styled("log", "$foreground-muted")
+    for each in reversed(entries):
+        yield safe.text(f"{format.date_time(each.time)}  {each.author}  {each.kind}  {each.detail}")
+
+
+def query_lines(query: HuntQuery, run: HuntRun | None) -> list[Line]:
+    """Return a query with its last run and its text."""
+    ran = ""
+    if run is not None:
+        ran = f"{run_phrase(run)}, {format.full_time(run.time)} {run.author}"
+    return [
+        safe.text(query.name, "bold"),
+        *facts(("language", LANGUAGE_NAMES[query.language]), ("last run", ran or "none yet")),
+        Content(""),
+        safe.text(query.text, limit=len(query.text), lines=True),
+    ]
+
+
+def finding_lines(finding: HuntFinding) -> list[Line]:
+    """Return what was known of a finding when it was attached."""
+    time = "" if finding.time is None else format.full_time(finding.time)
+    event = finding.event
+    caller = event.arn if event is not None else ""
+    key = event.access_key if event is not None else ""
+    agent = event.user_agent if event is not None else ""
+    return [
+        safe.text(finding.title, "bold"),
+        *facts(
+            ("kind", finding.kind),
+            ("time", time),
+            ("what", finding.summary),
+            ("id", finding.subject),
+            ("caller", caller),
+            ("key", key),
+            ("agent", agent),
+            ("attached", f"{format.full_time(finding.added)} {finding.author}"),
+        ),
+    ]
