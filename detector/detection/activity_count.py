@@ -15,28 +15,44 @@ from detector.detection.activity.actor import (
 )
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
-from detector.detection.signature_cache import (
-    CallFacts,
-    ClientFacts,
-    OriginFacts,
-    SignatureGroup,
-)
+from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
 from detector.formats import Records
 from detector.text.time import DAY, HOUR
 
-_SIGN_IN = "signin.amazonaws.com"
-"""The service that says by a message alone that a call failed."""
-
 
 def count_activity(records: Records, groups: Sequence[SignatureGroup]) -> ChunkActivity:
-    """Return the activity of a chunk's records, of which those that are events count."""
-    by_origin: dict[int, list[SignatureGroup]] = defaultdict(list)
-    for group in groups:
-        if group.timed:
-            by_origin[id(group.origin)].append(group)
+    """Return the activity of a chunk's records, of which those that are events count.
+
+    The work of a usual group is here: this runs for each distinct call of each chunk."""
     counter = _Counter(records)
-    for of_origin in by_origin.values():
-        counter.add(of_origin)
+    counts: dict[tuple[int, int], GroupCount | None] = {}
+    outcomes: dict[int, int] = {}
+    for group in groups:
+        if not group.timed:
+            continue
+        origin, call, first, last = group.origin, group.call, group.first, group.last
+        hour = first // HOUR
+        place = id(origin), hour
+        if place in counts:
+            count = counts[place]
+        else:
+            count = counts[place] = counter.count_of(origin, first)
+        if count is None or last // HOUR != hour or call.is_sign_in:
+            counter.add_group(group)
+            continue
+        if first < count.first:
+            count.first = first
+        if last > count.last:
+            count.last = last
+        number = outcomes.get(id(call))
+        if number is None:
+            number = outcomes[id(call)] = counter.number_of(call.outcome)
+        calls = count.calls
+        calls[number] = calls.get(number, 0) + len(group.timed)
+        if call.may_open_session:
+            actor, _ = origin.client.activity()
+            assert actor is not None
+            counter.add_openings(actor, group.timed)
     return counter.activity()
 
 
@@ -64,56 +80,43 @@ class _Counter:
             list(self._openings.items()),
         )
 
-    def add(self, groups: Sequence[SignatureGroup]) -> None:
-        """Count the events of a client in a region."""
-        actor = groups[0].origin.client.actor
-        first = min(group.first for group in groups)
-        last = max(group.last for group in groups)
-        if actor is None or first // HOUR != last // HOUR:
-            for group in groups:
-                self._add_group(group)
-            return
-        # The usual chunk of a trail: one caller, within an hour.
-        parts = self._parts_of(actor, groups[0].origin)
-        count = self._extended(parts, first, last, 1 << first % DAY // HOUR)
-        for group in groups:
-            if _is_told_by_message(group):
-                self._add_group(group)
-                continue
-            self._add_calls(count, group.call.outcome, len(group.timed))
-            if group.call.may_open_session:
-                self._add_openings(actor, group.timed)
+    def count_of(self, origin: OriginFacts, time: int) -> GroupCount | None:
+        """Return the count of a client in a region on the day of an event, whose hour is noted.
 
-    def _add_group(self, group: SignatureGroup) -> None:
+        None where only a whole record names the caller."""
+        actor, traits = origin.client.activity()
+        if actor is None:
+            return None
+        parts = self._actors[actor], self._traits[traits], self._regions[origin.region]
+        return self._extended(parts, time, time, 1 << time % DAY // HOUR)
+
+    def number_of(self, outcome: CallOutcome) -> int:
+        """Return the number of an outcome."""
+        return self._outcomes[outcome]
+
+    def add_group(self, group: SignatureGroup) -> None:
         """Count the events of a signature."""
-        call = group.call
-        for actor, indexes in self._by_actor(group.origin.client, group.timed):
-            parts = self._parts_of(actor, group.origin)
-            if _is_told_by_message(group):
+        call, origin = group.call, group.origin
+        known, traits = origin.client.activity()
+        for actor, indexes in self._by_actor(known, group.timed):
+            parts = self._actors[actor], self._traits[traits], self._regions[origin.region]
+            if call.is_sign_in:
                 for outcome, of_outcome in self._by_outcome(call, indexes):
                     self._count(parts, outcome, of_outcome)
             else:
                 self._count(parts, call.outcome, indexes)
             if call.may_open_session:
-                self._add_openings(actor, indexes)
-
-    def _parts_of(self, actor: Actor, origin: OriginFacts) -> tuple[int, int, int]:
-        """Return the numbers of an actor and of what follows from its client and region."""
-        return (
-            self._actors[actor],
-            self._traits[origin.client.traits],
-            self._regions[origin.region],
-        )
+                self.add_openings(actor, indexes)
 
     def _by_actor(
-        self, client: ClientFacts, indexes: Sequence[int]
+        self, known: Actor | None, indexes: Sequence[int]
     ) -> Iterable[tuple[Actor, Sequence[int]]]:
         """Return events by caller: one, but for those that only the whole record names."""
-        if client.actor is not None:
-            return ((client.actor, indexes),)
+        if known is not None:
+            return ((known, indexes),)
         by_actor: dict[Actor, list[int]] = defaultdict(list)
         for index in indexes:
-            by_actor[actor_of_record(self._records.canonical(index))].append(index)
+            by_actor[actor_of_record(self._records.encoded(index))].append(index)
         return by_actor.items()
 
     def _by_outcome(
@@ -152,6 +155,7 @@ class _Counter:
         count = self._counts.get(key)
         if count is None:
             count = self._counts[key] = GroupCount(*key, first, last, hours, {})
+            return count
         count.first = min(count.first, first)
         count.last = max(count.last, last)
         count.hours |= hours
@@ -161,25 +165,24 @@ class _Counter:
         number = self._outcomes[outcome]
         count.calls[number] = count.calls.get(number, 0) + calls
 
-    def _add_openings(self, opener: Actor, indexes: Iterable[int]) -> None:
+    def add_openings(self, opener: Actor, indexes: Iterable[int]) -> None:
         """Add the sessions that calls to STS opened.
 
         Of those that a service opens, which are many, only the role is kept."""
+        is_service = opener.kind == "service"
         for index in indexes:
-            opened = opened_by_record(self._records.canonical(index))
+            opened = opened_by_record(self._records.encoded(index))
             if opened is None:
                 continue
-            if opener.kind == "service":
-                opened = opened._replace(session="")
+            if is_service:
+                opened = Actor(opened.kind, opened.name)
             opening = SessionOpening(opener, opened)
             time = self._times[index]
-            first, last = self._openings.get(opening, (time, time))
-            self._openings[opening] = min(first, time), max(last, time)
-
-
-def _is_told_by_message(group: SignatureGroup) -> bool:
-    """Tell whether only a message, which a signature lacks, tells if the calls failed."""
-    return group.signature.event_source == _SIGN_IN and not group.call.outcome.is_failed
+            known = self._openings.get(opening)
+            if known is None:
+                self._openings[opening] = time, time
+            elif not known[0] <= time <= known[1]:
+                self._openings[opening] = min(known[0], time), max(known[1], time)
 
 
 def _hours_of(times: Iterable[int], first: int, last: int) -> int:

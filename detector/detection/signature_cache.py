@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,8 +20,10 @@ from detector.detection.activity.actor import Actor, actor_of_arn, actor_without
 from detector.detection.activity.parts import CallOutcome, Traits, traits_of
 from detector.detection.baseline import (
     Observation,
+    agent_family,
     changed_region_observations,
     client_observations,
+    network_of,
     principal_of,
     region_observations,
 )
@@ -34,8 +35,10 @@ from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
 
-class ClientFacts(msgspec.Struct, dict=True, eq=False):
-    """What follows from a client: whose it is, and what is observed of it anywhere."""
+class ClientFacts(msgspec.Struct, eq=False):
+    """What follows from a client: whose it is, and what is observed of it anywhere.
+
+    ``counted`` is what ``activity`` returned."""
 
     client: Client
     account: str | None
@@ -43,6 +46,7 @@ class ClientFacts(msgspec.Struct, dict=True, eq=False):
     observed: tuple[Observation, ...]
     principal_keys: frozenset[str]
     principal_hashes: PrincipalHashes
+    counted: tuple[Actor | None, Traits] | None = None
 
     @classmethod
     def of(cls, client: Client) -> ClientFacts:
@@ -56,22 +60,32 @@ class ClientFacts(msgspec.Struct, dict=True, eq=False):
         observed = client_observations(account, principal, key or "", agent or "", address or "")
         return cls(client, account, principal, observed, keys, hashes_of(keys))
 
-    @cached_property
-    def actor(self) -> Actor | None:
-        """Who called; None where only a whole record names the caller."""
+    def activity(self) -> tuple[Actor | None, Traits]:
+        """Return who called, and what is counted of the calls.
+
+        None where only a whole record names the caller."""
+        if self.counted is None:
+            self.counted = self._actor(), self._traits()
+        return self.counted
+
+    def _actor(self) -> Actor | None:
         named, _, address, _ = self.client
         caller = named or NO_CALLER
         if caller.arn and caller.arn.startswith("arn:"):
             return actor_of_arn(caller.arn)
         return actor_without_arn(caller.invoked_by, address, caller.account_id)
 
-    @cached_property
-    def traits(self) -> Traits:
-        """What is counted of the client's calls."""
+    def _traits(self) -> Traits:
         named, recipient, address, agent = self.client
         caller = named or NO_CALLER
         account = recipient or caller.account_id
-        return traits_of(self.actor, account, address, agent, caller.access_key_id)
+        if self.principal:
+            # These were worked out for the baseline.
+            known = {kind: value for kind, _, value in self.observed}
+            network, program = known.get("principal-network"), known.get("principal-agent")
+        else:
+            network, program = network_of(address or ""), agent_family(agent or "")
+        return traits_of(account, network, program, caller.access_key_id)
 
 
 class CallFacts(NamedTuple):
@@ -79,12 +93,14 @@ class CallFacts(NamedTuple):
 
     ``skip_reason`` says why its records are no events, None where they are; ``may_open_session`` is
     true for calls to STS, whose responses may carry a session's access key; ``changes`` says that
-    it is no read, ``is_named`` that it has a source and a name."""
+    it is no read, ``is_named`` that it has a source and a name, ``is_sign_in`` that a message alone
+    tells whether it failed, which a signature lacks."""
 
     skip_reason: str | None
     may_open_session: bool
     changes: bool
     is_named: bool
+    is_sign_in: bool
     outcome: CallOutcome
 
 
@@ -110,6 +126,8 @@ class OriginFacts(msgspec.Struct, eq=False):
         self.rules[candidates] = rules
 
 
+_SIGN_IN = "signin.amazonaws.com"
+"""The service that says by a message alone that a call failed."""
 _CANDIDATES_LIMIT = 64
 """Of the candidates that an origin remembers; most calls have the same few."""
 
@@ -231,10 +249,12 @@ def _span_of(times: Sequence[Any], indexes: Sequence[int]) -> tuple[int, int]:
 
 def _call_facts(call: ApiCall) -> CallFacts:
     signature = join_parts((None, None, None, None, None), call)
+    outcome = CallOutcome.of(call)
     return CallFacts(
         skip_reason(signature),
         signature.event_source == STS,
         signature.read_only is False,
         bool(signature.event_source and signature.event_name),
-        CallOutcome.of(call),
+        signature.event_source == _SIGN_IN and not outcome.is_failed,
+        outcome,
     )

@@ -72,7 +72,7 @@ class _NamedRecord(msgspec.Struct, rename="camel"):
 _named_decoder = msgspec.json.Decoder(_NamedRecord)
 
 
-def actor_of_record(record: bytes) -> Actor:
+def actor_of_record(record: bytes | msgspec.Raw) -> Actor:
     """Return the caller of a record whose head names nobody: whom an identity provider named."""
     try:
         identity = _named_decoder.decode(record).user_identity
@@ -93,7 +93,7 @@ class _MessageRecord(msgspec.Struct, rename="camel"):
 _message_decoder = msgspec.json.Decoder(_MessageRecord)
 
 
-def has_error_message(record: bytes) -> bool:
+def has_error_message(record: bytes | msgspec.Raw) -> bool:
     """Tell whether a record has an error message."""
     try:
         return bool(_message_decoder.decode(record).error_message)
@@ -117,7 +117,7 @@ class _StsRecord(msgspec.Struct, rename="camel"):
 _sts_decoder = msgspec.json.Decoder(_StsRecord)
 
 
-def opened_by_record(record: bytes) -> Actor | None:
+def opened_by_record(record: bytes | msgspec.Raw) -> Actor | None:
     """Return the session that a call to STS opened; None where it opened none."""
     try:
         response = _sts_decoder.decode(record).response_elements

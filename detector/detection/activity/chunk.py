@@ -11,9 +11,15 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from detector.detection.activity.activity import Activity, SessionOpening, ValueCount, limit_values
+from detector.detection.activity.activity import (
+    Activity,
+    ActivityKind,
+    SessionOpening,
+    ValueCount,
+    limit_values,
+)
 from detector.detection.activity.actor import Actor
-from detector.detection.activity.parts import CallOutcome, Traits
+from detector.detection.activity.parts import TRAIT_KINDS, CallOutcome, Traits
 
 _T = TypeVar("_T")
 
@@ -62,6 +68,35 @@ class ChunkActivity(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(ChunkActivity)
 
 
+class _PairedActivity(msgspec.Struct, array_like=True):
+    """The form that a state of an earlier version may hold: each trait with its kind."""
+
+    actors: list[Actor]
+    traits: list[tuple[tuple[str, str], ...]]
+    regions: list[str]
+    outcomes: list[CallOutcome]
+    groups: list[GroupCount]
+    openings: list[tuple[SessionOpening, tuple[int, int]]]
+
+
+_paired_decoder = msgspec.msgpack.Decoder(_PairedActivity)
+
+
+def _decode(data: bytes) -> ChunkActivity:
+    try:
+        return _decoder.decode(data)
+    except msgspec.ValidationError:
+        paired = _paired_decoder.decode(data)
+    traits = []
+    for pairs in paired.traits:
+        known = dict(pairs)
+        network, program, account, key = (known.get(kind, "") for kind in TRAIT_KINDS)
+        traits.append((network, program, account, key))
+    return ChunkActivity(
+        paired.actors, traits, paired.regions, paired.outcomes, paired.groups, paired.openings
+    )
+
+
 class _ChunkTraits(msgspec.Struct, array_like=True, gc=False):
     """The first parts of a ``ChunkActivity``; the rest is not decoded."""
 
@@ -77,7 +112,7 @@ def networks_of(activity: bytes) -> set[str]:
     if not activity:
         return set()
     traits = _traits_decoder.decode(activity).traits
-    return {value for each in traits for kind, value in each if kind == "network"}
+    return {network for network, *_ in traits if network}
 
 
 class _Sum:
@@ -101,7 +136,7 @@ def activity_of(chunks: Iterable[bytes]) -> Activity:
     for data in chunks:
         if not data:
             continue
-        chunk = _decoder.decode(data)
+        chunk = _decode(data)
         own_actors = [actors[each] for each in chunk.actors]
         own_traits = [traits[each] for each in chunk.traits]
         own_regions = [regions[each] for each in chunk.regions]
@@ -117,8 +152,10 @@ def activity_of(chunks: Iterable[bytes]) -> Activity:
             if of_group is None:
                 sums[key] = of_group = _Sum(group)
             else:
-                of_group.first = min(of_group.first, group.first)
-                of_group.last = max(of_group.last, group.last)
+                if group.first < of_group.first:
+                    of_group.first = group.first
+                if group.last > of_group.last:
+                    of_group.last = group.last
                 of_group.hours |= group.hours
             calls = of_group.calls
             for own_number, count in group.calls.items():
@@ -128,7 +165,7 @@ def activity_of(chunks: Iterable[bytes]) -> Activity:
             activity.add_opening(opening, span)
     of_number = list(actors), list(traits), list(regions), list(outcomes)
     for (actor, trait, region, day), of_group in sums.items():
-        values: Traits = (("region", of_number[2][region]), *of_number[1][trait])
+        values = (*of_number[1][trait], of_number[2][region])
         _spread(activity, of_number[0][actor], values, day, of_group, of_number[3])
     for day_activity in activity.days.values():
         for kind, counts in day_activity.values.items():
@@ -136,34 +173,44 @@ def activity_of(chunks: Iterable[bytes]) -> Activity:
     return activity
 
 
+_SPREAD_KINDS: tuple[ActivityKind, ...] = (*TRAIT_KINDS, "region", "session")
+
+
 def _spread(
     activity: Activity,
     actor: Actor,
-    traits: Traits,
+    values: tuple[str, ...],
     number: int,
     of_group: _Sum,
     outcomes: Sequence[CallOutcome],
 ) -> None:
-    """Add the counts of a group to all that is counted of its principal."""
+    """Add the counts of a group to all that is counted of its principal, its ``values`` too."""
     day = activity.day((actor.kind, actor.name, number))
-    span = ValueCount(0, 0, 0, of_group.first, of_group.last)
     by_call = day.values.setdefault("call", {})
+    calls = failed = denied = 0
     for of_outcome, count in of_group.calls.items():
-        outcome = outcomes[of_outcome]
-        of_call = by_call.get(outcome.label)
+        label, is_failed, is_denied, is_write = outcomes[of_outcome]
+        of_call = by_call.get(label)
         if of_call is None:
-            by_call[outcome.label] = of_call = ValueCount()
-        span.calls += count
+            by_call[label] = of_call = ValueCount()
+        calls += count
         of_call.calls += count
-        if outcome.is_failed:
-            span.failed += count
+        if is_failed:
+            failed += count
             of_call.failed += count
-        if outcome.is_denied:
-            span.denied += count
+        if is_denied:
+            denied += count
             of_call.denied += count
-        if outcome.is_write:
+        if is_write:
             day.writes += count
+    span = ValueCount(calls, failed, denied, of_group.first, of_group.last)
     day.count(span, of_group.hours)
-    for kind, value in traits:
-        if value:
-            day.values.setdefault(kind, {}).setdefault(value, ValueCount()).add(span)
+    for kind, value in zip(_SPREAD_KINDS, (*values, actor.session), strict=True):
+        if not value:
+            continue
+        of_kind = day.values.setdefault(kind, {})
+        known = of_kind.get(value)
+        if known is None:
+            of_kind[value] = ValueCount(calls, failed, denied, of_group.first, of_group.last)
+        else:
+            known.add(span)

@@ -6,34 +6,20 @@ from typing import NamedTuple
 
 from detector.cloudtrail.record import ApiCall
 from detector.detection.activity.activity import ActivityKind
-from detector.detection.activity.actor import Actor
-from detector.detection.baseline import agent_family, network_of
 
-Traits = tuple[tuple[ActivityKind, str], ...]
-"""What is counted of a client in any call: its network, program, account, session and key."""
+Traits = tuple[str, str, str, str]
+"""The network, program, account and long-term key of a client in any call; ``""``: none."""
+TRAIT_KINDS: tuple[ActivityKind, ...] = ("network", "program", "account", "key")
+"""What each of the traits is."""
 
 
 def traits_of(
-    actor: Actor | None,
-    recipient: str | None,
-    address: str | None,
-    agent: str | None,
-    key: str | None,
+    account: str | None, network: str | None, program: str | None, key: str | None
 ) -> Traits:
-    """Return the values that are counted of a client."""
-    traits: list[tuple[ActivityKind, str]] = []
-    network, program = network_of(address or ""), agent_family(agent or "")
-    if network:
-        traits.append(("network", network))
-    if program:
-        traits.append(("program", program))
-    if recipient:
-        traits.append(("account", recipient))
-    if actor and actor.session:
-        traits.append(("session", actor.session))
-    if key and key.startswith("AKIA"):
-        traits.append(("key", key))
-    return tuple(traits)
+    """Return the values that are counted of a client, beside its session."""
+    if key is None or not key.startswith("AKIA"):
+        key = ""
+    return network or "", program or "", account or "", key
 
 
 class CallOutcome(NamedTuple):

@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.detection.activity.activity import ALL_DAYS, Activity, activity_days
+from detector.detection.activity.activity import (
+    ALL_DAYS,
+    Activity,
+    SessionOpening,
+    activity_days,
+)
 from detector.detection.activity.actor import actor_of_arn
+from detector.detection.activity.chunk import ChunkActivity, GroupCount, activity_of
+from detector.detection.activity.parts import CallOutcome
 from detector.store import Store
 from detector.store.activity import principal_activity_table
 from detector.text.time import DAY
@@ -206,3 +214,19 @@ def test_openings_tell_who_opened_a_session(tmp_path: Path) -> None:
         (ANA, ROLE, "i-9"): (START + 5, START + 9),
         ("ec2.amazonaws.com", ROLE, ""): (START + 7, START + 7),
     }
+
+
+def test_form_of_earlier_versions_is_read() -> None:
+    """Each trait had its kind there, and the session was one of them."""
+    actor = actor_of_arn(f"{ROLE}/i-1")
+    groups = [GroupCount(0, 0, 0, 20_000, 20_000 * DAY, 20_000 * DAY + 5, 1, {0: 3})]
+    outcomes = [CallOutcome("ec2.amazonaws.com:DescribeInstances", True, True, False)]
+    earlier = [("network", "203.0.113.0/24"), ("account", ACCOUNT), ("session", "i-1")]
+    opening = (SessionOpening(actor, actor), (1, 2))
+    parts = [["us-east-1"], outcomes, groups, [opening]]
+    old = msgspec.msgpack.encode([[actor], [earlier], *parts])
+    traits = ("203.0.113.0/24", "", ACCOUNT, "")
+    new = ChunkActivity([actor], [traits], ["us-east-1"], outcomes, groups, [opening]).encode()
+    assert activity_of([old, new]) == activity_of([new, new])
+    [day] = activity_of([old]).days.values()
+    assert set(day.values) == {"call", "network", "account", "region", "session"}
