@@ -26,12 +26,14 @@ from detector.text.installation import extra_command
 from detector.text.plural import plural
 from tui.commandline.commands.backfill.folders import asked_span, check_folders
 from tui.commandline.inputs import load_risk, load_rules
-from tui.commandline.narration import accounting_sums, narrate
+from tui.commandline.narration import accounting_sums, narrate, warn
 from tui.commandline.termination import terminated_as_interrupted
 from tui.settings import config
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
 _S3 = ("s3://", "s3a://")
+_MOST_NAMED = 20
+"""Files that are named where they could not be read; the accounting counts all."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,12 +46,12 @@ def run(args: argparse.Namespace) -> int:
     risk = load_risk()
     db = config.state_path(args.db)
     with contextlib.ExitStack() as stack:
-        store = Store.open(db)
-        stack.callback(store.close)
         try:
             stack.enter_context(terminated_as_interrupted())
+            # Before the state: a backfill that cannot start leaves none.
             engine = _open_engine(args, work, scheme, stack)
             days = _plan(args, engine, location, span)
+            store = stack.enter_context(contextlib.closing(Store.open(db)))
             Backfill(engine, days, store, rules, risk, narrate).run()
         except (EngineError, LoadError, OSError) as error:
             raise CommandError(str(error)) from None
@@ -57,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
             raise CommandError(
                 f"interrupted: run the same command again to go on; days read are in {work}"
             ) from None
+        for file in store.quarantine.files()[:_MOST_NAMED]:
+            warn(f"quarantined: {file.path}: {file.detail}")
         for line in accounting_sums(store.files.accounting()):
             narrate(line)
         narrate(plural(len(store.alerts.all()), "alert"))
