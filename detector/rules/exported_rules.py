@@ -80,8 +80,9 @@ def read_export(
         return
     if not export.rules:
         lists = plural(len(export.lists), "exception list")
+        values = plural(len(export.value_lists), "value list")
         queries = plural(len(export.saved_queries), "saved query")
-        yield RuleNotice("no rules", f"{lists} and {queries} for rules in other files")
+        yield RuleNotice("no rules", f"{lists}, {values} and {queries} for rules in other files")
     for document in export.rules:
         try:
             yield _exported_rule(document, path, context)

@@ -13,6 +13,7 @@ from detector.esql import ast
 from detector.esql.tree_walk import join_conditions
 from detector.rules.kibana.clauses import field_match, negate
 from detector.rules.kibana.export import Export, ObjectContent
+from detector.rules.kibana.value_list import is_in_value_list
 from detector.rules.rule_file import RuleError
 
 
@@ -21,7 +22,11 @@ def build_exceptions(references: Sequence[Any], export: Export) -> list[ast.Expr
 
     ``references``: the ``exceptions_list`` of a rule; ``export`` must have its lists. Raises
     RuleError."""
-    return [negate(_item(item)) for reference in references for item in _items(reference, export)]
+    return [
+        negate(_item(item, export))
+        for reference in references
+        for item in _items(reference, export)
+    ]
 
 
 def _items(reference: Any, export: Export) -> list[ObjectContent]:
@@ -37,12 +42,12 @@ def _items(reference: Any, export: Export) -> list[ObjectContent]:
     return items
 
 
-def _item(item: ObjectContent) -> ast.Expression:
+def _item(item: ObjectContent, export: Export) -> ast.Expression:
     entries = item.get("entries")
     if not isinstance(entries, list) or not entries:
         raise RuleError(f"the exception {_name(item)} has no entries")
     try:
-        conditions = [_entry(entry) for entry in entries]
+        conditions = [_entry(entry, export) for entry in entries]
         if item.get("expire_time"):  # it describes what happened before
             conditions.append(field_match("@timestamp", "<", item["expire_time"]))
     except RuleError as error:
@@ -54,10 +59,10 @@ def _name(item: ObjectContent) -> str:
     return str(item.get("name") or item.get("item_id") or "without a name")
 
 
-def _entry(entry: Any) -> ast.Expression:
+def _entry(entry: Any, export: Export) -> ast.Expression:
     if not isinstance(entry, dict):
         raise RuleError("an entry must be an object")
-    condition = _included(entry)
+    condition = _included(entry, export)
     match entry.get("operator", "included"):
         case "included":
             return condition
@@ -66,7 +71,7 @@ def _entry(entry: Any) -> ast.Expression:
     raise RuleError(f"the operator {entry['operator']} is not supported")
 
 
-def _included(entry: ObjectContent) -> ast.Expression:
+def _included(entry: ObjectContent, export: Export) -> ast.Expression:
     field, value = entry.get("field"), entry.get("value")
     match entry.get("type"):
         case "match":
@@ -78,9 +83,7 @@ def _included(entry: ObjectContent) -> ast.Expression:
         case "exists":
             return field_match(field, "exists", "")
         case "list":
-            raise RuleError(
-                f"{field} is in a value list, which lies in Kibana: write its values as match_any"
-            )
+            return is_in_value_list(field, entry.get("list"), export)
         case "nested":
             raise RuleError(f"{field} has nested entries, which no field of CloudTrail has")
     raise RuleError(f"an entry of the type {entry.get('type')} is not supported")

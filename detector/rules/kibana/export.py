@@ -34,14 +34,18 @@ class ExportedObject(NamedTuple):
 class Export:
     """The objects of exports, by what they are.
 
-    ``lists``: items by exception list; one that is known and empty has none."""
+    ``lists``: items by exception list; one that is known and empty has none. ``value_lists``: the
+    values of each value list by its id, the same."""
 
     rules: list[ExportedObject] = field(default_factory=list)
     lists: dict[ListKey, list[ObjectContent]] = field(default_factory=dict)
+    value_lists: dict[str, list[ObjectContent]] = field(default_factory=dict)
     saved_queries: dict[str, ObjectContent] = field(default_factory=dict)
 
     def add(self, other: Export) -> None:
         """Add the lists and saved queries of another export."""
+        for name, values in other.value_lists.items():
+            self.value_lists.setdefault(name, []).extend(values)
         for key, items in other.lists.items():
             self.lists.setdefault(key, []).extend(items)
         self.saved_queries.update(other.saved_queries)
@@ -72,6 +76,8 @@ def _add_object(export: Export, document: ExportedObject) -> bool:
     attributes = content.get("attributes")
     if isinstance(attributes, dict):
         return _add_saved_object(export, document, attributes)
+    if _add_to_value_list(export, content):
+        return True
     if isinstance(content.get("list_id"), str):
         key = content["list_id"], str(content.get("namespace_type", "single"))
         items = export.lists.setdefault(key, [])
@@ -82,6 +88,18 @@ def _add_object(export: Export, document: ExportedObject) -> bool:
         export.rules.append(document)
         return True
     return False
+
+
+def _add_to_value_list(export: Export, content: ObjectContent) -> bool:
+    """Add a value list, or a value of one; False where the object is neither."""
+    name = content.get("list_id", content.get("id"))
+    is_list = "list_id" not in content and "_version" in content and "immutable" in content
+    if not isinstance(name, str) or not (is_list or "value" in content):
+        return False
+    values = export.value_lists.setdefault(name, [])
+    if "value" in content:
+        values.append(content)
+    return True
 
 
 def _add_saved_object(export: Export, document: ExportedObject, attributes: ObjectContent) -> bool:
@@ -108,6 +126,7 @@ def _documents(text: str) -> Iterator[ExportedObject]:
         yield from _lines(text)
         return
     if isinstance(whole, dict) and isinstance(whole.get("data"), list):  # an answer of the API
+        _check_whole(whole["data"], whole.get("total"))
         whole = whole["data"]
     documents = whole if isinstance(whole, list) else [whole]
     lines = _lines_by_id(text)
@@ -116,6 +135,16 @@ def _documents(text: str) -> Iterator[ExportedObject]:
             raise RuleError("no rule: an object of JSON is missing")
         name = str(document.get("rule_id") or document.get("id") or "")
         yield ExportedObject(lines.get(name, 1), document)
+
+
+def _check_whole(objects: list[Any], total: object) -> None:
+    """Refuse a part of a value list: what the rest excepts would be no exception."""
+    is_value = objects and isinstance(objects[0], dict) and "value" in objects[0]
+    if is_value and isinstance(total, int) and total > len(objects):
+        raise RuleError(
+            f"the value list is not whole: {len(objects)} of {total} values; ask for all with "
+            "per_page"
+        )
 
 
 def _lines(text: str) -> Iterator[ExportedObject]:

@@ -155,6 +155,28 @@ def test_list_may_lie_in_another_file(tmp_path: Path) -> None:
     assert load_only(tmp_path).problems == []
 
 
+VALUES: list[Json] = [{"list_id": "people", "type": "keyword", "value": "ana"}]
+
+
+def test_value_list_comes_from_an_answer_of_the_api(tmp_path: Path) -> None:
+    by_list = {"field": "user.name", "type": "list", "operator": "included"}
+    entry = {**by_list, "list": {"id": "people", "type": "keyword"}}
+    rule = {**RULE, "exceptions_list": REFERENCES}
+    path = write_lines(tmp_path / "rules.ndjson", [rule, LIST, {**ITEM, "entries": [entry]}])
+    (problem,) = load_only(path).problems
+    assert "user.name is in the value list people, which is not in the files" in problem.message
+
+    answer = tmp_path / "people.json"
+    answer.write_bytes(orjson.dumps({"cursor": "", "data": VALUES, "page": 1, "total": 1}))
+    assert alerts_by_user(tmp_path, tmp_path) == {"bob"}
+    (notice,) = load_only(answer).notices
+    assert "0 exception lists, 1 value list and 0 saved queries" in notice.notice.sentence
+
+    answer.write_bytes(orjson.dumps({"data": VALUES, "page": 1, "total": 2}))
+    first, _ = load_only(answer, path).problems
+    assert "the value list is not whole: 1 of 2 values" in first.message
+
+
 def test_saved_query_is_looked_up(tmp_path: Path) -> None:
     rule = {**RULE, "type": "saved_query", "saved_id": "q-1", "query": ""}
     saved = {

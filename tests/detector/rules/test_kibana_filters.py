@@ -224,6 +224,44 @@ def test_exceptions_match_oracle(seed: int) -> None:
         assert is_excepted(items, event_of(values)) is expected, (items, values)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_value_lists_match_oracle(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(20):
+        values = random_values(rng)
+        field, names = rng.choice(sorted(values)), rng.sample(NAMES, rng.randrange(3))
+        operator = rng.choice(["included", "excluded"])
+        entry = {
+            "field": field,
+            "type": "list",
+            "operator": operator,
+            "list": {"id": "some", "type": "keyword"},
+        }
+        export = Export(
+            lists={("l", "single"): [{"entries": [entry]}]},
+            value_lists={"some": [{"value": name} for name in names]},
+        )
+        (condition,) = build_exceptions([REFERENCE], export)
+        is_excepted = not condition_holds(condition, event_of(values))
+        assert is_excepted is (set(names).isdisjoint(values[field]) == (operator == "excluded"))
+
+
+RANGES = ["198.51.100.3-198.51.100.9", "198.51.100.64/28", "198.51.100.200"]
+
+
+def test_ranges_of_addresses_match_oracle() -> None:
+    entry = {"field": "source.ip", "type": "list", "list": {"id": "some", "type": "ip_range"}}
+    export = Export(
+        lists={("l", "single"): [{"entries": [entry]}]},
+        value_lists={"some": [{"value": value} for value in RANGES]},
+    )
+    (condition,) = build_exceptions([REFERENCE], export)
+    for last in range(256):
+        event = record(sourceIPAddress=f"198.51.100.{last}")
+        in_range = 3 <= last <= 9 or 64 <= last <= 79 or last == 200
+        assert condition_holds(condition, event) is not in_range
+
+
 def test_expired_exception_covers_what_was_before() -> None:
     entry = {"field": "user.name", "type": "match", "operator": "included", "value": "ana"}
     assert is_excepted([[entry]], record(), expire_time=HOUR_LATER)
@@ -233,7 +271,16 @@ def test_expired_exception_covers_what_was_before() -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"field": "source.ip", "type": "list", "list": {"id": "x"}}, "a value list, which lies"),
+        ({"field": "source.ip", "type": "list", "list": {"id": "x"}}, "list x, which is not in"),
+        ({"field": "source.ip", "type": "list"}, "a value list without an id"),
+        (
+            {"field": "user.name", "type": "list", "list": {"id": "some", "type": "text"}},
+            "of the type text: only keyword, ip, ip_range",
+        ),
+        (
+            {"field": "source.ip", "type": "list", "list": {"id": "some", "type": "ip_range"}},
+            "the value list some: ana is no range of addresses",
+        ),
         ({"field": "x", "type": "nested", "entries": []}, "nested entries"),
         ({"field": "x", "type": "match", "operator": "near", "value": "a"}, "operator near"),
         ({"field": "host.nme", "type": "exists"}, "no column host.nme"),
@@ -245,7 +292,8 @@ def test_exception_that_is_not_exact_is_refused(entry: Json, message: str) -> No
     items = [{"name": "Backup", "entries": [entry]}]
     rule = Metadata(rule_id="r", name="r", type="query", exceptions_list=[REFERENCE])
     with pytest.raises(RuleError) as refusal:
-        side_conditions(rule, field_table(), Export(lists={("l", "single"): items}))
+        export = Export(lists={("l", "single"): items}, value_lists={"some": [{"value": "ana"}]})
+        side_conditions(rule, field_table(), export)
     assert message in refusal.value.message
     assert refusal.value.key == "exceptions_list"
 
