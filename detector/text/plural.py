@@ -12,3 +12,15 @@ def plural(count: int, noun: str) -> str:
     if noun.endswith(("ch", "s", "sh", "x")):
         return f"{count:,} {noun}es"
     return f"{count:,} {noun}s"
+
+
+def counted(value: str, nouns: str) -> str:
+    """Write a number before the plural of a noun, which other words may follow.
+
+    ``1 second from first to last``, ``2 addresses``.
+    """
+    noun, _, rest = nouns.partition(" ")
+    if value == "1":
+        candidates = (f"{noun[:-3]}y", noun[:-2], noun[:-1])
+        noun = next((each for each in candidates if plural(2, each) == f"2 {noun}"), noun)
+    return " ".join(filter(None, (value, noun, rest)))

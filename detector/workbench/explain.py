@@ -18,7 +18,7 @@ from detector.esql.tree_walk import walk
 from detector.investigation.pivot import EventRow
 from detector.rules.rule import Rule
 from detector.store.segments.hit_columns import SeriesHits
-from detector.text.plural import plural
+from detector.text.plural import counted, plural
 from detector.text.time import format_duration, format_exact, format_time
 from detector.workbench.conditions import ConditionAnswer, FilterConditions, threshold_answers
 from detector.workbench.held_rule import Firing, HeldRule
@@ -323,9 +323,9 @@ def _measure(answer: ConditionAnswer) -> str:
         return f"{answer.value} (needs {answer.text})"
     sign, number, noun = needed.groups()
     if answer.holds:
-        return f"{answer.value} {noun}"
+        return counted(answer.value, noun)
     if sign == ">":
-        return f"{answer.value} {noun} (needs more than {number})"
+        return f"{counted(answer.value, noun)} (needs more than {number})"
     return f"{answer.value} of {number} {noun}"
 
 

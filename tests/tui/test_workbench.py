@@ -267,6 +267,28 @@ def test_alert_is_explained_and_leads_to_the_workbench_and_back(hunt: Hunt) -> N
     hunt.play(journey)
 
 
+def test_few_benches_are_kept_and_others_made_again(
+    hunt: Hunt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.workbench.explanation.MOST_BENCHES", 1)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "G", "enter", "E")
+        await until(pilot, lambda: isinstance(app.screen, ExplanationScreen))
+        screen = app.screen
+        assert isinstance(screen, ExplanationScreen)
+        rows, entry = screen.query_one(RowList), screen.query_one("#entry", FactList)
+        await until(pilot, lambda: len(rows.rows) == 2)
+        for key in ("g", "G", "g"):
+            await press(pilot, key)
+            rule = rows.rows[0 if key == "g" else -1].rule
+            await until(pilot, lambda rule=rule: rule.rule_id in screen._benches)
+            assert len(screen._benches) == 1
+        await until(pilot, lambda: "≥10 regions" in str(entry.render()))
+
+    hunt.play(journey)
+
+
 @pytest.mark.parametrize("keys", [["p"], ["3"]])
 def test_call_is_explained_in_pivot_and_events(hunt: Hunt, keys: Sequence[str]) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable, Sequence
 
 from textual import on
@@ -48,6 +49,10 @@ def _rule_id(row: RuleAnswer) -> str:
     return row.rule.rule_id
 
 
+MOST_BENCHES = 4
+"""Benches that are kept: each has all hits of its rule."""
+
+
 class ExplanationScreen(HuntScreen):
     """What each rule says of a principal or a call; ``rule_id`` is the one to begin with."""
 
@@ -63,6 +68,8 @@ class ExplanationScreen(HuntScreen):
         self._explained = explained
         self._rule_id = rule_id
         self._benches: dict[str, Bench] = {}
+        """The benches used last, the latest last; threads share them."""
+        self._lock = threading.Lock()
         self._fields: FieldTable | None = None
         self._placed = ""
         """The rule that the cursor was last put on."""
@@ -110,9 +117,18 @@ class ExplanationScreen(HuntScreen):
             rows.move_to(self._placed)
 
     def _ask(self, rule: Rule) -> RuleAnswer:
-        bench = Bench(self.workspace.rules, rule, Judgements(), self.workspace.store, None)
-        self._benches[rule.rule_id] = bench
-        return self._explained.answer(bench, self._field_table)
+        return self._explained.answer(self._bench_of(rule), self._field_table)
+
+    def _bench_of(self, rule: Rule) -> Bench:
+        """Return the bench of a rule; those used last are kept."""
+        with self._lock:
+            bench = self._benches.pop(rule.rule_id, None)
+            if bench is None:
+                bench = Bench(self.workspace.rules, rule, Judgements(), self.workspace.store, None)
+            self._benches[rule.rule_id] = bench
+            while len(self._benches) > MOST_BENCHES:
+                del self._benches[next(iter(self._benches))]
+        return bench
 
     @on(RowList.Highlighted)
     def _explain_row(self) -> None:
@@ -123,13 +139,13 @@ class ExplanationScreen(HuntScreen):
     @work(exclusive=True, group="explain-row")
     async def _explain(self, row: RuleAnswer) -> None:
         try:
-            lines = await asyncio.to_thread(self._lines, self._benches[row.rule.rule_id])
-        except (VariantError, StateError) as error:
+            lines = await asyncio.to_thread(self._lines, row.rule)
+        except (VariantError, RuleError, StateError) as error:
             lines = [str(error)]
         self.query_one(FactList).show([safe.text(line) for line in lines])
 
-    def _lines(self, bench: Bench) -> Sequence[str]:
-        return self._explained.lines(bench, self._field_table)
+    def _lines(self, rule: Rule) -> Sequence[str]:
+        return self._explained.lines(self._bench_of(rule), self._field_table)
 
     def _field_table(self) -> FieldTable:
         if self._fields is None:
