@@ -78,12 +78,8 @@ class HuntLogScreen(ListScreen[Note]):
         yield QueryLine(self.query_description)
 
     def show(self) -> None:
-        notes = self.matching(self.workspace.view_model.notes)
-        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
-        self.row_list.show(notes)
-        if self.workspace.view_model.loaded:
-            self.rows_loaded()
-        self.query_line.show_idle()
+        view_model = self.workspace.view_model
+        self.show_rows(view_model.notes, _empty(), view_model.loaded)
         self._show_entry()
 
     @on(RowList.Highlighted)

@@ -127,12 +127,8 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return row.suppression_id
 
     def show(self) -> None:
-        entries = self.matching(self.workspace.view_model.suppressions)
-        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
-        self.row_list.show(entries)
-        if self.workspace.view_model.loaded:
-            self.rows_loaded()
-        self.query_line.show_idle()
+        view_model = self.workspace.view_model
+        self.show_rows(view_model.suppressions, _empty(), view_model.loaded)
         self._show_entry()
 
     def show_status(self) -> None:

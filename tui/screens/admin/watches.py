@@ -130,11 +130,8 @@ class WatchesScreen(ListScreen[WatchRow]):
         return value_formats("v", "value", [row.watch.indicator.text for row in rows])
 
     def show(self) -> None:
-        self.row_list.empty = self.nothing_matches() if self.filter else _empty()
-        self.row_list.show(self.matching(self.workspace.view_model.watches))
-        if self.workspace.view_model.loaded:
-            self.rows_loaded()
-        self.query_line.show_idle()
+        view_model = self.workspace.view_model
+        self.show_rows(view_model.watches, _empty(), view_model.loaded)
         self._show_entry()
 
     @on(RowList.Highlighted)

@@ -247,6 +247,19 @@ class ListScreen(HuntScreen, Generic[R]):
         self.filter_bar.counts = (len(matching), len(rows))
         return matching
 
+    def show_rows(self, rows: Iterable[R], empty: str, is_complete: bool) -> None:
+        """Show the rows that match, or ``empty`` where there are none at all.
+
+        ``is_complete``: all rows are known, so that cursor and marks can be restored."""
+        matching = self.matching(rows)
+        self.row_list.empty = empty
+        if is_complete and self.filter:
+            self.row_list.empty = self.nothing_matches()
+        self.row_list.show(matching)
+        if is_complete:
+            self.rows_loaded()
+        self.query_line.show_idle()
+
     def nothing_matches(self) -> str:
         """Return the text of a list without rows that match."""
         return f"No matches – {key_of('back')} clears the filter."

@@ -100,13 +100,9 @@ class StoreListScreen(ListScreen[R], Generic[R]):
         if not self.is_in_front:
             return
         if self._loaded is None:
-            self.row_list.empty = "Loading…"
+            self.show_rows((), "Loading…", is_complete=False)
         else:
-            self.row_list.empty = self.nothing_matches() if self.filter else self.empty
-        self.row_list.show(self.matching(self._loaded or ()))
-        if self._loaded is not None:
-            self.rows_loaded()
-        self.query_line.show_idle()
+            self.show_rows(self._loaded, self.empty, is_complete=True)
         self._show_details()
 
     def show_status(self) -> None:
