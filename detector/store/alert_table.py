@@ -190,7 +190,7 @@ class AlertTable:
         return []
 
     def own_events(self, alert_ids: Iterable[str]) -> dict[str, Set[OwnEvent]]:
-        """Return where the events of each alert are that are no signals of it.
+        """Return the places of each alert's own events, which are no signals of it.
 
         What opened a session tells who is related, whosever event it is."""
         query = self._database.rows

@@ -78,7 +78,7 @@ class BaselineTable:
 
 
 class AlertBaselines:
-    """The baselines of alerts, with what is read for one kept for the next."""
+    """The baselines of alerts; what is read for one serves the next."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

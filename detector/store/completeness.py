@@ -56,7 +56,7 @@ class Freshness(msgspec.Struct, frozen=True):
         return self.cadence is not None and self.silent(now) > max(1800.0, 6 * self.cadence)
 
     def vouched(self, now: float) -> bool:
-        """Tell whether digests still come, which prove that nothing was left undelivered."""
+        """Tell whether digests still come, which prove that everything was delivered."""
         return self.proven and self.digested is not None and now - self.digested < _DIGESTS_STOPPED
 
 
@@ -316,7 +316,7 @@ def _put_hashes(connection: sqlite3.Connection, hashes: Iterable[tuple[str, byte
 
 
 def _put_feed(connection: sqlite3.Connection, read: FileRead) -> None:
-    """Add to the counts of what a file has brought from EventBridge."""
+    """Count what a file has brought from EventBridge."""
     path = os.fsencode(read.file.path)
     stats = read.chunk_stats()
     records = sum(chunk.bridged for chunk in stats)

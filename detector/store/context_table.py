@@ -204,7 +204,7 @@ class ContextTable:
         return sorted(events, key=lambda event: (event.time, event.event_id))
 
     def _signals_of(self, connection: sqlite3.Connection, alert_ids: Sequence[str]) -> SignalIndex:
-        """Return the signals that may be of any of these alerts."""
+        """Return the signals that any of these alerts may have."""
         rows = connection.execute(
             "SELECT lineage, min(start), max(until) FROM alert "
             f"WHERE {_IS_WANTED} GROUP BY lineage",
@@ -329,7 +329,7 @@ def _identities(rows: Iterable[SegmentRow]) -> set[bytes]:
 
 
 def _own_calls(alert: Alert, rows: Iterable[SegmentRow]) -> list[OwnCall]:
-    """Return what tells the flags that an alert's own events raise."""
+    """Return the calls from which an alert's own events raise flags."""
     if alert.window is None:
         # Its second may hold other events, each with an alert of its own or none.
         rows = [row for row in rows if row.segment.event_id(row.number) in alert.event_ids]

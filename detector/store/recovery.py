@@ -138,7 +138,7 @@ def _with_restored(saved: SavedTable, restored: int) -> SavedTable:
 
 
 def _missing_table(source: sqlite3.Connection, table: str, read: bool) -> SavedTable:
-    """Tell a table that the state is too old to have from one that is lost."""
+    """Tell whether a table is lost, or the state is too old to have it."""
     names = _read_rows(source, "SELECT tbl_name FROM sqlite_schema")
     known = {name for (name,) in names.rows}
     is_older = read and names.whole and table not in known and not _is_damaged(source)
@@ -151,7 +151,7 @@ def _is_damaged(source: sqlite3.Connection) -> bool:
 
 
 def _lost(source: sqlite3.Connection, table: str, copied: int) -> int | None:
-    """Count the rows that were not copied, as an index has them; None where none can be read."""
+    """Count the rows that were not copied, by an index; None where none is readable."""
     counted = _read_rows(source, f"SELECT count(*) FROM {table}")
     if not counted.whole or counted.rows[0][0] <= copied:
         return None
@@ -164,7 +164,7 @@ class _ReadableRows(msgspec.Struct):
 
 
 def _read_around_damage(source: sqlite3.Connection, table: str, key: list[str]) -> _ReadableRows:
-    """Read the rows before the first damage and those after the last, and what is between."""
+    """Read the rows before, after and between damages."""
     ascending = ", ".join(key)
     descending = ", ".join(f"{name} DESC" for name in key)
     first = _read_rows(source, f"SELECT * FROM {table} NOT INDEXED ORDER BY {ascending}")

@@ -22,7 +22,7 @@ FALSE_VERDICTS = ("benign", "false-positive")
 
 
 class Precision(NamedTuple):
-    """How many of the alerts with a verdict were worth one: ``true`` of both."""
+    """The true and the false alerts among those with a verdict."""
 
     true: int = 0
     false: int = 0
@@ -104,7 +104,7 @@ class Judgements:
 
 
 class ChangedPrincipal(NamedTuple):
-    """The alerts of a principal that come, go or stay, and that stand alike.
+    """The alerts of a principal with one change: they come, go or stay.
 
     ``regions``, ``events`` and ``seconds`` are those of its largest alert."""
 
@@ -145,7 +145,7 @@ class ChangedPrincipal(NamedTuple):
 
 
 class Side(NamedTuple):
-    """What one of both rules finds: its alerts and principals, and how verdicts judge them."""
+    """What one of the two rules finds: alerts, principals and their precision."""
 
     alerts: int
     principals: int
@@ -215,7 +215,7 @@ def compare_found(now: Found, then: Found, judgements: Judgements) -> Backtest:
 
 
 def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firing], list[Firing]]:
-    """Part alerts into those that the other side has nothing of, and those that it has."""
+    """Divide alerts into those that the other side lacks, and those that it has."""
     spans: dict[Series, list[tuple[int, int]]] = defaultdict(list)
     names = {each.name for each in theirs if each.series.key is None}
     for each in theirs:

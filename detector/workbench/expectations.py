@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What was expected and was not so."""
+        """The expectation that was not met."""
         return "must fire, and does not" if self.expected else "must not fire, and does"
 
 

@@ -258,7 +258,7 @@ def _drop(
 def _later(
     held: HeldRule, rule: Rule, series: Series, hits: SeriesHits, first: int, end: int
 ) -> str:
-    """Say when what a window lacks came after it, or that the clock parts what would fire."""
+    """Say how late the missing events came, or that two windows share them."""
     width, requirements = rule.query.window or 1, _requirements(rule.query)
     could_fire = (
         held.mode == "tumbling"
@@ -290,7 +290,7 @@ def _later(
 
 
 def _counted_noun(query: Query) -> str:
-    """Return what one of the distinct values is called that a query counts."""
+    """Return the noun for the distinct values that a query counts."""
     fields = {
         node.arguments[0].name
         for node in walk(query.tree)

@@ -53,7 +53,7 @@ class Firing(NamedTuple):
 
     @property
     def name(self) -> tuple[object, ...]:
-        """What tells it from others, and is quicker to have than its id."""
+        """A key that tells alerts apart, and costs less than their ids."""
         return self.series, self.start, self.finding.alert_id if self.finding else ""
 
 

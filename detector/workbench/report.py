@@ -50,7 +50,7 @@ class Explanation(NamedTuple):
 def rows_of_files(
     files: Callable[[Selector], Iterable[FileSpan]], warn: Callable[[str], None]
 ) -> EventRows:
-    """Return what reads events from files; ``warn`` is told which could not be read."""
+    """Return a reader of events from files; ``warn`` gets those that cannot be read."""
 
     def read(selector: Selector) -> Iterator[Sequence[EventRow]]:
         unread: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 class Splice(NamedTuple):
-    """A part of a value that is a text."""
+    """A span of a text value."""
 
     start: int
     end: int

@@ -27,7 +27,7 @@ class VariantError(Exception):
 
 
 class _Edit(NamedTuple):
-    """Another text in the place of a part of one."""
+    """A span of a text, and what replaces it."""
 
     start: int
     end: int

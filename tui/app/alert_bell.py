@@ -44,7 +44,7 @@ class AlertBell:
             write_escape(self._app, f"\x1b]9;{_message(new)}\x07")
 
     def ring_for(self, line: str) -> None:
-        """Ring for something else, which a line tells that may quote a log."""
+        """Ring for another event; its line may quote a log."""
         if self._severities:
             self._app.bell()
             text = safe.clip(safe.visible(f"trailhound: {line}"), _MAX_CELLS)

@@ -362,7 +362,7 @@ class HuntApp(FrameApp[None]):
         return AREAS.keys()
 
     def area_counts(self) -> Mapping[str, int | str]:
-        """Return how much there is in each area, by name; what is not counted is left out."""
+        """Return the number of rows in each area that is counted, by name."""
         view_model = self.view_model
         if not view_model.loaded:
             return {}

@@ -1,4 +1,4 @@
-"""Open the form again that was being filled in when the app went away."""
+"""Reopen the form that was being filled in when the app ended."""
 
 from __future__ import annotations
 

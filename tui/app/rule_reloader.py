@@ -60,7 +60,7 @@ class RuleReloader:
             self._loaded(rules)
 
     async def _load_names(self) -> None:
-        """Put the names in force where their files have changed; else keep those of before."""
+        """Use the names of files that have changed; else keep the former ones."""
         from detector.inventory.inventory_files import (
             InventoryError,
             current_inventory,

@@ -19,7 +19,7 @@ class WatchNotice:
         """How much each watch had seen when that was said."""
 
     def look(self, rows: Sequence[WatchRow]) -> None:
-        """Say what is new in ``rows``, which were looked at before if they are the same list."""
+        """Say what is new in ``rows``; the same list was looked at before."""
         if rows is self._looked_at:
             return
         self._looked_at = rows

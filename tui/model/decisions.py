@@ -150,7 +150,7 @@ class Decisions:
         await self._show_notes(notes)
 
     async def edit_note(self, shown: Note, body: NoteBody) -> None:
-        """Replace the body of a note; what others made of it meanwhile is kept too."""
+        """Replace the body of a note; versions that others wrote meanwhile are kept."""
         note = await asyncio.to_thread(self._host.store.triage.edit_note, shown.note_id, body)
         self._overtaken = ""
         if note.history and note.history[-1].body != shown.body:
@@ -231,7 +231,7 @@ class Decisions:
         return self._report(result, "redo", self.way_back)
 
     def _leave(self, overtaken: Sequence[str], count: int) -> None:
-        """Tell what was left, of ``count``, since others have changed it meanwhile.
+        """Tell which of ``count`` subjects stay, since others have changed them.
 
         Raises StateError where that is all.
         """

@@ -85,7 +85,7 @@ class Workspace(Protocol):
         """The names of the areas that there are."""
 
     def area_counts(self) -> Mapping[str, int | str]:
-        """Return how much there is in each area, by name; what is not counted is left out."""
+        """Return the number of rows in each area that is counted, by name."""
 
     def go_to_area(self, name: str) -> None:
         """Go to an area; from the area itself, to its first screen."""
@@ -173,10 +173,10 @@ class Routes(Protocol):
         """Open the workbench of a rule."""
 
     def open_explanation(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
-        """Open why rules fired for a principal or did not, one of them first."""
+        """Explain which rules fired for a principal and why; ``rule_id`` comes first."""
 
     def explain_call(self, trail: Sequence[str], event: Event) -> None:
-        """Open why rules fired for a call or did not."""
+        """Explain which rules fired for a call, and why."""
 
     def open_hunt(self, hunt_id: str) -> None:
         """Open a hunt."""

@@ -46,7 +46,7 @@ class Joined(NamedTuple):
 
 
 class DecisionExchange:
-    """The way of decisions out of a state and into another."""
+    """The exchange of decisions between two states."""
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class _Subject(NamedTuple):
         )
 
     def name(self, value: str) -> str:
-        """Say a value."""
+        """Return a value as the history writes it."""
         if self.table == "status":
             return value
         return f"given to {value}" if value else "given to nobody"
@@ -334,7 +334,7 @@ def _versions_of(note: Note) -> list[_Version]:
 
 
 def _since_written(created: int, versions: Sequence[_Version]) -> list[_Version]:
-    """Let the first version be as old as its note, whose time alone travels with it."""
+    """Date the first version as its note: only the note's time travels."""
     if not versions:
         return []  # lost, in a state that was recovered from a damaged one
     (_, author, body), *later = versions

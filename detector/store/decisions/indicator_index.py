@@ -1,4 +1,4 @@
-"""Whether a chunk that was read may hold one of some indicators, by what is kept of it."""
+"""The test whether a chunk that was read may hold an indicator."""
 
 from __future__ import annotations
 

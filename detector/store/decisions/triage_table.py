@@ -200,7 +200,7 @@ class TriageTable:
         return self._suppressions.get(suppression_ids)
 
     def record_hidden(self, changed: Sequence[Suppression] | None = None) -> None:
-        """Record the alerts that new or changed suppressions hide, of all where None is named.
+        """Record the alerts that these suppressions hide; None: all suppressions.
 
         A suppression that hides again may hide alerts that came while it did not.
         """
@@ -260,7 +260,7 @@ class TriageTable:
 
 
 def _stored_text(suppression: Suppression) -> str:
-    """Return what is stored of a suppression: the number of hidden alerts is counted."""
+    """Return a suppression as it is stored, without the count of hidden alerts."""
     return encode_json(msgspec.structs.replace(suppression, hidden=0))
 
 

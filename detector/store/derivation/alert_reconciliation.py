@@ -44,7 +44,7 @@ class StoredAlert(msgspec.Struct):
     lineage: RelatedPrincipals
 
     def is_near(self, start: int, until: int, seconds: int) -> bool:
-        """Tell whether it overlaps ``[start, until)``, or is within ``seconds`` of it."""
+        """Tell whether an alert overlaps ``[start, until)``, or is within ``seconds`` of it."""
         return self.start < until + seconds and start < self.until + seconds
 
 
@@ -173,7 +173,7 @@ class AlertReconciliation:
             self._search_anew(finding, lineage)
 
     def _search_anew(self, finding: Finding, lineage: RelatedPrincipals) -> None:
-        """Write whose alert it is now: its signals are searched for anew."""
+        """Write who counts as its principal; its signals are searched for anew."""
         self._connection.execute(
             "UPDATE alert SET lineage = ?, searched = -1 WHERE alert_id = ?",
             (_json(lineage), finding.alert_id),
@@ -192,7 +192,7 @@ class AlertReconciliation:
         self._withdrawn.append(alert_id)
 
     def _mark_related(self, start: int, until: int, lineage: RelatedPrincipals) -> None:
-        """Mark the alerts near a span of which this alert is a flag."""
+        """Mark the alerts near a span: this alert is a flag of theirs."""
         span = (until + SIGNAL_REACH, start - SIGNAL_REACH)
         self._spans.append(span)
         self._related += [
@@ -248,7 +248,7 @@ class AlertReconciliation:
 
 
 def move_assignee(connection: sqlite3.Connection, old_ids: Sequence[str], new_id: str) -> None:
-    """Give an alert to whom it, or one that it supersedes, was given last."""
+    """Give an alert the last assignee of it and of those it supersedes."""
     ids = msgspec.json.encode([new_id, *old_ids]).decode()
     among = "alert_id IN (SELECT value FROM json_each(?))"
     latest = connection.execute(

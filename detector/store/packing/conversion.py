@@ -204,7 +204,7 @@ def _key(event: Event, key: str, width: int) -> tuple[Any, ...] | None:
 
 
 def _join_series(connection: sqlite3.Connection) -> None:
-    """Give the alerts of each rule without a window, one series an event, one series."""
+    """Join the series of each rule without a window: it had one for each event."""
     alerts: Iterable[Any] = connection.execute(
         "SELECT alert_id, rule_id, key, content FROM alert JOIN series USING (series_id) "
         "WHERE width = 1"

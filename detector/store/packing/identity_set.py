@@ -17,7 +17,7 @@ _FULL = 32 * _MARK
 
 
 class IdentitySet:
-    """Marks of identities: one whose mark is not in here is new.
+    """Marks of identities; an identity without a mark is new.
 
     Identities may share a mark, so one whose mark is in here need not be stored."""
 

@@ -256,7 +256,7 @@ class Segment:
         return None
 
     def row(self, number: int, source: str = "") -> KeptEvent:
-        """Return a row, the path of whose file is ``source``."""
+        """Return a row; ``source`` is the path of its file."""
         body = self._body
         return KeptEvent(
             self.times[number],

@@ -20,7 +20,7 @@ FULL_TIER = len(_TIER_ROWS)
 def insert_segment(
     connection: sqlite3.Connection, rows: Sequence[StoredRow], is_fresh: bool
 ) -> tuple[int, Segment]:
-    """Write rows, in order of time and identity, as one segment; return its id and itself."""
+    """Write rows, in order of time and identity, as one segment; return it with its id."""
     packed = pack(rows)
     # At random: no id is ever used again, also where a transaction fails.
     segment_id = secrets.randbits(62)

@@ -10,7 +10,7 @@ from detector.store.packing.segment import Segment
 
 
 def share_signals(connection: sqlite3.Connection) -> None:
-    """Write each signal once, with its caller, which its event tells."""
+    """Write each signal once, with the caller that its event names."""
     flags: dict[bytes, set[str]] = {}
     for identity, flag in connection.execute("SELECT DISTINCT identity, flag FROM alert_signal"):
         flags.setdefault(identity, set()).add(flag)

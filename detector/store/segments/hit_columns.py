@@ -160,7 +160,7 @@ class HitColumns:
         return bytes(identities[row * 16 : row * 16 + 16])
 
     def _with_stale(self, width: int) -> dict[Series, SeriesHits]:
-        """Return the hits with those that contradicting records leave."""
+        """Return the hits, with those of contradicting records."""
         found = dict(self._series)
         for series, hit, place in self._stale_hits(width):
             hits = found.get(series)

@@ -69,7 +69,7 @@ class SpanIndex:
 
 
 class SegmentGone(Exception):
-    """A segment in whose place there is another."""
+    """A segment that another has replaced."""
 
 
 def query_of(connection: sqlite3.Connection) -> StateQuery:
@@ -128,7 +128,7 @@ class SegmentTable:
         end: float,
         held: Mapping[int, Segment],
     ) -> dict[int, Segment]:
-        """Return what ``between`` does, by id, and by spans that were read before.
+        """Return the segments of ``between`` by id, from spans that were read before.
 
         ``held`` are the segments of the span asked for before: one span may have more of them than
         are held unpacked, and the next has mostly the same. Raises SegmentGone."""
@@ -254,7 +254,7 @@ class SegmentTable:
                 self.append(connection, rows, is_fresh)
 
     def _keep(self, segment_id: int, segment: Segment) -> None:
-        """Hold a segment unpacked, in the place of those that were not used for longest."""
+        """Keep a segment unpacked; drop those that were used least recently."""
         with self._lock:
             if segment_id not in self._unpacked:
                 self._parts += segment.parts

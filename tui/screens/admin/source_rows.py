@@ -68,7 +68,7 @@ class SourceRow:
 
     @property
     def short_name(self) -> str:
-        """The end of a path, which tells more than its beginning."""
+        """The last parts of a path, which say more than its first."""
         *_, folder, name = ["", *self.what.split("/")]
         if self.kind == "digest":
             return name.partition("_CloudTrail_")[2] or name

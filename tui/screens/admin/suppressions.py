@@ -229,7 +229,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return f"Ended {_name(decidable)} – its alerts are visible again"
 
     def _decidable(self, entries: Sequence[Suppression]) -> list[Suppression]:
-        """Return those that have not ended; where there are none, say so."""
+        """Return the suppressions that have not ended; say so where there are none."""
         decidable = [entry for entry in entries if not entry.over]
         if not decidable:
             self.workspace.say(
