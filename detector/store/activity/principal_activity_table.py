@@ -7,7 +7,7 @@ its principals later, many commits at once: the same principals come in each.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
@@ -30,6 +30,7 @@ from detector.store.activity.name_numbers import (
     VALUE_NUMBERS,
     number_names,
 )
+from detector.store.activity.pending_bodies import pack_bodies, unpack_bodies
 from detector.store.database import Database, pages
 from detector.store.file_table import FileRead
 from detector.text.time import DAY
@@ -71,14 +72,17 @@ class PrincipalActivityTable:
     def append(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
         """Append what the chunks of ``reads`` bring; now and then, add it to the days."""
         brought = [
-            (stats.activity,)
+            stats.activity
             for read in reads
             for stats in read.partial.chunks.values()
             if stats.activity
         ]
         if not brought:
             return
-        connection.executemany("INSERT INTO activity_pending (body) VALUES (?)", brought)
+        connection.executemany(
+            "INSERT INTO activity_pending (body) VALUES (?)",
+            [(packed,) for packed in pack_bodies(brought)],
+        )
         self._waiting += 1
         if self._waiting >= _FOLD_COMMITS:
             self._fold(connection)
@@ -235,7 +239,7 @@ class PrincipalActivityTable:
         return activity.openings
 
     def _pending(self) -> list[bytes]:
-        return [body for (body,) in self._database.rows("SELECT body FROM activity_pending")]
+        return _bodies(self._database.rows("SELECT body FROM activity_pending"))
 
     def _value_names(self, sessions: bool) -> dict[int, _Name]:
         condition = ""
@@ -249,8 +253,7 @@ class PrincipalActivityTable:
         }
 
     def _fold(self, connection: sqlite3.Connection) -> None:
-        bodies = [body for (body,) in connection.execute("SELECT body FROM activity_pending")]
-        brought = activity_of(bodies)
+        brought = activity_of(_bodies(connection.execute("SELECT body FROM activity_pending")))
         self._waiting = 0
         principals = number_names(
             connection,
@@ -263,6 +266,11 @@ class PrincipalActivityTable:
         _add_days(connection, brought.days, principals, values, names)
         _add_openings(connection, brought.openings, principals, values)
         connection.execute("DELETE FROM activity_pending")
+
+
+def _bodies(rows: Iterable[tuple[bytes]]) -> list[bytes]:
+    """Return the activities of the chunks in the rows that wait."""
+    return [body for (packed,) in rows for body in unpack_bodies(packed)]
 
 
 def _add_days(
