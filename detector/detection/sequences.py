@@ -25,9 +25,7 @@ def find_sequences(
     ``hits`` are those of one series in order of time, their first inputs the steps that they are,
     as bits. The last second is less than ``width`` after the first, and never decreases. A chain
     begins where the correlated steps of its first second do."""
-    tracker: _Ordered | _Unordered = _Unordered(sequence.order, sequence.width or width)
-    if sequence.ordered:
-        tracker = _Ordered(sequence.order, sequence.reuse, sequence.width or width)
+    tracker = _tracker_of(sequence, sequence.width or width)
     correlated = _CorrelatedSteps(sequence)
     until = _bit(sequence.until)
     for time, inside, steps in _by_second(hits):
@@ -37,6 +35,14 @@ def find_sequences(
             yield correlated.begin_of(start), time
         if any(bits & until for bits in steps):
             tracker.end(time)
+
+
+def _tracker_of(sequence: CompiledSequence, width: int) -> _Ordered | _Sample | _Unordered:
+    if sequence.ordered:
+        return _Ordered(sequence.order, sequence.reuse, width)
+    if sequence.reuse:
+        return _Unordered(sequence.order, width)
+    return _Sample(sequence.order, width)
 
 
 def sequence_spans(
@@ -154,6 +160,53 @@ class _Matching:
         bits = self._filled.pop(place, None)
         if bits is not None:
             self._left[bits] += 1
+
+
+class _Sample:
+    """The last events of each kind, where each step needs one of its own, in any order."""
+
+    def __init__(self, order: Sequence[int], width: int) -> None:
+        self._order = [1 << step for step in order]
+        self._width = width
+        self._last: dict[int, deque[int]] = defaultdict(lambda: deque(maxlen=len(self._order)))
+        """The times of events by the steps that they are; more than there are places need none."""
+
+    def advance(self, time: int, steps: Counter[int]) -> int | None:
+        """Add the events of a second; return the start of the sample that they complete.
+
+        The later events get the places first: one that has a place keeps one, so that no other
+        choice of events begins later."""
+        fresh = [bits for bits in steps if any(bits & step for step in self._order)]
+        for bits in fresh:
+            self._last[bits].extend([time] * min(steps[bits], len(self._order)))
+        if not fresh:
+            return None
+        within = [
+            (at, bits)
+            for bits, times in self._last.items()
+            for at in times
+            if time - at < self._width
+        ]
+        filled: dict[int, int] = {}
+        for at, bits in sorted(within, reverse=True):
+            if self._fill(bits, filled, set()) and len(filled) == len(self._order):
+                return at
+        return None
+
+    def end(self, time: int) -> None:
+        """End what began before ``time``."""
+        for bits, times in self._last.items():
+            self._last[bits] = deque((at for at in times if at >= time), times.maxlen)
+
+    def _fill(self, bits: int, filled: dict[int, int], tried: set[int]) -> bool:
+        """Give an event a place that is free, or one whose event can have another."""
+        for place, step in enumerate(self._order):
+            if bits & step and place not in tried:
+                tried.add(place)
+                if place not in filled or self._fill(filled[place], filled, tried):
+                    filled[place] = bits
+                    return True
+        return False
 
 
 class _Unordered:

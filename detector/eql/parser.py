@@ -10,11 +10,6 @@ from detector.esql.errors import EsqlError, too_deep
 _INDEX = ("logs-aws.cloudtrail-*",)
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _MOST_RUNS = 100
-_SINGLE_QUERIES = {
-    "sample": "a sample looks for events in no order and at any distance, which has no window: "
-    "write a sequence with maxspan",
-    "join": "join is not supported: write a sequence",
-}
 
 
 def parse_eql(text: str, category_field: str = "event.category") -> ast.Tree:
@@ -38,10 +33,12 @@ class _Parser:
     def query(self) -> ast.Tree:
         start = self._tokens.next.span
         command: ast.Command
-        if self._tokens.is_at(*_SINGLE_QUERIES):
-            raise EsqlError(start, _SINGLE_QUERIES[self._tokens.next.text])
+        if self._tokens.is_at("join"):
+            raise EsqlError(start, "join is not supported: write a sequence, or a sample")
         if self._tokens.is_at("sequence"):
             command = self._sequence()
+        elif self._tokens.is_at("sample"):
+            command = self._sample()
         else:
             command = ast.Where(self._event_filter(), span=start)
         if self._tokens.is_at("|"):
@@ -99,8 +96,29 @@ class _Parser:
                 raise EsqlError(step.span, "until must differ from the events of the sequence")
             until = len(steps)
             steps.append(step)
-        key_names = tuple(key.name for key in steps[0].by if isinstance(key, ast.Column))
-        return ast.Sequence(tuple(steps), tuple(order), until, key_names, width, span=start)
+        return ast.Sequence(tuple(steps), tuple(order), until, _names(steps[0]), width, span=start)
+
+    def _sample(self) -> ast.Sequence:
+        """Parse ``sample by field [category where condition] …``: events in any order."""
+        start = self._tokens.take().span
+        shared = self._join_keys()
+        steps: list[ast.Step] = []
+        order: list[int] = []
+        while self._tokens.is_at("["):
+            span = self._tokens.next.span
+            step, runs = self._step(shared)
+            if runs > 1:
+                raise EsqlError(span, "an event of a sample has no runs: write it several times")
+            if step not in steps:
+                steps.append(step)
+            order.append(steps.index(step))
+        if len(order) < 2:
+            raise self._tokens.unexpected("[ and the next event of the sample: it has at least two")
+        if not steps[0].by:
+            raise EsqlError(start, "a sample needs by and a field that its events share")
+        return ast.Sequence(
+            tuple(steps), tuple(order), None, _names(steps[0]), None, ordered=False, span=start
+        )
 
     def _maxspan(self) -> int | None:
         """Parse ``with maxspan=30s``: the last event may be so late, and no second later."""
@@ -172,3 +190,7 @@ class _Parser:
         if not isinstance(key, ast.Column):
             raise EsqlError(self._tokens.span_from(start), "by takes names of fields only")
         return key
+
+
+def _names(step: ast.Step) -> tuple[str, ...]:
+    return tuple(key.name for key in step.by if isinstance(key, ast.Column))

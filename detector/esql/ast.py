@@ -317,8 +317,7 @@ class Sequence(Command):
     several times. ``until``: the index of the step that ends what was begun before it.
     ``key_names``: the names of what the steps are grouped by. ``width``: the last event is less
     than so many seconds after the first; None where the rule must say. ``ordered``: False where the
-    steps may come in any order. ``reuse``: one event may stand for several steps; always so where
-    there is no order.
+    steps may come in any order. ``reuse``: one event may stand for several steps.
     """
 
     steps: tuple[Step, ...]

@@ -61,7 +61,7 @@ class CompiledSequence:
     @property
     def min_hits(self) -> int:
         """No fewer events are a sequence."""
-        if self.reuse or not self.ordered:
+        if self.reuse:
             return 1
         return len(self.order)
 

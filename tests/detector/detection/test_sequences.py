@@ -84,8 +84,27 @@ def test_unordered_steps_match_oracle(events, order, width):
             if set(order) <= frozenset().union(*within):
                 expected.append((first, last))
                 break
-    got = find_sequences(hits_of(events), sequence(order, ordered=False), width)
+    got = find_sequences(hits_of(events), sequence(order, ordered=False, reuse=True), width)
     assert list(got) == expected
+
+
+@given(
+    events_of,
+    st.sampled_from([(0, 1), (2, 0, 1), (0, 0), (1, 0, 1), (2, 2, 2)]),
+    st.sampled_from([None, 3]),
+    st.integers(1, 12),
+)
+def test_samples_match_oracle(events, order, until, width):
+    """Every choice of an event for each step, in any order, none of them twice."""
+    starts: dict[int, int] = {}
+    for chosen in itertools.permutations(events, len(order)):
+        times = sorted(event.time for event in chosen)
+        fits = all(step in event.steps for step, event in zip(order, chosen, strict=True))
+        ended = any(until in event.steps and times[0] < event.time < times[-1] for event in events)
+        if fits and times[-1] - times[0] < width and not ended:
+            starts[times[-1]] = max(times[0], starts.get(times[-1], 0))
+    got = find_sequences(hits_of(events), sequence(order, until, ordered=False), width)
+    assert list(got) == [(first, last) for last, first in sorted(starts.items())]
 
 
 @given(events_of, st.integers(1, 12))

@@ -94,7 +94,12 @@ def test_category_is_that_of_the_named_field():
         ("any where true\n| tail 5", 2, 1, "the pipe tail is not supported"),
         ("any where true true", 1, 16, "unexpected true; expected and, or, or the end"),
         ("any where descendant of [any where true]", 1, 11, "descendant of is not supported"),
-        ("sample by user.name [any where true] [any where true]", 1, 1, "a sample looks for"),
+        ("sample [any where true] [any where true]", 1, 1, "a sample needs by and a field"),
+        ("sample by user.name [any where true]", 1, 37, "the next event of the sample"),
+        (
+            "sample by user.name [any where true] with runs=2 [any where true]",
+            *(1, 21, "an event of a sample has no runs"),
+        ),
         ("join [any where true] [any where true]", 1, 1, "join is not supported"),
         ("sequence [any where true]", 1, 26, "expected [ and the next event of the sequence"),
         ("sequence [any where true] ![any where true]", 1, 27, "missing events (![…]) are not"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -102,6 +103,32 @@ def test_sequence_without_maxspan_lasts_as_long_as_the_rule_looks_back(tmp_path)
     assert scan.alert_spans() == [(0, 59)]
 
 
+SAMPLE = """sample by user.name
+  [any where event.action == "ListUsers"]
+  [any where event.action : ("Create*", "Delete*")]
+  [any where event.action : "*User"]"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_samples_are_the_same_by_any_delivery(tmp_path, seed):
+    path = write_rule(tmp_path / "rules", SAMPLE, type="eql", lookback="now-10s")
+    rng = random.Random(seed)
+    drawn = [(rng.randrange(150), *rng.choices(NAMES, WEIGHTS)) for _ in range(30)]
+    kinds = {"ListUsers": {0}, "CreateUser": {1, 2}, "DeleteUser": {1, 2}}
+    events = [(at, kinds[name]) for at, name in drawn if name in kinds]
+    spans = set()
+    for chosen in itertools.permutations(events, 3):
+        if all(step in steps for step, (_, steps) in enumerate(chosen)):
+            first, last = min(chosen)[0], max(chosen)[0]
+            spans |= {(first, last)} if last - first < 10 else set()
+    records = [named(at, name, n=index) for index, (at, name) in enumerate(drawn)]
+    rng.shuffle(records)
+    scan = RuleScan(tmp_path, path)
+    for index in range(0, len(records), 3):
+        scan.add_file(*records[index : index + 3], rng.choice(records))
+    assert scan.alert_spans() == joined(latest_starts(spans))
+
+
 def test_later_event_that_ends_a_sequence_withdraws_its_alert(tmp_path):
     path = write_rule(tmp_path / "rules", SEQUENCE, type="eql")
     records = [named(at, n) for at, n in [(0, "ListUsers"), (5, "DeleteUser"), (6, "DeleteUser")]]
@@ -113,13 +140,25 @@ def test_later_event_that_ends_a_sequence_withdraws_its_alert(tmp_path):
 def expected_spans(records):
     """The spans of one user by plain Python; those that overlap are one."""
     events = [Found(at, frozenset(STEPS[name])) for at, name in records if name in STEPS]
-    joined: list[tuple[int, int]] = []
-    for first, last in complete_spans(events, ORDER, UNTIL, WIDTH, False):
-        if joined and first <= joined[-1][1]:
-            joined[-1] = joined[-1][0], last
-        else:
-            joined.append((first, last))
-    return joined
+    return joined(complete_spans(events, ORDER, UNTIL, WIDTH, False))
+
+
+def latest_starts(spans):
+    """Of each last second the latest first one, in order."""
+    return sorted(
+        [(max(first for first, end in spans if end == last), last) for _, last in spans],
+        key=lambda span: span[1],
+    )
+
+
+def joined(spans):
+    """Join spans that overlap."""
+    result: list[tuple[int, int]] = []
+    for first, last in spans:
+        while result and first <= result[-1][1]:
+            first = min(first, result.pop()[0])
+        result.append((first, last))
+    return result
 
 
 @pytest.mark.parametrize("seed", range(12))
