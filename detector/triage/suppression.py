@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -18,19 +19,20 @@ from detector.text.time import DAY
 Scope = Literal[
     "principal", "principal-pattern", "role", "access-key", "user-agent", "cidr", "account"
 ]
-SCOPES: tuple[Scope, ...] = (
-    "principal",
-    "principal-pattern",
-    "role",
-    "access-key",
-    "user-agent",
-    "cidr",
-    "account",
-)
-
+SCOPE_VALUES: dict[Scope, Callable[[Facets], list[str]]] = {
+    "principal": attrgetter("arns"),
+    "principal-pattern": attrgetter("arns"),
+    "role": attrgetter("roles"),
+    "access-key": attrgetter("access_keys"),
+    "user-agent": attrgetter("user_agents"),
+    "cidr": attrgetter("source_addresses"),
+    "account": attrgetter("accounts"),
+}
+"""The values of an alert with which a suppression of each scope is compared."""
+SCOPES: tuple[Scope, ...] = tuple(SCOPE_VALUES)
 
 ALWAYS_BREAKING_FLAGS = ("snapshot", "image-export", "access-key", "iam-change")
-"""Flags that are still shown a suppression even if seen before, unless ignored by name."""
+"""Flags that break through a suppression even if seen before, unless it ignores them by name."""
 
 NOVELTY_POINTS = {"new-network": 20, "new-agent": 15, "new-region": 10}
 """Points of novelties that are no flags: a network, a program, a region not seen before."""
@@ -128,7 +130,7 @@ def matches(suppression: Suppression, finding: Finding) -> bool:
     if suppression.rule_id not in (None, finding.rule.id):
         return False
     scope, pattern = suppression.scope, suppression.value
-    values = _scope_values(scope, finding.facets)
+    values = SCOPE_VALUES[scope](finding.facets)
     return bool(values) and all(_value_matches(scope, pattern, value) for value in values)
 
 
@@ -230,7 +232,7 @@ PREVIEW_SECONDS = 30 * DAY
 
 def scope_values(alert: Alert) -> dict[Scope, str]:
     """Return the scopes, with values, that could suppress this alert."""
-    values_by_scope = {scope: _scope_values(scope, alert.facets) for scope in SCOPES}
+    values_by_scope = {scope: values(alert.facets) for scope, values in SCOPE_VALUES.items()}
     return {scope: values[0] for scope, values in values_by_scope.items() if values}
 
 
@@ -251,18 +253,6 @@ def check_suppression(suppression: Suppression) -> None:
         raise ValueError("the suppression would end before it starts: choose a duration such as 7d")
     if not (suppression.ticket.strip() or suppression.justification.strip()):
         raise ValueError("add a ticket or a justification")
-
-
-def _scope_values(scope: Scope, facets: Facets) -> list[str]:
-    return {
-        "principal": facets.arns,
-        "principal-pattern": facets.arns,
-        "role": facets.roles,
-        "access-key": facets.access_keys,
-        "user-agent": facets.user_agents,
-        "cidr": facets.source_addresses,
-        "account": facets.accounts,
-    }[scope]
 
 
 def _flag_points(alert: Alert) -> dict[str, int]:

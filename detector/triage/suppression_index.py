@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 
 from detector.detection.alert import Alert
-from detector.triage.suppression import Scope, Suppression, apply_suppressions, scope_values
+from detector.triage.suppression import SCOPE_VALUES, Scope, Suppression, apply_suppressions
 
 _EXACT: frozenset[Scope] = frozenset({"principal", "role", "access-key", "account"})
 """The scopes whose value is that of each alert, letter by letter."""
@@ -20,23 +20,24 @@ class SuppressionIndex:
     """
 
     def __init__(self, active: Iterable[Suppression]) -> None:
-        self._exact: dict[tuple[Scope, str], list[tuple[int, Suppression]]] = defaultdict(list)
+        self._exact: dict[Scope, dict[str, list[tuple[int, Suppression]]]] = {}
         self._others: list[tuple[int, Suppression]] = []
         for number, suppression in enumerate(active):
             if suppression.scope in _EXACT:
-                key = suppression.scope, suppression.value
-                self._exact[key].append((number, suppression))
+                by_value = self._exact.setdefault(suppression.scope, {})
+                by_value.setdefault(suppression.value, []).append((number, suppression))
             else:
                 self._others.append((number, suppression))
 
     def candidates(self, alert: Alert) -> list[Suppression]:
         """Return the suppressions that may match an alert, oldest first."""
         candidates = self._others.copy()
-        if self._exact:
-            # An alert with several values is in no exact scope, so that the first one will do.
-            for scope_and_value in scope_values(alert).items():
-                candidates += self._exact.get(scope_and_value, ())
-        return [suppression for _, suppression in sorted(candidates, key=lambda pair: pair[0])]
+        for scope, by_value in self._exact.items():
+            values = SCOPE_VALUES[scope](alert.finding.facets)
+            if len(values) == 1:  # an alert with several values is in no exact scope
+                candidates += by_value.get(values[0], ())
+        candidates.sort(key=itemgetter(0))
+        return [suppression for _, suppression in candidates]
 
     def judge(self, alert: Alert) -> Alert:
         """Return an alert as hidden, or with what breaks through the suppressions."""
