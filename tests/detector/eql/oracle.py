@@ -120,6 +120,7 @@ def glob(pattern: str, escapes: bool = False) -> str:
 
 
 def matches(pattern: str, ignore_case: bool) -> Callable[[Any], bool]:
+    pattern = pattern.replace("\\w", "[a-zA-Z0-9_]")  # as Lucene reads it
     compiled = re.compile(pattern, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
     return lambda value: compiled.fullmatch(value) is not None
 
