@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 
@@ -109,11 +108,20 @@ Stale = tuple[tuple[int, Matches], ...]
 """The matches of records that claimed the same identity at another time, by their time."""
 
 
+def uuid_text(identity: bytes) -> str:
+    """Return the UUID that an identity is, in lower case."""
+    digits = identity.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
 def inputs_at(inputs: Inputs, time: int) -> Inputs:
     """Return the inputs of an event at ``time``, in epoch seconds."""
     if EVENT_TIME not in inputs:
         return inputs
-    return tuple([time * 1000 if value == EVENT_TIME else value for value in inputs])
+    values = list(inputs)
+    for _ in range(values.count(EVENT_TIME)):
+        values[values.index(EVENT_TIME)] = time * 1000
+    return tuple(values)
 
 
 def inputs_without_time(inputs: Inputs, time: int) -> Inputs:
@@ -221,7 +229,7 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     def id_of(self, key: bytes) -> str:
         """Return the event's id as the log has it; its identity is ``key``."""
-        return self.event_id or str(UUID(bytes=key))
+        return self.event_id or uuid_text(key)
 
     def event(self, key: bytes) -> Event:
         """Return the event, whose identity is ``key``, as a whole."""

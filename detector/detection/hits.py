@@ -7,7 +7,7 @@ for a rule that reads further is a record decoded whole.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -195,13 +195,19 @@ def _at_any_time(inputs: Inputs, times: Sequence[int]) -> Inputs:
     """Return inputs of which those with the indexes ``times`` are the event's time."""
     if not times:
         return inputs
-    return tuple([EVENT_TIME if index in times else value for index, value in enumerate(inputs)])
+    values = list(inputs)
+    for index in times:
+        values[index] = EVENT_TIME
+    return tuple(values)
 
 
-def _matches(rule: Rule, rows: Iterable[tuple[tuple[Any, ...], Inputs]]) -> list[Match]:
+def _matches(rule: Rule, rows: Sequence[tuple[tuple[Any, ...], Inputs]]) -> list[Match]:
     """Return the matches of an event by the rows that a rule makes of it.
 
     Of two rows with one key the smaller inputs stand."""
+    if len(rows) == 1:
+        key, inputs = rows[0]
+        return [(Series(rule.rule_id, key if rule.query.window else None), inputs)]
     found: dict[Series, Inputs] = {}
     for key, inputs in rows:
         series = Series(rule.rule_id, key if rule.query.window else None)

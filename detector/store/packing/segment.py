@@ -11,7 +11,6 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import msgspec
 from isal import isal_zlib
@@ -26,6 +25,7 @@ from detector.detection.event import (
     Position,
     Series,
     inputs_at,
+    uuid_text,
 )
 from detector.detection.window import Hit
 
@@ -308,7 +308,7 @@ class Segment:
 
     def event_id(self, number: int) -> str:
         """Return the event's id as the log has it."""
-        return self._body.event_ids.get(number) or str(UUID(bytes=self.identity(number)))
+        return self._body.event_ids.get(number) or uuid_text(self.identity(number))
 
     def opens_session(self, number: int) -> bool:
         """Tell whether an event is a call to STS that issued a key."""
