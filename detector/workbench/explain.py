@@ -20,9 +20,9 @@ from detector.rules.rule import Rule
 from detector.store.segments.hit_columns import SeriesHits
 from detector.text.plural import counted, plural
 from detector.text.time import format_duration, format_exact, format_time
+from detector.workbench.candidates import noun_of
 from detector.workbench.conditions import ConditionAnswer, FilterConditions, threshold_answers
 from detector.workbench.held_rule import Firing, HeldRule
-from detector.workbench.parameters import noun_of
 
 
 class NearestWindow(NamedTuple):

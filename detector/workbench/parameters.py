@@ -16,30 +16,18 @@ from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.esql.tree_walk import walk
 from detector.rules.rule import Rule
 from detector.text.time import DAY, HOUR, MINUTE, SECONDS_PER_UNIT, format_exact
+from detector.workbench.candidates import (
+    SIGMA_OPERATORS,
+    NumberCandidate,
+    ParameterKind,
+    last_part,
+    noun_of,
+)
+from detector.workbench.filter_numbers import filter_numbers, suppression_duration
 from detector.workbench.rule_source import KeyPath, RuleSource, Splice
 
-ParameterKind = Literal["count", "duration"]
-
-_NOUNS = {
-    "cloud.region": "regions",
-    "awsRegion": "regions",
-    "event.action": "calls",
-    "eventName": "calls",
-    "event.provider": "services",
-    "eventSource": "services",
-    "source.ip": "addresses",
-    "sourceIPAddress": "addresses",
-    "user_agent.original": "agents",
-    "userAgent": "agents",
-    "cloud.account.id": "accounts",
-    "recipientAccountId": "accounts",
-    "aws.cloudtrail.user_identity.arn": "principals",
-    "userIdentity.arn": "principals",
-}
-"""What the distinct values of a field are called."""
 _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 _TRUNCATING = ("date_trunc", "bucket", "tbucket")
-_SIGMA_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "==", "neq": "!="}
 _SHORT = re.compile(r"([0-9]{1,9})(s|m|h|d|w)")
 _MAXSPAN = re.compile(r"\bmaxspan\s*=\s*([0-9]+(?:s|m|h|d))\b")
 _RUNS = re.compile(r"\bruns\s*=\s*([0-9]+)\b")
@@ -100,20 +88,6 @@ class Parameters(NamedTuple):
     notes: tuple[str, ...]
 
 
-class _Candidate(NamedTuple):
-    """A number of a rule, before its place in the file is known."""
-
-    name: str
-    kind: ParameterKind
-    value: int
-    operator: str
-    written: Literal["number", "timespan", "short"]
-    keeps_hits: bool
-    path: KeyPath
-    splice: Splice | None = None
-    """The part of a text that is the number; None: all of the value."""
-
-
 def find_parameters(rule: Rule, text: RuleSource) -> Parameters:
     """Find the parameters of a rule in its text, thresholds first."""
     found: list[RuleParameter] = []
@@ -137,7 +111,7 @@ def find_parameters(rule: Rule, text: RuleSource) -> Parameters:
     return Parameters(tuple(found), tuple(notes))
 
 
-def _distinct_names(candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
+def _distinct_names(candidates: Iterator[NumberCandidate]) -> Iterator[NumberCandidate]:
     """Number the candidates that share a name: ``events``, ``events-2``."""
     seen: Counter[str] = Counter()
     for candidate in sorted(candidates, key=lambda each: each.kind):
@@ -148,7 +122,7 @@ def _distinct_names(candidates: Iterator[_Candidate]) -> Iterator[_Candidate]:
         yield candidate
 
 
-def _candidates(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
+def _candidates(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
     match rule.type:
         case "esql":
             yield from _of_esql(rule, text)
@@ -160,6 +134,8 @@ def _candidates(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
             yield from _of_new_terms(rule, text)
         case "sigma correlation":
             yield from _of_correlation(text)
+    yield from filter_numbers(rule, text)
+    yield from suppression_duration(rule, text)
     if rule.query.shape in ("lookback", "sequence") and not rule.type.startswith("sigma"):
         is_own = rule.type == "eql" and "maxspan" in rule.query_text
         if not is_own:
@@ -169,7 +145,7 @@ def _candidates(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
 # --- ES|QL
 
 
-def _of_esql(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
+def _of_esql(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
     tree = parser.parse_query(rule.query_text)
     stats = [
         index
@@ -192,7 +168,7 @@ def _comparisons(
     keeps_hits: bool,
     rule: Rule,
     text: RuleSource,
-) -> Iterator[_Candidate]:
+) -> Iterator[NumberCandidate]:
     """Yield the numbers that the conditions of commands compare with."""
     for command in commands:
         match command:
@@ -213,7 +189,7 @@ def _comparison(
     keeps_hits: bool,
     rule: Rule,
     text: RuleSource,
-) -> Iterator[_Candidate]:
+) -> Iterator[NumberCandidate]:
     operator, value, literal = node.operator, node.left, node.right
     if isinstance(value, ast.Literal):
         operator, value, literal = FLIPPED.get(operator, operator), literal, value
@@ -221,7 +197,7 @@ def _comparison(
         return
     if rule.query_text[literal.span.start : literal.span.end] != str(literal.value):
         return
-    yield _Candidate(
+    yield NumberCandidate(
         _name_of(value, columns),
         "count",
         literal.value,
@@ -245,24 +221,15 @@ def _name_of(node: ast.Expression, columns: dict[str, ast.Expression]) -> str:
         case ast.Call("count_distinct", (ast.Column(name), *_)):
             return noun_of(name)
         case ast.Call(name, arguments):
-            return _last_part(next((column.name for column in columns_in(arguments)), name))
+            return last_part(next((column.name for column in columns_in(arguments)), name))
         case ast.Column(name):
-            return _last_part(name)
+            return last_part(name)
     return "number"
-
-
-def noun_of(field: str) -> str:
-    """Return what the distinct values of a field are called, in one word."""
-    return _NOUNS.get(field, _last_part(field))
-
-
-def _last_part(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", name.rpartition(".")[2]).strip("-") or "number"
 
 
 def _truncations(
     rule: Rule, tree: ast.Tree, first_stats: int, is_single: bool, text: RuleSource
-) -> Iterator[_Candidate]:
+) -> Iterator[NumberCandidate]:
     """Yield the span of the window, where the query has one."""
     for call in walk(tree.commands[: first_stats + 1]):
         if not isinstance(call, ast.Call) or call.name not in _TRUNCATING:
@@ -273,7 +240,7 @@ def _truncations(
             seconds = TemporalAmount(argument.amount, argument.unit).window
             if seconds is None or seconds != rule.query.window:
                 continue
-            yield _Candidate(
+            yield NumberCandidate(
                 "window",
                 "duration",
                 seconds,
@@ -318,7 +285,7 @@ def _only_groups(tree: ast.Tree, first_stats: int, call: ast.Call) -> bool:
 # --- the other languages
 
 
-def _of_eql(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
+def _of_eql(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
     tree = parse_eql(rule.query_text, rule.event_category_override)
     command = tree.commands[-1]
     path = (*text.rule_path, "query")
@@ -327,37 +294,39 @@ def _of_eql(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
         return
     for match in _RUNS.finditer(rule.query_text):
         place = Splice(*match.span(1))
-        yield _Candidate("runs", "count", int(match[1]), "=", "number", True, path, place)
+        yield NumberCandidate("runs", "count", int(match[1]), "=", "number", True, path, place)
     maxspan = _MAXSPAN.search(rule.query_text)
     if maxspan and command.width:
         place = Splice(*maxspan.span(1))
-        yield _Candidate("window", "duration", command.width - 1, "", "short", True, path, place)
+        yield NumberCandidate(
+            "window", "duration", command.width - 1, "", "short", True, path, place
+        )
 
 
-def _of_threshold(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
+def _of_threshold(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
     threshold = rule.threshold
     assert threshold is not None
     path = (*text.rule_path, "threshold")
     for index, each in enumerate(threshold.cardinality):
         place = (*path, "cardinality", index, "value")
         name = noun_of(each.field)
-        yield _Candidate(name, "count", each.value, ">=", "number", True, place)
+        yield NumberCandidate(name, "count", each.value, ">=", "number", True, place)
     place = (*path, "value")
-    yield _Candidate("events", "count", threshold.value, ">=", "number", True, place)
+    yield NumberCandidate("events", "count", threshold.value, ">=", "number", True, place)
 
 
-def _of_new_terms(rule: Rule, text: RuleSource) -> Iterator[_Candidate]:
+def _of_new_terms(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
     path: KeyPath = (*text.rule_path, "history_window_start")
     if rule.new_terms is not None:
         path = (*text.rule_path, "new_terms", "history_window_start", 0, "value")
     yield from _date_math(text, path, "history")
 
 
-def _look_back(text: RuleSource) -> Iterator[_Candidate]:
+def _look_back(text: RuleSource) -> Iterator[NumberCandidate]:
     yield from _date_math(text, (*text.rule_path, "from"), "window")
 
 
-def _date_math(text: RuleSource, path: KeyPath, name: str) -> Iterator[_Candidate]:
+def _date_math(text: RuleSource, path: KeyPath, name: str) -> Iterator[NumberCandidate]:
     """Yield the duration of a ``now-6m``."""
     value = text.value_at(path)
     if isinstance(value, str):
@@ -365,10 +334,10 @@ def _date_math(text: RuleSource, path: KeyPath, name: str) -> Iterator[_Candidat
         if match:
             seconds = int(match[1]) * SECONDS_PER_UNIT[match[2]]
             place = Splice(len("now-"), len(value))
-            yield _Candidate(name, "duration", seconds, "", "short", True, path, place)
+            yield NumberCandidate(name, "duration", seconds, "", "short", True, path, place)
 
 
-def _of_correlation(text: RuleSource) -> Iterator[_Candidate]:
+def _of_correlation(text: RuleSource) -> Iterator[NumberCandidate]:
     path = (*text.rule_path, "correlation")
     correlation = text.value_at(path)
     if not isinstance(correlation, dict):
@@ -376,17 +345,17 @@ def _of_correlation(text: RuleSource) -> Iterator[_Candidate]:
     condition = correlation.get("condition")
     if isinstance(condition, dict):
         name = _correlation_noun(str(correlation.get("type")), condition.get("field"))
-        for key, operator in _SIGMA_OPERATORS.items():
+        for key, operator in SIGMA_OPERATORS.items():
             number = condition.get(key)
             if type(number) is int:
                 place = (*path, "condition", key)
-                yield _Candidate(name, "count", number, operator, "number", True, place)
+                yield NumberCandidate(name, "count", number, operator, "number", True, place)
     timespan = correlation.get("timespan")
     match = _SHORT.fullmatch(timespan) if isinstance(timespan, str) else None
     if match:
         seconds = int(match[1]) * SECONDS_PER_UNIT[match[2]]
         place = (*path, "timespan")
-        yield _Candidate("window", "duration", seconds, "", "short", True, place)
+        yield NumberCandidate("window", "duration", seconds, "", "short", True, place)
 
 
 def _correlation_noun(type: str, field: object) -> str:
@@ -398,4 +367,4 @@ def _correlation_noun(type: str, field: object) -> str:
     name = field[0] if isinstance(field, list) and field else field
     if type == "value_count":
         return noun_of(str(name))
-    return _last_part(f"{type.removeprefix('value_')}-{name}")
+    return last_part(f"{type.removeprefix('value_')}-{name}")

@@ -128,6 +128,37 @@ detection:
   selection: {{eventName: DescribeInstances}}
   condition: selection
 """
+RANGED = (
+    _HEAD
+    + """type = "threshold"
+language = "kuery"
+from = "now-40s"
+query = 'event.action : "DescribeInstances" and cloud.account.id >= 1 and not cloud.region: "1"'
+[rule.threshold]
+field = ["source.ip"]
+value = 8
+"""
+)
+SUPPRESSED = (
+    _HEAD
+    + """type = "query"
+language = "kuery"
+query = 'event.action : "DescribeInstances"'
+[rule.alert_suppression]
+group_by = ["source.ip"]
+duration = { value = 20, unit = "s" }
+"""
+)
+SIGMA_RANGE = f"""title: Large
+id: {RULE_ID}
+logsource: {{product: aws, service: cloudtrail}}
+detection:
+  selection:
+    - eventName: DescribeInstances
+      recipientAccountId|gte: 7
+    - eventName: Nothing
+  condition: selection
+"""
 KINDS = {
     "window": WINDOW,
     "lookback": LOOKBACK,
@@ -138,13 +169,16 @@ KINDS = {
     "sequence": SEQUENCE,
     "new terms": NEW_TERMS,
     "sigma": SIGMA,
+    "ranged": RANGED,
+    "suppressed": SUPPRESSED,
+    "sigma range": SIGMA_RANGE,
 }
 
 
 def write_kind(folder: Path, kind: str, text: str | None = None) -> Path:
     """Write the file of a rule; ``text`` in the place of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    suffix = ".yml" if kind == "sigma" else ".toml"
+    suffix = ".yml" if kind.startswith("sigma") else ".toml"
     path = folder / f"rule{suffix}"
     path.write_text(text if text is not None else KINDS[kind], encoding="utf-8")
     return path

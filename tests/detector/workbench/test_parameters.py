@@ -19,10 +19,13 @@ LABELS = {
     "few": ["events ≤ 8", "window 20 s"],
     "filtered": ["m ≥ 10", "events ≥ 8", "window 20 s"],
     "threshold": ["regions ≥ 9", "events ≥ 8", "window 40 s"],
-    "merged": ["events ≥ 6"],
+    "merged": ["events ≥ 6", "suppression-seconds = 40", "window 20 s"],
     "sequence": ["runs = 2", "window 20 s"],
     "new terms": ["history 30 s"],
     "sigma": ["regions ≥ 9", "window 30 s"],
+    "ranged": ["events ≥ 8", "id ≥ 1", "window 40 s"],
+    "suppressed": ["suppression-seconds = 20"],
+    "sigma range": ["recipientAccountId ≥ 7"],
 }
 
 
@@ -38,7 +41,8 @@ def test_parameters_are_found_and_set(kind: str, tmp_path: Path) -> None:
     maker = maker_of(write_kind(tmp_path, kind))
     found = maker.parameters.found
     assert [each.label for each in found][: len(LABELS[kind])] == LABELS[kind]
-    assert [each.name for each in found if not each.keeps_hits] == ["m"] * (kind == "filtered")
+    rereads = {"filtered": ["m"], "ranged": ["id"], "sigma range": ["recipientAccountId"]}
+    assert [each.name for each in found if not each.keeps_hits] == rereads.get(kind, [])
     for parameter in found:
         values = {parameter.name: parameter.value + 1}
         changed = maker_of(write_kind(tmp_path / "other", kind, maker.text_with(values)))
@@ -106,7 +110,19 @@ def test_moving_a_value_forth_and_back_is_no_change(tmp_path: Path) -> None:
     assert moved(window, moved(window, 30, 3), -3) == 30
 
 
-@pytest.mark.parametrize("kind", ["window", "threshold", "sequence", "new terms", "sigma"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "window",
+        "threshold",
+        "sequence",
+        "new terms",
+        "sigma",
+        "ranged",
+        "suppressed",
+        "sigma range",
+    ],
+)
 def test_saved_variant_is_a_rule_of_its_own(kind: str, tmp_path: Path) -> None:
     folder = tmp_path / "rules"
     maker = maker_of(write_kind(folder, kind))
