@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from detector.esql import lucene_regex
 from detector.esql.errors import EsqlError, Span
-from detector.text.linear_regex import full_matcher, glob_regex
+from detector.text.linear_regex import encodable, full_matcher, glob_regex
+
+_TOKENS = re.compile(r"\\(.)|(.)", re.DOTALL)
 
 
 def matcher(
@@ -18,6 +20,10 @@ def matcher(
     One of them must match. ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span``
     for an invalid pattern.
     """
+    if len(patterns) == 1 and not regular and not ignore_case:
+        test = _test_of_parts(patterns[0])
+        if test is not None:
+            return test
     translate = wildcard
     if regular:
         translate = lucene_regex.translate
@@ -41,7 +47,39 @@ def wildcard(pattern: str) -> str:
 
     ``*`` is any text, ``?`` one character; ``\\`` takes what follows as it is.
     """
-    tokens = re.findall(r"\\(.)|(.)", pattern, re.DOTALL)
     return glob_regex(
-        (escaped or plain, not escaped and plain in ("*", "?")) for escaped, plain in tokens
+        (escaped or plain, not escaped and plain in ("*", "?"))
+        for escaped, plain in _TOKENS.findall(pattern)
     )
+
+
+def _test_of_parts(pattern: str) -> Callable[[str], bool] | None:
+    """Make a test of a pattern such as ``a*``, ``*a``, ``a*b`` or ``*a*``; None for others.
+
+    Most patterns are so, and need no automaton."""
+    parts = [""]
+    for escaped, plain in _TOKENS.findall(pattern):
+        if plain == "?":
+            return None
+        if plain == "*":
+            parts.append("")
+        else:
+            parts[-1] += escaped or plain
+    if _has_surrogate(pattern):
+        return None
+    match parts:
+        case [whole]:
+            return lambda text: text == whole
+        case [before, after]:
+            shortest = len(before) + len(after)
+            return lambda text: (
+                text.startswith(before) and text.endswith(after) and len(text) >= shortest
+            )
+        case ["", inner, ""]:
+            return lambda text: inner in text
+    return None
+
+
+def _has_surrogate(pattern: str) -> bool:
+    """Tell whether a pattern has what stands for several characters to RE2."""
+    return encodable(pattern) != pattern or "\U0010ffff" in pattern
