@@ -20,7 +20,7 @@ from detector.esql.plan.predicate_analysis import Pair
 from detector.esql.plan.prefilter import HeadCondition
 from detector.rules.rule import Rule
 from detector.text.fold import fold
-from detector.text.value_cache import LONGEST_KEY, ValueCache
+from detector.text.value_cache import LONGEST_KEY, ValueCache, key_size
 
 _PAIRS_LIMIT = 10_000
 """Of pairs that are remembered: AWS has some 15,000, a hostile log any number."""
@@ -81,7 +81,7 @@ class _OriginTest:
             bits = self._judge(signature)
             if len(self._verdicts) >= _VERDICTS_LIMIT:
                 self._verdicts.clear()
-            if len(repr(values)) <= LONGEST_KEY:
+            if key_size(values) <= LONGEST_KEY:
                 self._verdicts[values] = bits
         return bits
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+import msgspec
+
 CACHE_LIMIT = 8192
 LONGEST_KEY = 1024
-"""Characters of a key's representation: what a log has of longer ones is not kept."""
+"""The size of the largest key: what a log has of larger ones is not kept."""
 
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
@@ -16,7 +18,7 @@ _V = TypeVar("_V")
 class ValueCache(dict[_K, _V]):
     """The results of ``derive`` by key, in two generations of at most ``limit`` entries.
 
-    Keys whose representation is longer than ``longest`` are not kept. A full generation becomes the
+    Keys whose ``key_size`` is over ``longest`` are not kept. A full generation becomes the
     previous one, from which what comes again is taken over. With the bound on keys this bounds the
     bytes too. A cache changes speed only, never a result."""
 
@@ -31,10 +33,18 @@ class ValueCache(dict[_K, _V]):
 
     def __missing__(self, key: _K) -> _V:
         value = self._previous[key] if key in self._previous else self._derive(key)
-        if len(repr(key)) > self._longest:
+        if key_size(key) > self._longest:
             return value
         if len(self) >= self._limit:
             self._previous = dict(self)
             self.clear()
         self[key] = value
         return value
+
+
+def key_size(key: object) -> int:
+    """Return about how many bytes a key has."""
+    try:
+        return len(msgspec.msgpack.encode(key))
+    except (TypeError, ValueError, OverflowError):  # not only of texts and numbers
+        return len(repr(key))
