@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from detector.detection.alert import STATUSES
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.derive import supersede_window
@@ -205,20 +206,8 @@ class AlertReconciliation:
         ``is_joined``: the alert stood before, and others join it.
         """
         connection = self._connection
-        decided: list[Any] = []
-        if is_joined:
-            decided.append(
-                connection.execute(
-                    "SELECT status, at, author FROM status WHERE alert_id = ?", (new_id,)
-                ).fetchone()
-            )
         for old_id in old_ids:
             connection.execute("DELETE FROM alert WHERE alert_id = ?", (old_id,))
-            decided.append(
-                connection.execute(
-                    "DELETE FROM status WHERE alert_id = ? RETURNING status, at, author", (old_id,)
-                ).fetchone()
-            )
             connection.execute("UPDATE note SET alert_id = ? WHERE alert_id = ?", (new_id, old_id))
             connection.execute(
                 "UPDATE OR REPLACE hidden SET alert_id = ? WHERE alert_id = ?", (new_id, old_id)
@@ -231,20 +220,34 @@ class AlertReconciliation:
             self._history.add(connection, old_id, "superseded", f"by {new_id}")
             self._history.add(connection, new_id, "supersedes", old_id)
         move_assignee(connection, old_ids, new_id)
-        # An alert without a row is open.
-        statuses = {
-            status: authorship
-            for status, *authorship in (row or ("open", None, None) for row in decided)
-        }
-        # The status that hides least wins.
-        for status in ("open", "acknowledged", "closed"):
-            if status in statuses:
-                connection.execute(
-                    "INSERT OR REPLACE INTO status (alert_id, status, at, author) "
-                    "VALUES (?, ?, ?, ?)",
-                    (new_id, status, *statuses[status]),
-                )
-                break
+        _move_status(connection, old_ids, new_id, is_joined)
+
+
+def _move_status(
+    connection: sqlite3.Connection, old_ids: Sequence[str], new_id: str, is_joined: bool
+) -> None:
+    """Give an alert the status that hides least, of those it supersedes and of its own."""
+    decided = [
+        connection.execute(
+            "DELETE FROM status WHERE alert_id = ? RETURNING status, at, author", (old_id,)
+        ).fetchone()
+        for old_id in old_ids
+    ]
+    if is_joined:
+        own = "SELECT status, at, author FROM status WHERE alert_id = ?"
+        decided.insert(0, connection.execute(own, (new_id,)).fetchone())
+    # An alert without a row is open.
+    statuses = {
+        status: authorship
+        for status, *authorship in (row or ("open", None, None) for row in decided)
+    }
+    for status in STATUSES:
+        if status in statuses:
+            connection.execute(
+                "INSERT OR REPLACE INTO status (alert_id, status, at, author) VALUES (?, ?, ?, ?)",
+                (new_id, status, *statuses[status]),
+            )
+            return
 
 
 def move_assignee(connection: sqlite3.Connection, old_ids: Sequence[str], new_id: str) -> None:
