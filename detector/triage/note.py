@@ -25,7 +25,9 @@ UNDECIDED: Verdict = "undecided"
 
 
 class NoteContext(msgspec.Struct, frozen=True):
-    """What was known of the alert when a note was written."""
+    """What was known of the alert when a note was written.
+
+    Of a caller without an alert, ``alert_id`` and ``rule`` are empty, ``revision`` is 0."""
 
     alert_id: str
     revision: int
@@ -99,7 +101,9 @@ class Edit(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """An entry of the hunt log; ``history`` is oldest first."""
+    """An entry of the hunt log; ``history`` is oldest first.
+
+    ``alert_id`` is empty where it is on a caller without an alert."""
 
     note_id: int
     alert_id: str

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from textual.pilot import Pilot
 
+from detector.detection.risk import load_risk_table
+from detector.investigation.principals import list_principals
+from detector.store import Store
+from detector.triage.caller import Caller
+from detector.triage.export import export_notes
+from detector.triage.note import NoteBody, NoteContext
+from detector.triage.shared_decisions import decision_lines, read_decision
 from tests.detector.trail import ACCOUNT, ANA, Raw, call
 from tests.hostile.payloads import PAYLOADS, harm, screen_text
 from tests.tui.stage import Hunt, press, said, until
 from tui.app.app import HuntApp
+from tui.app.draft_resume import resume_draft
+from tui.model.callers import caller_of_principal
 from tui.screens.base.fact_list import Fact, FactList
 from tui.screens.base.menu import Menu
 from tui.screens.forms.export import ExportForm
+from tui.screens.forms.note import NoteForm
 from tui.screens.forms.suppress import SuppressForm
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.rows import QuestionLine
 from tui.screens.principals.page import PrincipalScreen
 from tui.screens.principals.screen import PrincipalsScreen
+from tui.settings.form_draft import FormDraft
 from tui.widgets.row_list import RowList
 
 DAY = 86_400
@@ -287,16 +299,99 @@ def test_acts_on_the_alerts_of_a_principal(tmp_path: Path) -> None:
     hunt.play(journey)
 
 
-def test_says_where_a_principal_has_no_alert(hunt: Hunt) -> None:
+async def on_principal(app: HuntApp, pilot: Pilot[None], name: str) -> PrincipalsScreen:
+    """Go to the list of principals, to one without an alert."""
+    await press(pilot, "2")
+    screen = await listed(app, pilot)
+    row = next(row for row in screen.row_list.rows if row.name.endswith(name))
+    assert not row.alerts
+    screen.row_list.move_to(screen.row_id(row))
+    return screen
+
+
+def test_principal_without_alert_gets_a_note(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, "2")
-        screen = await listed(app, pilot)
-        without = next(row for row in screen.row_list.rows if not row.alerts)
-        screen.row_list.move_to(screen.row_id(without))
-        await press(pilot, "c")
-        assert said(app) == "No alert of this principal; L watches for it"
+        await on_principal(app, pilot, "eve")
+        await press(pilot, "c", "'left the company", "ctrl+s")
+        await until(pilot, lambda: bool(app.view_model.notes))
+        [note] = hunt.store.triage.notes()
+        assert (note.alert_id, note.context.principal, note.context.events) == ("", EVE, 3)
+        await until(pilot, lambda: "left the company" in text(app))
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, PrincipalScreen) and bool(text(app)))
+        assert "left the company" in text(app)
+        await press(pilot, "z")
+        await until(pilot, lambda: not app.view_model.notes)
+        await press(pilot, "Z", "4", "enter")
+        screen = await read(app, pilot)
+        assert calls(screen) == ["AssumeRole", "ListUsers", "GetCallerIdentity"]
 
     hunt.play(journey)
+
+
+def test_note_on_a_principal_is_exported_and_travels(hunt: Hunt) -> None:
+    [eve] = [row for row in list_principals(hunt.store, load_risk_table()).rows if row.name == EVE]
+    hunt.store.triage.add_caller_notes([caller_of_principal(eve)], NoteBody("left", "benign"))
+    notes = hunt.store.triage.notes()
+    assert hunt.store.history.entries(EVE)[0].detail == "#1 benign"
+    assert "| Principal | `" in export_notes(notes, "md")
+    assert "| Alert |" not in export_notes(notes, "md")
+    other = Store.open(None, hunt.clock)
+    lines = decision_lines(hunt.store.exchange.decisions()).encode().splitlines()
+    assert other.exchange.join(map(read_decision, lines)).new == 1
+    assert decision_lines(other.exchange.decisions()).encode().splitlines() == lines
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "value"),
+    [("eve", "principal", EVE), ("admin", "principal-pattern", ADMIN.replace("ci-7", "*"))],
+)
+def test_principal_without_alert_is_suppressed(
+    name: str, scope: str, value: str, hunt: Hunt
+) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await on_principal(app, pilot, name)
+        await press(pilot, "enter")
+        await until(pilot, lambda: isinstance(app.screen, PrincipalScreen) and bool(text(app)))
+        await press(pilot, "x", "'CHG-9", "ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, PrincipalScreen))
+        [made] = hunt.store.suppressions.all()
+        assert (made.scope, made.value, made.rule_id, made.ticket) == (scope, value, None, "CHG-9")
+        await press(pilot, "z")
+        await until(pilot, lambda: bool(hunt.store.suppressions.all()[0].undone))
+
+    hunt.play(journey)
+
+
+def test_caller_of_an_event_gets_a_note(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await press(pilot, "3")
+        await read(app, pilot)
+        await press(pilot, "g", "c", "'whose?", "ctrl+s")
+        await until(pilot, lambda: bool(app.view_model.notes))
+        [note] = hunt.store.triage.notes()
+        assert (note.alert_id, note.context.principal) == ("", ADMIN)
+
+    hunt.play(journey)
+
+
+def test_note_on_a_principal_is_drafted(hunt: Hunt) -> None:
+    draft = FormDraft([], body=NoteBody("half"), callers=[Caller(context_of(EVE), {})])
+    shown: list[object] = []
+    file = Mock(read=lambda: draft)
+    workspace = Mock(store=hunt.store, decisions=Mock(draft=file), view_model=Mock(alerts={}))
+    resume_draft(workspace, shown.append)
+    [form] = shown
+    assert isinstance(form, NoteForm)
+    assert form.heading == "Note: user/eve, without an alert"
+
+
+def context_of(principal: str) -> NoteContext:
+    fields: dict[str, Any] = dict.fromkeys(NoteContext.__struct_fields__, 0)
+    lists = ("accounts", "regions", "source_addresses", "user_agents", "access_keys", "flags")
+    empty: dict[str, Any] = {name: [] for name in lists}
+    return NoteContext(**fields | empty | {"alert_id": "", "rule": "", "principal": principal})
 
 
 def harms(app: HuntApp) -> list[str]:

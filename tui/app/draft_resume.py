@@ -27,8 +27,8 @@ def resume_draft(workspace: Workspace, show: Callable[[DraftedForm], object]) ->
     notes = [note for note in workspace.store.triage.notes() if note.note_id == draft.note_id]
     if notes:
         show(EditNoteForm(notes[0], draft.body))
-    elif alerts:
-        show(_form_on_alerts(alerts, draft))
+    elif alerts or draft.callers:
+        show(_form_on(alerts, draft))
     else:
         workspace.say(
             f"The draft of a form on deleted alerts is in {file.path}", severity="warning"
@@ -55,7 +55,7 @@ def _resume_hunt(
     workspace.say("Draft restored: save or discard it")
 
 
-def _form_on_alerts(alerts: Sequence[Alert], draft: FormDraft) -> DraftedForm:
+def _form_on(alerts: Sequence[Alert], draft: FormDraft) -> DraftedForm:
     if draft.suppression is not None:
-        return SuppressForm(alerts, draft.suppression, resumed=True)
-    return NoteForm(alerts, draft.body.verdict, draft.body)
+        return SuppressForm(alerts, draft.suppression, resumed=True, callers=draft.callers)
+    return NoteForm(alerts, draft.body.verdict, draft.body, callers=draft.callers)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from detector.investigation.pivot import EventRow, Pivot
     from detector.investigation.principals import PrincipalRow
     from detector.rules.rule import Rule
+    from detector.triage.caller import Caller
     from detector.triage.hunt_record import HuntQuery, HuntRecord
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
@@ -215,11 +216,15 @@ class ScreenRoutes:
     # --- forms and questions
 
     def write_note(
-        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[NoteBody], None]
+        self,
+        alerts: Sequence[Alert],
+        verdict: Verdict,
+        saved: Callable[[NoteBody], None],
+        callers: Sequence[Caller] = (),
     ) -> None:
         from tui.screens.forms.note import NoteForm
 
-        form = NoteForm(alerts, verdict)
+        form = NoteForm(alerts, verdict, callers=callers)
         self._ask(form, lambda: saved(form.written))
 
     def edit_note(self, note: Note) -> None:
@@ -232,10 +237,11 @@ class ScreenRoutes:
         alerts: Sequence[Alert],
         filled: Mapping[str, str],
         saved: Callable[[Mapping[str, str]], None],
+        callers: Sequence[Caller] = (),
     ) -> None:
         from tui.screens.forms.suppress import SuppressForm
 
-        form = SuppressForm(alerts, filled)
+        form = SuppressForm(alerts, filled, callers=callers)
         self._ask(form, lambda: saved(form.filled))
 
     def extend_suppressions(

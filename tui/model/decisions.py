@@ -14,6 +14,7 @@ from detector.detection.alert import Alert, Status
 from detector.detection.indicator import Indicator
 from detector.store import ALERT_KINDS, Decision, StateError, Store, UndoResult
 from detector.text.abbreviations import short_arn
+from detector.triage.caller import Caller
 from detector.triage.note import Note, NoteBody
 from detector.triage.suppression import Suppression
 from detector.triage.watch import Watch, WatchRow
@@ -146,6 +147,12 @@ class Decisions:
     async def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> None:
         """Write the same note on each alert, or on none."""
         notes = await asyncio.to_thread(self._host.store.triage.add_notes, alerts, body)
+        self._overtaken = ""
+        await self._show_notes(notes)
+
+    async def add_caller_notes(self, callers: Sequence[Caller], body: NoteBody) -> None:
+        """Write the same note on each caller, or on none."""
+        notes = await asyncio.to_thread(self._host.store.triage.add_caller_notes, callers, body)
         self._overtaken = ""
         await self._show_notes(notes)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from detector.rules.rule import Rule
     from detector.rules.ruleset import RuleSet
     from detector.store import Store
+    from detector.triage.caller import Caller
     from detector.triage.hunt_record import HuntQuery, HuntRecord
     from detector.triage.note import Note, NoteBody, Verdict
     from detector.triage.suppression import Suppression
@@ -205,9 +206,13 @@ class Routes(Protocol):
         """Open the raw record of a pivot's row."""
 
     def write_note(
-        self, alerts: Sequence[Alert], verdict: Verdict, saved: Callable[[NoteBody], None]
+        self,
+        alerts: Sequence[Alert],
+        verdict: Verdict,
+        saved: Callable[[NoteBody], None],
+        callers: Sequence[Caller] = (),
     ) -> None:
-        """Ask for a note on each alert; ``saved`` gets what was written."""
+        """Ask for a note on each alert, or each caller; ``saved`` gets what was written."""
 
     def edit_note(self, note: Note) -> None:
         """Ask for the new text of a note."""
@@ -217,8 +222,9 @@ class Routes(Protocol):
         alerts: Sequence[Alert],
         filled: Mapping[str, str],
         saved: Callable[[Mapping[str, str]], None],
+        callers: Sequence[Caller] = (),
     ) -> None:
-        """Ask what to suppress.
+        """Ask what to suppress, of alerts or of callers without an alert.
 
         ``filled`` are the first values of the form, by field; ``saved`` gets the last ones.
         """

@@ -11,12 +11,14 @@ from pathlib import Path
 import msgspec
 
 from detector.text import private_files
+from detector.triage.caller import Caller
 from detector.triage.hunt_record import HuntQuery
 from detector.triage.note import NoteBody
 
 
 class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was typed: a note on alerts or the note ``note_id``, a suppression, a hunt, a query.
+    """What was typed: a note on alerts, on callers or the note ``note_id``, a suppression of them,
+    a hunt, a query.
 
     ``suppression`` has the fields of its form by id, None for a note. ``process`` is the app in
     which it is written.
@@ -27,6 +29,7 @@ class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body: NoteBody = NoteBody()
     process: int = msgspec.field(default_factory=os.getpid)
     suppression: dict[str, str] | None = None
+    callers: list[Caller] = []
     hunt_id: str = ""
     hunt: dict[str, str] | None = None
     """The texts of a hunt, by field: of ``hunt_id``, or of a new one."""

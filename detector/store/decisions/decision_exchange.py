@@ -300,7 +300,12 @@ def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]
         _put_versions(connection, note_id, versions)
         detail = f"#{note_id} {theirs.body.verdict}"
         add_history(
-            connection, theirs.created, theirs.author, theirs.alert_id, "note imported", detail
+            connection,
+            theirs.created,
+            theirs.author,
+            theirs.alert_id or theirs.context.principal,
+            "note imported",
+            detail,
         )
         return True, ""
     (note_id,) = row

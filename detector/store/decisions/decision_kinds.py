@@ -113,11 +113,13 @@ class _Note:
     def describe(
         self, connection: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        (alert_id,) = connection.execute(
-            "SELECT alert_id FROM note WHERE note_id = ?", (int(subject),)
+        (about,) = connection.execute(
+            "SELECT coalesce(nullif(alert_id, ''), context ->> '$.principal') FROM note "
+            "WHERE note_id = ?",
+            (int(subject),),
         ).fetchone()
         body = msgspec.json.decode(after or before or "{}", type=NoteBody)
-        return alert_id, f"#{subject} {body.verdict}"
+        return about, f"#{subject} {body.verdict}"
 
 
 class _Body(Generic[_B]):

@@ -17,6 +17,7 @@ from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
 from detector.store.suppression_table import SuppressionTable
+from detector.triage.caller import Caller
 from detector.triage.note import Edit, Note, NoteBody, NoteContext, check_name
 from detector.triage.suppression import Suppression, check_suppression, learn
 
@@ -104,6 +105,13 @@ class TriageTable:
 
     def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> list[Note]:
         """Write a note on each alert, with what is known now."""
+        return self._add_notes([NoteContext.of(alert) for alert in alerts], body)
+
+    def add_caller_notes(self, callers: Sequence[Caller], body: NoteBody) -> list[Note]:
+        """Write a note on each caller, which is on no alert."""
+        return self._add_notes([caller.context for caller in callers], body)
+
+    def _add_notes(self, contexts: Sequence[NoteContext], body: NoteBody) -> list[Note]:
         created = self._database.clock()
         with self._database.transaction() as connection:
             note_ids = [
@@ -112,20 +120,22 @@ class TriageTable:
                     "VALUES (?, ?, ?, ?, ?) RETURNING note_id",
                     (
                         secrets.token_hex(8),
-                        self._alerts.current_id(connection, alert.alert_id),
+                        self._alerts.current_id(connection, context.alert_id)
+                        if context.alert_id
+                        else "",
                         created,
                         self._database.author,
-                        encode_json(NoteContext.of(alert)),
+                        encode_json(context),
                     ),
                 ).fetchone()[0]
-                for alert in alerts
+                for context in contexts
             ]
             self._journal.decide(
                 connection,
                 "note",
                 [
-                    Change("note", str(note_id), encode_json(body), alert.principal)
-                    for note_id, alert in zip(note_ids, alerts, strict=True)
+                    Change("note", str(note_id), encode_json(body), context.principal)
+                    for note_id, context in zip(note_ids, contexts, strict=True)
                 ],
             )
         return [self._note(note_id) for note_id in note_ids]

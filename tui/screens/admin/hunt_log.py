@@ -13,6 +13,7 @@ from detector.filter.schemas import NOTES
 from detector.text.abbreviations import short_arn
 from detector.triage.note import Note
 from tui.keymap import TRIAGE, key, key_of
+from tui.model.callers import principal_filter
 from tui.model.export_choices import NOTE_CHOICE
 from tui.model.workspace import ExportChoice
 from tui.presentation import format
@@ -92,6 +93,12 @@ class HuntLogScreen(ListScreen[Note]):
         note = self.row_list.cursor_row
         if note is None:
             return
+        if not note.alert_id:
+            context = note.context
+            self.workspace.routes.open_events(
+                principal_filter(context.principal), context.first_event, context.last_event + 1
+            )
+            return
         alert = self.workspace.view_model.current(note.alert_id)
         if alert is None:
             self.workspace.say(
@@ -116,7 +123,7 @@ class HuntLogScreen(ListScreen[Note]):
         choices = super().rows_to_export()
         every, current = self.workspace.view_model.notes, self.row_list.cursor_row
         choices["all"] = every
-        if current is not None:
+        if current is not None and current.alert_id:
             choices["this alert's"] = [note for note in every if note.alert_id == current.alert_id]
         return choices
 

@@ -12,6 +12,7 @@ from detector.detection.baseline import principal_of
 from detector.detection.principal import RelatedPrincipals
 from detector.investigation.pivot import Pivot
 from detector.store import StateError
+from detector.triage.caller import Caller
 from detector.triage.note import NoteBody, Verdict
 from detector.triage.suppression import scope_values
 from tui.concurrency.worker import work
@@ -29,12 +30,19 @@ _DONE: dict[Status, str] = {
 }
 _TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "resolve", "open": "reopen"}
 
+_NO_SCOPE = "Nothing to suppress by: no principal, key, agent, IP or account"
 _NOTE_CELLS = 24
 """Cells of a note in the footer."""
 
 
+def _no_callers() -> Sequence[Caller]:
+    return ()
+
+
 class AlertActions(ScreenPart):
-    """Triage of the targets; calendar and pivot of the current alert."""
+    """Triage of the targets; calendar and pivot of the current alert.
+
+    Where there is no alert, notes and suppressions are of what ``callers`` returns."""
 
     BINDINGS = [
         key(
@@ -123,8 +131,10 @@ class AlertActions(ScreenPart):
         screen: HuntScreen,
         row_actions: RowActions[Alert],
         current: Callable[[], Alert | None],
+        callers: Callable[[], Sequence[Caller]] = _no_callers,
     ) -> None:
         super().__init__(screen)
+        self._callers = callers
         self._row_actions = row_actions
         self._current = current
 
@@ -157,10 +167,14 @@ class AlertActions(ScreenPart):
         After an escalated one it offers the case files.
         """
         alerts = self._row_actions.targets()
-        if not alerts:
+        callers = () if alerts else self._callers()
+        if not alerts and not callers:
             self._row_actions.say_no_target()
             return
         if not self.workspace.may_write():
+            return
+        if callers:
+            self.workspace.routes.write_note((), verdict, self._done_to_callers, callers)
             return
 
         def saved(note: NoteBody) -> None:
@@ -177,7 +191,23 @@ class AlertActions(ScreenPart):
 
     async def action_suppress(self) -> None:
         """Ask what to suppress."""
+        callers = () if self._row_actions.targets() else self._callers()
+        if callers:
+            self._suppress_callers(callers)
+            return
         await self._row_actions.run(Action("suppress", partial(self._suppress, {})))
+
+    def _suppress_callers(self, callers: Sequence[Caller]) -> None:
+        if not self.workspace.may_write():
+            return
+        if any(caller.scopes for caller in callers):
+            self.workspace.routes.suppress((), {}, self._done_to_callers, callers)
+        else:
+            self.workspace.say(_NO_SCOPE, severity="warning")
+
+    def _done_to_callers(self, _: object) -> None:
+        self._row_actions.refresh()
+        self.screen.show()
 
     async def _suppress(self, filled: Mapping[str, str], alerts: Sequence[Alert]) -> None:
         """Ask what to suppress, beginning with what was filled in before.
@@ -185,10 +215,7 @@ class AlertActions(ScreenPart):
         When it is repeated it asks again, since the other alerts have other values.
         """
         if not any(map(scope_values, alerts)):
-            self.workspace.say(
-                "Nothing to suppress by: no principal, key, agent, IP or account",
-                severity="warning",
-            )
+            self.workspace.say(_NO_SCOPE, severity="warning")
             return
 
         def saved(filled: Mapping[str, str]) -> None:
@@ -250,11 +277,14 @@ class AlertActions(ScreenPart):
             self.workspace.routes.open_pivot(trail, alert, make_pivot(alert, principals))
 
 
-LIST_BINDINGS = [
-    replace(binding, show=False)
+PAGE_BINDINGS = [
+    binding
     for binding in AlertActions.BINDINGS
     if binding.id in ("alert.suppress", "alert.comment")
 ]
+"""What is done on the page of a row that is no alert."""
+
+LIST_BINDINGS = [replace(binding, show=False) for binding in PAGE_BINDINGS]
 """What is done to the alerts of a row that is no alert."""
 
 

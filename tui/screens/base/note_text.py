@@ -47,8 +47,14 @@ def _context(context: NoteContext) -> Iterator[Line]:
         ("keys", ", ".join(context.access_keys)),
         ("flags", format.flag_counts(context.flags)),
         ("rule", context.rule),
-        ("alert", f"{context.alert_id}, revision {context.revision}"),
+        ("alert", _alert_text(context)),
     )
+
+
+def _alert_text(context: NoteContext) -> str:
+    if not context.alert_id:
+        return "none: a note on the principal"
+    return f"{context.alert_id}, revision {context.revision}"
 
 
 def _written(note: Note) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from textual.widgets import Markdown, TextArea
 
 from detector.detection.alert import Alert
 from detector.text.abbreviations import short_arn
+from detector.triage.caller import Caller
 from detector.triage.note import VERDICTS, Note, NoteBody, Verdict
 from tui.keymap import FORM, key
 from tui.presentation import format, safe
@@ -53,6 +54,7 @@ class _NoteFields(DraftedForm):
         self._words = draft or words
         self._about: tuple[list[str], int | None] = ([], None)
         """The alerts, or the note, that a draft is of."""
+        self._callers: Sequence[Caller] = ()
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("verdict", ChoiceField(VERDICTS, self._words.verdict, id="verdict"))
@@ -69,7 +71,7 @@ class _NoteFields(DraftedForm):
         text.focus()
 
     def draft(self) -> FormDraft:
-        return FormDraft(*self._about, self._body())
+        return FormDraft(*self._about, self._body(), callers=list(self._callers))
 
     def _body(self) -> NoteBody:
         verdict = cast(Verdict, self.value("verdict"))
@@ -112,13 +114,15 @@ class _NoteFields(DraftedForm):
 
 
 class NoteForm(_NoteFields):
-    """A form for a note on each of ``alerts``."""
+    """A form for a note on each of ``alerts``, or on callers without an alert."""
 
     def __init__(
         self,
         alerts: Sequence[Alert],
         verdict: Verdict = "undecided",
         draft: NoteBody | None = None,
+        *,
+        callers: Sequence[Caller] = (),
     ) -> None:
         super().__init__(NoteBody(verdict=verdict), draft)
         self._alerts = alerts
@@ -127,20 +131,29 @@ class NoteForm(_NoteFields):
         """Whether the analyst was asked about an escalation without a text."""
         self.written = NoteBody()
         """The note that was saved."""
-        first = alerts[0]
-        self.heading = f"Add a note to {format.plural(len(alerts), 'alert')}"
+        self._callers = callers
+        self._noun = format.plural(len(alerts), "alert")
+        if callers:
+            self._noun = format.plural(len(callers), "principal")
+        self.heading = f"Add a note to {self._noun}"
         if len(alerts) == 1:
-            time = format.full_time(first.first_event)
-            self.heading = f"Note: {format.subject(first)}  {time}"
+            time = format.full_time(alerts[0].first_event)
+            self.heading = f"Note: {format.subject(alerts[0])}  {time}"
+        if len(callers) == 1:
+            name = short_arn(callers[0].context.principal) or "a caller without an ARN"
+            self.heading = f"Note: {name}, without an alert"
 
     async def save(self) -> str:
         words = self.words()
         if words.verdict == "escalated" and not words.text and not self._wordless:
             self._wordless = True
             raise ValueError("Escalate without a text? Save again to confirm.")
-        await self.workspace.decisions.add_notes(self._alerts, words)
+        if self._callers:
+            await self.workspace.decisions.add_caller_notes(self._callers, words)
+        else:
+            await self.workspace.decisions.add_notes(self._alerts, words)
         self.written = words
-        noted = f"Note added to {format.plural(len(self._alerts), 'alert')}: {words.verdict}"
+        noted = f"Note added to {self._noun}: {words.verdict}"
         return f"{noted}; {self.workspace.decisions.way_back}"
 
 

@@ -16,6 +16,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from detector.detection.alert import Alert
+from detector.text.abbreviations import short_arn
+from detector.triage.caller import Caller
 from detector.triage.suppression import (
     SCOPES,
     Scope,
@@ -47,7 +49,8 @@ class SuppressForm(DraftedForm):
 
     It makes one for each distinct value that the alerts have in the chosen scope. ``filled`` are
     the first values of the fields, by id, but for the value to suppress, which is the alerts' own
-    unless a draft is ``resumed``.
+    unless a draft is ``resumed``. ``callers`` have no alert yet: what they cause from now on is
+    hidden, whichever rule it is of.
     """
 
     def __init__(
@@ -56,16 +59,24 @@ class SuppressForm(DraftedForm):
         filled: Mapping[str, str] = MappingProxyType({}),
         *,
         resumed: bool = False,
+        callers: Sequence[Caller] = (),
     ) -> None:
         super().__init__(resumed=resumed)
         self._alerts = alerts
         self.filled = filled
+        self._callers = callers
         self._values_of = [scope_values(alert) for alert in alerts]
+        self._values_of += [caller.scopes for caller in callers]
         self._scopes = [
             scope for scope in SCOPES if any(values.get(scope) for values in self._values_of)
         ]
         names = list(dict.fromkeys(format.subject(alert) for alert in alerts))
-        self.heading = f"Suppress {format.plural(len(alerts), 'alert')}"
+        noun = format.plural(len(alerts), "alert")
+        if callers:
+            noun = f"alerts of {format.plural(len(callers), 'principal')}"
+        if len(callers) == 1:
+            noun = f"alerts of {short_arn(callers[0].context.principal) or 'a caller'}"
+        self.heading = f"Suppress {noun}"
         if len(names) == 1:
             self.heading += f" of {names[0]}"
 
@@ -81,9 +92,8 @@ class SuppressForm(DraftedForm):
             "match", ChoiceField(self._scopes, scope if scope in self._scopes else "", id="scope")
         )
         yield labelled("value", LineField("value"))
-        yield labelled(
-            "rules", ChoiceField(("this rule", "all rules"), filled("rule", ""), id="rule")
-        )
+        rules = ("this rule", "all rules") if self._alerts else ("all rules",)
+        yield labelled("rules", ChoiceField(rules, filled("rule", ""), id="rule"))
         yield labelled(
             "until", LineField("for", filled("for", "7d"), "8h, 7d, 2w, or a day: 2026-04-01")
         )
@@ -161,7 +171,7 @@ class SuppressForm(DraftedForm):
     def draft(self) -> FormDraft:
         ids = [alert.alert_id for alert in self._alerts]
         fields = {**self._filled_fields(), "value": self.value("value")}
-        return FormDraft(ids, suppression=fields)
+        return FormDraft(ids, suppression=fields, callers=list(self._callers))
 
     def _filled_fields(self) -> dict[str, str]:
         return {name: self.value(name) for name in _REPEATED}
@@ -258,6 +268,8 @@ def preview_lines(
     text = f"no alerts besides these {len(ids)} are affected"
     if len(ids) == 1:
         text = "no alert besides this one is affected"
+    if not ids:
+        text = "no alert so far is affected"
     if others:
         text = f"also hidden: {format.first_values(named, _NAMED_ALERTS)}"
     lines.append(_line(len(others), "others", text, "$text-warning" if others else ""))

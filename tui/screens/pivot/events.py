@@ -18,8 +18,10 @@ from detector.investigation.activity_export import EVENT_EXPORT
 from detector.investigation.indicators import IndicatorCounts, IndicatorSelector
 from detector.investigation.pivot import EventRow, Pivot
 from detector.investigation.selectors import AllOf
+from detector.triage.caller import Caller
 from tui.concurrency.job import Job
 from tui.keymap import FIND, key, key_of
+from tui.model.callers import caller_of_event
 from tui.model.export_choices import list_choice
 from tui.model.workspace import ExportChoice
 from tui.presentation import format, safe
@@ -99,7 +101,7 @@ class EventsScreen(PivotScreen):
             self.area = ""  # opened from a principal: its title says so
         self._trail = ("Events",)
         self.alert_actions = AlertActions(
-            self, AlertsOfRows(self, self, self._alerts_of), lambda: None
+            self, AlertsOfRows(self, self, self._alerts_of), lambda: None, self._callers
         )
         self._filter_text = filter_text
         self._since, self._until = since, until
@@ -267,6 +269,11 @@ class EventsScreen(PivotScreen):
             return []
         alerts, arn = self.workspace.view_model.alerts.values(), row.event.arn
         return [alert for alert in alerts if arn in alert.facets.arns]
+
+    def _callers(self) -> list[Caller]:
+        """Return the callers of the chosen events, each with the first of them."""
+        callers = map(caller_of_event, self.targets())
+        return list({caller.context.principal: caller for caller in callers}.values())
 
     def watch_offers(self) -> list[Offer]:
         offers = super().watch_offers()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+from textual.content import Content
 
 from detector.filter.quoting import format_term
 from detector.filter.schemas import EVENTS
 from detector.investigation.principals import PrincipalRow
 from detector.text.abbreviations import short_arn
+from detector.triage.note import Note
 from tui.presentation import format, safe
 from tui.presentation.severity import severity_content
 from tui.widgets.columns import Column
@@ -91,6 +94,17 @@ def watched_values(row: PrincipalRow) -> Iterator[str]:
 
 
 _WITH_ARN = ("user", "root", "role", "federated")
+
+
+def note_summaries(row: PrincipalRow, notes: Iterable[Note]) -> Iterator[Content]:
+    """Yield a line for each note on a principal, or on an alert of it."""
+    for note in notes:
+        is_own = not note.alert_id and note.context.principal == row.name
+        if is_own or note.alert_id in row.alerts:
+            yield safe.text(
+                f"{format.date_minute(note.created)} {note.author}: {note.body.verdict} "
+                f"{note.body.text}"
+            )
 
 
 def events_filter(row: PrincipalRow) -> str:

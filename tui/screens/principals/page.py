@@ -23,15 +23,23 @@ from detector.text.abbreviations import short_arn
 from detector.text.time import DAY, format_time
 from tui.concurrency.worker import work
 from tui.keymap import OPEN, explain_key, key
+from tui.model.callers import caller_of_principal
 from tui.presentation import format, safe
 from tui.presentation.copy_formats import CopyFormat, value_formats
+from tui.screens.base.alert_actions import PAGE_BINDINGS, AlertActions
 from tui.screens.base.copy_actions import ReadingScreen
 from tui.screens.base.fact_list import FactList, Line, facts
 from tui.screens.base.hunts.attach_action import AttachAction, principal_findings
+from tui.screens.base.row_actions import AlertsOfRows
 from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.text_pane import Reader
 from tui.screens.base.watch_action import WatchAction, offers_of
-from tui.screens.principals.columns import events_filter, principal_label, watched_values
+from tui.screens.principals.columns import (
+    events_filter,
+    note_summaries,
+    principal_label,
+    watched_values,
+)
 from tui.settings import config
 from tui.widgets.line import CellContent
 
@@ -44,6 +52,7 @@ class PrincipalScreen(ReadingScreen):
     """All that is known of the principal of ``row``."""
 
     BINDINGS = [
+        *PAGE_BINDINGS,
         *WatchAction.BINDINGS,
         *AttachAction.BINDINGS,
         explain_key(),
@@ -72,6 +81,13 @@ class PrincipalScreen(ReadingScreen):
     def __init__(self, row: PrincipalRow) -> None:
         super().__init__()
         self._row = row
+        self._page: PrincipalPage | None = None
+        self.alert_actions = AlertActions(
+            self,
+            AlertsOfRows(self, self, lambda _: self._alerts()),
+            lambda: None,
+            lambda: [caller_of_principal(row)],
+        )
         self.watch_action = WatchAction(self, lambda: offers_of(watched_values(row)))
         self.attaching = AttachAction(self, lambda: principal_findings([row]))
 
@@ -86,19 +102,42 @@ class PrincipalScreen(ReadingScreen):
         super().on_mount()
         self._read()
 
+    def show(self) -> None:
+        if self._page is not None:
+            self.query_one(FactList).show(list(self._lines(self._page)))
+
+    def targets(self) -> list[PrincipalRow]:
+        """Return the principal, to which actions apply."""
+        return [self._row]
+
+    def has_marks(self) -> bool:
+        """Tell that nothing can be marked."""
+        return False
+
+    def row_id(self, row: PrincipalRow) -> str:
+        """Return the id of the principal."""
+        return f"{row.kind} {row.name}"
+
+    def advance(self) -> bool:
+        """Stay: there is no next row."""
+        return False
+
+    def clear_marks(self) -> None:
+        """Leave all as it is: nothing is marked."""
+
     def copy_formats(self) -> Sequence[CopyFormat]:
         return value_formats("n", "name", [self._row.name])
 
     @work()
     async def _read(self) -> None:
         try:
-            page = await asyncio.to_thread(
+            self._page = await asyncio.to_thread(
                 principal_page, self.workspace.store, actor_of(self._row)
             )
         except StateError as error:
             self.workspace.say(str(error), severity="error")
             return
-        self.query_one(FactList).show(list(self._lines(page)))
+        self.show()
 
     def _alerts(self) -> list[Alert]:
         """Return the alerts of the principal, worst first."""
@@ -121,6 +160,7 @@ class PrincipalScreen(ReadingScreen):
             yield safe.text(
                 f"{format.date_minute(alert.first_event)}  {alert.severity}  {alert.rule.name}"
             )
+        yield from note_summaries(row, self.workspace.view_model.notes)
         yield from self._risk_lines(newest)
         yield from self._sessions(page)
         yield from _heading("Regions by day")

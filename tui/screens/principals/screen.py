@@ -24,7 +24,9 @@ from detector.investigation.principals import (
     sum_principals,
 )
 from detector.text.time import DAY, format_age
+from detector.triage.caller import Caller
 from tui.keymap import FIND, OPEN, explain_key, key, key_of
+from tui.model.callers import caller_of_principal
 from tui.model.export_choices import list_choice
 from tui.model.workspace import ExportChoice
 from tui.presentation import format, safe
@@ -42,6 +44,7 @@ from tui.screens.principals.columns import (
     PRINCIPAL_COLUMNS,
     PRINCIPAL_ORDERS,
     events_filter,
+    note_summaries,
     principal_label,
     watched_values,
 )
@@ -109,7 +112,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
     def __init__(self) -> None:
         super().__init__()
         self.alert_actions = AlertActions(
-            self, AlertsOfRows(self, self, self._alerts_of), lambda: None
+            self, AlertsOfRows(self, self, self._alerts_of), lambda: None, self._callers
         )
         self.watch_action = WatchAction(self, self._offers)
         self.attaching = AttachAction(self, lambda: principal_findings(self.targets()))
@@ -196,16 +199,9 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
             ("called in", _some(row.accounts)),
             ("truncated", ", ".join(row.truncated)),
         )
-        notes = [note for note in self.workspace.view_model.notes if note.alert_id in row.alerts]
+        notes = list(note_summaries(row, self.workspace.view_model.notes))
         if notes:
-            lines.append(Content(""))
-            lines += [
-                safe.text(
-                    f"{format.date_minute(note.created)} {note.author}: {note.body.verdict} "
-                    f"{note.body.text}",
-                )
-                for note in notes
-            ]
+            lines += [Content(""), *notes]
         lines.append(Content(""))
         lines.append(
             Content.styled(
@@ -239,6 +235,9 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
 
     def _focus_details(self) -> None:
         """Leave the focus where it is: opening a row leads to its page."""
+
+    def _callers(self) -> list[Caller]:
+        return [caller_of_principal(row) for row in self.targets()]
 
     def _alerts_of(self, row: PrincipalRow) -> Iterator[Alert]:
         known = map(self.workspace.view_model.alerts.get, row.alerts)
