@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.commandline.cli import Cli, Ran
 from tui.commandline.main import main
@@ -20,6 +20,10 @@ settings.register_profile(
 )
 settings.register_profile(
     "repeatable", settings.get_profile("local"), derandomize=True, database=None
+)
+# The first example that fails tells that a change was noticed.
+settings.register_profile(
+    "mutants", settings.get_profile("repeatable"), phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile("repeatable" if os.environ.get("CI") else "local")
 

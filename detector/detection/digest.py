@@ -61,11 +61,6 @@ class Partial(msgspec.Struct, eq=True):
     """The events that passed some rule's filter, by ``record.identity``."""
     observations: ObservationSpans = {}
 
-    @classmethod
-    def empty(cls) -> Partial:
-        """Return a partial that can be filled."""
-        return cls({}, {}, {})
-
     def add_hit(self, identity: bytes, event: KeptEvent) -> None:
         """Add an event that passed some rule's filter."""
         present = self.hits.setdefault(identity, event)
@@ -82,7 +77,7 @@ def merge(partials: Iterable[Partial]) -> Partial:
 
     Where two records claim one identity, the smaller one by value stands, whichever came first.
     """
-    union = Partial.empty()
+    union = Partial()
     for partial in partials:
         union.chunks.update(partial.chunks)
         for identity, event in partial.hits.items():
@@ -114,7 +109,7 @@ def digest(
     records = parse_records(chunk, cache.heads)
     groups = group_records(records, cache)
     stats = _stats_of(chunk, records, groups)
-    partial = Partial({(source, chunk.offset): stats}, {}, {})
+    partial = Partial({(source, chunk.offset): stats})
     stats.principal_index = principal_index.encode(_post(records, groups), records.verbatim)
     if counts_activity:
         stats.activity = count_activity(records, groups).encode()

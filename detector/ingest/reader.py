@@ -320,7 +320,7 @@ def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
         fingerprint=task.previous.fingerprint if task.previous else None,
         generation=task.generation,
     )
-    return FileRead(row, Partial.empty())
+    return FileRead(row, Partial())
 
 
 def out_of_scope_result(task: Task) -> FileRead:
@@ -334,7 +334,7 @@ def out_of_scope_result(task: Task) -> FileRead:
         detail=detail,
         generation=task.generation,
     )
-    return FileRead(row, Partial.empty())
+    return FileRead(row, Partial())
 
 
 def content_sha256(path: str) -> bytes | None:

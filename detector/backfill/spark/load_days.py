@@ -138,12 +138,12 @@ class DayLoader:
         """Load what signals refer to: their files, and hits of the same identity.
 
         Such a hit, which was let go, may be another record, and the smaller one stands."""
-        partials = {signal.event.position.source: Partial.empty() for signal in signals}
+        partials = {signal.event.position.source: Partial() for signal in signals}
         identities = {signal.event.identity for signal in signals}
         if identities:
             for row in self._engine.hits(self._names, identities):
                 event = msgspec.structs.replace(decode_event(row.body), matches=(), stale=())
-                partial = partials.setdefault(event.position.source, Partial.empty())
+                partial = partials.setdefault(event.position.source, Partial())
                 partial.add_hit(row.key, event)
         self._store.commit([self._place(path, each) for path, each in partials.items()])
 
@@ -151,7 +151,7 @@ class DayLoader:
         partials: dict[str, Partial] = {}
         for row in rows:
             event = decode_event(row.body)
-            partial = partials.setdefault(event.position.source, Partial.empty())
+            partial = partials.setdefault(event.position.source, Partial())
             partial.add_hit(row.key, event)
         return [self._place(path, partial) for path, partial in partials.items()]
 
@@ -181,13 +181,13 @@ class DayLoader:
             bridged=tally.bridged,
             bridged_read_only=tally.bridged_read_only,
         )
-        return FileRead(row, Partial({(folder, 0): stats}, {}, {}))
+        return FileRead(row, Partial({(folder, 0): stats}))
 
     def _single_files(self) -> Iterator[FileRead]:
         for row in self._engine.rows(self._names, "file"):
             file = msgspec.msgpack.decode(row.body, type=FileRow)
             generation = self._store.rules.generation
-            yield FileRead(msgspec.structs.replace(file, generation=generation), Partial.empty())
+            yield FileRead(msgspec.structs.replace(file, generation=generation), Partial())
 
 
 def _fingerprint(tally: FolderTally) -> bytes:

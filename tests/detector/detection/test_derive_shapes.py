@@ -168,6 +168,25 @@ def test_columns_are_those_of_a_row_that_meets_the_conditions(tmp_path: Path) ->
     assert (alert.columns["r"], alert.columns["at"]) == (EAST, "1970-01-01T00:01:00Z")
 
 
+def test_span_ends_in_the_present_of_its_query(tmp_path: Path) -> None:
+    """Of each span that is tried, and of all of them together."""
+    more = " | eval at = to_long(now()) | where n == 3 and at == 60000 or n == 2 and at == 65000"
+    (alert,) = derived(rule_of(tmp_path, COUNT + more), [(40, EAST), (45, WEST), (58, EAST)])
+    assert alert.window == Window("sliding", 40, 65)
+    assert (alert.columns["n"], alert.columns["at"]) == (3, 65_000)
+    more = " | eval at = to_long(now()) | where at >= 60000"
+    (alert,) = derived(rule_of(tmp_path, COUNT + more), CALLS[:2] + [(55, EAST)])
+    assert (alert.columns["n"], alert.columns["at"]) == (3, 65_000)
+
+
+def test_too_few_distinct_values_are_no_alert(tmp_path: Path) -> None:
+    query = COUNT.replace("values(", "count_distinct(") + " and r >= 2"
+    rule = rule_of(tmp_path, query)
+    assert rule.query.min_distinct
+    assert spans(derived(rule, CALLS[:2])) == [(40, 45)]
+    assert derived(rule, [(40, EAST), (45, EAST)]) == []
+
+
 def test_look_back_is_known_by_its_last_event(tmp_path: Path) -> None:
     rule = rule_of(tmp_path, "from logs-* | stats n = count(*) by user.name | where n >= 2")
     assert rule.query.shape == "lookback"

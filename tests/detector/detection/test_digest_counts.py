@@ -59,6 +59,21 @@ def test_records_are_counted_with_reasons_and_times() -> None:
     assert stats.end == len(lines(records))
 
 
+def test_plain_records_without_a_time_are_rejected() -> None:
+    """Heads alone are read of a chunk in which nothing else stands."""
+    records = [call(1), call(2, eventTime="never"), call(3, WEST, eventTime="never"), call(4)]
+    stats = stats_of(records)
+    assert stats.rejected == {"no-event-time": 2}
+    assert (stats.seen, stats.hits, stats.skipped) == (4, 2, {})
+
+
+def test_messages_without_records_are_skipped() -> None:
+    change = {"version": "0", "detail-type": "EC2 Instance State-change", "detail": {}}
+    stats = stats_of([change, bridged(call(1)), call(2, eventCategory="Insight"), change])
+    assert stats.skipped == {"other-event": 2, "insight": 1}
+    assert (stats.seen, stats.rejected) == (4, {})
+
+
 def test_chunk_without_events_has_no_times() -> None:
     stats = stats_of([call(1, eventCategory="Insight")])
     assert (stats.seen, stats.hits, stats.first, stats.last) == (1, 0, None, None)
@@ -102,6 +117,7 @@ def test_observations_span_the_events_that_show_them() -> None:
         call(50),
         call(60),
         call(40, eventName="DescribeVpcs"),
+        call(58, eventName="DescribeSubnets"),
         call(30, region=WEST),
         call(70, region=WEST, **changes),
         call(90, region=WEST, **changes),
@@ -152,7 +168,7 @@ def test_smaller_claim_of_an_identity_stands() -> None:
         KeptEvent(time, client, EventCall("p", "a", ""), WEST, "", None, Position("x", 0, 0), ())
         for time in (1, 2)
     )
-    partial = Partial.empty()
+    partial = Partial()
     for event in (two, one, two):
         partial.add_hit(bytes(16), event)
     assert [event.time for event in partial.hits.values()] == [1]

@@ -82,7 +82,7 @@ def files_of(database: Database) -> FileTable:
 
 def put_file(database: Database, row: FileRow) -> None:
     with database.transaction() as connection:
-        files_of(database).put(connection, [FileRead(row, Partial.empty())])
+        files_of(database).put(connection, [FileRead(row, Partial())])
 
 
 def test_history_is_kept_by_subject(database: Database) -> None:
