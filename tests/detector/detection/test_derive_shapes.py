@@ -40,12 +40,14 @@ def rule_of(folder: Path, query: str, kind: str = "esql", more: str = "") -> Rul
     return rule
 
 
-def derived(rule: Rule, calls: list[Found], *bounds: int, mode: str = "sliding") -> list[Finding]:
+def derived(
+    rule: Rule, calls: list[Found], *bounds: int, mode: str = "sliding", name: str = "e-{}"
+) -> list[Finding]:
     """Derive the alerts of calls, whose ids are their numbers."""
     hits: list[Hit] = []
     key: tuple[Any, ...] = ()
     for number, (time, region) in enumerate(calls):
-        event = record(awsRegion=region, eventID=f"e-{number}")
+        event = record(awsRegion=region, eventID=name.format(number))
         ((key, inputs),) = rule.query.rows(event, time)
         identity, row = KeptEvent.of(event, b"{}", time, Position("x", 0, number))
         hits.append(Hit(time, identity, inputs, row))
@@ -175,7 +177,7 @@ def test_span_ends_in_the_present_of_its_query(tmp_path: Path) -> None:
     assert alert.window == Window("sliding", 40, 65)
     assert (alert.columns["n"], alert.columns["at"]) == (3, 65_000)
     more = " | eval at = to_long(now()) | where at >= 60000"
-    (alert,) = derived(rule_of(tmp_path, COUNT + more), CALLS[:2] + [(55, EAST)])
+    (alert,) = derived(rule_of(tmp_path, COUNT + more), [*CALLS[:2], (55, EAST)])
     assert (alert.columns["n"], alert.columns["at"]) == (3, 65_000)
 
 
@@ -185,6 +187,12 @@ def test_too_few_distinct_values_are_no_alert(tmp_path: Path) -> None:
     assert rule.query.min_distinct
     assert spans(derived(rule, CALLS[:2])) == [(40, 45)]
     assert derived(rule, [(40, EAST), (45, EAST)]) == []
+
+
+def test_events_are_named_by_uuids_too(tmp_path: Path) -> None:
+    name = "2f1c3c3e-0000-4000-8000-00000000000{}"
+    (alert,) = derived(rule_of(tmp_path, COUNT), CALLS[:2], name=name)
+    assert alert.event_ids == [name.format(0), name.format(1)]
 
 
 def test_look_back_is_known_by_its_last_event(tmp_path: Path) -> None:
