@@ -98,22 +98,24 @@ def test_principals_are_found_with_the_keys_that_they_were_issued() -> None:
     }
     sts = {"eventSource": STS, "eventName": "GetCallerIdentity"}
     records = [call(0), call(1, arn=BEN), call(2, **issue), call(3, **sts), call(4)]
+    records.append(call(5, eventName="DescribeVpcs"))
     index = PrincipalIndex(stats_of(records).principal_index)
 
     def found(*keys: str) -> list[int]:
         places = index.lookup(set(hashes_of(keys)))
         return sorted(number for _, numbers in places for number in numbers)
 
-    assert found(ANA) == [0, 2, 3, 4]
+    assert found(ANA) == [0, 2, 3, 4, 5]
     assert found(BEN) == [1]
     assert found(ISSUED) == [2]
-    assert found(ANA, BEN, ISSUED) == [0, 1, 2, 3, 4]
+    assert found(ANA, BEN, ISSUED) == [0, 1, 2, 3, 4, 5]
     assert len(list(index.lookup(set(hashes_of([ANA]))))) == 2
 
 
 def test_observations_span_the_events_that_show_them() -> None:
     changes = {"eventName": "RunInstances", "readOnly": False}
     records = [
+        call(20, region="sa-east-1", eventTime="never"),
         call(50),
         call(60),
         call(40, eventName="DescribeVpcs"),
