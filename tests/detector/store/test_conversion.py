@@ -13,6 +13,7 @@ import detector.rules
 from detector.detection.event import Matches
 from detector.rules.ruleset import load
 from detector.store import Store
+from detector.store.packing import conversion
 from detector.store.packing.segment import Segment, StoredRow
 from tests.detector.rules.rule_scan import write_rule
 from tests.detector.store.older_state import take_back
@@ -59,7 +60,7 @@ def content(store: Store) -> list[Any]:
 
 @pytest.mark.parametrize("is_read_by_old_rules", [False, True])
 def test_older_state_becomes_what_it_was_made_from(
-    tmp_path: Path, is_read_by_old_rules: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_read_by_old_rules: bool
 ) -> None:
     """Events with and without UUIDs, claims that contradict each other, signals, single events."""
     path, logs = tmp_path / "hunt.db", tmp_path / "logs"
@@ -103,5 +104,6 @@ def test_older_state_becomes_what_it_was_made_from(
     assert [len(stored.row.stale) for stored in rows if stored.row.stale] == [2]
     assert {stored.file_id for stored in rows} == {1, 2} and signals
     take_back(path)
+    monkeypatch.setattr(conversion, "SEGMENT_ROWS", 4)
     with closing(Store.open(path)) as store:
         assert content(store) == before

@@ -30,7 +30,7 @@ from detector.store.packing import identity_set
 from detector.store.packing.identity_set import IdentitySet
 from detector.store.packing.segment import Segment, StoredRow, inputs_of, pack
 from detector.store.packing.segment_writer import SEGMENT_ROWS
-from detector.store.segments.segment_table import SegmentTable, query_of
+from detector.store.segments.segment_table import SegmentTable, _number_of, query_of
 from tests.detector.store.older_state import take_back
 from tests.detector.trail import REGIONS, START, call, outcome, scan, sweep, write
 
@@ -172,7 +172,7 @@ def test_union_does_not_depend_on_order(order: list[tuple[int, int, str]]) -> No
     assert united.stale == ((9, ((ONE, (0,)),)),)
 
 
-@pytest.mark.parametrize("full", [16, 256])
+@pytest.mark.parametrize("full", [1, 256])
 @given(st.sets(st.binary(min_size=16, max_size=16), max_size=400), st.binary(min_size=16))
 def test_identity_set_knows_what_was_added(full: int, identities: set[bytes], other: bytes) -> None:
     """Also where it has got more buckets, of which none holds much more than is full."""
@@ -215,6 +215,14 @@ def segments(store: Store) -> list[tuple[int, int]]:
     return store.database.rows("SELECT length(identities) / 16, fresh FROM segment")
 
 
+def test_identity_is_found_where_one_begins() -> None:
+    """Not where the end of one and the beginning of the next look like it."""
+    zeros, before, after = bytes(16), b"\1" * 8 + bytes(8), bytes(8) + b"\1" * 8
+    for number, identities in enumerate(([zeros, after], [before, zeros], [before, after, zeros])):
+        assert _number_of(b"".join(identities), zeros) == number
+    assert _number_of(before + after, zeros) is None
+
+
 def test_small_segments_are_merged(store: Store) -> None:
     table = SegmentTable(store.database)
     with store.database.transaction() as connection:
@@ -226,6 +234,8 @@ def test_small_segments_are_merged(store: Store) -> None:
         found = [row.identity for each in table.between(query, 0, 200) for row in each.rows()]
         assert sorted(found) == [number.to_bytes(16, "big") for number in range(100)]
         assert len(table.spans(query, 0, 200)) < 20
+        whole = b"".join(table.identities(query))
+        assert sorted(whole[at : at + 16] for at in range(0, len(whole), 16)) == sorted(found)
 
 
 def test_events_of_a_file_are_given_to_the_one_that_replaces_it(
