@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -86,6 +87,8 @@ def test_rows_are_unpacked_as_they_were_packed(rows: list[StoredRow]) -> None:
         rows[-1].row.time,
         len(rows),
     )
+    claimed = [claim for row in rows for claim in ((0, row.row.matches), *row.row.stale)]
+    assert packed.hits == Counter(series.rule_id for _, them in claimed for series, _ in them)
     for number, stored in enumerate(rows):
         assert segment.find(stored.identity, stored.row.time) == number
     of_each: dict[Series, list[int]] = {}
@@ -160,6 +163,8 @@ def test_smaller_record_stands_with_the_matches_of_both() -> None:
         assert united.stale == ((40, ((ONE, (1,)), (OTHER, (0,)))),)
         assert inputs_of(united, OTHER, 30) is None, "it is in another bucket"
         assert inputs_of(united, ONE, 60) == (1,), "of those in one bucket the smallest"
+    own = event(10, matches=((ONE, (1,)),), stale=((40, ((ONE, (2,)),)),))
+    assert inputs_of(own, ONE, 60) == (1,)
 
 
 @given(st.permutations([(3, 0, ""), (3, 4, "e"), (9, 1, ""), (9, 0, "e"), (3, 0, "e")]))
