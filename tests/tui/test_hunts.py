@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
@@ -22,7 +23,7 @@ from tui.screens.forms.hunt import BeginHuntForm, ConcludeHuntForm, NameQueryFor
 from tui.screens.hunts.editor import QueryEditor
 from tui.screens.hunts.query import HuntQueryScreen
 from tui.screens.hunts.record import HuntRecordScreen
-from tui.screens.hunts.results import ResultLine
+from tui.screens.hunts.results import ResultLine, RunProgressed
 from tui.screens.hunts.screen import HuntsScreen
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.record import RecordScreen
@@ -215,6 +216,22 @@ def test_a_run_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     from tui.screens.hunts.run import held_files as real
 
     hunt.play(journey)
+
+
+def test_a_run_says_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hunt = Hunt(tmp_path)
+    begun(hunt.store)
+    monkeypatch.setattr("tui.screens.hunts.run._PROGRESS_SECONDS", 0)
+    heard: list[Message] = []
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await open_query(app, pilot)
+        await press(pilot, "R")
+        await until(pilot, lambda: bool(lines(app)))
+
+    hunt.play(journey, heard=heard)
+    said_so = [each.line for each in heard if isinstance(each, RunProgressed)]
+    assert "reading 100%, 1 of 1 files" in said_so
 
 
 def test_what_is_typed_is_kept_and_comes_back(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from tui.screens.hunts.result_actions import ResultActions
 from tui.screens.hunts.results import (
     QueryRan,
     ResultLine,
+    RunProgressed,
     lines_of_result,
     result_columns,
     result_phrase,
@@ -284,7 +285,7 @@ class HuntQueryScreen(HuntScreen):
         self._state = "reading …"
         self.show()
         self._run(
-            RunRequest(hunt, query, self._is_saved(query), now, self._stop, self._show_progress)
+            RunRequest(hunt, query, self._is_saved(query), now, self._stop, self._report_progress)
         )
 
     def _stop_run(self) -> None:
@@ -299,12 +300,14 @@ class HuntQueryScreen(HuntScreen):
         saved = self._saved
         return saved is not None and saved.text == query.text and saved.language == query.language
 
-    def _show_progress(self, line: str) -> None:
-        self.app.call_from_thread(self._put_progress, line)
+    def _report_progress(self, line: str) -> None:
+        """Say from the thread how far the run is; a screen that is left hears nothing."""
+        self.post_message(RunProgressed(line))
 
-    def _put_progress(self, line: str) -> None:
+    @on(RunProgressed)
+    def _show_progress(self, event: RunProgressed) -> None:
         if self._stop is not None and not self._stop.is_set():
-            self._state = f"{line}   {key_of('back')} stops"
+            self._state = f"{event.line}   {key_of('back')} stops"
             self.show_if_in_front()
 
     @on(QueryRan)

@@ -47,6 +47,14 @@ class QueryRan(Message):
         self.unread = unread
 
 
+class RunProgressed(Message):
+    """How far a run has come, in a line."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self.line = line
+
+
 def lines_of_result(result: HuntResult) -> list[ResultLine]:
     """Return the rows of a run, new ones first."""
     lines = [
