@@ -28,6 +28,7 @@ from benchmarks.principals import principals
 from benchmarks.report import Budget, Report, budget_table
 from benchmarks.rules import rules
 from benchmarks.scale import FULL, QUICK, Scale
+from benchmarks.spark import spark
 from benchmarks.stages import stages
 from benchmarks.startup import startup
 from benchmarks.state import state
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[Scale, Path], Report]] = {
         latency,
         tree,
         day,
+        spark,
         app,
         lists,
         wire,

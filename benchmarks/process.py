@@ -154,6 +154,18 @@ def _family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in _family(int(child)))]
 
 
+def family_cpu(pid: int) -> float:
+    """Return the CPU seconds of a process and its descendants, with those that have ended."""
+    total = 0.0
+    for member in _family(pid):
+        try:
+            stat = Path(f"/proc/{member}/stat").read_text()
+        except OSError:
+            continue
+        total += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+    return total / os.sysconf("SC_CLK_TCK")
+
+
 def own_cpu(pid: int) -> float:
     """Return a process's own CPU seconds; 0 where it ended."""
     try:

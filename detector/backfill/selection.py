@@ -68,10 +68,11 @@ class RecordSelection:
 
     ``calls``: None: whatever they call. ``principals`` are ARNs and access keys of callers.
     ``indicators`` are values of which a record has one. ``accounts`` and ``regions`` are folders
-    of the trail."""
+    of the trail. ``condition`` is one of the engine's language."""
 
     accounts: tuple[str, ...]
     regions: tuple[str, ...]
     calls: CallSelection | None = None
     principals: tuple[str, ...] = ()
     indicators: Sequence[Indicator] = field(default=())
+    condition: str | None = None

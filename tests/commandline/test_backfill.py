@@ -83,7 +83,7 @@ def test_run_unloads_each_span_once_and_clean_deletes(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--all-calls"], "name whose, with --principal or --indicators"),
+        (["--all-calls"], "name whose or which, with --principal, --indicators or --filter"),
         (["--account", "1234"], "an account id has 12 digits"),
         (["--region", "Ireland"], "no name of a region"),
         (["--principal", "ana"], "name an ARN or an access key"),

@@ -155,6 +155,12 @@ def _add_selection_options(parser: argparse.ArgumentParser) -> None:
         "ids, parts of user agents, one a line (- for standard input)",
     )
     parser.add_argument(
+        "--filter",
+        metavar="FILTER",
+        help="only events that this filter of `trailhound events` may let through; what it says of "
+        "time, outcome or use, and what it excludes, is left to that command",
+    )
+    parser.add_argument(
         "--all-calls",
         action="store_true",
         help="whatever they call, not only what the rules ask for; for `trailhound events`",

@@ -34,6 +34,8 @@ def record_conditions(selection: RecordSelection, span: Span) -> Iterator[str]:
         yield any_of(_principal_conditions(selection.principals))
     if selection.indicators:
         yield any_of(_indicator_conditions(selection.indicators))
+    if selection.condition is not None:
+        yield selection.condition
 
 
 def _call_conditions(calls: CallSelection) -> Iterator[str]:
@@ -90,10 +92,13 @@ def _indicator_conditions(indicators: Sequence[Indicator]) -> Iterator[str]:
                 for value in values:  # A call that made the key shows it in its response.
                     yield f"strpos(responseelements, {literal(value)}) > 0"
             case _:
-                yield from _network_conditions(values)
+                yield from network_conditions(values)
 
 
-def _network_conditions(networks: Sequence[str]) -> Iterator[str]:
+def network_conditions(networks: Sequence[str]) -> Iterator[str]:
+    """Yield conditions of which records from any of some networks have one.
+
+    Raises ValueError for what is no network."""
     plain, prefixes = set(), set()
     for text in networks:
         network = ipaddress.ip_network(text, strict=False)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import time
 from dataclasses import dataclass, replace
 
 from detector.backfill.athena.client import AthenaClient, AthenaError
+from detector.backfill.athena.filter_conditions import filter_condition
 from detector.backfill.athena.sql import SqlError, check_name
 from detector.backfill.athena.table import TrailTable
 from detector.backfill.athena.unload import Unload
@@ -22,12 +24,14 @@ from detector.backfill.trail_location import (
 )
 from detector.cloudtrail.regions import REGIONS
 from detector.detection.correlate import SIGNAL_REACH
+from detector.filter.parser import parse
+from detector.filter.schemas import EVENTS
 from detector.rules.ruleset import RuleSet
 from detector.sources.source import NoSource, Unavailable
 from detector.text.plural import plural
 from detector.text.time import format_time
 from tui.commandline.commands.backfill.folders import asked_span, check_folders
-from tui.commandline.inputs import load_rules, read_indicators
+from tui.commandline.inputs import load_rules, parse_filter_option, read_indicators
 from tui.commandline.narration import narrate, show_progress
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
@@ -43,6 +47,7 @@ class _Plan:
     unload: Unload
     asked: Span
     estimate: Estimate | None
+    event_filter: str | None = None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -70,6 +75,7 @@ def _make_plan(args: argparse.Namespace) -> _Plan:
     check_name(args.database, "database")
     asked = asked_span(args)
     rules = None if args.all_calls else load_rules(args)
+    condition = _filter_condition(args)
     calls = _select_calls(args, rules)
     location = _with_accounts(args, location)
     regions = tuple(args.regions) or location.regions or _partition_regions()
@@ -79,13 +85,14 @@ def _make_plan(args: argparse.Namespace) -> _Plan:
         calls,
         tuple(map(_principal, args.principals)),
         read_indicators(args.indicators) if args.indicators else (),
+        condition,
     )
     margin = max(rules.longest_window, SIGNAL_REACH) if rules is not None else 0
     span = Span(asked.start - margin, asked.end + margin)
     estimate = _estimate(location, selection, span) if args.action != "clean" else None
     table = TrailTable(args.database, location, selection, span)
     spans = tuple(cut_into_spans(span, days_a_query(estimate, span)))
-    return _Plan(Unload(table, spans, output), asked, estimate)
+    return _Plan(Unload(table, spans, output), asked, estimate, args.filter)
 
 
 def _output(text: str, location: TrailLocation) -> str:
@@ -97,11 +104,28 @@ def _output(text: str, location: TrailLocation) -> str:
     return output
 
 
+def _filter_condition(args: argparse.Namespace) -> str | None:
+    """Return the condition that follows from ``--filter``, which lets through at least as much."""
+    if not args.filter:
+        return None
+    event_filter = parse_filter_option(args, EVENTS, time.time())
+    tree, _ = parse(event_filter.text)
+    condition = filter_condition(tree)
+    if condition is None:
+        raise UsageError(
+            f"--filter {args.filter}: nothing in it can be asked of Athena: name a call, service, "
+            "region, source, agent, principal, role, key, account or id"
+        )
+    return condition
+
+
 def _select_calls(args: argparse.Namespace, rules: RuleSet | None) -> CallSelection | None:
     """Return the calls that the rules ask for; None: all, of the callers or values named."""
     if rules is None:
-        if not args.principals and not args.indicators:
-            raise UsageError("--all-calls: name whose, with --principal or --indicators")
+        if not args.principals and not args.indicators and not args.filter:
+            raise UsageError(
+                "--all-calls: name whose or which, with --principal, --indicators or --filter"
+            )
         return None
     calls = select_calls(rules)
     if calls.left_out:
@@ -197,7 +221,8 @@ def _narrate_what_follows(plan: _Plan) -> None:
     since, until = map(format_time, plan.asked)
     folder = shlex.quote(plan.unload.folder)
     if plan.unload.table.selection.calls is None:
-        narrate(f"then: trailhound events {folder} --since {since} --until {until}")
+        again = f" --filter {shlex.quote(plan.event_filter)}" if plan.event_filter else ""
+        narrate(f"then: trailhound events {folder} --since {since} --until {until}{again}")
         return
     narrate(f"then: trailhound scan {folder} --since {since} --until {until} --db case.db")
     narrate(
