@@ -254,7 +254,7 @@ def test_events_show_region_and_outcome_in_80_columns(hunt: Hunt) -> None:
         await press(pilot, "3", "f", f"'key:{KEY}", "enter")
         screen = await read(app, pilot)
         [denied] = [line for line in screen_text(app).splitlines() if "ListUsers" in line]
-        assert "us-e-1" in denied and "denied" in denied
+        assert "us-east-1" in denied and "denied" in denied
         assert screen._lines.columns[-1].key == "agent"
 
     hunt.play(journey)

@@ -19,10 +19,10 @@ def call_outcome(error_code: str) -> Content:
 
 
 def short_outcome(error_code: str, cells: int) -> Content:
-    """Write the outcome of a call in a few cells: ``ok``, ``denied``, or the end of an error."""
+    """Write the outcome of a call in a few cells: its error code, ``denied`` or ``failed``."""
     if len(error_code) <= cells:
         return call_outcome(error_code)
-    word = "denied" if is_denial(error_code) else f"…{error_code[1 - cells :]}"
+    word = "denied" if is_denial(error_code) else "failed"
     return safe.text(word, "$text-warning")
 
 

@@ -38,6 +38,7 @@ def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             lambda caller: short_arn(caller[0]) or f"no ARN, {caller[1]}",
             drop_priority=2,
             flex=True,
+            shorten=_short_caller,
         ),
         event_column(
             "action",
@@ -47,16 +48,15 @@ def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             drop_priority=1,
             flex=True,
             field="call",
+            shorten=_short_call,
         ),
-        event_column("object", "object", 9, attrgetter("acted_on"), drop_priority=3, flex=True),
+        event_column("object", "object", 8, attrgetter("acted_on"), drop_priority=3, flex=True),
         event_column(
             "region",
             "region",
-            7,
+            9,
             attrgetter("event.region"),
             drop_priority=5,
-            flex=True,
-            wish=14,
             shorten=_short_region,
         ),
         event_column(
@@ -82,6 +82,18 @@ def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
             "agent", "agent", 12, attrgetter("event.user_agent"), format.agent, drop_priority=7
         ),
     )
+
+
+def _short_caller(line: PivotLine, cells: int) -> str:
+    if isinstance(line, QuestionLine):
+        return ""
+    return format.elide(short_arn(line.event.arn) or line.event.source_address, cells)
+
+
+def _short_call(line: PivotLine, cells: int) -> str:
+    if isinstance(line, QuestionLine):
+        return ""
+    return format.elide(line.event.action, cells)
 
 
 def _short_region(line: PivotLine, cells: int) -> str:  # noqa: ARG001
