@@ -408,6 +408,10 @@ def test_decision_passes_over_what_stands_and_what_has_changed(
     result = store.undo()
     assert result is not None
     assert (result.subjects, result.unchanged) == ([last], [])
+    entries = store.history.entries(changed)
+    assert [(entry.kind, entry.detail) for entry in entries if entry.author == store.author] == [
+        ("closed refused", "open -> closed")
+    ]
     name = next(alert.principal for alert in store.alerts.all() if alert.alert_id == last)
     assert (result.decision.count, result.decision.subject_name) == (1, name)
 
