@@ -12,7 +12,7 @@ EXTRA_PACKAGES = {
     "s3": ("obstore",),
     "aws": ("obstore", "boto3"),
     "parquet": ("pyarrow",),
-    "spark": ("pyspark", "pandas", "pyarrow"),
+    "spark": ("pyspark[connect]", "pandas", "pyarrow"),
 }
 """The packages of each extra: ``trailhound[s3]`` is on no index, and they are."""
 
@@ -24,7 +24,7 @@ def extra_command(*extras: str) -> str:
 
 def add_command(packages: Iterable[str], prefix: str = sys.prefix) -> str:
     """Return the command that adds packages to the environment at ``prefix``."""
-    names = " ".join(packages)
+    names = shlex.join(packages)
     parts = PurePath(prefix).parts
     folders = set(itertools.pairwise(parts))
     if ("pipx", "venvs") in folders:

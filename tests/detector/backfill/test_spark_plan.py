@@ -156,5 +156,7 @@ def test_missing_extra_is_named(cli: Cli, tmp_path: Path, monkeypatch: pytest.Mo
         *["backfill", "spark", tmp_path, "--since", "2026-03-01", "--until", "2026-03-02"],
         *["--work", tmp_path / "work", "--db", tmp_path / "case.db"],
     )
-    one_line(ran, 1, "backfill spark needs pyspark", "pip install", "pyspark pandas pyarrow")
+    one_line(
+        ran, 1, "backfill spark needs pyspark", "pip install 'pyspark[connect]' pandas pyarrow"
+    )
     assert not (tmp_path / "case.db").exists()
