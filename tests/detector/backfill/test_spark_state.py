@@ -174,6 +174,7 @@ def test_a_row_stands_for_a_folder(tmp_path: Path, rules: RuleSet) -> None:
     rows = loaded.database.rows("SELECT count(*), sum(files) FROM file")
     assert rows[0][0] < 20 and rows[0][1] == 201
     assert len(events(loaded)) < 40
+    assert len({inode for (inode,) in loaded.database.rows("SELECT inode FROM file")}) == rows[0][0]
     [(_, region)] = loaded.database.rows(
         "SELECT path, files FROM file WHERE CAST(path AS TEXT) LIKE '%/2026/03/02/'"
     )
