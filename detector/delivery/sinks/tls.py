@@ -47,13 +47,17 @@ def send_over_tls(
                 connection.sendall(data)
                 # A server that refuses a certificate says so only now; one that has taken the
                 # message may close without a word.
-                with contextlib.suppress(ssl.SSLEOFError, ConnectionError, TimeoutError):
+                with contextlib.suppress(ssl.SSLEOFError, TimeoutError):
                     connection.unwrap()
         except ssl.SSLCertVerificationError as error:
             reason = f"certificate not accepted: {error.verify_message}"
             raise SinkError(reason, retry=True) from None
         except ssl.SSLError as error:
             raise SinkError(f"TLS: {error.reason or error}", retry=True) from None
+        except ConnectionError:
+            # A reset may overtake the refusal: what was sent counts as refused and goes again.
+            reason = "TLS: the server reset the connection, as one that refuses a certificate does"
+            raise SinkError(reason, retry=True) from None
 
 
 def _refuse_password() -> str:
