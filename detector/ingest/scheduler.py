@@ -123,7 +123,12 @@ class ReadScheduler:
                     self._retrying.discard(row.path)
 
     def _is_loaded(self, file: SourceFile) -> bool:
-        """Tell whether a backfill has loaded a file with the folder of its day."""
+        """Tell whether a backfill has loaded a file with the folder of its day.
+
+        A file that it could not read has a row of its own, and is looked at again."""
+        row = self.files.get(file.path)
+        if row is not None and row.files:
+            return False
         newest = self._loaded_folders.get(folder_above(file.path))
         return newest is not None and file.mtime_ns // _MILLISECOND <= newest // _MILLISECOND
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tempfile
@@ -33,7 +34,7 @@ from tests.detector.backfill.loaded_state import (
     scan,
 )
 from tests.detector.backfill.local_engine import LocalEngine
-from tests.detector.trail import ANA, REGIONS, START, Raw, call, sweep
+from tests.detector.trail import ANA, REGIONS, START, Raw, call, document, sweep
 
 BOB = "arn:aws:iam::111122223333:user/bob"
 DAYS = ("2026/03/01", "2026/03/02", "2026/03/03")
@@ -192,6 +193,21 @@ def test_loaded_files_are_not_read_again_but_new_ones_are(tmp_path: Path, rules:
     accounting = loaded.files.accounting()
     assert (accounting.files_read, accounting.records_seen) == (2, 23)
     assert picture(loaded)["alerts"].keys() == picture(scan(tmp_path, rules))["alerts"].keys()
+
+
+def test_file_that_could_not_be_read_is_looked_at_again(tmp_path: Path, rules: RuleSet) -> None:
+    deliver(tmp_path, "us-east-1", 300, "a", sweep(11))
+    bad = deliver(tmp_path, "us-east-1", 300, "bad", [], b"\x1f\x8bno gzip")
+    loaded = backfill(LocalEngine(), plan_days(tmp_path, DAYS[:1]), rules)
+
+    def again() -> tuple[int, int, int]:
+        Pipeline(loaded, rules, Directory([tmp_path]), 1, clock=lambda: NOW).scan(lambda _: None)
+        sums = loaded.files.accounting()
+        return sums.files_read, sum(sums.files_quarantined.values()), sums.records_seen
+
+    assert again() == (1, 1, 11)
+    bad.write_bytes(gzip.compress(document([call(50)])))
+    assert again() == (2, 0, 12)
 
 
 def test_late_hit_of_a_pruned_time_is_counted(tmp_path: Path, rules: RuleSet) -> None:
