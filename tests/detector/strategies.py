@@ -190,7 +190,7 @@ def packed(draw: st.DrawFn, name: str, content: bytes, how: str) -> File:
         content, how = b"\xef\xbb\xbf" + content, how + ", BOM"
     match draw(st.sampled_from(["plain", "plain", "gzip", "members"])):
         case "gzip":
-            return File(name + ".gz", gzip.compress(content, 1), how + ", gzip")
+            return File(name + ".gz", gzip.compress(content, 1, mtime=0), how + ", gzip")
         case "members":
             return File(
                 name + ".gz", members(content, draw(st.integers(100, 2000))), how + ", gzip members"

@@ -102,7 +102,9 @@ def lines(records: Iterable[Raw]) -> bytes:
 
 def members(data: bytes, size: int) -> bytes:
     """``data`` in gzip members of ``size`` bytes each."""
-    return b"".join(gzip.compress(data[at : at + size], 1) for at in range(0, len(data), size))
+    return b"".join(
+        gzip.compress(data[at : at + size], 1, mtime=0) for at in range(0, len(data), size)
+    )
 
 
 def write(folder: Path, name: str, data: bytes | Sequence[Raw]) -> Path:
