@@ -175,9 +175,10 @@ def _hunt(store: Store, who: list[str], number: int) -> None:
         store.hunts.create({"name": f"hunt {number}", "hypothesis": "a key leaked"})
     elif number == 0:
         store.hunts.edit(hunts[0], {"name": "another name", "accounts": "111122223333"})
-    elif number == 1:
+    elif number == 1 and not hunts[0].findings:
         findings = [HuntFinding("principal", arn, arn, "seen", int(START)) for arn in who]
         store.hunts.attach(hunts[0].hunt_id, findings)
+    elif number == 1:
         query = store.hunts.new_query("all", "esql", "from logs-aws.cloudtrail-*")
         store.hunts.save_query(hunts[0], query)
     elif hunts[0].is_open:
