@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,16 @@ def test_workflow_is_pinned_and_limited(workflow: Path) -> None:
         for step in job["steps"]:
             if "actions/checkout" in step.get("uses", ""):
                 assert step["with"]["persist-credentials"] is False
+
+
+def test_nightly_changes_every_module_that_make_mutants_changes() -> None:
+    targets = jobs(ROOT / ".github/workflows/nightly.yml")["long"]["strategy"]["matrix"]["target"]
+    patterns = [
+        found[1] for target in targets if (found := re.fullmatch(r"mutants OF='(.+)'", target))
+    ]
+    changed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]["only_mutate"]
+    modules = [path.removesuffix(".py").replace("/", ".") for path in changed]
+    assert modules and all(any(fnmatch(name, of) for of in patterns) for name in modules)
 
 
 def test_contributing_lists_every_job() -> None:
