@@ -27,6 +27,7 @@ FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 HUNT_FIELDS = ("name", "hypothesis", "since", "until", "accounts", "principals", "conclusion")
 """The parts of a hunt that are texts, each in the form in which it is typed."""
 
+_TEXT_PARTS = (*HUNT_FIELDS, "state")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _NAME_LENGTH = 120
 _DETAIL_LENGTH = 100
@@ -204,23 +205,24 @@ def check_hunt_texts(texts: Mapping[str, str]) -> None:
         raise ValueError("since: not before until")
 
 
-def check_part(part: str, value: str) -> None:
-    """Raise ValueError where a part and its value cannot be one of a hunt."""
-    if not value:
-        return
+def checked_part(part: str, value: str) -> str:
+    """Return the value of a part as it is stored. Raises ValueError where it cannot be one."""
+    if not value and (part in _TEXT_PARTS or part.startswith(("query:", "finding:"))):
+        return value
     if part in HUNT_FIELDS:
         check_hunt_texts({"name": "any", part: value})
-        return
+        return value
     if part == "state":
         if value not in HUNT_STATES:
             raise ValueError(f"{value!r} is not open or concluded")
-        return
+        return value
     try:
         decoded = decode_part(part, value)
     except msgspec.MsgspecError as error:
         raise ValueError(f"{part}: {error}") from None
     if decoded.part != part:
         raise ValueError(f"{part!r} is not the part of its value")
+    return encode_part(decoded)
 
 
 def decode_part(part: str, value: str) -> HuntQuery | HuntFinding:

@@ -18,7 +18,7 @@ from detector.detection.indicator import parse_indicators
 from detector.text.json_output import json_lines
 from detector.text.time import format_time, parse_time
 from detector.triage.export import note_object
-from detector.triage.hunt_record import check_part
+from detector.triage.hunt_record import checked_part
 from detector.triage.note import Edit, Note, NoteBody, NoteContext, check_name
 from detector.triage.suppression import Suppression, check_suppression
 from detector.triage.watch import Watch
@@ -193,19 +193,19 @@ def _hunt_object(decision: HuntDecision) -> dict[str, Any]:
 
 
 def _read_hunt(fields: dict[str, Any]) -> HuntDecision:
-    parts = [
-        msgspec.convert(
-            (each["part"], _whole(each["at"]), each["author"], each["value"]), SharedPart
-        )
-        for each in fields["parts"]
-    ]
-    for each in parts:
-        check_part(each.part, each.value)
+    parts = [_read_part(each) for each in fields["parts"]]
     hunt_id = msgspec.convert(fields["hunt_id"], str)
     if not _HUNT_ID.fullmatch(hunt_id):
         raise ValueError(f"{hunt_id!r} is not the id of a hunt")
     author = msgspec.convert(fields["author"], str)
     return HuntDecision(hunt_id, _whole(fields["created"]), author, parts)
+
+
+def _read_part(fields: dict[str, Any]) -> SharedPart:
+    part = msgspec.convert(
+        (fields["part"], _whole(fields["at"]), fields["author"], fields["value"]), SharedPart
+    )
+    return part._replace(value=checked_part(part.part, part.value))
 
 
 def _read_note(fields: dict[str, Any]) -> Note:

@@ -16,7 +16,7 @@ from detector.store.database import Database
 from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.hunt_exchange import join_hunt, shared_hunts
 from detector.store.decisions.hunt_table import HuntTable
-from detector.store.decisions.joining import add_history, is_within
+from detector.store.decisions.joining import join_versions, put_history_once
 from detector.store.decisions.triage_table import NOTE_UID, TriageTable
 from detector.store.decisions.watch_table import WatchTable
 from detector.store.suppression_table import SuppressionTable
@@ -155,7 +155,9 @@ class DecisionExchange:
                 "INSERT INTO suppression (suppression_id, created, body) VALUES (?, ?, ?)",
                 (name, theirs.suppression.created, body),
             )
-            return add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
+            return put_history_once(
+                connection, theirs.time, theirs.author, name, "imported", ""
+            ), ""
         ours = next(
             each
             for each in self._suppression_decisions()
@@ -169,7 +171,7 @@ class DecisionExchange:
             connection.execute(
                 "UPDATE suppression SET body = ? WHERE suppression_id = ?", (body, name)
             )
-        is_new = add_history(connection, theirs.time, theirs.author, name, "imported", "")
+        is_new = put_history_once(connection, theirs.time, theirs.author, name, "imported", "")
         if not is_new:
             return False, ""
         return True, f"suppression {name}: changed in both states, the later change stands"
@@ -186,14 +188,16 @@ class DecisionExchange:
             if theirs.watch.active and indicator.value in looked_for:
                 return False, ""
             _put_watch(connection, theirs.watch)
-            return add_history(connection, theirs.time, theirs.author, name, "imported", ""), ""
+            return put_history_once(
+                connection, theirs.time, theirs.author, name, "imported", ""
+            ), ""
         if _watch_in_seconds(known) == _watch_in_seconds(theirs):
             return False, ""
         # What has ended stays so; else the later change stands.
         over = known.watch.active - theirs.watch.active
         if over > 0 or (over == 0 and int(theirs.time) > int(known.time)):
             _put_watch(connection, theirs.watch)
-        if not add_history(connection, theirs.time, theirs.author, name, "imported", ""):
+        if not put_history_once(connection, theirs.time, theirs.author, name, "imported", ""):
             return False, ""
         return True, f"watch {name}: changed in both states, the later change stands"
 
@@ -261,7 +265,7 @@ def _join_alert_decision(connection: sqlite3.Connection, theirs: _Subject) -> tu
     before, after = value or "nobody", theirs.value or "nobody"
     detail = f"{before} -> {after}" if stands else f"{after} before {before}"
     kind = f"{theirs.kind} imported"
-    if not add_history(connection, time, theirs.author, alert_id, kind, detail):
+    if not put_history_once(connection, time, theirs.author, alert_id, kind, detail):
         return False, ""
     if stands:
         connection.execute(
@@ -299,7 +303,7 @@ def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]
         )
         _put_versions(connection, note_id, versions)
         detail = f"#{note_id} {theirs.body.verdict}"
-        add_history(
+        put_history_once(
             connection,
             theirs.created,
             theirs.author,
@@ -315,15 +319,12 @@ def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]
         (note_id,),
     ).fetchall()
     ours = _since_written(int(theirs.created), stored)
-    if is_within(versions, ours):
+    joined, is_conflict = join_versions(ours, versions)
+    if joined == ours:
         return False, ""
-    if is_within(ours, versions):
-        _put_versions(connection, note_id, versions)
+    _put_versions(connection, note_id, joined)
+    if not is_conflict:
         return True, ""
-    both = sorted(
-        [*ours, *(each for each in versions if each not in ours)], key=lambda version: version[0]
-    )
-    _put_versions(connection, note_id, both)
     return True, f"note {note_id}: changed in both states; the later text stands, both are kept"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from detector.store.database import Database
 from detector.store.decisions.hunt_table import HuntTable
-from detector.store.decisions.joining import add_history, is_within
+from detector.store.decisions.joining import join_versions, put_history
 from detector.triage.hunt_record import PartVersion, describe_part
 from detector.triage.shared_decisions import HuntDecision, SharedPart
 
@@ -43,14 +43,11 @@ def join_hunt(connection: sqlite3.Connection, theirs: HuntDecision) -> tuple[boo
     for part in dict.fromkeys(each.part for each in theirs.parts):
         versions = [PartVersion(*each[1:]) for each in theirs.parts if each.part == part]
         ours = _stored(connection, theirs.hunt_id, part)
-        if is_within(versions, ours):
+        joined, is_conflict = join_versions(ours, versions)
+        if joined == ours:
             continue
         more = True
-        if is_within(ours, versions):
-            joined: Sequence[PartVersion] = versions
-        else:
-            added = [each for each in versions if each not in ours]
-            joined = sorted([*ours, *added], key=lambda version: version.time)
+        if is_conflict:
             conflicts.append(part.partition(":")[0])
         _put_versions(connection, theirs.hunt_id, part, ours, joined)
     if not conflicts:
@@ -88,5 +85,5 @@ def _put_versions(
         )
         if version not in ours:
             detail = describe_part(part, before, version.value)
-            add_history(connection, version.time, version.author, hunt_id, "hunt imported", detail)
+            put_history(connection, version.time, version.author, hunt_id, "hunt imported", detail)
         before = version.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -161,6 +162,44 @@ def test_hunts_of_two_states_join_part_by_part(store: Store, tmp_path: Path) -> 
         assert join(store, lines_of(ben)) == (0, [])
 
 
+def test_edits_of_one_second_come_to_the_same_in_both_states(tmp_path: Path) -> None:
+    with (
+        closing(Store.open(tmp_path / "ana.db", Clock(START), "ana")) as ana,
+        closing(Store.open(tmp_path / "ben.db", Clock(START), "ben")) as ben,
+    ):
+        hunt_id = begun(ana).hunt_id
+        join(ben, lines_of(ana))
+        for store in (ana, ben):
+            hypothesis = {"hypothesis": f"{store.author} thinks so"}
+            store.hunts.edit(store.hunts.get(hunt_id), hypothesis)
+        from_ana, from_ben = lines_of(ana), lines_of(ben)
+        join(ana, from_ben)
+        join(ben, from_ana)
+        assert ana.hunts.get(hunt_id) == ben.hunts.get(hunt_id)
+        assert join(ana, lines_of(ben)) == join(ben, lines_of(ana)) == (0, [])
+
+
+def test_each_part_of_an_imported_hunt_is_in_its_log(store: Store, tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path / "once.db", Clock(START), "ana")) as once:
+        hunt = begun(once)
+        join(store, lines_of(once))
+    assert sorted(entry.detail for entry in store.history.entries(hunt.hunt_id)) == [
+        "hypothesis: a key is used from abroad",
+        "name: Stolen keys",
+        "state: open",
+    ]
+
+
+def test_an_imported_query_can_be_removed_however_it_was_written(store: Store) -> None:
+    value = {"created": 0, "text": "x", "language": "kql", "name": "q", "query_id": "1", "new": 2}
+    name = {"part": "name", "at": "2026-03-01T00:00:00Z", "author": "ben", "value": "Stolen keys"}
+    query = {**name, "part": "query:1", "value": json.dumps(value)}
+    line = {"type": "hunt", "hunt_id": "0123abcd", "created": name["at"], "author": "ben"}
+    store.exchange.join([read_decision(json.dumps({**line, "parts": [name, query]}).encode())])
+    assert store.hunts.remove(store.hunts.get("0123abcd"), ["query:1"]) == []
+    assert store.hunts.get("0123abcd").queries == ()
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -176,6 +215,8 @@ def test_hunts_of_two_states_join_part_by_part(store: Store, tmp_path: Path) -> 
         '[{"part":"name","at":"2026-03-01T00:00:00Z","author":"a","value":"a\\u001b[31m"}]}',
         '{"type":"hunt","hunt_id":"0123abcd","created":"2026-03-01T00:00:00Z","author":"a","parts":'
         '[{"part":"else","at":"2026-03-01T00:00:00Z","author":"a","value":"x"}]}',
+        '{"type":"hunt","hunt_id":"0123abcd","created":"2026-03-01T00:00:00Z","author":"a","parts":'
+        '[{"part":"else","at":"2026-03-01T00:00:00Z","author":"a","value":""}]}',
     ],
 )
 def test_lines_that_are_no_hunt_are_refused(line: str) -> None:
