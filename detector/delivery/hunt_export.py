@@ -12,7 +12,6 @@ from typing import Protocol
 from detector import __version__
 from detector.delivery.list_export import ExportColumn, ListExport
 from detector.text.markdown import WHOLE, code, plain
-from detector.text.plural import plural
 from detector.text.time import format_time
 from detector.text.visible import visible
 from detector.triage.hunt_record import HuntFinding, HuntQuery, HuntRecord, HuntRun, hunt_object
@@ -129,16 +128,12 @@ def _query_section(query: HuntQuery, run: HuntRun | None) -> str:
     """Return a query with its last run; the text is indented, so that no fence ends it."""
     ran = "Not run yet."
     if run is not None:
-        new = "" if run.new is None else f", {run.new:,} new"
-        ran = (
-            f"Last run {format_time(run.time)} by {plain(run.author)}: "
-            f"{plural(run.rows, 'row')}{new}."
-        )
+        ran = f"Last run {format_time(run.time)} by {plain(run.author)}: {run.phrase}."
     lines = "\n".join(
         f"    {visible(line.expandtabs(4), WHOLE)}" for line in query.text.splitlines()
     )
-    name = f"### {plain(query.name)} ({LANGUAGE_NAMES[query.language].replace('|', chr(92) + '|')})"
-    return f"{name}\n\n{ran}\n\n{lines}"
+    heading = f"### {plain(query.name)} ({plain(LANGUAGE_NAMES[query.language])})"
+    return f"{heading}\n\n{ran}\n\n{lines}"
 
 
 def _log_table(edits: Sequence[LoggedEdit]) -> str:

@@ -57,6 +57,7 @@ _EXPORT = re.compile(
             rb'\{"account":"[^"]*","event_id":"',
             rb"ID +STATE +SEEN ",
             rb"ID +STATE +QUERIES ",
+            rb"[0-9a-f]{8}  (open|concluded)  ",  # a hunt
             rb"RISK +CALLS +DENIED ",
             rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [a-z-]+-\d +\w+  ",  # events
             rb"[0-9a-f]{8}  (active|expired|lifted|undone) +until \d",  # suppressions

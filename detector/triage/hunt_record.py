@@ -14,6 +14,7 @@ import msgspec
 
 from detector.detection.activity.actor import actor_of_arn
 from detector.detection.event import Event
+from detector.text.plural import plural
 from detector.text.time import format_time, parse_date_span
 
 HuntState = Literal["open", "concluded"]
@@ -83,6 +84,12 @@ class HuntRun(NamedTuple):
     fingerprint: str
     rows: int
     new: int | None
+
+    @property
+    def phrase(self) -> str:
+        """The number of rows, and how many were new, in a few words."""
+        new = "" if self.new is None else f", {self.new:,} new"
+        return f"{plural(self.rows, 'row')}{new}"
 
 
 class PartVersion(NamedTuple):

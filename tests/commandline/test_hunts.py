@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,11 @@ def test_a_rerun_prints_what_is_new(cli: Cli, db: tuple[str, Path], tmp_path: Pa
     assert [query["last_run"]["new"] for query in shown["queries"]] == [1, 1]
 
 
+def test_a_column_of_a_query_does_not_act_on_the_terminal(cli: Cli, logs: Path) -> None:
+    query = "from logs-aws.cloudtrail-* | stats `n\x1b[31m` = count(*)"
+    assert cli("hunt", "--query", query, logs).out == "n\\x1b[31m\n2\n"
+
+
 def test_scope_bounds_what_is_read(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> None:
     (tmp_path / "keys.toml").write_text(FILE)
     scope = ("--since", "2026-03-01T10:00:01", "--accounts", "111122223333")
@@ -110,6 +116,16 @@ def test_list_show_and_report(cli: Cli, db: tuple[str, Path], tmp_path: Path) ->
     cli("log", "import", tmp_path / "log.jsonl", *other)
     theirs = cli("hunts", "show", hunt, *other).out
     assert theirs == shown
+
+
+def test_a_hunt_is_written_over_what_it_was(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> None:
+    shown = tmp_path / "hunt.txt"
+    hunt = begun(cli, db, tmp_path)
+    cli("hunts", "show", hunt, "-o", shown, *db)
+    with closing(Store.open(db[1])) as store:
+        store.hunts.edit(store.hunts.get(hunt), {"name": "Another name"})
+    assert cli("hunts", "show", hunt, "-o", shown, *db).status == 0
+    assert shown.read_text().startswith(f"{hunt}  open  Another name\n")
 
 
 def test_faults_are_one_line(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import TextArea
@@ -19,8 +21,8 @@ from tui.app.app import HuntApp
 from tui.app.draft_resume import resume_draft
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.base.menu import Menu
-from tui.screens.forms.hunt import BeginHuntForm, ConcludeHuntForm, NameQueryForm
-from tui.screens.hunts.editor import QueryEditor
+from tui.screens.forms.hunt import BeginHuntForm, ConcludeHuntForm, EditHuntForm, NameQueryForm
+from tui.screens.hunts.editor import QueryEditor, Refusal
 from tui.screens.hunts.query import HuntQueryScreen
 from tui.screens.hunts.record import HuntRecordScreen
 from tui.screens.hunts.results import ResultLine, RunProgressed
@@ -300,6 +302,55 @@ def test_a_colleague_s_change_is_shown_and_kept(tmp_path: Path) -> None:
         await until(pilot, lambda: app.view_model.hunts[0].name == "Bens hunt")
 
     hunt.play(journey)
+
+
+def test_a_colleague_s_query_is_not_overwritten_unseen(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+    record = begun(hunt.store)
+    [query] = record.queries
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: bool(app.view_model.hunts))
+        app.routes.open_hunt_query(record.hunt_id, query)
+        await until(pilot, lambda: on(app, HuntQueryScreen))
+        with closing(Store.open(tmp_path / "hunt.db", hunt.clock, "ben")) as other:
+            other.hunts.save_query(record, structs.replace(query, text="from logs-* | limit 1"))
+        app.reload()
+        await until(pilot, lambda: app.view_model.hunts[0].queries != record.queries)
+        app.screen.query_one(TextArea).text = f"{KEYS} | limit 2"
+        await press(pilot, "c", "ctrl+s")
+        await until(pilot, lambda: "save once more to replace it" in screen_text(app))
+        assert app.store.hunts.get(record.hunt_id).queries[0].text == "from logs-* | limit 1"
+        await press(pilot, "ctrl+s")
+        await until(pilot, lambda: app.view_model.hunts[0].queries[0].text == f"{KEYS} | limit 2")
+
+    hunt.play(journey)
+
+
+def test_a_draft_keeps_only_what_was_changed(tmp_path: Path) -> None:
+    hunt = Hunt(tmp_path, state=tmp_path / "hunt.db")
+    record = begun(hunt.store)
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        app.decisions.draft = FormDraftFile(tmp_path / "hunt.db")
+        await until(pilot, lambda: bool(app.view_model.hunts))
+        await press(pilot, "9", "c", "'!")
+        await until(pilot, lambda: (tmp_path / "hunt.db.draft").exists())
+        draft = FormDraftFile(tmp_path / "hunt.db").read()
+        assert draft is not None and draft.hunt is not None and list(draft.hunt) == ["name"]
+        hunt.store.hunts.edit(record, {"hypothesis": "Bens"})
+        form = EditHuntForm(hunt.store.hunts.get(record.hunt_id), draft.hunt)
+        app.push_screen(form)
+        await until(pilot, lambda: app.screen is form)
+        assert form.query_one(TextArea).text == "Bens"
+        assert form.value("name") == f"{record.name}!"
+
+    hunt.play(journey)
+
+
+def test_a_refusal_outlives_the_line_it_names() -> None:
+    [reason] = Refusal(2, 90, "no such field").lines("one line", 80)
+    assert reason.plain == "2:90: no such field"
 
 
 def test_reopen_and_remove(tmp_path: Path) -> None:

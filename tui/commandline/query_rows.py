@@ -67,10 +67,11 @@ def _print_table(query: Query, result: Iterator[_Row]) -> int:
     if query.sparse:
         columns = [column for column in columns if any(column in row for row in first_rows)]
     first_lines = [[_table_cell(row.get(column)) for column in columns] for row in first_rows]
-    widths = [max(map(len, cells)) for cells in zip(columns, *first_lines, strict=True)]
+    titles = [_table_cell(column) for column in columns]
+    widths = [max(map(len, cells)) for cells in zip(titles, *first_lines, strict=True)]
     later_lines = ([_table_cell(row.get(column)) for column in columns] for row in result)
     count = -1  # the titles are no row
-    for line in chain([columns], first_lines, later_lines):
+    for line in chain([titles], first_lines, later_lines):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         print("  ".join(cells).rstrip(), flush=True)
         count += 1

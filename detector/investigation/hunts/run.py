@@ -14,6 +14,7 @@ from detector.investigation.hunt import EventReader, result_rows
 from detector.sources.file_span import FileSpan
 from detector.store import Store
 from detector.text.json_output import json_line
+from detector.text.plural import plural
 from detector.triage.hunt_record import HuntQuery, HuntScope
 
 MOST_ROWS = 10_000
@@ -42,6 +43,16 @@ class HuntResult(msgspec.Struct, frozen=True):
     def new_count(self) -> int | None:
         """How many rows are new; None where there was no run to compare with."""
         return sum(self.new) if self.compared else None
+
+    @property
+    def phrase(self) -> str:
+        """The number of rows, and how many are new, in a few words."""
+        said = plural(len(self.rows), "row")
+        if self.truncated:
+            said = f"the first {MOST_ROWS:,} rows: add LIMIT or STATS"
+        if self.new_count is not None:
+            said += f", {self.new_count:,} new since the last run"
+        return said
 
 
 def run_query(query: Query, reader: EventReader, last: Set[bytes] | None = None) -> HuntResult:

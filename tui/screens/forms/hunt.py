@@ -22,17 +22,20 @@ _FORM_FIELDS = ("name", "hypothesis", "since", "until", "accounts", "principals"
 
 
 class _HuntFields(DraftedForm):
-    """The texts of a hunt, but for its conclusion; first filled with ``texts``."""
+    """The texts of a hunt, but for its conclusion: ``texts``, and over them a ``draft``."""
 
     AUTO_FOCUS = "#name"
 
-    def __init__(self, texts: Mapping[str, str], hunt_id: str, resumed: bool) -> None:
-        super().__init__(resumed=resumed)
+    def __init__(
+        self, texts: Mapping[str, str], hunt_id: str, draft: Mapping[str, str] | None
+    ) -> None:
+        super().__init__(resumed=draft is not None)
         self._texts = texts
+        self._draft = draft or {}
         self._hunt_id = hunt_id
 
     def fields(self) -> Iterable[Widget]:
-        value = self._texts.get
+        value = {**self._texts, **self._draft}.get
         yield labelled("name", LineField("name", value("name", ""), "e.g. Stolen CI keys"))
         yield TextField("hypothesis", value("hypothesis", ""), "Hypothesis: what may have happened")
         yield labelled("since", LineField("since", value("since", ""), "2026-03-01 or …T12:00"))
@@ -44,7 +47,10 @@ class _HuntFields(DraftedForm):
         )
 
     def draft(self) -> FormDraft:
-        return FormDraft([], hunt_id=self._hunt_id, hunt=self._typed())
+        # Only what was changed: a colleague may have changed the rest when it is resumed.
+        typed = self._typed().items()
+        changed = {field: text for field, text in typed if text != self._texts.get(field, "")}
+        return FormDraft([], hunt_id=self._hunt_id, hunt=changed)
 
     def _typed(self) -> dict[str, str]:
         return {field: self.value(field) for field in _FORM_FIELDS}
@@ -56,7 +62,7 @@ class BeginHuntForm(_HuntFields):
     heading = "Begin a hunt"
 
     def __init__(self, draft: Mapping[str, str] | None = None) -> None:
-        super().__init__(draft or {}, "", draft is not None)
+        super().__init__({}, "", draft)
         self.begun: HuntRecord
         """The hunt, once it was saved."""
 
@@ -84,7 +90,7 @@ class EditHuntForm(_HuntFields):
     """A form for the texts of a hunt."""
 
     def __init__(self, hunt: HuntRecord, draft: Mapping[str, str] | None = None) -> None:
-        super().__init__(draft or hunt.texts, hunt.hunt_id, draft is not None)
+        super().__init__(hunt.texts, hunt.hunt_id, draft)
         self._hunt = hunt
         self.heading = f"Edit the hunt {hunt.name}"
 

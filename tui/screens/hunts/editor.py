@@ -105,7 +105,7 @@ class QueryEditor(TextField):
         return self.document
 
     def renew_offer(self) -> None:
-        """WordOffer what fits the text now, unless it is as a suggestion has left it."""
+        """Offer what fits the text now, unless it is as a suggestion has left it."""
         if self.chosen < 0 or self.text != self._taken:
             self.offer = self._offers(self.text, self.cursor_offset)
             self.chosen = -1
@@ -138,9 +138,13 @@ class Refusal(NamedTuple):
         return cls(error.line, error.column, error.message)
 
     def lines(self, text: str, cells: int) -> Sequence[Content]:
-        """Return the line of the text in so many cells, a caret under the place, the reason."""
+        """Return the line of the text in so many cells, a caret under the place, the reason.
+
+        The text may have been typed on since, and lack the line.
+        """
         lines, column = text.split("\n"), self.column
-        if column > _MOST_BEFORE:  # the place is shown, whatever the line begins with
+        if column > _MOST_BEFORE and self.line <= len(lines):
+            # The place is shown, whatever the line begins with.
             cut = column - _MOST_BEFORE // 2
             lines[self.line - 1] = f"…{lines[self.line - 1][cut:]}"
             column -= cut - 1

@@ -18,9 +18,7 @@ from detector.delivery.hunt_export import LANGUAGE_NAMES
 from detector.esql.errors import EsqlError
 from detector.investigation.hunts.completion import WordOffer, offer_words
 from detector.investigation.hunts.languages import EXAMPLES, plan_query
-from detector.investigation.hunts.run import (
-    HuntResult,
-)
+from detector.investigation.hunts.run import HuntResult
 from detector.store import StateError
 from detector.triage.hunt_record import QUERY_LANGUAGES, HuntQuery, HuntRecord
 from tui.concurrency.worker import work
@@ -260,11 +258,17 @@ class HuntQueryScreen(HuntScreen):
 
     @work(group="save")
     async def _save(self, hunt: HuntRecord, query: HuntQuery) -> None:
-        decisions = self.workspace.decisions
+        decisions, saved = self.workspace.decisions, self._saved
+        # What was opened counts, not what the hunt has by now: it may be a colleague's.
+        opened = msgspec.structs.replace(hunt, queries=() if saved is None else (saved,))
         try:
-            await decisions.hunts.save_query(hunt, query)
+            await decisions.hunts.save_query(opened, query)
         except (StateError, ValueError) as error:
-            self.workspace.say(str(error), severity="error")
+            line, now = str(error), self.hunt
+            if now is not None and now.query(query.query_id) != saved:
+                self._saved = now.query(query.query_id)
+                line += "; save once more to replace it"
+            self.workspace.say(line, severity="error")
             return
         self._query = self._saved = query
         self._remove_draft()

@@ -10,8 +10,8 @@ from textual.message import Message
 
 from detector.detection.indicator import Indicator, known_indicator
 from detector.ecs.values import Value
-from detector.investigation.hunts.run import MOST_ROWS, HuntResult, ResultRow
-from tui.presentation import format, safe
+from detector.investigation.hunts.run import HuntResult, ResultRow
+from tui.presentation import safe
 from tui.widgets.columns import Column
 
 _WIDEST = 44
@@ -78,7 +78,7 @@ def _column(name: str, index: int, result: HuntResult) -> Column[ResultLine]:
     values = [row.get(name) for row in result.rows[:_MEASURED]]
     is_number = any(isinstance(value, int | float) for value in values)
     longest = max((len(cell_text(value)) for value in values), default=0)
-    title = name if longest >= len(name) else name.rpartition(".")[2]
+    title = safe.visible(name if longest >= len(name) else name.rpartition(".")[2])
     width = min(_WIDEST, max(longest, len(title)))
     return Column(
         name,
@@ -108,11 +108,7 @@ def cell_text(value: Value) -> str:
 
 def result_phrase(result: HuntResult, unread: Sequence[str]) -> str:
     """Say in a line what a run brought."""
-    said = format.plural(len(result.rows), "row")
-    if result.truncated:
-        said = f"the first {MOST_ROWS:,} rows: add LIMIT or STATS"
-    if result.new_count is not None:
-        said += f", {result.new_count:,} new since the last run"
+    said = result.phrase
     if unread:
         said += f"; not read: {safe.visible(unread[0], 120)}"
     if len(unread) > 1:

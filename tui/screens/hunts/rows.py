@@ -63,10 +63,7 @@ ITEM_COLUMNS: tuple[Column[HuntItem], ...] = (
 
 def run_phrase(run: HuntRun | None) -> str:
     """Say what the latest run of a query brought."""
-    if run is None:
-        return "not run yet"
-    new = "" if run.new is None else f", {run.new:,} new"
-    return f"{format.plural(run.rows, 'row')}{new}"
+    return "not run yet" if run is None else run.phrase
 
 
 def last_run_phrase(hunt: HuntRecord) -> str:

@@ -130,8 +130,7 @@ def _lines(hunt: HuntRecord) -> Iterator[str]:
 def _run_phrase(run: HuntRun | None) -> str:
     if run is None:
         return "not run yet"
-    new = "" if run.new is None else f", {run.new:,} new"
-    return f"{plural(run.rows, 'row')}{new}, run {format_time(run.time)}"
+    return f"{run.phrase}, run {format_time(run.time)}"
 
 
 def _export(store: Store, args: argparse.Namespace) -> None:

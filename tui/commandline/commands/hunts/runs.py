@@ -12,7 +12,6 @@ from detector.esql.plan.query import Query
 from detector.investigation.hunt import EventReader, uses_now
 from detector.investigation.hunts.languages import plan_query
 from detector.investigation.hunts.run import (
-    MOST_ROWS,
     HuntResult,
     held_files,
     run_fingerprint,
@@ -20,7 +19,6 @@ from detector.investigation.hunts.run import (
 )
 from detector.store import Store
 from detector.text.excerpt import caret_excerpt
-from detector.text.plural import plural
 from detector.text.visible import visible
 from detector.triage.hunt_record import HuntQuery, HuntRecord
 from tui.commandline.inputs import (
@@ -96,9 +94,4 @@ def _print(query: HuntQuery, compiled: Query, result: HuntResult, args: argparse
     rows = zip(result.rows, result.new, strict=True)
     shown = (row for row, is_new in rows if is_new or not args.new or not result.compared)
     print_rows(compiled, shown, args.format)
-    said = plural(len(result.rows), "row")
-    if result.truncated:
-        said = f"the first {MOST_ROWS:,} rows: add LIMIT or STATS"
-    if result.new_count is not None:
-        said += f", {result.new_count:,} new since the last run"
-    narrate(f"{visible(query.name, 80)}: {said}")
+    narrate(f"{visible(query.name, 80)}: {result.phrase}")
