@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from detector.backfill.spark.engine_protocol import EngineError
+from detector.backfill.spark.urls import recorded_path
 
 _ARN = "arn:aws:s3:::"
 
@@ -56,7 +57,7 @@ def parse_manifest(path: str, text: str) -> ObjectInventory:
 
 def _place(manifest: str, bucket: str, key: str) -> str:
     """Return the URL of a list; beside a copied manifest, the path of its copy."""
-    if manifest.startswith("s3"):
+    if recorded_path(manifest).startswith("s3://"):
         return f"s3://{bucket.removeprefix(_ARN)}/{key}"
     folder = manifest
     while folder not in ("", "/"):

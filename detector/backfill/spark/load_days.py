@@ -67,11 +67,18 @@ class DayLoader:
         return tallies
 
     def is_loaded(self, tallies: FolderTallies) -> bool:
-        """Tell whether the state holds just these folders. Raises LoadError where it holds some."""
+        """Tell whether the state holds just these folders, and the files that are not in them.
+
+        Raises LoadError where it holds some folders, or where nothing was read."""
+        files = {row.key.decode() for row in self._engine.rows(self._names, "file")}
+        if not tallies and not files:
+            raise LoadError(
+                "no trail file of these days was found: check the source, accounts and regions"
+            )
         known = {row.path: row for row in self._store.files.all()}
         prints = {folder: _fingerprint(tally) for folder, tally in tallies.items()}
         held = [folder for folder in tallies if folder in known]
-        if len(held) == len(tallies) and all(
+        if known.keys() >= tallies.keys() | files and all(
             known[folder].fingerprint == prints[folder] for folder in held
         ):
             return True

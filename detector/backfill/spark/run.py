@@ -18,7 +18,7 @@ from detector.rules.ruleset import RuleSet
 from detector.sources.time_bounds import SLACK
 from detector.store import Store
 from detector.text.plural import plural
-from detector.text.time import DAY
+from detector.text.time import DAY, format_duration
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Backfill:
             seconds = self.elapsed() - begun
             left = seconds * (whole - done) / max(done, 1e-9)
             self.report(
-                f"{number} of {plural(len(due), 'day')}: {day.day}: {_duration(seconds)}, "
-                f"about {_duration(left)} left"
+                f"{number} of {plural(len(due), 'day')}: {day.day}: {format_duration(seconds)}, "
+                f"about {format_duration(left)} left"
             )
         return names
 
@@ -103,11 +103,3 @@ class Backfill:
         """Name by what and where a day is read: what differs is not the same work."""
         parts = (self._bundle.fingerprint, *day.patterns)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration, as ``1 h 20 min`` or ``35 s``."""
-    minutes = round(seconds / 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{round(seconds)} s"

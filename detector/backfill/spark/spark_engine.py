@@ -19,6 +19,10 @@ from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+# isort: split
+# It comes with pyspark, which is what an error names where both are missing.
+from py4j.protocol import Py4JError
+
 from detector.backfill.spans import Span
 from detector.backfill.spark.arrow_steps import (
     ROW_SCHEMA,
@@ -35,7 +39,13 @@ from detector.backfill.spark.find_signals import decode_signal
 from detector.backfill.spark.inventory import parse_manifest
 from detector.backfill.spark.rows import RowKind, StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle
-from detector.backfill.spark.urls import engine_url, escape_pattern, recorded_path
+from detector.backfill.spark.urls import (
+    FILE_START,
+    S3_START,
+    engine_url,
+    escape_pattern,
+    recorded_path,
+)
 from detector.detection.correlate import ChunkRequests, PendingSearch, Signal
 
 _SETTINGS = {
@@ -82,7 +92,9 @@ class SparkEngine:
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         if remote is not None:
             builder = builder.remote(remote)
-        elif master is not None:
+        else:  # What is written has names and addresses of the log.
+            builder = builder.config("spark.hadoop.fs.permissions.umask-mode", "077")
+        if master is not None:
             builder = builder.master(master)
             if master.startswith("local"):
                 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -96,7 +108,8 @@ class SparkEngine:
     def finished(self) -> set[str]:
         with _translated():
             try:
-                marks = self._spark.read.schema("name string").parquet(f"{self._work}/finished")
+                path = escape_pattern(self._finished)
+                marks = self._spark.read.schema("name string").parquet(path)
                 return {mark["name"] for mark in marks.distinct().collect()}
             except AnalysisException:  # nothing was finished yet
                 return set()
@@ -104,7 +117,7 @@ class SparkEngine:
     def finish(self, name: str) -> None:
         with _translated():
             mark = self._spark.createDataFrame([(name,)], "name string")
-            mark.coalesce(1).write.mode("append").parquet(f"{self._work}/finished")
+            mark.coalesce(1).write.mode("append").parquet(self._finished)
 
     def digest(self, patterns: Sequence[str], name: str, rules: RuleBundle) -> None:
         with _translated():
@@ -184,9 +197,10 @@ class SparkEngine:
 
     def inventory_folders(self, manifest: str) -> list[FolderSize]:
         with _translated():
-            text = self._spark.read.text(engine_url(manifest, self._scheme), wholetext=True)
+            path = escape_pattern(engine_url(manifest, self._scheme))
+            text = self._spark.read.text(path, wholetext=True)
             inventory = parse_manifest(manifest, text.collect()[0]["value"])
-            urls = [engine_url(url, self._scheme) for url in inventory.files]
+            urls = [escape_pattern(engine_url(url, self._scheme)) for url in inventory.files]
             if inventory.format == "CSV":
                 schema = ", ".join(f"{column} string" for column in inventory.columns)
                 objects = self._spark.read.schema(schema).csv(urls, escape='"')
@@ -218,7 +232,7 @@ class SparkEngine:
 
     def _unread(self, files: DataFrame, name: str) -> list[tuple[str, int, int]]:
         """Return path, modification time (ms) and size of the files that have no rows."""
-        url = F.regexp_replace(F.regexp_replace("path", "^s3[an]?://", "s3://"), "^file:/+", "/")
+        url = F.regexp_replace(F.regexp_replace("path", S3_START, "s3://"), FILE_START, "/")
         read = self._read([name]).where(F.col("kind").isin("chunk", "file"))
         paths = read.select(F.decode("key", "UTF-8").alias("name")).distinct()
         listed = files.select("path", "modified", "length").withColumn("name", url)
@@ -226,7 +240,7 @@ class SparkEngine:
         return [tuple(row) for row in missing.collect()]
 
     def _read(self, names: Sequence[str], kind: RowKind | None = None) -> DataFrame:
-        paths = [self._path(name) for name in names]
+        paths = [escape_pattern(self._path(name)) for name in names]
         read = self._spark.read.schema(ROW_SCHEMA).option("basePath", f"{self._work}/rows")
         rows = read.parquet(*paths).select(*StepRow._fields)
         if kind is None:
@@ -235,6 +249,10 @@ class SparkEngine:
 
     def _write(self, rows: DataFrame, name: str, mode: str) -> None:
         rows.write.mode(mode).partitionBy("kind").parquet(self._path(name))
+
+    @property
+    def _finished(self) -> str:
+        return f"{self._work}/finished"
 
     def _path(self, name: str) -> str:
         return f"{self._work}/rows/name={name}"
@@ -251,17 +269,20 @@ def _translated() -> Iterator[None]:
     """Raise EngineError in the place of Spark's own errors."""
     try:
         yield
-    except (PySparkException, OSError) as error:
+    except (PySparkException, Py4JError, OSError) as error:
         raise EngineError(f"Spark: {_cause(str(error)) or type(error).__name__}") from error
 
 
 def _cause(text: str) -> str:
-    """Return the line of an error that says what went wrong: Python's own, or else the first."""
+    """Return the line of an error that says what went wrong: Python's, or Java's, or the first."""
     lines = text.strip().splitlines()
     causes = [line for line in lines if _CAUSE.match(line)]
-    line = (causes or lines[:1] or [""])[-1]
+    of_java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]
+    line = (causes or of_java or lines[:1] or [""])[-1]
     if "No module named" in line:
         return f"{line}: install trailhound on the machines too (docs/backfill.md)"
+    if "S3AFileSystem" in line or "No FileSystem for scheme" in line:
+        return f"{line}: give Spark its reader of S3 (docs/backfill.md)"
     if "JAVA_GATEWAY" in line:
         return "Java is missing or does not start: install a JRE of version 17 or later"
     return line

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from detector.backfill.spans import Span, days_of
 from detector.backfill.spark.engine_protocol import FolderSize
 from detector.backfill.spark.run import DayPlan
+from detector.backfill.spark.urls import escape_pattern
 from detector.backfill.trail_location import TrailLocation
 from detector.cloudtrail.object_key import TRAIL, trail_prefix
 
@@ -16,13 +17,13 @@ _FILE_COST = 32 << 10
 
 def plan_by_pattern(location: TrailLocation, span: Span) -> list[DayPlan]:
     """Plan the days of a span by patterns, which the engine lists."""
-    regions = _choice(location.regions)
+    root, regions = escape_pattern(location.url), _choice(location.regions)
     accounts = [_choice(location.accounts)]
     if location.organization is None:
         # The organization's folder need not be named.
         accounts.append(f"o-*/{accounts[0]}")
     return [
-        DayPlan(day, [f"{location.url}{each}/{TRAIL}/{regions}/{day}" for each in accounts])
+        DayPlan(day, [f"{root}{each}/{TRAIL}/{regions}/{day}" for each in accounts])
         for day in days_of(span)
     ]
 
@@ -52,7 +53,7 @@ def plan_by_inventory(
     return [
         DayPlan(
             day,
-            sorted(f"{base}{each.folder}" for each in found),
+            sorted(escape_pattern(f"{base}{each.folder}") for each in found),
             sum(each.bytes + each.files * _FILE_COST for each in found) + 1.0,
         )
         for day, found in by_day.items()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
-_S3 = re.compile(r"s3[an]?://")
-_FILE = re.compile(r"file:/+")
+S3_START = r"^s3[an]?://"
+"""How the URL of an object begins, as a regular expression of Python's and Java's."""
+FILE_START = r"^file:/+"
+"""How the URL of a file begins, likewise."""
 _GLOB = re.compile(r"([\[\]{}*?\\])")
 
 
 def recorded_path(url: str) -> str:
     """Return the path of a file, as a scan would have it, from an engine's URL."""
-    return _FILE.sub("/", _S3.sub("s3://", url, count=1), count=1)
+    return re.sub(FILE_START, "/", re.sub(S3_START, "s3://", url))
 
 
 def engine_url(path: str, scheme: str = "s3") -> str:

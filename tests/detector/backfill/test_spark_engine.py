@@ -22,7 +22,7 @@ import pytest
 from detector.backfill.spans import Span
 from detector.backfill.spark.engine_protocol import EngineError, FolderSize
 from detector.backfill.spark.rule_bundle import bundle_rules
-from detector.backfill.spark.trail_days import plan_by_inventory
+from detector.backfill.spark.trail_days import plan_by_inventory, plan_by_pattern
 from detector.backfill.trail_location import locate_folder
 from detector.rules.ruleset import RuleSet, load
 from detector.text.time import DAY, HOUR
@@ -124,16 +124,18 @@ def test_state_is_that_of_a_scan(
 
 
 def test_file_that_is_not_brought_is_accounted(
-    session: Any, trail: Path, rules: RuleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: Any, rules: RuleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where names of folders read as patterns."""
     from detector.backfill.spark import spark_engine
 
-    large = deliver(tmp_path / "trail", "us-east-1", 300, "large", sweep(11))
-    small = deliver(tmp_path / "trail", "us-east-1", 300, "small", [call()])
+    trail = tmp_path / "case [1] {a,b}"
+    large = deliver(trail, "us-east-1", 300, "large", sweep(11))
+    small = deliver(trail, "us-east-1", 300, "small", [call()])
     limit = (large.stat().st_size + small.stat().st_size) // 2
     monkeypatch.setattr(spark_engine, "LARGEST_FILE", limit)
-    engine = spark_engine.SparkEngine(session, str(tmp_path / "work"))
-    loaded = backfill(engine, plan_days(tmp_path / "trail", DAYS[:1]), rules)
+    engine = spark_engine.SparkEngine(session, str(tmp_path / "work [2]"))
+    loaded = backfill(engine, plan_by_pattern(locate_folder(trail), WHOLE), rules)
     accounting = loaded.files.accounting()
     assert accounting.files_read == 1
     assert accounting.files_quarantined == {"too-large": 1}
@@ -184,12 +186,14 @@ def test_inventory_tells_the_folders(session: Any, trail: Path, tmp_path: Path, 
     assert named["2026/03/02"] == []
 
 
-def test_jobs_that_fail_say_why(session: Any, tmp_path: Path) -> None:
+def test_jobs_that_fail_say_why(session: Any, rules: RuleSet, tmp_path: Path) -> None:
     from detector.backfill.spark.spark_engine import SparkEngine
 
     engine = SparkEngine(session, str(tmp_path))
     with pytest.raises(EngineError, match=r"Spark: .*missing\.json"):
         engine.inventory_folders(str(tmp_path / "missing.json"))
+    with pytest.raises(EngineError, match=r"Spark: .*S3AFileSystem.*: give Spark its reader of S3"):
+        engine.digest(["s3a://bucket/AWSLogs"], "a", bundle_rules(rules))
 
 
 def test_command_loads_a_database(

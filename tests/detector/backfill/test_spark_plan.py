@@ -63,6 +63,15 @@ def test_days_are_patterns_of_folders() -> None:
     assert days[0].start == START
 
 
+def test_names_of_folders_are_no_patterns(tmp_path: Path) -> None:
+    location = locate_folder(tmp_path / "case [1]")
+    [first, *_] = plan_by_pattern(location, ONE_DAY)
+    assert first.patterns[0] == f"{tmp_path}/case \\[1\\]/AWSLogs/*/CloudTrail/*/2026/03/01"
+    folder = FolderSize("AWSLogs/111122223333/CloudTrail/eu-west-1/2026/03/01/", 1, 10)
+    [first, *_] = plan_by_inventory(location, ONE_DAY, [folder])
+    assert first.patterns == [f"{tmp_path}/case \\[1\\]/{folder.folder}"]
+
+
 def test_organization_need_not_be_named() -> None:
     [first, *_] = plan_by_pattern(parse_location("s3://logs"), ONE_DAY)
     assert first.patterns == [
@@ -113,6 +122,19 @@ def test_inventory_gives_the_folders_and_their_weight() -> None:
 def test_other_files_are_no_manifest(text: str, why: str) -> None:
     with pytest.raises(EngineError, match=why):
         parse_manifest("s3://lists/manifest.json", text)
+
+
+def test_manifest_on_disk_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "data/list.csv.gz", b"")
+    text = (
+        '{"destinationBucket": "b", "fileFormat": "CSV", "fileSchema": "Bucket, Key, Size", '
+        '"files": [{"key": "data/list.csv.gz"}]}'
+    )
+    assert parse_manifest("s3-lists/manifest.json", text).files == ["data/list.csv.gz"]
+    assert parse_manifest("s3a://b/manifest.json", text).files == ["s3://b/data/list.csv.gz"]
 
 
 def test_paths_are_those_of_a_scan() -> None:

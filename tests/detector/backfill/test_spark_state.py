@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 from uuid import UUID
 
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.backfill.spark.digest_files import unread_row
 from detector.backfill.spark.load_days import LoadError
+from detector.backfill.spark.rule_bundle import RuleBundle
 from detector.backfill.spark.run import DayPlan
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.ingest.pipeline import Pipeline
@@ -106,6 +109,28 @@ def test_state_is_that_of_a_scan(files: list[tuple[str, int, list[Raw]]], seed: 
         )
     finally:
         shutil.rmtree(root)
+
+
+class UnreadingEngine(LocalEngine):
+    """An engine that lists files and brings none."""
+
+    def digest(self, patterns: Sequence[str], name: str, rules: RuleBundle) -> None:
+        paths = [path for each in patterns for path in glob(f"{each}/*")]
+        self._rows[name] = [unread_row(path, 0, 10, 100) for path in paths]
+
+
+def test_files_of_which_none_is_brought_are_accounted(tmp_path: Path, rules: RuleSet) -> None:
+    path = deliver(tmp_path, "us-east-1", 300, "a", sweep(11))
+    engine, days = UnreadingEngine(), plan_days(tmp_path, DAYS)
+    loaded = backfill(engine, days, rules)
+    assert [row.path for row in loaded.quarantine.files()] == [str(path)]
+    backfill(engine, days, rules, loaded)
+    assert loaded.files.accounting().files_quarantined == {"unreadable": 1}
+
+
+def test_days_without_a_file_are_told(tmp_path: Path, rules: RuleSet) -> None:
+    with pytest.raises(LoadError, match="no trail file of these days was found"):
+        backfill(LocalEngine(), plan_days(tmp_path, DAYS), rules)
 
 
 def test_days_read_before_are_not_read_again(tmp_path: Path, rules: RuleSet) -> None:

@@ -117,8 +117,8 @@ def _plan(
 ) -> list[DayPlan]:
     if args.inventory is None:
         return plan_by_pattern(location, span)
-    folders = engine.inventory_folders(args.inventory)
-    days = plan_by_inventory(location, span, folders)
+    manifest = args.inventory if "://" in args.inventory else os.path.abspath(args.inventory)
+    days = plan_by_inventory(location, span, engine.inventory_folders(manifest))
     if not any(day.patterns for day in days):
         raise CommandError(f"{args.inventory}: no file of these days of {location.url} is in it")
     return days
