@@ -20,11 +20,12 @@ from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
 from detector.detection.alert import Alert, AlertContext, Flag
 from detector.detection.baseline import Baseline, is_new
-from detector.detection.event import Event
+from detector.detection.event import Event, KeptEvent
 from detector.detection.principal import STS, RelatedPrincipals
 from detector.detection.principal_index import PrincipalIndex, related_hashes
-from detector.detection.record_search import ChunkRequest, SearchRequest, search_file
+from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
+from detector.detection.signals.related_records import ChunkRequest, search_file
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
@@ -77,11 +78,17 @@ class Signal(NamedTuple):
 
     It has none where it only opens a session."""
 
-    event: Event
+    identity: bytes
+    row: KeptEvent
     flags: tuple[str, ...]
 
+    @property
+    def event(self) -> Event:
+        """The event as a whole."""
+        return self.row.event(self.identity)
 
-ChunkRequests = Mapping[int, ChunkRequest[RelatedPrincipals]]
+
+ChunkRequests = Mapping[int, ChunkRequest]
 """What to search in the chunks of a file, by their offset."""
 
 
@@ -98,10 +105,10 @@ def find_signals(
     def may_be_signal(signature: EventSignature) -> bool:
         return bool(rules_for[signature]) or signature.event_source == STS
 
-    for event, record, _raw in search_file(path, requests, may_be_signal, opener):
-        flags = _flags_by(rules_for[signature_of(record.head())], record, event.time)
-        if flags or event.issued_key:
-            yield Signal(event, flags)
+    for identity, row, signature, decode in search_file(path, requests, may_be_signal, opener):
+        flags = _flags_by(rules_for[signature], decode, row.time)
+        if flags or row.issued_key:
+            yield Signal(identity, row, flags)
 
 
 def find_hops(
@@ -109,7 +116,7 @@ def find_hops(
 ) -> dict[str, RelatedPrincipals]:
     """Return the related principals of alerts to which signals add some, by alert."""
     by_name: dict[str, list[Event]] = defaultdict(list)
-    for event in sorted(signal.event for signal in signals if signal.event.issued_key):
+    for event in sorted(signal.event for signal in signals if signal.row.issued_key):
         for name in {event.arn, event.access_key, event.role_arn, event.issued_key}:
             by_name[name].append(event)
     for events in by_name.values():
@@ -136,26 +143,31 @@ def flagging_events(rules: Iterable[Rule]) -> Dispatch:
 
 def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
     """Return the flags that an event raises, sorted."""
-    return _flags_by(flagging.rules_for(signature_of(record.head())), record, event.time)
+    rules = flagging.rules_for(signature_of(record.head()))
+    return _flags_by(rules, lambda: record, event.time)
 
 
-def _flags_by(rules: Iterable[Rule], record: Record, time: int) -> tuple[str, ...]:
-    """Return the flags of rules that a record passes, of those that its signature may pass."""
+def _flags_by(
+    rules: Iterable[Rule], decode: Callable[[], Record | None], time: int
+) -> tuple[str, ...]:
+    """Return the flags of rules that a record passes, of those that its signature may pass.
+
+    ``decode`` returns the record, which an exact prefilter does not ask for."""
     return tuple(
         sorted(
             {
                 rule.flag
                 for rule in rules
-                if rule.flag and (rule.query.prefilter.is_exact or _matches(rule, record, time))
+                if rule.flag and (rule.query.prefilter.is_exact or _matches(rule, decode(), time))
             }
         )
     )
 
 
-def _matches(rule: Rule, record: Record, time: int) -> bool:
+def _matches(rule: Rule, record: Record | None, time: int) -> bool:
     """Return whether a record passes a rule's filter."""
     try:
-        return rule.query.accepts(record, time)
+        return record is not None and rule.query.accepts(record, time)
     except RecursionError:
         return False
 
@@ -196,7 +208,7 @@ class _SearchPlanner:
             for name in hashes or ():
                 self._by_hash[name].append(number)
 
-    def request_for(self, chunk: ChunkRef) -> ChunkRequest[RelatedPrincipals]:
+    def request_for(self, chunk: ChunkRef) -> ChunkRequest:
         """Return what to search in a chunk."""
         requests: list[SearchRequest[RelatedPrincipals]] = []
         near = range(

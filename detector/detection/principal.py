@@ -57,9 +57,11 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
 
     def includes(self, event: SessionCaller, _record: Record | None = None) -> bool:
         """Return whether an event is by these principals, or opened their session."""
-        return self.has_caller(event) or (
-            bool(event.issued_key) and event.issued_key in self.own.keys
-        )
+        return self.has_session(event, event.issued_key)
+
+    def has_session(self, caller: Caller, issued_key: str) -> bool:
+        """Return whether a caller is one of these principals, or opened their session."""
+        return self.has_caller(caller) or (bool(issued_key) and issued_key in self.own.keys)
 
     def has_caller(self, caller: Caller) -> bool:
         """Return whether a caller is one of these principals."""

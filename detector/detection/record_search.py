@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, Generic, NamedTuple, Protocol, TypeVar
 
-from detector.cloudtrail.record import EventSignature, Record, signature_of, skip_reason
+from detector.cloudtrail.record import EventSignature, Record, skip_reason
 from detector.detection.event import Event, Position
 from detector.detection.principal import STS, caller_keys, issued_keys
-from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.formats import (
     Chunk,
     RawRecords,
-    Unreadable,
     parse_records,
     read_chunks,
-    split_records,
 )
-from detector.sources.open_file import open_file
 from detector.text.linear_regex import contains_any
-from detector.text.time import parse_time
 
 
 class Selector(Protocol):
@@ -57,13 +52,6 @@ class SearchRequest(NamedTuple, Generic[S]):
         return self.start <= time < self.end
 
 
-class ChunkRequest(NamedTuple, Generic[S]):
-    """The requests for a chunk, with the chunk's encoded principal index."""
-
-    requests: Sequence[SearchRequest[S]]
-    principal_index: bytes
-
-
 class RecordMatch(NamedTuple):
     """A selected record; ``raw`` is as the file has it."""
 
@@ -72,28 +60,8 @@ class RecordMatch(NamedTuple):
     raw: bytes
 
 
-Predicate = Callable[[EventSignature], bool]
+Predicate = Callable[[EventSignature], object]
 """Whether the records of a signature can match at all."""
-
-
-def search_file(
-    path: str,
-    requests: Mapping[int, ChunkRequest[S]],
-    predicate: Predicate,
-    opener: Callable[[str], BinaryIO] = open_file,
-) -> Iterator[RecordMatch]:
-    """Search the chunks of a file, by offset, for the records that any of their requests selects.
-
-    A file that has gone or cannot be read has no matches, or those before that.
-    """
-    with contextlib.suppress(OSError, Unreadable), opener(path) as file:
-        for chunk in _chunks_at(file, requests.keys()):
-            chunk_requests, principal_index = requests[chunk.offset]
-            if any(request.selector.principal_keys() is None for request in chunk_requests):
-                yield from _scan(path, chunk, chunk_requests, predicate)
-            else:
-                index = PrincipalIndex(principal_index)
-                yield from _search_index(path, chunk, chunk_requests, index, predicate)
 
 
 def scan_file(
@@ -105,15 +73,15 @@ def scan_file(
     Raises OSError and Unreadable.
     """
     patterns = _patterns(request.selector)
-    chunks = read_chunks(file) if offsets is None else _chunks_at(file, offsets)
+    chunks = read_chunks(file) if offsets is None else chunks_at(file, offsets)
     for chunk in chunks:
         if _has_one(chunk.data, patterns):
-            yield list(_scan(path, chunk, [request], lambda _: True))
+            yield list(scan_chunk(path, chunk, [request], lambda _: True))
         else:
             yield []
 
 
-def _chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
+def chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
     """Yield the chunks at these offsets in order."""
     remaining = sorted(offsets)
     while remaining:
@@ -163,7 +131,7 @@ class _RequestsByKey(Generic[S]):
         return [self._requests[number] for number in sorted(numbers)]
 
 
-def _scan(
+def scan_chunk(
     path: str, chunk: Chunk, requests: Sequence[SearchRequest[S]], predicate: Predicate
 ) -> Iterator[RecordMatch]:
     """Search all records of a chunk."""
@@ -198,49 +166,18 @@ def _scan(
                     or _has_one(records.raw(index), patterns[request.name])
                 )
             ]
-            record = _decode(records, index) if due else None
+            record = decode_record(records, index) if due else None
             if record:
                 position = Position(path, chunk.offset, index)
                 yield from _matches(due, records, record, time, position)
 
 
-def _decode(records: RawRecords, index: int) -> Record | None:
+def decode_record(records: RawRecords, index: int) -> Record | None:
     """Decode a record; None if nested too deep or no longer there."""
     try:
         return records.record(index)
     except (ValueError, RecursionError, IndexError):
         return None
-
-
-def _search_index(
-    path: str,
-    chunk: Chunk,
-    requests: Sequence[SearchRequest[S]],
-    index: PrincipalIndex,
-    predicate: Predicate,
-) -> Iterator[RecordMatch]:
-    """Search only the records that have a principal key of the requests."""
-    records = split_records(chunk, index.verbatim)
-    numbers_by_hash: dict[int, list[int]] = defaultdict(list)
-    for number, request in enumerate(requests):
-        for key_hash in hashes_of(request.selector.principal_keys() or ()):
-            numbers_by_hash[key_hash].append(number)
-    for hashes, record_indexes in index.lookup(numbers_by_hash.keys()):
-        numbers: set[int] = set()
-        for key_hash in hashes:
-            numbers.update(numbers_by_hash.get(key_hash, ()))
-        candidates = [requests[number] for number in sorted(numbers)]
-        for record_index in record_indexes:
-            record = _decode(records, record_index)
-            time = parse_time(record.event_time) if record else None
-            if record is None or time is None:
-                continue
-            if not any(request.contains(time) for request in candidates):
-                continue
-            signature = signature_of(record.head())
-            if not skip_reason(signature) and predicate(signature):
-                position = Position(path, chunk.offset, record_index)
-                yield from _matches(candidates, records, record, time, position)
 
 
 def _matches(

@@ -97,6 +97,10 @@ class RawRecords:
             return len(item.translated or item.raw)
         return memoryview(item).nbytes
 
+    def head(self, index: int) -> Head:
+        """Decode the head of a record. Raises ValueError or RecursionError."""
+        return _head_decoder.decode(self.encoded(index))
+
     def record(self, index: int) -> Record:
         """Decode a whole record, whose head must not be empty."""
         item = self._items[index]

@@ -105,10 +105,11 @@ class ContextTable:
         ``hops`` has the related principals of alerts of which more are known now, by id;
         ``searched`` is the file sequence up to which each alert has been searched for.
         """
+        callers = {(signal.row.client, signal.row.issued_key) for signal in signals}
         names = {
             name
-            for event, _ in signals
-            for name in (event.arn, event.access_key, event.role_arn, event.issued_key)
+            for client, issued_key in callers
+            for name in (client.arn, client.access_key, client.role_arn, issued_key)
         }
         with self._database.transaction() as connection:
             rows = []

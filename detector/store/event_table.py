@@ -64,14 +64,13 @@ class EventTable:
         return written, duplicates
 
     def put_signals(
-        self, connection: sqlite3.Connection, events: Iterable[Event]
+        self, connection: sqlite3.Connection, events: Iterable[tuple[bytes, KeptEvent]]
     ) -> tuple[dict[bytes, int], Set[bytes]]:
-        """Write events that are signals; return their times as they stand, by identity.
+        """Write events that are signals, as rows; return their times as they stand, by identity.
 
         With them come the identities of which another record stands now."""
         rows: dict[bytes, KeptEvent] = {}
-        for event in events:
-            identity, row = KeptEvent.of_event(event)
+        for identity, row in events:
             if identity in rows:
                 row = unite_events(identity, rows[identity], row)
             rows[identity] = row

@@ -145,8 +145,8 @@ class DayLoader:
         """Load what signals refer to: their files, and hits of the same identity.
 
         Such a hit, which was let go, may be another record, and the smaller one stands."""
-        partials = {signal.event.position.source: Partial() for signal in signals}
-        identities = {signal.event.identity for signal in signals}
+        partials = {signal.row.position.source: Partial() for signal in signals}
+        identities = {signal.identity for signal in signals}
         if identities:
             for row in self._engine.hits(self._names, identities):
                 event = msgspec.structs.replace(decode_event(row.body), matches=(), stale=())

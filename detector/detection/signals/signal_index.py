@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from detector.detection.alert import Flag
-from detector.detection.event import Event
+from detector.detection.event import KeptEvent
 from detector.detection.principal import RelatedPrincipals
 
 
@@ -37,16 +37,19 @@ class FlaggedEvent(NamedTuple):
     issued_key: str
 
     @classmethod
-    def of(cls, event: Event, flag: str, time: int | None = None) -> FlaggedEvent:
+    def of(
+        cls, identity: bytes, row: KeptEvent, flag: str, time: int | None = None
+    ) -> FlaggedEvent:
         """Return an event with its flag, and another ``time`` where another record stands."""
+        client = row.client
         return cls(
-            event.time if time is None else time,
-            event.identity,
+            row.time if time is None else time,
+            identity,
             flag,
-            event.arn,
-            event.access_key,
-            event.role_arn,
-            event.issued_key,
+            client.arn,
+            client.access_key,
+            client.role_arn,
+            row.issued_key,
         )
 
     @property
@@ -93,7 +96,7 @@ class SignalIndex:
         disputed = {
             identity
             for identity, claims in self._by_identity.items()
-            if len({(claim.caller, claim.issued_key) for claim in claims}) > 1
+            if len(claims) > 1 and len({(it.caller, it.issued_key) for it in claims}) > 1
         }
         self._disputed = [event for event in ordered if event.identity in disputed]
         """Events whose identity records of several callers claim: these count once for an alert."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from detector.detection.signals.signal_index import FlaggedEvent
+from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller
 from detector.store.packing.segment import Segment
 
 
@@ -21,23 +21,34 @@ def share_signals(connection: sqlite3.Connection) -> None:
 def insert_signals(connection: sqlite3.Connection, signals: Iterable[FlaggedEvent]) -> None:
     """Write signals with their callers."""
     signals = list(signals)
-    connection.executemany(
-        "INSERT OR IGNORE INTO signal_caller (arn, access_key, role_arn) VALUES (?, ?, ?)",
-        sorted({signal.caller for signal in signals}),
-    )
+    numbers = {
+        caller: _caller_number(connection, caller)
+        for caller in sorted({signal.caller for signal in signals})
+    }
     connection.executemany(
         "INSERT OR IGNORE INTO signal (caller_id, time, identity, flag, issued_key) "
-        "SELECT caller_id, ?, ?, ?, ? FROM signal_caller "
-        "WHERE arn = ? AND access_key = ? AND role_arn = ?",
+        "VALUES (?, ?, ?, ?, ?)",
         [
-            (signal.time, signal.identity, signal.flag, signal.issued_key, *signal.caller)
+            (numbers[signal.caller], signal.time, signal.identity, signal.flag, signal.issued_key)
             for signal in signals
         ],
     )
+
+
+def _caller_number(connection: sqlite3.Connection, caller: SignalCaller) -> int:
+    """Return the number of a caller, which is written where it is new."""
+    connection.execute(
+        "INSERT OR IGNORE INTO signal_caller (arn, access_key, role_arn) VALUES (?, ?, ?)", caller
+    )
+    ((number,),) = connection.execute(
+        "SELECT caller_id FROM signal_caller WHERE arn = ? AND access_key = ? AND role_arn = ?",
+        caller,
+    )
+    return int(number)
 
 
 def _flagged(segment: Segment, flags: dict[bytes, set[str]]) -> Iterator[FlaggedEvent]:
     for number in range(len(segment)):
         identity = segment.identity(number)
         for flag in flags.get(identity, ()):
-            yield FlaggedEvent.of(segment.row(number).event(identity), flag)
+            yield FlaggedEvent.of(identity, segment.row(number), flag)

@@ -44,7 +44,8 @@ class SignalTable:
     def put(self, connection: sqlite3.Connection, signals: Sequence[Signal]) -> None:
         """Write the signals that a search found."""
         flagged = [signal for signal in signals if signal.flags]
-        times, moved = self._events.put_signals(connection, {signal.event for signal in flagged})
+        events = ((signal.identity, signal.row) for signal in flagged)
+        times, moved = self._events.put_signals(connection, events)
         connection.executemany(
             "UPDATE OR REPLACE signal SET time = ? WHERE identity = ?",
             [(times[identity], identity) for identity in moved],
@@ -53,9 +54,9 @@ class SignalTable:
             connection,
             sorted(
                 {
-                    FlaggedEvent.of(event, flag, times[event.identity])
-                    for event, flags in flagged
-                    for flag in flags
+                    FlaggedEvent.of(signal.identity, signal.row, flag, times[signal.identity])
+                    for signal in flagged
+                    for flag in signal.flags
                 }
             ),
         )
@@ -82,7 +83,7 @@ class SignalTable:
         """Return the signals in ``[start, end)`` that may be of any of these principals."""
         names = {name for each in related for name in each.names()}
         rows = query(_READ, json_text(sorted(names)), start, end)
-        return SignalIndex(FlaggedEvent(*row) for row in rows)
+        return SignalIndex(map(FlaggedEvent._make, rows))
 
 
 def signal_span(alert: Alert) -> tuple[int, int]:
