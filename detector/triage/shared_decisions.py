@@ -26,7 +26,7 @@ from detector.triage.watch import Watch
 _TIMES = ("created", "expires", "lifted", "undone")
 _WATCH_TIMES = ("created", "acknowledged", "lifted", "undone")
 _MAX_NOTE_ID = 1 << 53
-_HUNT_ID = re.compile(r"[0-9a-f]{8}")
+_RANDOM_ID = re.compile(r"[0-9a-f]{8}")
 _CONTEXT_TIMES = ("start", "end", "first_event", "last_event")
 
 
@@ -194,9 +194,7 @@ def _hunt_object(decision: HuntDecision) -> dict[str, Any]:
 
 def _read_hunt(fields: dict[str, Any]) -> HuntDecision:
     parts = [_read_part(each) for each in fields["parts"]]
-    hunt_id = msgspec.convert(fields["hunt_id"], str)
-    if not _HUNT_ID.fullmatch(hunt_id):
-        raise ValueError(f"{hunt_id!r} is not the id of a hunt")
+    hunt_id = _checked_id(fields["hunt_id"], "hunt")
     author = msgspec.convert(fields["author"], str)
     return HuntDecision(hunt_id, _whole(fields["created"]), author, parts)
 
@@ -262,7 +260,16 @@ def _read_watch(fields: dict[str, Any]) -> WatchDecision:
         raise ValueError(f"{text!r} is not an indicator of the kind {kind}")
     times = {name: _seconds(fields[name]) for name in _WATCH_TIMES}
     watch = msgspec.convert({**fields, **times, "indicator": indicators[0]}, Watch)
+    _checked_id(watch.watch_id, "watch")
     return WatchDecision(watch, time, msgspec.convert(author, str))
+
+
+def _checked_id(value: object, noun: str) -> str:
+    """Return the id of a watch or hunt, which travels on: in headers of a webhook, in lists."""
+    name = msgspec.convert(value, str)
+    if not _RANDOM_ID.fullmatch(name):
+        raise ValueError(f"{name!r} is not the id of a {noun}")
+    return name
 
 
 def _text(seconds: float | None) -> str | None:

@@ -194,11 +194,18 @@ def test_watches_travel_and_are_looked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"indicator": "x"}, {"kind": "key"}, {"indicator": "# nothing"}, {"created": "no"}]
+    "changed",
+    [
+        {"indicator": "x"},
+        {"kind": "key"},
+        {"indicator": "# nothing"},
+        {"created": "no"},
+        {"watch_id": "a\r\nX-Header: 1"},
+    ],
 )
 def test_watches_that_are_none_are_refused(changed: dict[str, str]) -> None:
     with closing(Store.open(None, Clock(START + DAY), "one")) as one:
         one.watches.add([known(WHO[0])])
         fields = json.loads(exported(one)) | changed
-        with pytest.raises(ValueError, match=r"indicator|time"):
+        with pytest.raises(ValueError, match=r"indicator|time|id of a watch"):
             read_decision(json.dumps(fields).encode())
