@@ -118,6 +118,7 @@ def digest(
     for group, rules in _candidates(groups, dispatch):
         hits.collect(group, rules)
     stats.hits = hits.count
+    cache.heads.keep(hits.view_bytes)
     cache.heads.trim()
     if hits.too_deep:
         _count(stats.rejected, "nested-too-deep", hits.too_deep)

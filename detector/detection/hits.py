@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -51,7 +52,8 @@ class HitCollector:
     """Evaluates rules over the records of a chunk.
 
     ``add`` takes each event that is a hit. ``count`` are the hits, ``too_deep`` the records that
-    are nested too deep to be read; ``rule_seconds`` are what each rule took."""
+    are nested too deep to be read; ``rule_seconds`` are what each rule took; ``view_bytes`` are
+    those of the views that signatures have come to keep."""
 
     def __init__(self, records: Records, source: str, offset: int, add: AddHit) -> None:
         self._records = records
@@ -60,11 +62,13 @@ class HitCollector:
         self._add = add
         self.count = 0
         self.too_deep = 0
+        self.view_bytes = 0
         self.rule_seconds: dict[str, float] = defaultdict(float)
 
     def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
         """Add the hits among the events of one signature."""
         verdicts: dict[Any, _Verdict | None] = group.facts.verdicts
+        known = len(verdicts)
         for index in group.timed:
             raw = self._records.raw_hit(index)
             if raw is None:
@@ -83,8 +87,13 @@ class HitCollector:
                 position = Position(self._source, self._offset, index)
                 self.count += 1
                 self._add(identity, event.copy_at(time, position, verdict.matches))
-        if len(verdicts) > _VIEWS_LIMIT or any(map(_is_large, verdicts)):
+        if len(verdicts) == known:
+            return
+        sizes = list(map(_view_size, islice(verdicts, known, None)))
+        if len(verdicts) > _VIEWS_LIMIT or max(sizes) > _VIEW_BYTES:
             group.facts.verdicts = {}
+        else:
+            self.view_bytes += sum(sizes)
 
     def _collect_decoded(
         self,
@@ -186,9 +195,9 @@ class HitCollector:
         self._add(identity, event)
 
 
-def _is_large(view: tuple[bytes, object, bool]) -> bool:
+def _view_size(view: tuple[bytes, object, bool]) -> int:
     caller, message, _ = view
-    return len(caller) + len(str(message)) > _VIEW_BYTES
+    return len(caller) + len(str(message))
 
 
 def _at_any_time(inputs: Inputs, times: Sequence[int]) -> Inputs:

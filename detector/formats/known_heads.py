@@ -18,6 +18,8 @@ _HEADS_LIMIT = 3 << 13
 thousand sessions make half as many different calls, most of them again and again."""
 _BYTES_LIMIT = 12 << 20
 """Of the raw bytes by which heads are known."""
+_KEPT_LIMIT = 24 << 20
+"""Of the bytes of records that the facts of heads keep; for most heads, none or a caller."""
 
 
 class KnownHead(msgspec.Struct, eq=False):
@@ -49,6 +51,7 @@ class KnownHeads:
         self._by_bytes: dict[bytes, KnownHead] = {}
         self._parts: dict[Any, Any] = {}
         self._size = 0
+        self._kept = 0
         self.generation = 0
         """Grows when all is forgotten."""
 
@@ -57,12 +60,20 @@ class KnownHeads:
 
     def trim(self) -> None:
         """Forget all, where that is much. Within a chunk a signature keeps its head."""
-        if len(self._by_signature) > self._limit or self._size > _BYTES_LIMIT:
+        if (
+            len(self._by_signature) > self._limit
+            or self._size > _BYTES_LIMIT
+            or self._kept > _KEPT_LIMIT
+        ):
             self._by_signature.clear()
             self._by_bytes.clear()
             self._parts.clear()
-            self._size = 0
+            self._size = self._kept = 0
             self.generation += 1
+
+    def keep(self, size: int) -> None:
+        """Count bytes of records that the facts of heads have come to keep."""
+        self._kept += size
 
     def of_bytes(self, raw: bytes) -> KnownHead | None:
         """Return the head of records whose heads have these bytes, once it is known."""

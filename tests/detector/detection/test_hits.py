@@ -17,7 +17,7 @@ from detector.detection.record_view import NotInView, RecordView
 from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
-from detector.formats import Chunk, RawRecords, Records, read_chunks
+from detector.formats import Chunk, RawRecords, Records, known_heads, read_chunks
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.ruleset import load
@@ -133,6 +133,18 @@ def test_view_has_the_paths_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> No
     (event,) = digest("file", chunk, Dispatch(SIGMA_RULES), SignatureCache()).partial.hits.values()
     # One has the type and one that it exists; the same of the issuer and of its session.
     assert len(event.matches) == 5
+
+
+def test_views_of_hits_are_bounded_with_their_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = max(SAMPLES.rglob("*.json*"), key=lambda path: path.stat().st_size)
+    with open(path, "rb") as file:
+        [chunk] = read_chunks(file)
+    free, bounded = SignatureCache(), SignatureCache()
+    expected = digest("file", chunk, Dispatch(RULES), free)
+    monkeypatch.setattr(known_heads, "_KEPT_LIMIT", 1)
+    found = digest("file", chunk, Dispatch(RULES), bounded)
+    assert found.partial.hits and found.partial == expected.partial
+    assert len(free.heads) and not len(bounded.heads)
 
 
 def test_view_gives_the_hits_of_whole_samples() -> None:
