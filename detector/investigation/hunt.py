@@ -35,6 +35,9 @@ from detector.triage.hunt_record import UNLIMITED, HuntScope
 _T = TypeVar("_T")
 ResultRows = Iterator[dict[str, Value]]
 
+_SORTED_AT_ONCE = 1_000
+"""Results beyond twice the limit, before those that cannot be among the first are dropped."""
+
 
 class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"}):
     """A hunt file; ``notes`` are the author's advice on reading the rows."""
@@ -192,12 +195,13 @@ def _event_indexes(records: Records, prefilter: Prefilter | None = None) -> list
     return sorted(accepted)
 
 
-def result_rows(query: Query, reader: EventReader) -> ResultRows:
-    """Return a query's rows, as they are read where order allows."""
+def result_rows(query: Query, reader: EventReader, most: int | None = None) -> ResultRows:
+    """Return a query's rows, ``most`` at the most, as they are read where order allows."""
     results = _grouped(query, reader) if query.grouping else _filtered(query, reader)
+    limit = min((each for each in (query.limit, most) if each is not None), default=None)
     if query.orders:
-        results = iter(_sorted(query, results))
-    return islice((row for row, _ in results), query.limit)
+        results = iter(_first_in_order(query, results, limit))
+    return islice((row for row, _ in results), limit)
 
 
 def _filtered(query: Query, reader: EventReader) -> Iterator[SortableResult]:
@@ -220,12 +224,24 @@ def _grouped(query: Query, reader: EventReader) -> Iterator[SortableResult]:
     )
 
 
-def _sorted(query: Query, results: Iterable[SortableResult]) -> list[SortableResult]:
-    ordered = list(results)
+def _first_in_order(
+    query: Query, results: Iterable[SortableResult], limit: int | None
+) -> list[SortableResult]:
+    """Sort results; of those that are beyond the limit few are held at a time."""
+    first: list[SortableResult] = []
+    for result in results:
+        first.append(result)
+        if limit is not None and len(first) > 2 * limit + _SORTED_AT_ONCE:
+            _sort(query, first)
+            del first[limit:]
+    _sort(query, first)
+    return first
+
+
+def _sort(query: Query, results: list[SortableResult]) -> None:
     # The last order first: a stable sort keeps it where an earlier order finds no difference.
     for index in reversed(range(len(query.orders))):
-        ordered.sort(
+        results.sort(
             key=lambda result, index=index: result[1][index],  # type: ignore[misc]
             reverse=query.orders[index].descending,
         )
-    return ordered

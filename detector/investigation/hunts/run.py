@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence, Set
-from itertools import islice
 
 import msgspec
 
@@ -57,7 +56,7 @@ class HuntResult(msgspec.Struct, frozen=True):
 
 def run_query(query: Query, reader: EventReader, last: Set[bytes] | None = None) -> HuntResult:
     """Run a query over what a reader reads; ``last`` are the digests of the run before."""
-    rows = list(islice(result_rows(query, reader), MOST_ROWS + 1))
+    rows = list(result_rows(query, reader, MOST_ROWS + 1))
     truncated = len(rows) > MOST_ROWS
     del rows[MOST_ROWS:]
     columns = list(query.columns)

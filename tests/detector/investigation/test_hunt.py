@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from detector.ecs.fields import field_table
+from detector.investigation import hunt
 from detector.investigation.hunt import (
     EventReader,
     compile_hunt_query,
@@ -104,6 +105,18 @@ def test_sort_orders_nulls_as_esql(logs, order, expected):
     query = f"| eval n = to_long(aws.cloudtrail.error_code) | keep n | sort {order}"
     assert [row["n"] for row in evaluate(query, folder)] == expected
     assert [row["n"] for row in evaluate(query + " | limit 2", folder)] == expected[:2]
+
+
+@pytest.mark.parametrize("order", ["cloud.region", "cloud.region desc, event.action"])
+def test_first_rows_in_order_are_those_of_all(logs, monkeypatch, order):
+    """Rows that are equal in order stay as they were read, however few are held at a time."""
+    calls = [call(n, awsRegion="abc"[n * 7 % 3], eventName="XY"[n * 5 % 2]) for n in range(40)]
+    folder = logs(*calls)
+    query = f"| keep event.id, event.action, cloud.region | sort {order}"
+    ordered = evaluate(query, folder)
+    monkeypatch.setattr(hunt, "_SORTED_AT_ONCE", 0)
+    for limit in (0, 1, 5, 39, 50):
+        assert evaluate(f"{query} | limit {limit}", folder) == ordered[:limit]
 
 
 @pytest.mark.parametrize(("order", "expected"), [("", "XYZ"), (" asc", "XYZ"), (" desc", "ZXY")])
