@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import tomli
+from msgspec import structs
 
 from detector.delivery.hunt_export import hunt_file_text
 from detector.investigation.hunts.hunt_files import texts_of_hunt_file
@@ -144,6 +145,25 @@ def test_faults_are_one_line(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> 
     refused = cli("hunts", "run", hunt, *db)
     assert (refused.status, refused.out) == (1, "")
     assert refused.err.startswith("wrong:1:20: ") and refused.err.endswith("^\n")
+
+
+def test_a_refused_query_does_not_keep_others_from_running(
+    cli: Cli, db: tuple[str, Path], tmp_path: Path
+) -> None:
+    hunt = begun(cli, db, tmp_path)
+    with closing(Store.open(db[1])) as store:
+        record = store.hunts.get(hunt)
+        store.hunts.save_query(record, structs.replace(record.queries[0], text="from"))
+    ran = cli("hunts", "run", hunt, "--format", "jsonl", *db)
+    assert ran.status == 1 and len(ran.objects) == 2
+    assert ran.err.startswith("query 1:1:") and ran.err.endswith("query 2: 2 rows\n")
+
+
+def test_a_hunt_is_shown_whole(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> None:
+    hunt = begun(cli, db, tmp_path)
+    with closing(Store.open(db[1])) as store:
+        store.hunts.conclude(store.hunts.get(hunt), "word " * 200 + "end")
+    assert cli("hunts", "show", hunt, *db).out.endswith("word end\n")
 
 
 @pytest.mark.parametrize(

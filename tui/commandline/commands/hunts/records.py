@@ -19,6 +19,7 @@ from detector.investigation.hunts.hunt_files import texts_of_hunt_file
 from detector.rules.rule_file import RuleError
 from detector.store import HistoryEntry, Store
 from detector.text.json_output import json_line
+from detector.text.markdown import WHOLE
 from detector.text.plural import plural
 from detector.text.time import format_time
 from detector.text.visible import visible
@@ -93,7 +94,7 @@ def _show(store: Store, args: argparse.Namespace) -> None:
         print(_line(hunt, store.history.entries(hunt.hunt_id)))
         return
     for line in _lines(hunt):
-        print(visible(line, 400))
+        print(visible(line, WHOLE))
 
 
 def _line(hunt: HuntRecord, edits: list[HistoryEntry]) -> str:

@@ -49,14 +49,15 @@ def run(args: argparse.Namespace) -> int:
             else:
                 paths = [file.path for file in readable_files(source)]
             reader = EventReader(paths, hunt.scope)
-            now = None
+            now, status = None, EXIT_OK
             if any(uses_now(query.text) for query in queries if query.language == "esql"):
                 now = store.files.newest_event_time() if source is None else reader.newest()
             for query in queries:
                 try:
                     compiled = plan_query(query.text, query.language, fields, now, lookups)
                 except EsqlError as error:
-                    return _report_refusal(query, error)
+                    status = _report_refusal(query, error)
+                    continue
                 fingerprint = run_fingerprint(query, hunt.scope)
                 last = store.hunts.last_rows(hunt.hunt_id, query.query_id, fingerprint)
                 result = run_query(compiled, reader, last)
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
                     )
     for problem in reader.problems.values():
         warn(f"not read: {problem}")
-    return EXIT_OK
+    return status
 
 
 def _chosen(hunt: HuntRecord, name: str | None) -> list[HuntQuery]:
