@@ -29,7 +29,6 @@ from detector.detection.signals.related_records import ChunkRequest, search_file
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
-from detector.text.value_cache import ValueCache
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
@@ -100,13 +99,13 @@ def find_signals(
 ) -> Iterator[Signal]:
     """Search the signals in a file."""
 
-    rules_for = ValueCache(flagging.rules_for)
+    rules_for = flagging.rules_for
 
     def may_be_signal(signature: EventSignature) -> bool:
-        return bool(rules_for[signature]) or signature.event_source == STS
+        return bool(rules_for(signature)) or signature.event_source == STS
 
     for identity, row, signature, decode in search_file(path, requests, may_be_signal, opener):
-        flags = _flags_by(rules_for[signature], decode, row.time)
+        flags = _flags_by(rules_for(signature), decode, row.time)
         if flags or row.issued_key:
             yield Signal(identity, row, flags)
 

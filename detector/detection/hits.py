@@ -40,8 +40,8 @@ _VIEW_BYTES = 4096
 class _Verdict(NamedTuple):
     """What rules say of all records of a view.
 
-    ``undecided`` are the rules that read further. ``event`` is that of records that have
-    ``matches``, but for its time, id and position."""
+    ``undecided`` are the rules that read further. ``event`` is that of the records, but for its
+    time, id and position; None where there are neither ``matches`` nor undecided rules."""
 
     matches: Matches
     undecided: list[Rule]
@@ -154,7 +154,7 @@ class HitCollector:
                 undecided.append(rule)
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
         event = None
-        if matches:
+        if matches or undecided:
             event = KeptEvent.of_view(view, Position(self._source, self._offset, 0))
         return _Verdict(tuple(matches), undecided, event)
 
@@ -186,8 +186,13 @@ class HitCollector:
             if not matches:
                 return
             position = Position(self._source, self._offset, index)
-            raw = self._records.canonical(index)
-            identity, event = KeptEvent.of(record, raw, time, position, tuple(matches))
+            template = verdict.event if verdict else None
+            if template is None or record.event_source == STS:
+                raw = self._records.canonical(index)
+                identity, event = KeptEvent.of(record, raw, time, position, tuple(matches))
+            else:
+                name = record.event_id or ""
+                identity, event = template.at(name, time, position, tuple(matches))
         except RecursionError:
             self.too_deep += 1
             return
