@@ -83,9 +83,10 @@ def _has_only_least_numbers(query: Query) -> bool:
         return False
     command = commands[stats[0]]
     assert isinstance(command, ast.Stats)
-    counted = {
-        each.named.name for each in command.aggregations if each.condition is None and _counts(each)
-    }
+    plain = [each.named for each in command.aggregations if each.condition is None]
+    distinct_columns = {each.name for each in plain if _counts_distinct(each.expression)}
+    counted = distinct_columns | {each.name for each in plain if _counts_rows(each.expression)}
+    distinct = set()
     for after in commands[stats[0] + 1 :]:
         if not isinstance(after, ast.Where):
             return False
@@ -94,13 +95,22 @@ def _has_only_least_numbers(query: Query) -> bool:
                 case ast.Compare(">=" | ">", ast.Column(name), ast.Literal(int())):
                     if name not in counted:
                         return False
+                    distinct |= {name} & distinct_columns
                 case _:
                     return False
-    return True
+    # A column of several values gives no least number: an event may bring many of them.
+    return len(distinct) == len(query.min_distinct)
 
 
-def _counts(aggregation: ast.Aggregation) -> bool:
-    match aggregation.named.expression:
-        case ast.Call("count", (), True) | ast.Call("count_distinct", (ast.Column(),)):
+def _counts_rows(expression: ast.Expression) -> bool:
+    match expression:
+        case ast.Call("count", (), True):
+            return True
+    return False
+
+
+def _counts_distinct(expression: ast.Expression) -> bool:
+    match expression:
+        case ast.Call("count_distinct", (ast.Column(),)):
             return True
     return False

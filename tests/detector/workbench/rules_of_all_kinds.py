@@ -24,6 +24,20 @@ from logs-aws.cloudtrail-*
 '''
 """
 )
+SEVERAL_VALUES = (
+    _HEAD
+    + """type = "esql"
+language = "esql"
+query = '''
+from logs-aws.cloudtrail-*
+| where event.action == "DescribeInstances"
+| eval w = date_trunc(30 seconds, @timestamp),
+    place = coalesce(cloud.region, aws.cloudtrail.resources.arn)
+| stats places = count_distinct(place) by w, aws.cloudtrail.user_identity.arn
+| where places > 8
+'''
+"""
+)
 LOOKBACK = (
     _HEAD
     + """type = "esql"
@@ -161,6 +175,7 @@ detection:
 """
 KINDS = {
     "window": WINDOW,
+    "several values": SEVERAL_VALUES,
     "lookback": LOOKBACK,
     "few": FEW,
     "filtered": FILTERED,

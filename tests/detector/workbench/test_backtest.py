@@ -119,6 +119,16 @@ def test_backtest_equals_two_scans(
                 }
 
 
+def test_threshold_on_a_column_of_several_values_is_kept(tmp_path: Path) -> None:
+    logs = write(tmp_path / "logs", "a.json", sweep(5)).parent
+    rules = load([write_kind(tmp_path, "several values")], builtin=False)
+    bench = bench_on(rules, logs)
+    (parameter,) = (each for each in bench.maker.parameters.found if each.value == 8)
+    assert bench.backtest({parameter.name: 4}).now.alerts == 0
+    assert bench.counts({parameter.name: 4}) == (1, 1)
+    assert bench.counts({parameter.name: 5}) == (0, 0)
+
+
 @pytest.fixture
 def reference(tmp_path: Path) -> Bench:
     """Nine regions of Ana in one window, ten of Bob, and eleven of Eve in two."""
