@@ -389,11 +389,13 @@ def shape_note(rule: Rule) -> str:
     query = rule.query
     match query.shape:
         case "terms":
-            return f"fires where none of them came in the {format_exact(query.window or 0)} before"
+            return (
+                f"fires at the first such event after {format_exact(query.window or 0)} without one"
+            )
         case "sequence":
             return (
                 f"fires where its steps follow each other within {format_exact(query.window or 0)}"
             )
         case "filter":
             return "each event that passes is an alert"
-    return "no least number of events is needed, so no window is nearer than another"
+    return "the rule has no least number to measure near misses by"

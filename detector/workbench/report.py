@@ -163,7 +163,9 @@ def _alerts_text(firings: Sequence[Firing]) -> str:
     if not firings:
         return "no alert"
     newest = firings[-1]
-    times = f"{format_time(newest.first_event)} – {format_time(newest.last_event)}"
+    times = format_time(newest.first_event)
+    if newest.last_event > newest.first_event:
+        times += f" – {format_time(newest.last_event)}"
     return f"{plural(len(firings), 'alert')}, the latest {times}"
 
 

@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from tui.presentation import safe
+from tui.presentation.word_parts import part_long_words
 
 _LABEL = 11
 
@@ -20,7 +21,14 @@ class Fact(NamedTuple):
     value: str
 
 
-Line = Content | Fact
+class Indented(NamedTuple):
+    """A text that may quote a log, ``indent`` cells in; wrapped lines stand two further."""
+
+    indent: int
+    text: str
+
+
+Line = Content | Fact | Indented
 
 
 def facts(*pairs: tuple[str, str]) -> Iterator[Fact]:
@@ -63,13 +71,31 @@ class FactList(Widget):
     def _wrapped(self, cells: int) -> Content:
         if cells <= _LABEL:
             return Content("")
-        return Content("\n").join(
-            self._hung(line, cells) if isinstance(line, Fact) else line for line in self._lines
-        )
+        return Content("\n").join(self._drawn(line, cells) for line in self._lines)
+
+    def _drawn(self, line: Line, cells: int) -> Content:
+        match line:
+            case Fact():
+                return self._hung(line, cells)
+            case Indented():
+                return _indented(line, cells)
+        return line
 
     def _hung(self, fact: Fact, cells: int) -> Content:
-        first, *rest = safe.text(fact.value).wrap(cells - _LABEL)
+        first, *rest = _wrapped_value(fact.value, cells - _LABEL)
         label = Content.styled(fact.label.ljust(_LABEL), self._label_style)
         return Content("\n").join(
             [Content.assemble(label, first), *(line.pad_left(_LABEL) for line in rest)]
         )
+
+
+def _indented(line: Indented, cells: int) -> Content:
+    first, *rest = _wrapped_value(line.text, max(1, cells - line.indent - 2))
+    return Content("\n").join(
+        [first.pad_left(line.indent), *(each.pad_left(line.indent + 2) for each in rest)]
+    )
+
+
+def _wrapped_value(value: str, cells: int) -> list[Content]:
+    """Wrap a value that may quote a log, and its long words between their parts."""
+    return Content(part_long_words(safe.text(value).plain, cells)).wrap(cells)

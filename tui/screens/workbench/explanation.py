@@ -21,8 +21,8 @@ from detector.workbench.bench import Bench
 from detector.workbench.variant import VariantError
 from tui.concurrency.worker import work
 from tui.keymap import workbench_key
-from tui.presentation import format, safe
-from tui.screens.base.fact_list import FactList
+from tui.presentation import format
+from tui.screens.base.fact_list import FactList, Indented
 from tui.screens.base.screen import HuntScreen, breadcrumbs
 from tui.screens.base.text_pane import Reader
 from tui.screens.workbench.answers import Explained, RuleAnswer
@@ -47,6 +47,11 @@ RULE_ANSWER_COLUMNS: tuple[Column[RuleAnswer], ...] = (
 
 def _rule_id(row: RuleAnswer) -> str:
     return row.rule.rule_id
+
+
+def _indented(line: str) -> Indented:
+    text = line.lstrip(" ")
+    return Indented(len(line) - len(text), text)
 
 
 MOST_BENCHES = 4
@@ -142,7 +147,7 @@ class ExplanationScreen(HuntScreen):
             lines = await asyncio.to_thread(self._lines, row.rule)
         except (VariantError, RuleError, StateError) as error:
             lines = [str(error)]
-        self.query_one(FactList).show([safe.text(line) for line in lines])
+        self.query_one(FactList).show(list(map(_indented, lines)))
 
     def _lines(self, rule: Rule) -> Sequence[str]:
         return self._explained.lines(self._bench_of(rule), self._field_table)
