@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from detector import __version__
 from detector.delivery.list_export import ExportColumn, ListExport
@@ -33,6 +33,26 @@ class LoggedEdit(Protocol):
     def kind(self) -> str: ...
     @property
     def detail(self) -> str: ...
+
+
+class HuntEdit(NamedTuple):
+    """A decision on a hunt: all lines of its history that were written together."""
+
+    time: float
+    author: str
+    kind: str
+    details: tuple[str, ...]
+
+
+def hunt_edits(lines: Iterable[LoggedEdit]) -> list[HuntEdit]:
+    """Return the decisions of a history, oldest first; each has a line for every part."""
+    edits: list[HuntEdit] = []
+    for line in lines:
+        details: tuple[str, ...] = (line.detail,)
+        if edits and edits[-1][1:3] == (line.author, line.kind) and line.time - edits[-1].time < 1:
+            details = edits.pop().details + details
+        edits.append(HuntEdit(line.time, line.author, line.kind, details))
+    return edits
 
 
 def _text(field: str) -> ExportColumn[HuntRecord]:
@@ -142,8 +162,8 @@ def _log_table(edits: Sequence[LoggedEdit]) -> str:
     return _table(
         ("Time (UTC)", "Author", "What", "Detail"),
         (
-            (format_time(each.time), plain(each.author), each.kind, plain(each.detail))
-            for each in edits
+            (format_time(each.time), plain(each.author), each.kind, plain("; ".join(each.details)))
+            for each in hunt_edits(edits)
         ),
     )
 

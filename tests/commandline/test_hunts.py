@@ -78,6 +78,13 @@ def test_a_column_of_a_query_does_not_act_on_the_terminal(cli: Cli, logs: Path) 
     assert cli("hunt", "--query", query, logs).out == "n\\x1b[31m\n2\n"
 
 
+def test_logs_may_follow_options(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> None:
+    hunt = begun(cli, db, tmp_path)
+    ran = cli("hunts", "run", hunt, "--format", "jsonl", tmp_path / "logs", *db)
+    assert (ran.status, len(ran.objects)) == (0, 3)
+    assert cli("hunts", "show", hunt, *db).out.count("row") == 0  # such a run is not remembered
+
+
 def test_scope_bounds_what_is_read(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> None:
     (tmp_path / "keys.toml").write_text(FILE)
     scope = ("--since", "2026-03-01T10:00:01", "--accounts", "111122223333")
@@ -107,11 +114,14 @@ def test_list_show_and_report(cli: Cli, db: tuple[str, Path], tmp_path: Path) ->
     assert text.startswith("# Hunt: Keys made\n\nConcluded. Begun ")
     assert "\n> A test.\n> \\# No heading\n" in text
     assert "| `user/ana` | 2 calls \\| \\`x\\` |" in text
-    assert "| ben | hunt concluded | state: concluded, was open |" in text
+    assert "| ben | hunt concluded | conclusion: A test. \\# No heading; state: concluded" in text
+    assert text.count("| hunt begun |") == 1
     assert '\n    | where event.action == "CreateAccessKey"\n' in text
     cli("hunts", "export", hunt, "-o", report, *db)
     lines = cli("log", "export", "--format", "jsonl", *db).objects
     assert [line["type"] for line in lines] == ["hunt"]
+    exported = cli("log", "export", "--format", "jsonl", "-o", tmp_path / "all.jsonl", *db)
+    assert exported.err == f"1 decision in {tmp_path / 'all.jsonl'}\n"
     other = ("--db", tmp_path / "other.db")
     (tmp_path / "log.jsonl").write_text(json.dumps(lines[0]) + "\n")
     cli("log", "import", tmp_path / "log.jsonl", *other)
@@ -135,7 +145,9 @@ def test_faults_are_one_line(cli: Cli, db: tuple[str, Path], tmp_path: Path) -> 
     one_line(cli("hunts", "new", "a", "--since", "soon", *db), 2, "since: soon is not a time")
     one_line(cli("hunts", "new", "--file", tmp_path / "none.toml", *db), 1, "cannot be read")
     one_line(cli("hunts", "show", "abcd", *db), 1, "no hunt abcd", "hunts list")
-    hunt = cli("hunts", "new", "empty", *db).out.strip()
+    empty = cli("hunts", "new", "empty", *db)
+    assert empty.err == "hunt begun; area 9 of the app shows it\n"
+    hunt = empty.out.strip()
     one_line(cli("hunts", "run", hunt, *db), 1, "no query")
     one_line(cli("hunts", "export", hunt, "--format", "toml", *db), 1, "no query in ES|QL")
     store = Store.open(tmp_path / "hunt.db")

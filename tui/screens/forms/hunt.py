@@ -83,7 +83,10 @@ class BeginHuntForm(_HuntFields):
             queries = [new_query(name, "esql", text) for name, text in saved]
         decisions = self.workspace.decisions
         self.begun = await decisions.hunts.begin(texts, queries)
-        return f"Began a hunt with {format.plural(len(queries), 'query')}; {decisions.way_back}"
+        with_queries = ""
+        if queries:
+            with_queries = f" with {format.plural(len(queries), 'query')}"
+        return f"Began the hunt {self.begun.name}{with_queries}; {decisions.way_back}"
 
 
 class EditHuntForm(_HuntFields):

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from textual.content import Content
 
-from detector.delivery.hunt_export import LANGUAGE_NAMES
+from detector.delivery.hunt_export import LANGUAGE_NAMES, hunt_edits
 from detector.store import HistoryEntry
 from detector.triage.hunt_record import HuntFinding, HuntQuery, HuntRecord, HuntRun
 from tui.presentation import format, safe
-from tui.screens.base.fact_list import Line, facts
+from tui.screens.base.fact_list import Indented, Line, facts
 from tui.widgets.columns import Column
 
 
@@ -98,8 +98,9 @@ def log_lines(entries: Sequence[HistoryEntry]) -> Iterator[Line]:
     """Yield the log of a hunt, latest first."""
     yield Content("")
     yield Content.styled("log", "$foreground-muted")
-    for each in reversed(entries):
-        yield safe.text(f"{format.date_time(each.time)}  {each.author}  {each.kind}  {each.detail}")
+    for each in reversed(hunt_edits(entries)):
+        yield Indented(0, f"{format.date_time(each.time)}  {each.author}  {each.kind}")
+        yield from (Indented(2, detail) for detail in each.details)
 
 
 def query_lines(query: HuntQuery, run: HuntRun | None) -> list[Line]:

@@ -63,7 +63,10 @@ def _begin(store: Store, args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     print(hunt.hunt_id)
-    narrate(f"hunt begun with {plural(len(saved), 'query')}; area 9 of the app shows it")
+    with_queries = ""
+    if saved:
+        with_queries = f" with {plural(len(saved), 'query')}"
+    narrate(f"hunt begun{with_queries}; area 9 of the app shows it")
 
 
 def _list(store: Store, args: argparse.Namespace) -> None:
