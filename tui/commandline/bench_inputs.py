@@ -48,7 +48,7 @@ def _open_state(args: argparse.Namespace, stack: contextlib.ExitStack) -> Store 
     path = config.state_path(args.db)
     if not path.exists():
         if args.db:
-            raise CommandError(f"{path}: no database yet: name one with --db FILE")
+            raise CommandError(f"{path}: no database yet: check the name")
         return None
     store = Store.look(path)
     stack.callback(store.close)

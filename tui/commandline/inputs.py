@@ -45,7 +45,8 @@ def existing_state_path(db: str | None) -> Path:
     """Return the path of the state to use, which must exist."""
     path = config.state_path(db)
     if not path.exists():
-        raise CommandError(f"{path}: no database yet: name one with --db FILE")
+        advice = "check the name" if db else "name one with --db FILE"
+        raise CommandError(f"{path}: no database yet: {advice}")
     return path
 
 

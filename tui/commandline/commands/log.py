@@ -64,8 +64,10 @@ def _export(args: argparse.Namespace) -> int:
         if args.alert is not None or note_filter:
             decisions = [*notes]
         text = decision_lines(decisions)
+        counted = plural(len(decisions), "decision")
     else:
         text = export_notes(notes, args.format)
+        counted = plural(len(notes), "note")
     if args.output is None:
         sys.stdout.write(text)
         return EXIT_OK
@@ -73,5 +75,5 @@ def _export(args: argparse.Namespace) -> int:
         private_files.write_export(Path(args.output).expanduser(), text)
     except OSError as error:
         raise CommandError(f"{args.output}: {error.strerror}: name another file with -o") from None
-    narrate(f"{plural(len(notes), 'note')} in {args.output}")
+    narrate(f"{counted} in {args.output}")
     return EXIT_OK

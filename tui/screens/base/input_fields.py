@@ -40,5 +40,9 @@ class TextField(TextArea):
             text, placeholder=placeholder, id=id, soft_wrap=True, tab_behavior="focus", compact=True
         )
 
+    def on_resize(self) -> None:
+        # Textual wraps the text again, but draws again only lines whose number has changed.
+        self.refresh()
+
     def get_line(self, line_index: int) -> Text:
         return Text(_masked(self.document.get_line(line_index)), no_wrap=True, end="")
