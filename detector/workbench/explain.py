@@ -389,9 +389,7 @@ def shape_note(rule: Rule) -> str:
     query = rule.query
     match query.shape:
         case "terms":
-            return (
-                f"fires at the first such event after {format_exact(query.window or 0)} without one"
-            )
+            return f"fires on the first event after {format_exact(query.window or 0)} without one"
         case "sequence":
             return (
                 f"fires where its steps follow each other within {format_exact(query.window or 0)}"
