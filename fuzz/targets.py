@@ -124,7 +124,7 @@ def _check_single_records(chunk: Chunk, parsed: Records) -> None:
     """Check that a document has the records found one by one."""
     data = chunk.data.tobytes().removeprefix(b"\xef\xbb\xbf")
     try:
-        slow = records._parse_one_by_one(memoryview(data), chunk.lines)
+        slow = records._parse_one_by_one(memoryview(data), chunk.lines, KnownHeads())
     except Unreadable:
         return
     nothing = signature_of(Head()), None
