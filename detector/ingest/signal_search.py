@@ -63,6 +63,9 @@ class SignalSearch:
             if stop.is_set():
                 return
             moved_or_gone = self._find_moved(paths)
+            # Another file may have the path by now (log rotation), and not be counted yet.
+            moved_paths = {path for path, _ in moved_or_gone}
+            signals = [each for each in signals if each.row.position.source not in moved_paths]
             missed = bool(moved_or_gone - self._moved_or_gone)
             self._moved_or_gone = moved_or_gone
             searched = {

@@ -5,7 +5,7 @@ Run by ``python -m tests.crash [--rounds 200] [--seed 1]``.
 The pipeline reads a growing tree in a child process, which is killed at a random moment or dies at
 a commit point, while three colleagues decide in processes of their own; then an analyst decides
 something, and a new child resumes with the same state.
-Nothing is cleaned up in between. In the end alerts, flags, baseline, risk and accounting must be
+Nothing is cleaned up in between. In the end alerts, signals, baseline, risk and accounting must be
 those of one undisturbed run over the tree as it is then; every acknowledged note must be there,
 once; the history must have every decision, each made on what the one before it left; and the state
 must be sound.
@@ -70,9 +70,9 @@ class Harness:
         os.close(told_steps)
         dies = death.by not in ("moment", "compaction")
         dead = self._watch(steps, _STEPS if dies else self._chance.randint(1, _STEPS))
-        os.close(steps)
         if not dead:
             os.kill(child, signal.SIGKILL)
+        os.close(steps)
         _, status = os.waitpid(child, 0)
         for colleague in colleagues:
             os.kill(colleague, signal.SIGTERM)
@@ -113,7 +113,7 @@ class Harness:
                 "alerts": (_facts(ran.alerts), _facts(undisturbed.alerts)),
                 "accounting": (ran.accounting, undisturbed.accounting),
                 "baseline and hits": (store.rules.counts(), fresh.rules.counts()),
-                "flags": (store.rules.flag_counts(), fresh.rules.flag_counts()),
+                "signals": (_signals(store), _signals(fresh)),
                 "notes lost": ([text for text in texts if not notes[text]], []),
                 "notes doubled": ([text for text, count in notes.items() if count > 1], []),
                 "notes of no alert": (
@@ -204,6 +204,17 @@ class Harness:
                     name = self._chance.choice(sorted(self._suppressions))
                     store.triage.lift([name])
                     self._suppressions[name] = (self._suppressions[name][0], True)
+
+
+def _signals(store: Store) -> dict[str, dict[str, list[bytes]]]:
+    """Return the identities of the signals of each alert, by flag."""
+    return {
+        alert.alert_id: {
+            flag: sorted(event.identity for event in events)
+            for flag, events in store.context.signals(alert.alert_id).items()
+        }
+        for alert in store.alerts.all()
+    }
 
 
 def _facts(alerts: list[Any]) -> list[Any]:

@@ -118,6 +118,22 @@ def test_rotation_before_signal_search_loses_nothing(
     as_if_undisturbed(run, logs, rules)
 
 
+def test_rotation_before_signal_search_counts_the_new_log_once(
+    store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search finds hits at the old path that are the new log's, and are not counted yet."""
+    logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
+    write(logs, log.name, lines([*sweep(10), *sweep(10, 60)]))
+    monkeypatch.setattr(
+        store.chunks,
+        "between",
+        once(lambda: rotate(log, [*sweep(10, 120), *sweep(10, 180)]), store.chunks.between),
+    )
+    run = watch(store, logs, lambda: None, lambda: None, by=rules)
+    assert run.accounting.records_duplicate == 0
+    as_if_undisturbed(run, logs, rules)
+
+
 def test_missing_log_is_searched_once_more_only(
     store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
