@@ -1,4 +1,4 @@
-"""What leaves of hunts: the list of them, the report of one, and its queries as a hunt file."""
+"""Exports of hunts: their list, the report of one, its queries as a hunt file."""
 
 from __future__ import annotations
 

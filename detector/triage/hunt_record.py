@@ -23,7 +23,6 @@ FindingKind = Literal["alert", "principal", "event"]
 
 HUNT_STATES: tuple[HuntState, ...] = get_args(HuntState)
 QUERY_LANGUAGES: tuple[QueryLanguage, ...] = get_args(QueryLanguage)
-FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 
 HUNT_FIELDS = ("name", "hypothesis", "since", "until", "accounts", "principals", "conclusion")
 """The parts of a hunt that are texts, each in the form in which it is typed."""
@@ -275,7 +274,7 @@ def make_record(
     current: Mapping[str, PartVersion],
     runs: Sequence[HuntRun] = (),
 ) -> HuntRecord | None:
-    """Put a hunt together of its parts; None where its making was undone."""
+    """Build a hunt from its parts; None where its creation was undone."""
     values = {part: version for part, version in current.items() if version.value}
     if "name" not in values:
         return None

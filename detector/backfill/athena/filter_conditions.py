@@ -30,7 +30,7 @@ _COLUMNS = {
 
 
 def filter_condition(node: FilterNode | None) -> str | None:
-    """Return a condition that all records have which pass a filter; None: none can be told.
+    """Return a condition that every record passing a filter meets; None: there is none.
 
     Raises SqlError for control characters."""
     match node:

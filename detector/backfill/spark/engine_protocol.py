@@ -41,7 +41,7 @@ class Engine(Protocol):
 
     def unite(self, names: Sequence[str], name: str, rules: RuleBundle, prunable: Span | None,
               hits: int) -> None:  # fmt: skip
-        """Write the events of all hits, about so many, each once; let go what no alert needs."""
+        """Write the events of all hits, about so many, each once; drop what no alert needs."""
 
     def rows(self, names: Sequence[str], kind: RowKind) -> Iterator[StepRow]:
         """Yield the rows of a kind; observations once, over their whole span."""

@@ -144,7 +144,7 @@ class DayLoader:
     def _load_places(self, signals: Sequence[Signal]) -> None:
         """Load what signals refer to: their files, and hits of the same identity.
 
-        Such a hit, which was let go, may be another record, and the smaller one stands."""
+        Such a hit, which was dropped, may be another record, and the smaller one stands."""
         partials = {signal.row.position.source: Partial() for signal in signals}
         identities = {signal.identity for signal in signals}
         if identities:

@@ -1,4 +1,4 @@
-"""The second step on the cluster: copies become one event, and hits of no alert are let go.
+"""The second step on the cluster: merge copies of events, drop hits that no alert needs.
 
 What is kept gives the same alerts as all: this is checked for each series, and where it does not
 hold, all its hits are kept.
@@ -32,7 +32,7 @@ _WHOLE = -1
 def unite_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span | None) -> Iterator[StepRow]:
     """Yield each event once, and how many of each folder stand.
 
-    With ``prunable``, event times of which hits may be let go, events come as rows of their series.
+    With ``prunable``, event times of hits that may be dropped, events are rows of their series.
     """
     events: dict[bytes, KeptEvent] = {}
     for row in rows:

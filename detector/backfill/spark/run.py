@@ -64,7 +64,7 @@ class Backfill:
         if not loader.is_loaded(tallies):
             loaded = Span(self.days[0].start, self.days[-1].start + DAY)
             pruned = prunable_span(self._rules, loaded, SLACK)
-            self.report("uniting copies, and letting go what no alert needs")
+            self.report("merging copies, dropping hits that no alert needs")
             hits = sum(tally.hits for tally in tallies.values())
             self.engine.unite(names, "united", self._bundle, pruned, hits)
             self.report(f"loading {plural(len(tallies), 'folder')}")

@@ -1,4 +1,4 @@
-"""The way of hunts into another state: every version of every part travels."""
+"""The exchange of hunts with another state: all versions of all parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.triage.shared_decisions import HuntDecision, SharedPart
 
 
 def shared_hunts(database: Database, hunts: HuntTable) -> list[HuntDecision]:
-    """Return the hunts that travel, newest first, those whose making was undone too."""
+    """Return the hunts to export, newest first, also those whose creation was undone."""
     rows = database.rows("SELECT hunt_id, created, author FROM hunt ORDER BY created DESC, hunt_id")
     return [
         HuntDecision(

@@ -110,7 +110,7 @@ class HuntTable:
         return self._decide("hunt edited", shown, texts)
 
     def conclude(self, shown: HuntRecord, conclusion: str) -> list[str]:
-        """End a hunt with what came of it, as ``edit`` does."""
+        """Conclude a hunt with a text, as ``edit`` writes one."""
         if not conclusion.strip():
             raise ValueError("conclusion: say what came of the hunt")
         values = {"conclusion": conclusion.strip(), "state": "concluded"}

@@ -105,7 +105,7 @@ class EditHuntForm(_HuntFields):
 
 
 class ConcludeHuntForm(DraftedForm):
-    """A form for what came of a hunt."""
+    """A form for the conclusion of a hunt."""
 
     AUTO_FOCUS = "#conclusion"
 

@@ -1,4 +1,4 @@
-"""What the screens of hunts say of a hunt, its queries, findings and log."""
+"""Texts of the hunt screens: a hunt, its queries, findings and log."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class RunRequest:
     say: Callable[[str], None]
 
     def run(self, store: Store, context: CompileContext) -> QueryRan:
-        """Run the query; return what is to be said of it."""
+        """Run the query; return its result, or the reason why it has none."""
         try:
             return self._run(store, context)
         except RunStopped:
