@@ -152,3 +152,23 @@ def test_terminal_follows_every_key(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         await follows()
 
     Hunt(tmp_path).play(journey)
+
+
+def test_typed_text_is_whole_after_the_terminal_changed_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = "A key of the CI is used from an address abroad that was never seen before"
+    terminals = [Emulator(80, 24)]
+    monkeypatch.setattr(HeadlessDriver, "is_headless", property(lambda _: False))
+    monkeypatch.setattr(HeadlessDriver, "write", lambda _, data: terminals[-1].feed(data))
+
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await pilot.resize_terminal(80, 24)
+        await press(pilot, "9", "plus")
+        await press(pilot, "tab", f"'{typed}")
+        for size in ((60, 15), (80, 24)):
+            terminals.append(Emulator(*size))
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: typed in " ".join(" ".join(terminals[-1].text).split()))
+
+    Hunt(tmp_path).play(journey)
