@@ -21,8 +21,10 @@ import detector.ingest.reader
 from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import RuleSet
 from detector.sources.directory import Directory
-from detector.store import Store, schema
+from detector.store import IngestHeld, Store, schema
 from detector.triage.note import NoteBody
+
+_TRIES = 200
 
 
 class Death(NamedTuple):
@@ -127,9 +129,20 @@ def live(
     detector.ingest.pipeline._SWEEP_EVERY = 0.02
     store = Store.open(db)
     while death.by == "compaction":
-        store.retention.vacuum(retention=1 << 40)
+        _once_free(lambda: store.retention.vacuum(retention=1 << 40))
     threading.Thread(target=_write_notes, args=(store, acknowledged, life), daemon=True).start()
-    Pipeline(store, rules, Directory([logs]), jobs=1).run(threading.Event(), lambda update: None)
+    pipeline = _once_free(lambda: Pipeline(store, rules, Directory([logs]), jobs=1))
+    pipeline.run(threading.Event(), lambda update: None)
+
+
+def _once_free(do: Callable[[], Any]) -> Any:
+    """Do what only one process may: a colleague who migrates the state holds it for a moment."""
+    for _ in range(_TRIES):
+        try:
+            return do()
+        except IngestHeld:
+            time.sleep(0.05)
+    return do()
 
 
 def _write_notes(store: Store, acknowledged: Path, life: str) -> None:
