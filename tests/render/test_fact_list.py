@@ -37,7 +37,9 @@ def test_wrapped_lines_stand_further_in() -> None:
     ]
 
 
-@given(st.text(st.characters(codec="ascii"), max_size=120), st.integers(1, 40))
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=120), st.integers(1, 40)
+)
 def test_no_character_is_lost_and_no_line_shows_a_space_of_a_parted_word(
     text: str, cells: int
 ) -> None:

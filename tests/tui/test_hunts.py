@@ -397,10 +397,10 @@ def test_nothing_of_a_hunt_acts_on_the_terminal(tmp_path: Path) -> None:
         assert not harms(app)
         await press(pilot, "enter")
         await until(pilot, lambda: on(app, HuntRecordScreen))
-        for _ in app.screen.query_one(RowList).rows:
-            await press(pilot, "j")
+        for _ in range(len(app.screen.query_one(RowList).rows) // 10 + 1):
+            await press(pilot, *["j"] * 10)
             assert not harms(app)
-        for query in app.store.hunts.all()[0].queries[:3]:
+        for query in app.store.hunts.all()[0].queries[:2]:
             app.routes.open_hunt_query(record.hunt_id, query)
             await until(pilot, lambda: on(app, HuntQueryScreen))
             await press(pilot, "c")

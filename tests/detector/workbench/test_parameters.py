@@ -15,6 +15,7 @@ from tests.detector.workbench.rules_of_all_kinds import KINDS, RULE_ID, WINDOW, 
 
 LABELS = {
     "window": ["regions ≥ 9", "events > 8", "window 30 s"],
+    "several values": ["place > 8", "window 30 s"],
     "lookback": ["events ≥ 9", "span > 4", "window 1 min"],
     "few": ["events ≤ 8", "window 20 s"],
     "filtered": ["m ≥ 10", "events ≥ 8", "window 20 s"],
