@@ -117,7 +117,7 @@ class HuntTable:
         return self._decide("hunt concluded", shown, values)
 
     def reopen(self, shown: HuntRecord) -> list[str]:
-        """Go on with a hunt that was concluded."""
+        """Reopen a hunt that was concluded."""
         return self._decide("hunt reopened", shown, {"state": "open"})
 
     def save_query(self, shown: HuntRecord, query: HuntQuery) -> list[str]:

@@ -26,6 +26,7 @@ from tui.screens.base.copy_actions import CopyActions
 from tui.screens.base.fact_list import FactList, Line
 from tui.screens.base.screen import HuntScreen, breadcrumbs
 from tui.screens.base.text_pane import Reader
+from tui.screens.hunts.hunt_keys import DECISION_KEYS
 from tui.screens.hunts.rows import (
     ITEM_COLUMNS,
     HuntItem,
@@ -52,26 +53,8 @@ class HuntRecordScreen(HuntScreen):
             TRIAGE,
             show=True,
         ),
-        key(
-            "hunt.edit",
-            "c",
-            "edit",
-            "edit",
-            "Edit name, hypothesis and scope",
-            TRIAGE,
-            show=True,
-        ),
+        *DECISION_KEYS,
         key("hunt.remove", "x", "remove", "remove", "Remove the query or finding", TRIAGE),
-        key(
-            "hunt.conclude",
-            "d",
-            "conclude",
-            "conclude",
-            "Conclude the hunt: say what came of it",
-            TRIAGE,
-            show=True,
-        ),
-        key("hunt.reopen", "u", "reopen", "reopen", "Go on with a concluded hunt", TRIAGE),
         key(
             "hunt.report",
             "w",

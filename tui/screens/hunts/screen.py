@@ -24,6 +24,7 @@ from tui.screens.base.filtered_list import ListScreen
 from tui.screens.base.query_line import QueryLine
 from tui.screens.base.row_actions import RowActions
 from tui.screens.base.text_pane import Reader
+from tui.screens.hunts.hunt_keys import DECISION_KEYS
 from tui.screens.hunts.rows import hunt_lines, last_run_phrase
 from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
@@ -37,33 +38,7 @@ class HuntsScreen(ListScreen[HuntRecord]):
     BINDINGS = [
         *RowActions.BINDINGS,
         key("hunt.begin", "plus", "begin", "new hunt", "Begin a hunt", TRIAGE, show=True),
-        key(
-            "hunt.edit",
-            "c",
-            "edit",
-            "edit",
-            "Edit name, hypothesis and scope",
-            TRIAGE,
-            show=True,
-        ),
-        key(
-            "hunt.conclude",
-            "d",
-            "conclude",
-            "conclude",
-            "Conclude the hunt: say what came of it",
-            TRIAGE,
-            show=True,
-        ),
-        key(
-            "hunt.reopen",
-            "u",
-            "reopen",
-            "reopen",
-            "Go on with a concluded hunt",
-            TRIAGE,
-            show=True,
-        ),
+        *DECISION_KEYS,
     ]
 
     area = "hunts"
