@@ -10,15 +10,12 @@
 
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "json.h"
 
 #define DECLINED (-1)
 #define TOO_SMALL (-2)
 #define NO_TIME INT64_MIN
-#define DEPTH_CAP 64
-#define NUMBER_CAP 32
 #define PROBES_A_RECORD 64
 #define KEY_CAP 2048
 
@@ -30,273 +27,48 @@ enum {
 /* A value's raw bytes in the chunk; `size` 0: the field is absent. */
 typedef struct { uint32_t start, size; } Slot;
 
-typedef struct {
-    const uint8_t *data, *end;
-    int lines; /* a newline ends a record */
-} Text;
+#define IS(name) (!memcmp(key, name, sizeof name - 1))
 
-typedef struct { const char *name; uint8_t size, slot; } Field;
-
-static const Field RECORD_FIELDS[] = {
-    {"eventTime", 9, TIME}, {"userIdentity", 12, CALLER}, {"eventSource", 11, SOURCE},
-    {"eventName", 9, NAME}, {"awsRegion", 9, REGION}, {"sourceIPAddress", 15, ADDRESS},
-    {"userAgent", 9, AGENT}, {"errorCode", 9, ERROR}, {"readOnly", 8, READ_ONLY},
-    {"recipientAccountId", 18, RECIPIENT}, {"eventCategory", 13, CATEGORY},
-    {"eventID", 7, ID}, {"errorMessage", 12, MESSAGE}, {0, 0, 0},
-};
-static const Field CALLER_FIELDS[] = {
-    {"arn", 3, ARN}, {"accountId", 9, ACCOUNT}, {"accessKeyId", 11, KEY},
-    {"invokedBy", 9, INVOKED_BY}, {0, 0, 0},
-};
-
-static const uint8_t *skip_value(const Text *text, const uint8_t *p, int depth);
-
-static const uint8_t *skip_space(const Text *text, const uint8_t *p)
+static int slot_of_record(const uint8_t *key, int64_t size)
 {
-    while (p < text->end) {
-        uint8_t c = *p;
-        if (c == ' ' || c == '\t' || c == '\r' || (c == '\n' && !text->lines))
-            p++;
-        else
-            break;
-    }
-    return p;
-}
-
-/* Skip characters of strings, as long as all of the next bytes are plain: no quote, no backslash, no
-   control character, no byte of a longer character. May stop before the first that is not. */
-#ifdef __SSE2__
-static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
-{
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(0x20);
-    while (end - p >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Signed: bytes from 0x80 on are less than a space, too. */
-        __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, slash));
-        int mask = _mm_movemask_epi8(_mm_or_si128(odd, _mm_cmplt_epi8(bytes, space)));
-        if (mask) return p + __builtin_ctz((unsigned)mask);
-        p += 16;
-    }
-    return p;
-}
-#else
-static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    while (end - p >= 8) {
-        uint64_t word;
-        memcpy(&word, p, 8);
-        uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
-        uint64_t odd = ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-        if ((odd | ((word - ones * 0x20) & ~word) | word) & tops) break;
-        p += 8;
-    }
-    return p;
-}
-#endif
-
-static int hex4(const uint8_t *p)
-{
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        uint8_t c = p[i];
-        int digit;
-        if (c >= '0' && c <= '9') digit = c - '0';
-        else if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
-        else if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
-        else return -1;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
-/* Skip an escape, from its backslash on. */
-static const uint8_t *skip_escape(const Text *text, const uint8_t *p)
-{
-    if (text->end - p < 2) return 0;
-    if (p[1] != 'u') return strchr("\"\\/bfnrt", p[1]) && p[1] ? p + 2 : 0;
-    if (text->end - p < 6) return 0;
-    int unit = hex4(p + 2);
-    if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return 0;
-    if (unit < 0xD800 || unit > 0xDBFF) return p + 6;
-    if (text->end - p < 12 || p[6] != '\\' || p[7] != 'u') return 0;
-    unit = hex4(p + 8);
-    return unit >= 0xDC00 && unit <= 0xDFFF ? p + 12 : 0;
-}
-
-/* Skip a character of several bytes (RFC 3629, section 4). */
-static const uint8_t *skip_utf8(const Text *text, const uint8_t *p)
-{
-    uint8_t first = p[0], low = 0x80, high = 0xBF;
-    int more;
-    if (first >= 0xC2 && first <= 0xDF) more = 1;
-    else if (first >= 0xE0 && first <= 0xEF) {
-        more = 2;
-        if (first == 0xE0) low = 0xA0;
-        if (first == 0xED) high = 0x9F;
-    } else if (first >= 0xF0 && first <= 0xF4) {
-        more = 3;
-        if (first == 0xF0) low = 0x90;
-        if (first == 0xF4) high = 0x8F;
-    } else return 0;
-    if (text->end - p <= more || p[1] < low || p[1] > high) return 0;
-    for (int i = 2; i <= more; i++)
-        if (p[i] < 0x80 || p[i] > 0xBF) return 0;
-    return p + more + 1;
-}
-
-/* Skip a string, from its quote on. `has_escape` may be 0. */
-static const uint8_t *skip_string(const Text *text, const uint8_t *p, int *has_escape)
-{
-    p++;
-    while (p < text->end) {
-        p = skip_plain(p, text->end);
-        if (p >= text->end) return 0;
-        uint8_t c = *p;
-        if (c == '"') return p + 1;
-        if (c == '\\') {
-            if (has_escape) *has_escape = 1;
-            p = skip_escape(text, p);
-        } else if (c < 0x20) return 0;
-        else p = c < 0x80 ? p + 1 : skip_utf8(text, p);
-        if (!p) return 0;
-    }
-    return 0;
-}
-
-static int is_digit(const Text *text, const uint8_t *p)
-{
-    return p < text->end && *p >= '0' && *p <= '9';
-}
-
-static const uint8_t *skip_number(const Text *text, const uint8_t *p)
-{
-    const uint8_t *start = p;
-    if (*p == '-') p++;
-    if (!is_digit(text, p)) return 0;
-    if (*p == '0') p++;
-    else while (is_digit(text, p)) p++;
-    if (p < text->end && *p == '.') {
-        p++;
-        if (!is_digit(text, p)) return 0;
-        while (is_digit(text, p)) p++;
-    }
-    if (p < text->end && (*p == 'e' || *p == 'E')) {
-        p++;
-        if (p < text->end && (*p == '+' || *p == '-')) p++;
-        if (!is_digit(text, p)) return 0;
-        while (is_digit(text, p)) p++;
-    }
-    return p - start <= NUMBER_CAP ? p : 0;
-}
-
-static const uint8_t *skip_word(const Text *text, const uint8_t *p, const char *word, int size)
-{
-    return text->end - p >= size && !memcmp(p, word, size) ? p + size : 0;
-}
-
-/* Skip a key and its colon, and the space around. */
-static const uint8_t *skip_key(const Text *text, const uint8_t *p, int *has_escape)
-{
-    if (p >= text->end || *p != '"') return 0;
-    if (!(p = skip_string(text, p, has_escape))) return 0;
-    p = skip_space(text, p);
-    if (p >= text->end || *p != ':') return 0;
-    return skip_space(text, p + 1);
-}
-
-/* Skip a key that is to be compared, so without escapes; return its text without quotes. */
-static const uint8_t *read_key(
-    const Text *text, const uint8_t *p, const uint8_t **key, int64_t *size)
-{
-    int has_escape = 0;
-    const uint8_t *value = skip_key(text, p, &has_escape);
-    if (!value || has_escape) return 0;
-    *key = p + 1;
-    *size = (const uint8_t *)memchr(*key, '"', (size_t)(value - *key)) - *key;
-    return value;
-}
-
-/* After a member or an element: skip a comma, or stop at the closing bracket. 1: more follow. */
-static int has_more(const Text *text, const uint8_t **p, uint8_t closing)
-{
-    *p = skip_space(text, *p);
-    if (*p >= text->end) return -1;
-    if (**p == closing) {
-        ++*p;
-        return 0;
-    }
-    if (**p != ',') return -1;
-    *p = skip_space(text, *p + 1);
-    return *p < text->end ? 1 : -1;
-}
-
-/* Skip what opens an object or array, and the space behind. 1: it is not empty. */
-static int open_bracket(const Text *text, const uint8_t **p, uint8_t closing)
-{
-    *p = skip_space(text, *p + 1);
-    if (*p >= text->end) return -1;
-    if (**p != closing) return 1;
-    ++*p;
-    return 0;
-}
-
-static const uint8_t *skip_array(const Text *text, const uint8_t *p, int depth)
-{
-    int more = open_bracket(text, &p, ']');
-    while (more > 0) {
-        if (!(p = skip_value(text, p, depth + 1))) return 0;
-        more = has_more(text, &p, ']');
-    }
-    return more < 0 ? 0 : p;
-}
-
-static const uint8_t *skip_object(const Text *text, const uint8_t *p, int depth)
-{
-    int more = open_bracket(text, &p, '}');
-    while (more > 0) {
-        if (!(p = skip_key(text, p, 0))) return 0;
-        if (!(p = skip_value(text, p, depth + 1))) return 0;
-        more = has_more(text, &p, '}');
-    }
-    return more < 0 ? 0 : p;
-}
-
-static const uint8_t *skip_value(const Text *text, const uint8_t *p, int depth)
-{
-    if (p >= text->end || depth > DEPTH_CAP) return 0;
-    switch (*p) {
-    case '"': return skip_string(text, p, 0);
-    case '{': return skip_object(text, p, depth);
-    case '[': return skip_array(text, p, depth);
-    case 't': return skip_word(text, p, "true", 4);
-    case 'f': return skip_word(text, p, "false", 5);
-    case 'n': return skip_word(text, p, "null", 4);
-    default: return skip_number(text, p);
+    switch (size) {
+    case 7: return IS("eventID") ? ID : -1;
+    case 8: return IS("readOnly") ? READ_ONLY : -1;
+    case 9:
+        return IS("eventTime") ? TIME : IS("eventName") ? NAME : IS("awsRegion") ? REGION
+            : IS("userAgent") ? AGENT : IS("errorCode") ? ERROR : -1;
+    case 11: return IS("eventSource") ? SOURCE : -1;
+    case 12: return IS("userIdentity") ? CALLER : IS("errorMessage") ? MESSAGE : -1;
+    case 13: return IS("eventCategory") ? CATEGORY : -1;
+    case 15: return IS("sourceIPAddress") ? ADDRESS : -1;
+    case 18: return IS("recipientAccountId") ? RECIPIENT : -1;
+    default: return -1;
     }
 }
 
-static int find_slot(const Field *fields, const uint8_t *key, int64_t size)
+static int slot_of_caller(const uint8_t *key, int64_t size)
 {
-    for (; fields->name; fields++)
-        if (fields->size == size && !memcmp(fields->name, key, (size_t)size)) return fields->slot;
-    return -1;
+    switch (size) {
+    case 3: return IS("arn") ? ARN : -1;
+    case 9: return IS("accountId") ? ACCOUNT : IS("invokedBy") ? INVOKED_BY : -1;
+    case 11: return IS("accessKeyId") ? KEY : -1;
+    default: return -1;
+    }
 }
 
-/* Read an object whose `fields` go to `slots`; a caller has fields of its own. */
+/* Read a record, or its caller: its values go to `slots`. */
 static const uint8_t *read_fields(
-    const Text *text, const uint8_t *p, const Field *fields, Slot *slots, int depth)
+    Text *text, const uint8_t *p, int is_caller, Slot *slots, int depth)
 {
     int more = open_bracket(text, &p, '}');
     while (more > 0) {
         const uint8_t *key, *start;
         int64_t size;
         if (!(p = read_key(text, p, &key, &size))) return 0;
-        int slot = find_slot(fields, key, size);
+        int slot = is_caller ? slot_of_caller(key, size) : slot_of_record(key, size);
         start = p;
         if (slot == CALLER && p < text->end && *p == '{') {
-            if (!(p = read_fields(text, p, CALLER_FIELDS, slots, depth + 1))) return 0;
+            if (!(p = read_fields(text, p, 1, slots, depth + 1))) return 0;
             slots[WHOLE_CALLER].start = (uint32_t)(start - text->data);
             slots[WHOLE_CALLER].size = (uint32_t)(p - start);
             size = 1; /* its brace: what is in it has slots of its own */
@@ -371,24 +143,37 @@ static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
     return 1;
 }
 
+/* Hash up to eight bytes at once, the last of them twice where that saves a step. */
+static uint64_t hash_bytes(const uint8_t *p, uint32_t size)
+{
+    const uint64_t factor = 0xD6E8FEB86659FD93u;
+    uint64_t one = size, other = 0x9E3779B97F4A7C15u, word = 0, next;
+    if (size < 8) {
+        for (uint32_t i = 0; i < size; i++) word = word << 8 | p[i];
+        return (one ^ word) * factor;
+    }
+    const uint8_t *last = p + size - 8;
+    for (; last - p > 8; p += 16) {
+        memcpy(&word, p, 8);
+        memcpy(&next, p + 8, 8);
+        one = (one ^ word) * factor;
+        other = (other ^ next) * factor;
+        one ^= one >> 32;
+        other ^= other >> 32;
+    }
+    memcpy(&word, p, 8);
+    memcpy(&next, last, 8);
+    return ((one ^ word) * factor) ^ (((other ^ next) * factor) >> 31);
+}
+
 static uint64_t hash_slots(const uint8_t *data, const Slot *slots)
 {
-    uint64_t hash = 0x9E3779B97F4A7C15u;
+    uint64_t hash = 0;
     for (int i = 0; i < SLOTS; i++) {
-        const uint8_t *p = data + slots[i].start;
-        uint32_t left = slots[i].size;
-        hash = (hash ^ left) * 0xD6E8FEB86659FD93u;
-        while (left) {
-            uint64_t word = 0;
-            uint32_t step = left < 8 ? left : 8;
-            memcpy(&word, p, step);
-            hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-            hash ^= hash >> 32;
-            p += step;
-            left -= step;
-        }
+        hash = (hash ^ hash_bytes(data + slots[i].start, slots[i].size)) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
     }
-    return hash ^ (hash >> 29);
+    return hash;
 }
 
 static int equal_slots(const uint8_t *data, const Slot *one, const Slot *other)
@@ -422,7 +207,7 @@ typedef struct { int64_t records, groups, probes; } Counts;
 
 /* Return the group of a record, a new one where no group has these bytes; -1 after too many
    collisions, which a hostile log may make. */
-static int64_t group_of(const Text *text, Cut *cut, Counts *counts, const Slot *slots)
+static int64_t group_of(Text *text, Cut *cut, Counts *counts, const Slot *slots)
 {
     uint64_t mask = (uint64_t)cut->table_size - 1, place = hash_slots(text->data, slots) & mask;
     while (cut->table[place] >= 0) {
@@ -441,7 +226,7 @@ static int64_t group_of(const Text *text, Cut *cut, Counts *counts, const Slot *
 
 /* Read one record; `status` becomes TOO_SMALL where it does not fit. */
 static const uint8_t *read_record(
-    const Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
 {
     Slot slots[FIELDS] = {{0, 0}};
     const uint8_t *start = p;
@@ -450,7 +235,7 @@ static const uint8_t *read_record(
         *status = TOO_SMALL;
         return 0;
     }
-    if (!(p = read_fields(text, p, RECORD_FIELDS, slots, 1))) return 0;
+    if (!(p = read_fields(text, p, 0, slots, 1))) return 0;
     int64_t group = group_of(text, cut, counts, slots);
     if (group < 0) return 0;
     int64_t number = counts->records++;
@@ -474,7 +259,7 @@ static const uint8_t *read_record(
 }
 
 static const uint8_t *read_array(
-    const Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
 {
     if (p >= text->end || *p != '[') return 0;
     int more = open_bracket(text, &p, ']');
@@ -486,7 +271,7 @@ static const uint8_t *read_array(
 }
 
 static const uint8_t *read_document(
-    const Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
 {
     int has_records = 0;
     p = skip_space(text, p);
@@ -510,7 +295,7 @@ static const uint8_t *read_document(
 }
 
 static const uint8_t *read_lines(
-    const Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
 {
     while (p < text->end) {
         p = skip_space(text, p);
@@ -538,7 +323,7 @@ static void sort_by_group(Cut *cut, const Counts *counts)
 }
 
 /* Write the heads of the groups: of each value its size, in two bytes, and its bytes. */
-static void write_keys(const Text *text, Cut *cut, const Counts *counts)
+static void write_keys(Text *text, Cut *cut, const Counts *counts)
 {
     int64_t end = 0;
     for (int64_t group = 0; group < counts->groups; group++) {
@@ -564,7 +349,8 @@ static void write_keys(const Text *text, Cut *cut, const Counts *counts)
 int64_t trailhound_cut_hits(
     const uint8_t *data, int64_t size, int32_t lines, Cut *cut, int64_t *groups)
 {
-    Text text = {data, data + size, lines};
+    Text text;
+    begin_text(&text, data, size, lines);
     Counts counts = {0, 0, 0};
     int status = DECLINED;
     if (size < 0 || size > UINT32_MAX || cut->capacity > INT32_MAX) return DECLINED;

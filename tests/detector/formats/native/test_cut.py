@@ -120,6 +120,17 @@ def test_odd_line_is_declined(text: bytes) -> None:
 
 
 @needs_native
+@pytest.mark.parametrize("width", range(0, 66, 3))
+def test_strings_are_checked_wherever_they_lie(width: int) -> None:
+    text = b'{"Records":[{"x":"%s%s","eventName":"a"}]}'
+    for valid in (rb"\\\\", rb"\"", rb"\ud83d\ude00\"", "é😀".encode(), rb"\\\u00e9"):
+        assert is_cut(text % (b"a" * width, valid))
+    for odd in (rb"\\\", rb"\ud83d\"", rb"\u00g0", "😀".encode()[:3], b"\t", b"\x80", rb"\ude00"):
+        data = memoryview(bytearray(text % (b"a" * width, odd)))
+        assert cut.cut(data, is_lines=False) is None
+
+
+@needs_native
 def test_times_of_other_forms_are_parsed_in_python() -> None:
     times = ["2026-03-01T11:30:00.123Z", "2026-02-29T00:00:00Z", "1969-12-31T23:59:59Z", "", None]
     times += ["2026-03-01T11:30:60Z", "2024-02-29T23:59:59Z", "2026-03-01T24:00:00Z"]

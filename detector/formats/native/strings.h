@@ -1,0 +1,228 @@
+/* Find the strings of a JSON text, and check all that is in them.
+
+   The text is looked through ahead of whoever reads it, some thousand bytes at a time and 64 bytes at
+   once: what matters of a string are its two quotes, so what reads it has no loop over its
+   characters. Escapes, control characters and UTF-8 are checked on the way. Of what stands outside of
+   strings nothing is checked here; the grammar (json.h) reads each byte of it. */
+
+#ifndef STRINGS_H
+#define STRINGS_H
+
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#ifdef __GNUC__
+#define OUTLINE __attribute__((noinline))
+#else
+#define OUTLINE
+#endif
+
+#define BLOCK 64
+#define AHEAD 2048 /* a multiple of BLOCK */
+
+typedef struct {
+    const uint8_t *data, *end;
+    int lines; /* a newline ends a record */
+    const uint8_t *seen;        /* the text before it was looked through */
+    const uint8_t *escape_end;  /* where the last escape ends */
+    const uint8_t *symbol_end;  /* where the last character of several bytes ends */
+    uint64_t in_string;         /* all bits, where `seen` is in a string */
+    int32_t next, count;        /* of the quotes that were found and not yet read */
+    const uint8_t *quotes[AHEAD];
+} Text;
+
+static void begin_text(Text *text, const uint8_t *data, int64_t size, int lines)
+{
+    text->data = text->seen = text->escape_end = text->symbol_end = data;
+    text->end = data + size;
+    text->lines = lines;
+    text->in_string = 0;
+    text->next = text->count = 0;
+}
+
+/* The bytes of a block, each a bit: quotes, backslashes, and those that a string must not have without
+   a closer look, control characters and bytes of longer characters. */
+typedef struct { uint64_t quotes, slashes, odd; } Marks;
+
+/* Mark the quotes of a block; the rest only where the block has other bytes than plain ones. */
+#ifdef __SSE2__
+static inline uint64_t bits_of(__m128i a, __m128i b, __m128i c, __m128i d)
+{
+    return (uint64_t)(uint16_t)_mm_movemask_epi8(a)
+        | (uint64_t)(uint16_t)_mm_movemask_epi8(b) << 16
+        | (uint64_t)(uint16_t)_mm_movemask_epi8(c) << 32
+        | (uint64_t)(uint16_t)_mm_movemask_epi8(d) << 48;
+}
+
+static inline Marks mark_block(const uint8_t *p)
+{
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(0x20), *lanes = (const __m128i *)(const void *)p;
+    __m128i a = _mm_loadu_si128(lanes), b = _mm_loadu_si128(lanes + 1);
+    __m128i c = _mm_loadu_si128(lanes + 2), d = _mm_loadu_si128(lanes + 3);
+    Marks marks = {0, 0, 0};
+#define EQUAL(bytes, byte) _mm_cmpeq_epi8(bytes, byte)
+    /* Signed: bytes from 0x80 on are less than a space, too. */
+#define SPECIAL(bytes) _mm_or_si128(EQUAL(bytes, slash), _mm_cmplt_epi8(bytes, space))
+    marks.quotes = bits_of(EQUAL(a, quote), EQUAL(b, quote), EQUAL(c, quote), EQUAL(d, quote));
+    if (_mm_movemask_epi8(_mm_or_si128(
+            _mm_or_si128(SPECIAL(a), SPECIAL(b)), _mm_or_si128(SPECIAL(c), SPECIAL(d))))) {
+        marks.slashes = bits_of(EQUAL(a, slash), EQUAL(b, slash), EQUAL(c, slash), EQUAL(d, slash));
+        marks.odd = bits_of(SPECIAL(a), SPECIAL(b), SPECIAL(c), SPECIAL(d)) & ~marks.slashes;
+    }
+    return marks;
+#undef EQUAL
+#undef SPECIAL
+}
+#else
+static Marks mark_block(const uint8_t *p)
+{
+    Marks marks = {0, 0, 0};
+    for (int i = 0; i < BLOCK; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+        if (p[i] == '"') marks.quotes |= bit;
+        else if (p[i] == '\\') marks.slashes |= bit;
+        else if (p[i] < 0x20 || p[i] >= 0x80) marks.odd |= bit;
+    }
+    return marks;
+}
+#endif
+
+static int hex4(const uint8_t *p)
+{
+    int value = 0;
+    for (int i = 0; i < 4; i++) {
+        uint8_t c = p[i];
+        int digit;
+        if (c >= '0' && c <= '9') digit = c - '0';
+        else if (c >= 'a' && c <= 'f') digit = c - 'a' + 10;
+        else if (c >= 'A' && c <= 'F') digit = c - 'A' + 10;
+        else return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+/* Skip an escape, from its backslash on. */
+static const uint8_t *skip_escape(const Text *text, const uint8_t *p)
+{
+    if (text->end - p < 2) return 0;
+    if (p[1] != 'u') return strchr("\"\\/bfnrt", p[1]) && p[1] ? p + 2 : 0;
+    if (text->end - p < 6) return 0;
+    int unit = hex4(p + 2);
+    if (unit < 0 || (unit >= 0xDC00 && unit <= 0xDFFF)) return 0;
+    if (unit < 0xD800 || unit > 0xDBFF) return p + 6;
+    if (text->end - p < 12 || p[6] != '\\' || p[7] != 'u') return 0;
+    unit = hex4(p + 8);
+    return unit >= 0xDC00 && unit <= 0xDFFF ? p + 12 : 0;
+}
+
+/* Skip a character of several bytes (RFC 3629, section 4). */
+static const uint8_t *skip_utf8(const Text *text, const uint8_t *p)
+{
+    uint8_t first = p[0], low = 0x80, high = 0xBF;
+    int more;
+    if (first >= 0xC2 && first <= 0xDF) more = 1;
+    else if (first >= 0xE0 && first <= 0xEF) {
+        more = 2;
+        if (first == 0xE0) low = 0xA0;
+        if (first == 0xED) high = 0x9F;
+    } else if (first >= 0xF0 && first <= 0xF4) {
+        more = 3;
+        if (first == 0xF0) low = 0x90;
+        if (first == 0xF4) high = 0x8F;
+    } else return 0;
+    if (text->end - p <= more || p[1] < low || p[1] > high) return 0;
+    for (int i = 2; i <= more; i++)
+        if (p[i] < 0x80 || p[i] > 0xBF) return 0;
+    return p + more + 1;
+}
+
+/* The bits from that of byte `at` of the block on that starts at `block`. */
+static uint64_t bits_from(const uint8_t *block, const uint8_t *at)
+{
+    return at <= block ? ~(uint64_t)0 : at - block >= BLOCK ? 0 : ~(uint64_t)0 << (at - block);
+}
+
+/* Check the escapes of a block, and take the quotes in them away; return whether they are valid. */
+static int check_escapes(Text *text, const uint8_t *block, Marks *marks)
+{
+    uint64_t left = bits_from(block, text->escape_end);
+    marks->quotes &= left;
+    marks->slashes &= left;
+    while (marks->slashes) {
+        const uint8_t *start = block + __builtin_ctzll(marks->slashes);
+        text->escape_end = skip_escape(text, start);
+        if (!text->escape_end) return 0;
+        left = bits_from(block, text->escape_end);
+        marks->quotes &= left | ~bits_from(block, start);
+        marks->slashes &= left;
+    }
+    return 1;
+}
+
+/* Check the odd bytes in the strings of a block; return whether they are of characters that are
+   valid there. */
+static int check_odd(Text *text, const uint8_t *block, const Marks *marks)
+{
+    uint64_t in_string = marks->quotes, odd;
+    for (int shift = 1; shift < BLOCK; shift *= 2) in_string ^= in_string << shift;
+    odd = marks->odd & (in_string ^ text->in_string);
+    while (odd) {
+        const uint8_t *p = block + __builtin_ctzll(odd);
+        if (p >= text->symbol_end) {
+            if (*p < 0x20 || !(p = skip_utf8(text, p))) return 0;
+            text->symbol_end = p;
+        }
+        odd &= odd - 1;
+    }
+    return 1;
+}
+
+/* Look through a block, of which the text has `size` bytes; return whether its strings are valid. */
+static int see_block(Text *text, int64_t size)
+{
+    uint8_t padded[BLOCK];
+    const uint8_t *block = text->seen;
+    Marks marks;
+    if (size < BLOCK) {
+        memset(padded, ' ', BLOCK);
+        memcpy(padded, block, (size_t)size);
+        marks = mark_block(padded);
+    } else marks = mark_block(block);
+    if ((marks.slashes || text->escape_end > block) && !check_escapes(text, block, &marks)) return 0;
+    if (marks.odd && !check_odd(text, block, &marks)) return 0;
+    if (__builtin_parityll(marks.quotes)) text->in_string = ~text->in_string;
+    const uint8_t **quotes = text->quotes + text->count;
+    while (marks.quotes) {
+        *quotes++ = block + __builtin_ctzll(marks.quotes);
+        marks.quotes &= marks.quotes - 1;
+    }
+    text->count = (int32_t)(quotes - text->quotes);
+    text->seen = size < BLOCK ? text->end : block + BLOCK;
+    return 1;
+}
+
+/* Look for the quotes that follow; return whether there are more. */
+static OUTLINE int find_quotes(Text *text)
+{
+    text->next = text->count = 0;
+    while (!text->count) {
+        if (text->seen >= text->end) return 0;
+        for (int i = 0; i < AHEAD / BLOCK && text->seen < text->end; i++)
+            if (!see_block(text, text->end - text->seen)) return 0;
+    }
+    return 1;
+}
+
+/* Return the next quote of the text; 0 behind the last, and before a string that is not valid. */
+static inline const uint8_t *next_quote(Text *text)
+{
+    if (text->next == text->count && !find_quotes(text)) return 0;
+    return text->quotes[text->next++];
+}
+
+#endif
