@@ -28,7 +28,7 @@ from detector.esql.plan.query import Query, SortableResult
 from detector.esql.tree_walk import depends_on_time
 from detector.formats import Records, Unreadable, parse_records, read_chunks
 from detector.rules.rule import query_position
-from detector.rules.rule_file import RuleError, line_of_key, parse_toml
+from detector.rules.rule_file import RuleError, line_of_key, parse_toml, read_file_text
 from detector.sources.open_file import open_file
 from detector.triage.hunt_record import UNLIMITED, HuntScope
 
@@ -58,12 +58,7 @@ def read_hunt(path: Path) -> tuple[Hunt, str]:
 
     Raises RuleError.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(
-            f"cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}"
-        ) from None
+    text = read_file_text(path)
     table = parse_toml(text)
     try:
         hunt = msgspec.convert(table.get("hunt", table.get("rule")), Hunt)

@@ -5,7 +5,9 @@ The table ``[trailhound]`` is our own.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,14 +21,21 @@ from detector.text.visible import visible
 class RuleError(Exception):
     """A rule file that cannot be used.
 
-    ``message`` is one line of text; ``line`` and ``column`` count from 1."""
+    ``message`` is one line of text; ``line`` and ``column`` count from 1. Line 0: it is about the
+    file as a whole."""
 
-    def __init__(self, message: str, line: int = 1, column: int = 1, key: str = "") -> None:
+    def __init__(self, message: str, line: int = 0, column: int = 1, key: str = "") -> None:
         self.message = visible(message, 400)  # it may quote the file
         super().__init__(self.message)
         self.line, self.column = line, column
         self.key = key
         """The key of the rule that it is about; the line can be found by it."""
+
+
+def file_position(path: Path | str, line: int, column: int | None = None) -> str:
+    """Write ``path:line:column``, or the path alone for line 0."""
+    numbers = [str(number) for number in (line, column) if line and number is not None]
+    return ":".join([str(path), *numbers])
 
 
 class RuleNotice(msgspec.Struct, frozen=True):
@@ -150,6 +159,11 @@ class Metadata(
         return self.new_terms.value, starts[0].value if starts else ""
 
 
+_MOST_BYTES = {".ndjson": 64_000_000, ".json": 64_000_000}
+"""Of a file, by its suffix: an export holds all rules of an installation, with their guides."""
+_MOST_BYTES_OF_RULE = 4_000_000
+
+
 class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[trailhound]`` table, which Elastic's schema does not have.
 
@@ -166,12 +180,25 @@ class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_file_text(path: Path) -> str:
-    """Read the text of a rule or hunt file. Raises RuleError."""
+    """Read the text of a rule or hunt file. Raises RuleError about the file as a whole."""
+    most = _MOST_BYTES.get(path.suffix, _MOST_BYTES_OF_RULE)
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise RuleError(f"cannot be read: {reason}") from None
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # reading it might never end
+                raise RuleError("cannot be read: a pipe; name a file")
+            content = file.read(most + 1)
+    except OSError as error:
+        raise RuleError(f"cannot be read: {error.strerror}") from None
+    if len(content) > most:
+        raise RuleError(f"cannot be read: over {most // 1_000_000} MB, which no rule file has")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RuleError("cannot be read: not UTF-8 text") from None
+    if not text.strip():
+        raise RuleError("the file is empty")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -242,15 +269,15 @@ def _convert(table: Any, type: type[_Table], text: str) -> _Table:
 def is_hunt(path: Path) -> bool:
     """Check whether a file is a hunt file; False if unreadable."""
     try:
-        return "hunt" in tomli.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        return "hunt" in parse_toml(read_file_text(path))
+    except RuleError:
         return False
 
 
 def line_of_key(text: str, key: str) -> int:
-    """Return the line of a key or its table; 1 without it."""
+    """Return the line of a key or its table; 0 without it."""
     name = re.escape(key)
     match = re.search(rf"^\s*(?:{name}\s*=|\[+[\w.]*\b{name}\])", text, re.MULTILINE)
     if match is None:
-        return 1
+        return 0
     return text.count("\n", 0, match.end()) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from detector.esql.lookup.files import Lookups, LookupSource
 from detector.rules.reading import RULE_SUFFIXES, read_rule_files, read_rule_text
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_cache import ReadResult
-from detector.rules.rule_file import RuleError, RuleNotice
+from detector.rules.rule_file import RuleError, RuleNotice, file_position
 from detector.rules.rule_summary import WindowMode
 
 EXAMPLES_SUFFIX = ".examples.jsonl"
@@ -25,7 +26,7 @@ _BUILTIN = Path(__file__).parent / "builtin"
 
 @dataclass(frozen=True, slots=True)
 class RuleProblem:
-    """Why a rule file is not used; ``line`` and ``column`` from 1."""
+    """Why a rule file is not used; ``line`` and ``column`` from 1, line 0: the whole file."""
 
     path: Path
     line: int
@@ -33,7 +34,7 @@ class RuleProblem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.message}"
+        return f"{file_position(self.path, self.line, self.column)}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ def load(
                     rules[result.rule_id] = result
                     continue
                 message = f"the same rule_id as {other.path}, which stands"
-                problems.append(RuleProblem(path, 1, 1, message))
+                problems.append(RuleProblem(path, 0, 1, message))
     return RuleSet(list(rules.values()), problems, spec, stamps, notices, geo, context)
 
 
@@ -283,6 +284,14 @@ def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files in ``paths``, and those of rules in the directories there."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.suffix in RULE_SUFFIXES)
+            yield from sorted(_files_below(path))
         else:
             yield path
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield the rule files below a folder, and each folder that cannot be opened: it is named."""
+    closed: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
+        yield from (Path(place, name) for name in names if Path(name).suffix in RULE_SUFFIXES)
+    yield from map(Path, closed)

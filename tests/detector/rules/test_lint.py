@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -190,6 +192,52 @@ def test_check_describes_each_file(tmp_path, capsys):
         f"{look_back}: A rule: in any 61 min by user.name: >4 events",
         f"{hunt}: Who: a hunt of one query",
     ]
+
+
+def make_link_to_itself(path):
+    path.symlink_to(path.name)
+
+
+def make_huge_file(path):
+    with path.open("wb") as file:
+        file.truncate(4_000_001)  # sparse: it takes no room
+
+
+@pytest.mark.parametrize(
+    "name, make, reason",
+    [
+        ("none.toml", lambda path: None, "cannot be read: No such file or directory"),
+        ("empty.yml", lambda path: path.write_text(" \n"), "the file is empty"),
+        ("bytes.ndjson", lambda path: path.write_bytes(b'{"a": "\xff"}'), "not UTF-8 text"),
+        ("pipe.toml", os.mkfifo, "cannot be read: a pipe"),
+        ("link.yml", make_link_to_itself, "Too many levels of symbolic links"),
+        ("huge.toml", make_huge_file, "cannot be read: over 4 MB"),
+        ("other.toml", lambda path: path.write_text("x = 1\n"), "no [rule] table"),
+    ],
+)
+def test_check_of_a_file_without_a_wrong_place_is_one_line(tmp_path, capsys, name, make, reason):
+    path = tmp_path / name
+    make(path)
+    status, out, err = check(capsys, path)
+    assert (status, out) == (1, "")
+    (line,) = err.splitlines()
+    assert line.startswith(f"{path}: ") and reason in line
+
+
+def test_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):
+    closed = tmp_path / "rules" / "closed"
+    write_rule(tmp_path / "rules", f"{FROM}| keep event.id")
+    closed.mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (problem,) = load([tmp_path / "rules"], builtin=False).problems
+    assert problem.path == closed and problem.line == 0
 
 
 def test_check_points_at_errors_and_fails(tmp_path, capsys):

@@ -76,9 +76,9 @@ def test_query_error_has_position_in_file(tmp_path):
     "name, text, line, reason",
     [
         ("not toml", "[rule\n", 1, "not TOML"),
-        ("no rule", "[metadata]\nx = 1\n", 1, "no [rule] table"),
-        ("a hunt", "[hunt]\nname = 'x'\n", 1, "hunt"),
-        ("no id", "[rule]\nname = 'x'\ntype = 'esql'\n", 1, "rule_id"),
+        ("no rule", "[metadata]\nx = 1\n", 0, "no [rule] table"),
+        ("a hunt", "[hunt]\nname = 'x'\n", 0, "hunt"),
+        ("no id", "[rule]\nname = 'x'\ntype = 'esql'\n", 0, "rule_id"),
         (
             "bad severity",
             "[rule]\nrule_id='x'\nname='x'\ntype='esql'\n\nseverity='awful'\n",

@@ -17,7 +17,7 @@ from detector.investigation.hunt import (
     result_rows,
     uses_now,
 )
-from detector.rules.rule_file import RuleError
+from detector.rules.rule_file import RuleError, file_position
 from detector.text.excerpt import caret_excerpt
 from detector.text.plural import plural
 from detector.text.time import format_time
@@ -83,7 +83,7 @@ def _read_request(args: argparse.Namespace) -> _Request:
     try:
         hunt, text = read_hunt(Path(name).expanduser())
     except RuleError as error:
-        raise CommandError(f"{name}:{error.line}: {error.message}") from None
+        raise CommandError(f"{file_position(name, error.line)}: {error.message}") from None
     return _Request(list(hunt.queries), sources, text)
 
 

@@ -14,10 +14,17 @@ import orjson
 from detector.delivery.navigator import navigator_layer
 from detector.esql.lookup.files import Lookups
 from detector.investigation.hunt import compile_hunt_query, read_hunt
+from detector.rules.exported_rules import EXPORT_SUFFIXES
 from detector.rules.reading import SIGMA_SUFFIXES, read_rule_files
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_cache import ReadResult
-from detector.rules.rule_file import RuleError, RuleNotice, is_hunt
+from detector.rules.rule_file import (
+    RuleError,
+    RuleNotice,
+    file_position,
+    is_hunt,
+    read_file_text,
+)
 from detector.rules.ruleset import other_files, rule_files
 from detector.store import RuleCount, Store
 from detector.text.excerpt import caret_excerpt
@@ -158,7 +165,8 @@ def _check_files(
 ) -> Iterator[tuple[Path, list[str] | RuleError]]:
     """Yield the lines on each rule or hunt, or its error."""
     for path, result in read_rule_files(paths, context):
-        if isinstance(result, RuleError) and path.suffix not in SIGMA_SUFFIXES and is_hunt(path):
+        may_be_hunt = path.suffix not in (*SIGMA_SUFFIXES, *EXPORT_SUFFIXES)
+        if isinstance(result, RuleError) and may_be_hunt and is_hunt(path):
             yield path, _checked_hunt(path, context)
         else:
             yield path, _checked_result(path, result, path_by_id)
@@ -186,10 +194,9 @@ def _checked_result(
 
 
 def _narrate_error(path: Path, error: RuleError) -> None:
-    warn(f"{path}:{error.line}:{error.column}: {error.message}")
-    excerpt = caret_excerpt(_read_text(path), error.line, error.column)
-    if excerpt:
-        print(excerpt, file=sys.stderr)
+    warn(f"{file_position(path, error.line, error.column)}: {error.message}")
+    if error.line:
+        print(caret_excerpt(_read_text(path), error.line, error.column), file=sys.stderr)
 
 
 def _rule_lines(path: Path, rule: Rule) -> list[str]:
@@ -211,6 +218,6 @@ def _hunt_lines(path: Path, context: CompileContext) -> Iterator[str]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
+        return read_file_text(path)
+    except RuleError:  # it has changed since
         return ""

@@ -13,6 +13,7 @@ from detector.detection.alert import SEVERITIES
 from detector.filter import Field, Fields
 from detector.filter.field_types import Choice, Number, Text
 from detector.rules.rule import Rule
+from detector.rules.rule_file import RuleError, read_file_text
 from detector.rules.ruleset import RuleProblem, RuleSet
 from detector.store import HistoryEntry, RuleCount, Store
 from detector.text.time import format_duration
@@ -290,11 +291,14 @@ def _seconds_text(row: RuleRow) -> str:
 
 
 def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
+    where = ""
+    if problem.line:
+        where = f"line {problem.line}, column {problem.column}"
     yield safe.text(problem.path.name, "bold")
     yield from facts(
         ("state", "failed to load (other rules run)"),
         ("why", problem.message),
-        ("where", f"line {problem.line}, column {problem.column}"),
+        ("where", where),
         ("file", str(problem.path)),
     )
     if excerpt:
@@ -313,9 +317,11 @@ def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
 
 def _excerpt(problem: RuleProblem) -> str:
     """Return the line that is wrong, as the file has it now."""
+    if not problem.line:
+        return ""
     try:
-        lines = problem.path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
-    except OSError:
+        lines = read_file_text(problem.path).split("\n")
+    except RuleError:
         return ""
     if not 0 < problem.line <= len(lines):
         return ""

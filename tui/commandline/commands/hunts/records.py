@@ -16,7 +16,7 @@ from detector.delivery.hunt_export import (
 )
 from detector.filter.hunt_schema import HUNTS
 from detector.investigation.hunts.hunt_files import texts_of_hunt_file
-from detector.rules.rule_file import RuleError
+from detector.rules.rule_file import RuleError, file_position
 from detector.store import HistoryEntry, Store
 from detector.text.json_output import json_line
 from detector.text.markdown import WHOLE
@@ -52,7 +52,7 @@ def _begin(store: Store, args: argparse.Namespace) -> None:
         try:
             texts, queries = texts_of_hunt_file(Path(args.file).expanduser())
         except RuleError as error:
-            raise CommandError(f"{args.file}:{error.line}: {error.message}") from None
+            raise CommandError(f"{file_position(args.file, error.line)}: {error.message}") from None
     given = {field: getattr(args, field, None) for field in HUNT_FIELDS}
     texts |= {field: text for field, text in given.items() if text}
     if not texts.get("name"):
