@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Literal
 
-from detector.text.time import format_milliseconds, format_shortest
+from detector.text.time import format_milliseconds, format_shortest, parse_milliseconds
 
 Value = None | bool | int | float | str | list[Any]
 """A value of ES|QL as it is kept and printed: dates are text in the one time format, sets are
@@ -96,6 +96,20 @@ def ip_from_text(text: str) -> str | None:
     except ValueError:
         return None
     return str((address.version == 6 and address.ipv4_mapped) or address)
+
+
+_ISO_DATE = re.compile(
+    r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d([.,]\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?)?)?", re.ASCII
+)
+
+
+def date_from_text(text: str) -> int | None:
+    """Return a date in milliseconds, by Elasticsearch's ``strict_date_optional_time``.
+
+    None for other texts, such as one with a blank before the time."""
+    if _ISO_DATE.fullmatch(text) is None:
+        return None
+    return parse_milliseconds(text)
 
 
 @lru_cache(4096)

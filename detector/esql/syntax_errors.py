@@ -80,6 +80,7 @@ _SIGNS = {
     "DIRECTION": "asc or desc",
     "NULLS_PLACE": "nulls first or nulls last",
     "__ANON_0": "::",
+    "COLON": ":",
 }
 _VALUE = {"a number", "a string", "true", "false", "null", "[", "(", "+ or -"}
 _OPERATION = {
@@ -88,6 +89,7 @@ _OPERATION = {
     "*",
     "/ or %",
     "::",
+    ":",
     "(",
     "in",
     "is",
@@ -121,12 +123,12 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
             span,
             f"no such command: {word}{nearest(word, commands)} (expected {', '.join(commands)})",
         )
-    if word == ":":
-        return EsqlError(span, "the match operator : is not supported; use ==, like or rlike")
     if "COMPARISON" in expected and word in _OPERATORS:
         return EsqlError(span, _OPERATORS[word])
     if text[start - 1 : start + 1] == "<>":
         return EsqlError(span, "<> is not an operator; use !=")
+    if word == "{":
+        return EsqlError(span, "options in { } are not supported; leave them out")
     if word == "?":
         return EsqlError(span, "query parameters (?name) are not supported; write the value")
     if word == '"' and "NAME" in expected:

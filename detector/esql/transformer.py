@@ -9,8 +9,9 @@ from typing import Any
 from lark import Token, Transformer, Tree, v_args
 from lark.tree import Meta
 
-from detector.esql import ast, kql
+from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError, Span
+from detector.esql.full_text import SEARCH_FUNCTIONS, match_condition, search_condition
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
@@ -208,6 +209,9 @@ class _Builder(Transformer[Token, Any]):
     def is_null(self, meta: Meta, parts: list[Any]) -> ast.Expression:
         return self._unless(parts[1], ast.IsNull(parts[0], span=self.span(meta)))
 
+    def matched(self, meta: Meta, parts: list[Any]) -> ast.FieldMatch:
+        return match_condition(parts[0], parts[1], self.span(meta))
+
     def patterns(self, _meta: Meta, parts: list[Any]) -> tuple[str, ...]:
         return tuple(p.value for p in parts)
 
@@ -224,8 +228,8 @@ class _Builder(Transformer[Token, Any]):
 
     def call(self, meta: Meta, parts: list[Any]) -> ast.Expression:
         call = ast.Call(_unquoted(parts[0]).lower(), parts[1] or (), span=self.span(meta))
-        if call.name == "kql":
-            return _kql_condition(call)
+        if call.name in SEARCH_FUNCTIONS:
+            return search_condition(call)
         return call
 
     def call_on_rows(self, meta: Meta, parts: list[Any]) -> ast.Call:
@@ -288,11 +292,3 @@ class _Builder(Transformer[Token, Any]):
 
     def null(self, meta: Meta, _parts: list[Any]) -> ast.Literal:
         return ast.Literal(None, span=self.span(meta))
-
-
-def _kql_condition(call: ast.Call) -> ast.Expression:
-    """Build the condition of a call of ``kql``, at its text's span."""
-    match call.arguments:
-        case [ast.Literal(str(text), span=span)]:
-            return kql.parse_kql(text, span)
-    raise EsqlError(call.span, "kql takes one string")

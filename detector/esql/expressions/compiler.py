@@ -93,6 +93,15 @@ class Compiler:
                 return CompiledExpr(lambda row: read(row) is None, "boolean")
         raise AssertionError(node)
 
+    def column_value(self, node: ast.Expression) -> CompiledExpr:
+        """Compile an expression whose values a column holds: a timespan is none."""
+        expr = self.compile(node)
+        if expr.type in SPANS:
+            raise EsqlError(
+                node.span, "a timespan is no value of a column: write it where it is added"
+            )
+        return expr
+
     def condition(self, node: ast.Expression) -> CompiledExpr:
         """Compile an expression that must be a condition."""
         expr = self.compile(node)

@@ -13,7 +13,6 @@ from detector.esql.errors import EsqlError, Span
 from detector.esql.expressions.scope import CompiledExpr, constant
 from detector.esql.expressions.timespan import DURATIONS, PERIODS, TemporalAmount
 from detector.text.suggest import nearest
-from detector.text.time import parse_milliseconds
 
 _TIMESPAN_TEXT = re.compile(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*")
 
@@ -48,11 +47,14 @@ def compile_timespan(node: ast.Timespan) -> CompiledExpr:
 
 
 TEXT_CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "date": parse_milliseconds,
+    "date": values.date_from_text,
     "ip": values.ip_from_text,
     "boolean": {"true": True, "false": False}.get,
 }
 """Type -> function from text to a value of it, which gives None for other text."""
+
+
+_FORMS = {"date": "; write it like 2026-03-01 or 2026-03-01T11:30:00Z"}
 
 
 def coerce_text(expr: CompiledExpr, type: str, span: Span) -> CompiledExpr:
@@ -68,7 +70,7 @@ def coerce_text(expr: CompiledExpr, type: str, span: Span) -> CompiledExpr:
     for text in values.many(expr.value):
         value = convert(text)
         if value is None:
-            raise EsqlError(span, f'"{text}" is no {type}')
+            raise EsqlError(span, f'"{text}" is no {type}{_FORMS.get(type, "")}')
         converted.append(value)
     return constant(values.single(converted), type)  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,10 @@ class Aggregate:
     implementation: Callable[..., Any]
     takes: frozenset[str]
 
+    def drops_constant(self, position: int) -> bool:
+        """Check whether a constant argument is no value of a row, but says how to compute."""
+        return "constants" in self.takes or self.signature.parameter(position).optional
+
     def bind(
         self, types: Sequence[Type], constants: Sequence[Any]
     ) -> Callable[[ArgumentRows], Any]:
@@ -42,6 +46,19 @@ class Aggregate:
 
 
 AGGREGATES: dict[str, Aggregate] = {}
+
+
+def refuse_constant(name: str, type: Type, value: Any) -> str | None:
+    """Say why a constant after the first argument of an aggregate is none; None if it is one."""
+    if value is None or isinstance(value, list):
+        return f"one value must stand here, as {name} takes it"
+    if name == "percentile" and not 0 <= value <= 100:
+        return "a percentile is a number from 0 to 100"
+    if name == "top" and type == "keyword" and value.lower() not in ("asc", "desc"):
+        return "the order of top is asc or desc"
+    if name == "top" and type != "keyword" and value < 1:
+        return "top takes the number of values, at least 1"
+    return None
 
 
 def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -101,14 +118,22 @@ def total(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
     if not values:
         return None
     if types[0] == "double":
-        return in_range(math.fsum(values), "double")
+        return in_range(_sum(values), "double")
     return in_range(sum(values), "long")
 
 
 @aggregate("avg(number) -> double")
 def average(rows: ArgumentRows) -> Any:
     values = _flatten(rows)
-    return math.fsum(values) / len(values) if values else None
+    return in_range(_sum(values) / len(values), "double") if values else None
+
+
+def _sum(values: Iterable[float]) -> float:
+    """Sum exactly; infinite beyond what a double holds."""
+    try:
+        return math.fsum(values)
+    except OverflowError:
+        return math.inf
 
 
 @aggregate("median(number) -> double")
@@ -143,8 +168,9 @@ def variance(rows: ArgumentRows) -> Any:
     values = _flatten(rows)
     if not values:
         return None
-    mean = math.fsum(values) / len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / len(values)
+    mean = _sum(values) / len(values)
+    squared = _sum((value - mean) ** 2 for value in values)
+    return in_range(squared / len(values), "double")
 
 
 @aggregate("std_dev(number) -> double")
@@ -178,8 +204,10 @@ def _value_at_extreme(
     complete = [row for row in rows if row[0] is not None and row[1] is not None]
     if not complete:
         return None
-    edge = extreme(sort_order(row[1]) for row in complete)
-    return min(_flatten([row for row in complete if sort_order(row[1]) == edge]), key=value_order)
+    places = [extreme(map(sort_order, many(row[1]))) for row in complete]
+    edge = extreme(places)
+    at_edge = [row for row, place in zip(complete, places, strict=True) if place == edge]
+    return min(_flatten(at_edge), key=value_order)
 
 
 @aggregate("top(same, long, keyword?) -> same[]")
@@ -194,11 +222,11 @@ def top(rows: ArgumentRows, *, types: Sequence[Type], constants: Sequence[Any]) 
 
 @aggregate("weighted_avg(number, number) -> double")
 def weighted_average(rows: ArgumentRows) -> Any:
-    pairs = [(row[0], row[1]) for row in rows if row[0] is not None and row[1] is not None]
-    total_weight = math.fsum(weight for _, weight in pairs)
+    pairs = [(row[0], row[1]) for row in rows if _SEVERAL_OR_NONE.isdisjoint(map(type, row))]
+    total_weight = _sum(weight for _, weight in pairs)
     if not total_weight:
         return None
-    return math.fsum(value * weight for value, weight in pairs) / total_weight
+    return in_range(_sum(value * weight for value, weight in pairs) / total_weight, "double")
 
 
 @aggregate("present(any) -> boolean")

@@ -11,7 +11,7 @@ from typing import Any
 from detector.ecs import values
 from detector.ecs.values import Type
 from detector.esql.functions.registry import function
-from detector.text.time import parse_milliseconds, within_calendar
+from detector.text.time import within_calendar
 
 
 @function("to_string(any*) -> keyword", "to_str")
@@ -58,10 +58,11 @@ def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
 def to_datetime(value: Any, *, types: Sequence[Type]) -> Any:
     """Convert to a date; a number is in milliseconds since the epoch."""
     if types[0] == "keyword":
-        return parse_milliseconds(value)
+        return values.date_from_text(value)
     if types[0] in ("boolean", "ip"):
         raise ValueError
-    return within_calendar(int(value))
+    milliseconds = values.converted_number(value, "long")
+    return None if milliseconds is None else within_calendar(milliseconds)
 
 
 @function("to_ip(any*) -> ip")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from detector.ecs.values import date_from_text
 from detector.esql.functions.date_patterns import (
     DAY_NAMES,
     MONTH_NAMES,
@@ -20,7 +21,6 @@ from detector.text.time import (
     DAY,
     format_milliseconds,
     from_milliseconds,
-    parse_milliseconds,
     to_milliseconds,
 )
 
@@ -149,7 +149,7 @@ def date_format(pattern: str | int, date: int | None = None) -> str:
 
     A sole argument is the date."""
     if date is None:
-        sole = parse_milliseconds(pattern) if isinstance(pattern, str) else pattern
+        sole = date_from_text(pattern) if isinstance(pattern, str) else pattern
         if sole is None:
             raise ValueError
         return format_milliseconds(sole)

@@ -112,11 +112,15 @@ def mv_slice(values: list[Any], start: int, end: int | None = None) -> list[Any]
     return values[first : last + 1] if last >= first else []
 
 
-@function("mv_sort(same[], keyword?) -> same[]")
-def mv_sort(values: list[Any], direction: str = "ASC", *, types: Sequence[Type]) -> list[Any]:
+def _is_descending(direction: str) -> bool:
     if direction.upper() not in ("ASC", "DESC"):
-        raise ValueError
-    return sorted(values, key=order(types[0]), reverse=direction.upper() == "DESC")
+        raise ValueError("the order is ASC or DESC")
+    return direction.upper() == "DESC"
+
+
+@function("mv_sort(same[], keyword?) -> same[]", constant_checks={1: _is_descending})
+def mv_sort(values: list[Any], direction: str = "ASC", *, types: Sequence[Type]) -> list[Any]:
+    return sorted(values, key=order(types[0]), reverse=_is_descending(direction))
 
 
 @function("mv_zip(keyword[], keyword[], keyword?) -> keyword[]")

@@ -60,7 +60,9 @@ def sqrt(number: Any) -> float:
 
 @function("cbrt(number) -> double")
 def cbrt(number: Any) -> float:
-    return math.cbrt(number)
+    root = math.cbrt(number)
+    whole = round(root)
+    return float(whole) if whole**3 == number else root  # libm may miss the whole one
 
 
 @function("pow(number, number) -> double")

@@ -34,7 +34,7 @@ class Parameter:
     def accepts(self, type: Type) -> bool:
         return (
             type == "null"
-            or self.type in ("any", "same")
+            or (self.type in ("any", "same") and type not in SPANS)
             or self.type == type
             or (self.type == "number" and type in NUMBERS)
             or (self.type == "span" and type in SPANS)
@@ -113,7 +113,14 @@ def _parse_parameter(text: str) -> Parameter:
 
 
 def _with_article(type: str) -> str:
-    nouns = {"span": "a timespan", "number": "a number", "integer": "an integer", "ip": "an ip"}
+    nouns = {
+        "span": "a timespan",
+        "any": "a value",
+        "same": "a value",
+        "number": "a number",
+        "integer": "an integer",
+        "ip": "an ip",
+    }
     return nouns.get(type, f"a {type}")
 
 

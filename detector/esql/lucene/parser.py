@@ -20,12 +20,13 @@ _EXISTS = "_exists_"
 _ORDERS = (">=", "<=", ">", "<")
 
 
-def parse_lucene(text: str) -> ast.Expression:
+def parse_lucene(text: str, outer: Span | None = None) -> ast.Expression:
     """Parse a query.
 
-    Raises EsqlError at the first place where the text is no query that trailhound supports.
+    ``outer``: the place of the query where it stands in another one. Raises EsqlError at the first
+    place where the text is no query that trailhound supports.
     """
-    return _parse(text)[0]
+    return _parse(text, outer)[0]
 
 
 def idle_clauses(text: str) -> list[Span]:
@@ -33,8 +34,8 @@ def idle_clauses(text: str) -> list[Span]:
     return _parse(text)[1]
 
 
-def _parse(text: str) -> tuple[ast.Expression, list[Span]]:
-    parser = _Parser(lucene_tokens(text))
+def _parse(text: str, outer: Span | None = None) -> tuple[ast.Expression, list[Span]]:
+    parser = _Parser(_tokens(text, outer))
     try:
         condition = parser.clauses(None)
     except RecursionError:
@@ -42,6 +43,15 @@ def _parse(text: str) -> tuple[ast.Expression, list[Span]]:
     if parser.peek().kind != "end":
         raise _unexpected(parser.peek(), "AND, OR, or the end of the query")
     return condition, parser.idle
+
+
+def _tokens(text: str, outer: Span | None) -> list[LuceneToken]:
+    if outer is None:
+        return lucene_tokens(text)
+    try:
+        return [token._replace(span=outer) for token in lucene_tokens(text)]
+    except EsqlError as error:
+        raise EsqlError(outer, error.message) from None
 
 
 class _Clause(NamedTuple):

@@ -48,7 +48,7 @@ def plan_common_command(command: ast.Command, pipeline: CommandPipeline) -> None
     match command:
         case ast.Eval(columns):
             for named in columns:
-                expr = Compiler(scope).compile(named.expression)
+                expr = Compiler(scope).column_value(named.expression)
                 scope.define(named.name, scope.layout.cached(expr))
         case ast.Keep() | ast.Drop() | ast.Rename():
             _plan_projection(command, scope)
@@ -100,5 +100,5 @@ def _plan_mv_expand(command: ast.MvExpand, pipeline: CommandPipeline) -> None:
 
 
 def _plan_order(order: ast.Order, scope: ColumnScope) -> SortKey:
-    expr = Compiler(scope).compile(order.expression)
+    expr = Compiler(scope).column_value(order.expression)
     return SortKey(expr.read, expr.type, order.descending, order.nulls_first)

@@ -133,7 +133,7 @@ class ProgramBuilder:
         """Compile the keys of the first command over events, and make columns of them."""
         keys = {}
         for named in command.by:
-            expr = self.source.layout.cached(Compiler(self.source).compile(named.expression))
+            expr = self.source.layout.cached(Compiler(self.source).column_value(named.expression))
             if isinstance(expr.fact, CalendarFact):
                 check_period(named, expr.fact)
             self.source.define(named.name, expr)

@@ -20,7 +20,7 @@ from detector.esql.expressions.scope import (
     RowLayout,
     WindowFact,
 )
-from detector.esql.functions.aggregates import AGGREGATES
+from detector.esql.functions.aggregates import AGGREGATES, refuse_constant
 from detector.esql.plan.accumulators import BoundAggregate
 from detector.text.time import DAY
 
@@ -112,7 +112,7 @@ def _define_aggregations(
                 aggregation.condition, Compiler(stats.source).condition(aggregation.condition)
             )
         compiler = _StatsCompiler(stats, condition, key_columns)
-        expr = compiler.compile(aggregation.named.expression)
+        expr = compiler.column_value(aggregation.named.expression)
         columns[aggregation.named.name] = stats.scope.layout.cached(expr)
     for name, column in columns.items():
         stats.scope.define(name, column)
@@ -120,7 +120,7 @@ def _define_aggregations(
 
 def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
     """Add a key of BY, and return its column after STATS."""
-    expr = stats.source.layout.cached(Compiler(stats.source).compile(named.expression))
+    expr = stats.source.layout.cached(Compiler(stats.source).column_value(named.expression))
     stats.source.define(named.name, expr)
     slot = stats.scope.layout.slot()
     if isinstance(expr.fact, WindowFact) and stats.window is None:
@@ -184,10 +184,11 @@ class _StatsCompiler(Compiler):
             for argument, expr in zip(node.arguments[:1], exprs[:1], strict=True)
         ]
         constants = []
-        for argument, expr in zip(node.arguments[1:], exprs[1:], strict=True):
-            if expr.constant:
+        for position, (argument, expr) in enumerate(zip(node.arguments, exprs, strict=True)):
+            if position and expr.constant and aggregate.drops_constant(position):
+                _check_constant(node, argument, expr)
                 constants.append(expr.value)
-            else:
+            elif position:
                 arguments.append(self._stats.add_input(argument, expr))
         index = len(self._stats.aggregates)
         self._stats.aggregates.append(
@@ -200,6 +201,13 @@ class _StatsCompiler(Compiler):
             aggregate.signature.many,
             fact=_fact_of_aggregate(node, exprs, arguments),
         )
+
+
+def _check_constant(node: ast.Call, argument: ast.Expression, expr: CompiledExpr) -> None:
+    """Refuse a constant by which an aggregate would be null, or something else than it says."""
+    reason = refuse_constant(node.name, expr.type, expr.value)
+    if reason is not None:
+        raise EsqlError(argument.span, reason)
 
 
 def _fact_of_aggregate(

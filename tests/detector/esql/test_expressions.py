@@ -317,6 +317,22 @@ to_boolean(1)                                     | True
 to_datetime("2026-01-01T00:00:00.000Z")           | 2026-01-01T00:00:00Z
 to_datetime(1767225600000)                        | 2026-01-01T00:00:00Z
 to_datetime("yesterday")                          | None
+to_datetime("2026-01-01T02:00:00,5+02")            | 2026-01-01T00:00:00.500Z
+to_datetime("2026-01-01 00:00:00")                | None
+to_datetime(" 2026-01-01")                        | None
+to_datetime(1.5)                                  | 1970-01-01T00:00:00.002Z
+to_datetime(1e300)                                | None
+cbrt(27)                                          | 3.0
+s : "Hello"                                       | True
+s : "hello"                                       | False
+mv : "b"                                          | True
+not noip : "10.1.2.3"                             | True
+ip : "10.0.0.0/8"                                 | True
+i : 6                                             | False
+match(mv, "a") and not match(s, "a")              | True
+match_phrase(s, "Hello") and term(s, "Hello")     | True
+qstr("s:Hel* AND NOT noip:*")                     | True
+not qstr("s:x OR s:y")                            | True
 to_ip("1.2.3.4")                                  | '1.2.3.4'
 to_ip("ec2.amazonaws.com")                        | None
 "5"::integer + 1                                  | 6
@@ -439,7 +455,16 @@ def test_expression_type(expression, type):
         ('evnt.action == "x"', 1, "no column evnt.action here; did you mean event.action?"),
         ('start_with(s, "x")', 1, "no function start_with; did you mean starts_with?"),
         ("count(*)", 1, "count is an aggregate"),
-        ('match(s, "x")', 1, "the function MATCH is not supported"),
+        ("categorize(s)", 1, "the function CATEGORIZE is not supported"),
+        ("mv_percentile(nums, 50)", 1, "the function MV_PERCENTILE is not supported"),
+        ("to_string(1 day)", 11, "argument 1 of to_string must be a value, not date_period"),
+        ('mv_sort(nums, "up")', 15, "the order is ASC or DESC"),
+        ('@timestamp > "2026-01-01 00:00:00"', 14, "write it like 2026-03-01"),
+        ('match(s, "x", {"operator": "and"})', 15, "options in { } are not supported"),
+        ('match("x", s)', 7, "the name of a field must stand here"),
+        ("match(s)", 1, "match takes a field and a constant"),
+        ('qstr("hello")', 6, "hello names no field"),
+        ('qstr("s:\\"x")', 6, "the string is not closed"),
         ('kql("x")', 5, "x names no field"),
         ("kql(s)", 1, "kql takes one string"),
         ("length(i)", 8, "argument 1 of length must be a keyword, not integer"),
@@ -460,7 +485,8 @@ def test_expression_type(expression, type):
         ('s == "\\d"', 6, "no such escape"),
         ("s == 'x'", 6, "double quotes"),
         ('s = "x"', 3, "use =="),
-        ('s : "x"', 3, "match operator"),
+        ("s : none", 5, "one constant must stand here"),
+        ('length(s) : "x"', 1, "the name of a field must stand here"),
         ("s == ?name", 6, "parameters"),
         ("s ==", 5, "expected an expression"),
         ('(s == "x"', 10, "expected"),

@@ -93,6 +93,24 @@ def test_aggregates_of_nulls_are_null_and_counts_zero(run_query):
     ]
 
 
+def test_aggregates_of_constants_several_values_and_infinite_sums(run_query):
+    several = record(resources=[{"ARN": "b"}, {"ARN": "a"}])
+    text = f"""{FROM}
+        | stats mean = weighted_avg(3, 2), none = weighted_avg(3, 0),
+        first = first(event.action, 1), last = last(event.action, aws.cloudtrail.resources.arn),
+        sum = sum(1e308), avg = avg(1e308), spread = std_dev(1e308)"""
+    (result,) = run_query(text, [several, record(eventName="Other")])
+    assert result == {
+        "mean": 3.0,
+        "none": None,
+        "first": "DescribeInstances",
+        "last": "DescribeInstances",
+        "sum": None,
+        "avg": None,
+        "spread": None,
+    }
+
+
 def test_aggregates_of_numbers_dates_booleans_and_text(run_query):
     text = f"""{FROM} | eval n = length(cloud.region)
         | stats lo = min(n), hi = max(n), total = sum(n), mean = avg(n), mid = median(n),

@@ -1,0 +1,43 @@
+"""Read ES|QL's searches of fields: the operator ``:``, and the functions that search.
+
+On keyword fields they are exact: one of the values is the text. They are true or false, never null.
+Source: Elastic's ES|QL reference, "Search functions".
+"""
+
+from __future__ import annotations
+
+from detector.esql import ast, kql
+from detector.esql.errors import EsqlError, Span
+from detector.esql.field_checks import check_searchable
+from detector.esql.lucene.parser import parse_lucene
+
+SEARCH_FUNCTIONS = frozenset({"kql", "qstr", "match", "match_phrase", "term"})
+_OF_QUERIES = {"kql": kql.parse_kql, "qstr": parse_lucene}
+
+
+def search_condition(call: ast.Call) -> ast.Expression:
+    """Build the condition of a call of a search function. Raises EsqlError."""
+    parse = _OF_QUERIES.get(call.name)
+    match call.arguments:
+        case [ast.Literal(str(text), span=span)] if parse is not None:
+            return parse(text, span)
+        case [field, value] if parse is None:
+            return match_condition(field, value, call.span)
+    if parse is not None:
+        raise EsqlError(call.span, f"{call.name} takes one string")
+    raise EsqlError(call.span, f"{call.name} takes a field and a constant; leave out its options")
+
+
+def match_condition(field: ast.Expression, value: ast.Expression, span: Span) -> ast.FieldMatch:
+    """Build the condition that one of a field's values is ``value``. Raises EsqlError."""
+    if not isinstance(field, ast.Column):
+        raise EsqlError(field.span, "the name of a field must stand here")
+    check_searchable(field)
+    match value:
+        case ast.Literal(bool() as known):
+            text = str(known).lower()
+        case ast.Literal(str() | int() | float() as known):
+            text = str(known)
+        case _:
+            raise EsqlError(value.span, "one constant must stand here")
+    return ast.FieldMatch(field, ":", text, span=span)
