@@ -172,6 +172,9 @@ class _Parser:
 
 
 def _is_chosen(name: str, pattern: str) -> bool:
+    """Check whether a quantifier means a name; those with _ in front are meant by name only."""
+    if name.startswith("_") and not pattern.startswith("_"):
+        return False
     if pattern.lower() == "them":
-        return not name.startswith("_")
+        return True
     return fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))

@@ -171,6 +171,16 @@ def test_detections_match_oracle(first, second, condition, logged):
         assert finds(rule, record) == oracle.hits(text, record), (text, record)
 
 
+@pytest.mark.parametrize(
+    "condition", ["1 of *", "all of *", "1 of them", "1 of _*", "all of *s*", "s and not _s"]
+)
+def test_names_with_an_underscore_match_oracle(condition):
+    text = rule_text({"s": {"eventName": "A"}, "_s": {"awsRegion": "b"}, "condition": condition})
+    rule = read_rule(text)
+    for record in ({"eventName": "A"}, {"awsRegion": "b"}, {"eventName": "A", "awsRegion": "b"}):
+        assert finds(rule, record) == oracle.hits(text, record), record
+
+
 @given(items(), records)
 def test_one_item_matches_oracle(item, record):
     text = rule_text({"s": dict([item]), "condition": "s"})
