@@ -15,44 +15,16 @@ from detector.detection.activity.actor import (
 )
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
-from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
-from detector.formats import Records
+from detector.detection.signature_cache import CallFacts, ChunkEvents, OriginEvents, OriginFacts
+from detector.formats import RecordGroup, Records
 from detector.text.time import DAY, HOUR
 
 
-def count_activity(records: Records, groups: Sequence[SignatureGroup]) -> ChunkActivity:
-    """Return the activity of a chunk's records, of which those that are events count.
-
-    The work of a usual group is here: this runs for each distinct call of each chunk."""
+def count_activity(records: Records, events: ChunkEvents) -> ChunkActivity:
+    """Return the activity of a chunk's events."""
     counter = _Counter(records)
-    counts: dict[tuple[int, int], GroupCount | None] = {}
-    outcomes: dict[int, int] = {}
-    for group in groups:
-        if not group.timed:
-            continue
-        origin, call, first, last = group.origin, group.call, group.first, group.last
-        hour = first // HOUR
-        place = id(origin), hour
-        if place in counts:
-            count = counts[place]
-        else:
-            count = counts[place] = counter.count_of(origin, first)
-        if count is None or last // HOUR != hour or call.is_sign_in:
-            counter.add_group(group)
-            continue
-        if first < count.first:
-            count.first = first
-        if last > count.last:
-            count.last = last
-        number = outcomes.get(id(call))
-        if number is None:
-            number = outcomes[id(call)] = counter.number_of(call.outcome)
-        calls = count.calls
-        calls[number] = calls.get(number, 0) + len(group.timed)
-        if call.may_open_session:
-            actor, _ = origin.client.activity()
-            assert actor is not None
-            counter.add_openings(actor, group.timed)
+    for origin, of_origin in events.by_origin.items():
+        counter.add_origin(origin, of_origin)
     return counter.activity()
 
 
@@ -66,6 +38,8 @@ class _Counter:
         self._traits = Numbers[Traits]()
         self._regions = Numbers[str]()
         self._outcomes = Numbers[CallOutcome]()
+        self._numbers: dict[int, int] = {}
+        """Those of outcomes by the id of a call's facts, which live as long as the chunk's."""
         self._counts: dict[tuple[int, int, int, int], GroupCount] = {}
         self._openings: dict[SessionOpening, tuple[int, int]] = {}
 
@@ -80,31 +54,43 @@ class _Counter:
             list(self._openings.items()),
         )
 
-    def count_of(self, origin: OriginFacts, time: int) -> GroupCount | None:
-        """Return the count of a client in a region on the day of an event, whose hour is noted.
-
-        None where only a whole record names the caller."""
+    def add_origin(self, origin: OriginFacts, events: OriginEvents) -> None:
+        """Count the events of an origin, most of which are within an hour."""
         actor, traits = origin.client.activity()
-        if actor is None:
-            return None
-        parts = self._actors[actor], self._traits[traits], self._regions[origin.region]
-        return self._extended(parts, time, time, 1 << time % DAY // HOUR)
+        parts = self._traits[traits], self._regions[origin.observed.region]
+        first, last = events.first, events.last
+        hour = first // HOUR
+        if actor is None or last // HOUR != hour:
+            for group in events.groups:
+                self._add_group(group, actor, parts)
+            return
+        count = self._extended((self._actors[actor], *parts), first, last, 1 << hour % 24)
+        calls, numbers = count.calls, self._numbers
+        for group in events.groups:
+            call: CallFacts = group.head.facts.call
+            if call.is_sign_in:
+                self._add_group(group, actor, parts)
+                continue
+            number = numbers.get(id(call))
+            if number is None:
+                number = numbers[id(call)] = self._outcomes[call.outcome]
+            calls[number] = calls.get(number, 0) + len(group.indexes)
+            if call.may_open_session:
+                self.add_openings(actor, group.indexes)
 
-    def number_of(self, outcome: CallOutcome) -> int:
-        """Return the number of an outcome."""
-        return self._outcomes[outcome]
+    def _add_group(self, group: RecordGroup, caller: Actor | None, parts: tuple[int, int]) -> None:
+        """Count the events of a signature by their times.
 
-    def add_group(self, group: SignatureGroup) -> None:
-        """Count the events of a signature."""
-        call, origin = group.call, group.origin
-        known, traits = origin.client.activity()
-        for actor, indexes in self._by_actor(known, group.timed):
-            parts = self._actors[actor], self._traits[traits], self._regions[origin.region]
+        ``caller`` is None where only a whole record names it; ``parts`` are the numbers of traits
+        and region."""
+        call: CallFacts = group.head.facts.call
+        for actor, indexes in self._by_actor(caller, group.indexes):
+            key = self._actors[actor], *parts
             if call.is_sign_in:
                 for outcome, of_outcome in self._by_outcome(call, indexes):
-                    self._count(parts, outcome, of_outcome)
+                    self._count(key, outcome, of_outcome)
             else:
-                self._count(parts, call.outcome, indexes)
+                self._count(key, call.outcome, indexes)
             if call.may_open_session:
                 self.add_openings(actor, indexes)
 

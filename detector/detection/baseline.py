@@ -10,8 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -127,65 +127,89 @@ def is_new(first: int, start: int) -> bool:
     return first > start - NEW_PRINCIPAL_AGE
 
 
-_LONG_TERM_KEY_PREFIX = "AKIA"
+def is_long_term(access_key: str) -> bool:
+    """Return whether an access key is not one of a session."""
+    return access_key.startswith("AKIA")
 
 
-def client_observations(
-    account: str | None, principal: str | None, key: str, agent: str, address: str
-) -> tuple[Observation, ...]:
-    """Return what is observed of a client, whatever and wherever it calls.
+class ObservedOrigin(NamedTuple):
+    """What is observed of a caller and the region that it called, whatever it called.
 
-    ``key``, ``agent`` and ``address`` are ``""`` where a record has none."""
-    observed: list[Observation] = []
-    if account:
-        observed.append(("account", account, ""))
-    if key.startswith(_LONG_TERM_KEY_PREFIX):
-        observed.append(("access-key", key, ""))
-    if principal:
-        family, network = agent_family(agent), network_of(address)
-        observed.append(("principal", principal, ""))
-        if family:
-            observed.append(("principal-agent", principal, family))
+    ``key`` is a long-term access key, ``agent`` the family of a user agent. What is not known is
+    ``""``. The observations that follow from it are made once for many chunks."""
+
+    account: str
+    principal: str
+    key: str
+    agent: str
+    network: str
+    region: str
+
+    def observations(self) -> Iterator[Observation]:
+        """Yield what is observed of its parts."""
+        account, principal, key, agent, network, region = self
+        if account:
+            yield "account", account, ""
+            if region:
+                yield "region", account, region
+        if key:
+            yield "access-key", key, ""
+        if not principal:
+            return
+        yield "principal", principal, ""
+        if agent:
+            yield "principal-agent", principal, agent
         if network:
-            observed.append(("principal-network", principal, network))
-    return tuple(observed)
+            yield "principal-network", principal, network
+        if region:
+            yield "principal-region", principal, region
 
 
-def region_observations(
-    account: str | None, principal: str | None, region: str
-) -> list[Observation]:
-    """Return what is observed of the region of a call."""
-    observed: list[Observation] = []
-    if account:
-        observed.append(("region", account, region))
-    if principal:
-        observed.append(("principal-region", principal, region))
-    return observed
+ChangedRegion = tuple[str, str]
+"""An account and a region in which it changed something."""
 
 
-def changed_region_observations(account: str | None, region: str) -> tuple[Observation, ...]:
-    """Return what is observed of the region of a call that is no read."""
-    return (("changed-region", account, region),) if account else ()
+class OriginSpans(msgspec.Struct):
+    """First and last event time of callers in regions, and of what was changed there.
+
+    In epoch seconds. A union of such is one again, whatever the order."""
+
+    seen: dict[ObservedOrigin, tuple[int, int]] = {}
+    changed: dict[ChangedRegion, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.seen) + len(self.changed)
+
+    def unite(self, other: OriginSpans) -> None:
+        """Widen the spans over others."""
+        for origin, span in other.seen.items():
+            if self.seen.setdefault(origin, span) != span:
+                widen_span(self.seen, origin, *span)
+        for region, span in other.changed.items():
+            if self.changed.setdefault(region, span) != span:
+                widen_span(self.changed, region, *span)
+
+    def observations(self) -> ObservationSpans:
+        """Return the span of each observation that was made."""
+        spans: ObservationSpans = {}
+        for origin, (first, last) in self.seen.items():
+            for observation in origin.observations():
+                widen_span(spans, observation, first, last)
+        for (account, region), span in self.changed.items():
+            spans["changed-region", account, region] = span
+        return spans
 
 
-def extend_spans(
-    spans: ObservationSpans, observed: Iterable[Observation], span: tuple[int, int]
-) -> None:
-    """Extend the spans of observations over ``span``."""
-    first, last = span
-    for observation in observed:
-        known = spans.get(observation)
-        if known is None:
-            spans[observation] = span
-        elif first < known[0] or last > known[1]:
-            spans[observation] = min(first, known[0]), max(last, known[1])
+_K = TypeVar("_K")
 
 
-def unite_spans(spans: ObservationSpans, others: ObservationSpans) -> None:
-    """Extend ``spans`` over others."""
-    for observation, span in others.items():
-        if spans.setdefault(observation, span) != span:
-            extend_spans(spans, [observation], span)
+def widen_span(spans: dict[_K, tuple[int, int]], key: _K, first: int, last: int) -> None:
+    """Widen the span of ``key`` over ``[first, last]``."""
+    known = spans.get(key)
+    if known is None:
+        spans[key] = first, last
+    elif first < known[0] or last > known[1]:
+        spans[key] = min(first, known[0]), max(last, known[1])
 
 
 def principal_of(arn: str) -> str:

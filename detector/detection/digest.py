@@ -7,27 +7,28 @@ associative and idempotent, so the split and the order of the work cannot change
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
 
 from detector.detection import principal_index
 from detector.detection.activity_count import count_activity
-from detector.detection.baseline import ObservationSpans, extend_spans, unite_spans
+from detector.detection.baseline import OriginSpans, widen_span
 from detector.detection.event import KeptEvent, unite_events
 from detector.detection.hits import HitCollector
 from detector.detection.principal import issued_keys
-from detector.detection.principal_index import PostingLists, hashes_of
+from detector.detection.principal_index import PostingLists, add_keys
 from detector.detection.signature_cache import (
-    OriginFacts,
+    CallFacts,
+    ChunkEvents,
     SignatureCache,
-    SignatureGroup,
-    group_records,
+    SignatureFacts,
+    group_events,
 )
 from detector.formats import Chunk, Records, parse_records
 from detector.rules.dispatch import Dispatch
-from detector.rules.rule import Rule
 
 
 class ChunkStats(msgspec.Struct):
@@ -59,7 +60,7 @@ class Partial(msgspec.Struct, eq=True):
     """By file and offset."""
     hits: dict[bytes, KeptEvent] = {}
     """The events that passed some rule's filter, by ``record.identity``."""
-    observations: ObservationSpans = {}
+    observations: OriginSpans = msgspec.field(default_factory=OriginSpans)
 
     def add_hit(self, identity: bytes, event: KeptEvent) -> None:
         """Add an event that passed some rule's filter."""
@@ -82,7 +83,7 @@ def merge(partials: Iterable[Partial]) -> Partial:
         union.chunks.update(partial.chunks)
         for identity, event in partial.hits.items():
             union.add_hit(identity, event)
-        unite_spans(union.observations, partial.observations)
+        union.observations.unite(partial.observations)
     return union
 
 
@@ -107,16 +108,15 @@ def digest(
     JSON.
     """
     records = parse_records(chunk, cache.heads)
-    groups = group_records(records, cache)
-    stats = _stats_of(chunk, records, groups)
-    partial = Partial({(source, chunk.offset): stats})
-    stats.principal_index = principal_index.encode(_post(records, groups), records.verbatim)
+    events = group_events(records, cache, dispatch)
+    stats = _stats_of(chunk, records, events)
+    partial = Partial({(source, chunk.offset): stats}, observations=_observed(events))
+    stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
-        stats.activity = count_activity(records, groups).encode()
-    _observe(partial.observations, groups)
+        stats.activity = count_activity(records, events).encode()
     hits = HitCollector(records, source, chunk.offset, partial.add_hit)
-    for group, rules in _candidates(groups, dispatch):
-        hits.collect(group, rules)
+    for group in events.candidates:
+        hits.collect(group, group.facts.rules)
     stats.hits = hits.count
     cache.heads.keep(hits.view_bytes)
     cache.heads.trim()
@@ -125,25 +125,28 @@ def digest(
     return DigestResult(partial, dict(hits.rule_seconds))
 
 
-def _stats_of(chunk: Chunk, records: Records, groups: Sequence[SignatureGroup]) -> ChunkStats:
+def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats:
+    of_origins = events.by_origin.values()
     stats = ChunkStats(
         chunk.end,
         seen=len(records) + records.rejected.total() + records.skipped.total(),
         skipped=dict(records.skipped),
         rejected=dict(records.rejected),
+        first=min((each.first for each in of_origins), default=None),
+        last=max((each.last for each in of_origins), default=None),
         bridged=records.eventbridge_count,
     )
-    for group in groups:
-        call, indexes, timed = group.call, group.indexes, group.timed
-        if stats.bridged and group.signature.read_only is True:
-            stats.bridged_read_only += len(indexes)
+    for group in events.others:
+        call: CallFacts = group.head.facts.call
         if call.skip_reason:
-            _count(stats.skipped, call.skip_reason, len(indexes))
-        elif len(timed) < len(indexes):
+            _count(stats.skipped, call.skip_reason, len(group.indexes))
+        else:
             reason = "no-event-time" if call.is_named else "not-cloudtrail"
-            _count(stats.rejected, reason, len(indexes) - len(timed))
-    stats.first = min((group.first for group in groups if group.timed), default=None)
-    stats.last = max((group.last for group in groups if group.timed), default=None)
+            _count(stats.rejected, reason, len(group.indexes))
+    if stats.bridged:
+        stats.bridged_read_only = sum(
+            len(group.indexes) for group in records.groups if group.head.signature.read_only is True
+        )
     return stats
 
 
@@ -151,49 +154,27 @@ def _count(reasons: dict[str, int], reason: str, count: int) -> None:
     reasons[reason] = reasons.get(reason, 0) + count
 
 
-def _candidates(
-    groups: Sequence[SignatureGroup], dispatch: Dispatch
-) -> Iterator[tuple[SignatureGroup, Sequence[Rule]]]:
-    """Yield the groups whose events rules may match, with these rules."""
-    for group in groups:
-        facts = group.facts
-        if facts.dispatch is not dispatch:
-            facts.select(dispatch, group.signature)
-        if facts.rules and group.timed:
-            yield group, facts.rules
+def _observed(events: ChunkEvents) -> OriginSpans:
+    """Return what is observed of the events, with first and last time."""
+    spans = OriginSpans(changed=events.changed)
+    for origin, of_origin in events.by_origin.items():
+        widen_span(spans.seen, origin.observed, of_origin.first, of_origin.last)
+    return spans
 
 
-def _post(records: Records, groups: Sequence[SignatureGroup]) -> PostingLists:
+def _post(records: Records, events: ChunkEvents) -> PostingLists:
     """Return where the records of each principal are.
 
     Those that may open a session may have the access key of the session."""
     postings: PostingLists = defaultdict(list)
-    for group in groups:
-        client = group.origin.client
-        if not group.call.may_open_session:
+    groups = chain.from_iterable([each.groups for each in events.by_origin.values()])
+    for group in chain(groups, events.others):
+        facts: SignatureFacts = group.head.facts
+        client = facts.origin.client
+        if not facts.call.may_open_session:
             postings[client.principal_hashes] += group.indexes
             continue
         for index in group.indexes:
-            issued = issued_keys(records.canonical(index))
-            hashes = client.principal_hashes
-            if not issued <= client.principal_keys:
-                hashes = hashes_of(client.principal_keys | issued)
-            postings[hashes].append(index)
+            issued = issued_keys(records.encoded(index))
+            postings[add_keys(client.principal_hashes, issued)].append(index)
     return postings
-
-
-def _observe(spans: ObservationSpans, groups: Sequence[SignatureGroup]) -> None:
-    """Extend ``spans`` over what the events show."""
-    by_origin: dict[OriginFacts, tuple[int, int]] = {}
-    for group in groups:
-        if not group.timed:
-            continue
-        origin, first, last = group.origin, group.first, group.last
-        if group.call.changes:
-            extend_spans(spans, origin.changed, (first, last))
-        known = by_origin.get(origin)
-        if known is not None:
-            first, last = min(first, known[0]), max(last, known[1])
-        by_origin[origin] = first, last
-    for origin, span in by_origin.items():
-        extend_spans(spans, origin.observed, span)

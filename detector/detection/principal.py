@@ -135,7 +135,7 @@ def caller_keys(head: Head | EventSignature) -> set[str]:
 _ACCESS_KEY_ID = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
-def issued_keys(record: bytes) -> set[str]:
+def issued_keys(record: bytes | msgspec.Raw) -> set[str]:
     """Return the access keys in a record of STS, issued ones included."""
     return {key.decode(errors="replace") for key in _ACCESS_KEY_ID.findall(record)}
 

@@ -96,4 +96,14 @@ def related_hashes(related: RelatedPrincipals) -> PrincipalHashes | None:
 
 def hashes_of(keys: Iterable[str]) -> PrincipalHashes:
     """Return the sorted checksums of principal keys."""
-    return tuple(sorted({crc32(key.encode("utf-8", "surrogatepass")) for key in keys}))
+    return tuple(sorted(set(map(_checksum, keys))))
+
+
+def add_keys(hashes: PrincipalHashes, keys: Iterable[str]) -> PrincipalHashes:
+    """Return checksums with those of more principal keys."""
+    added = set(map(_checksum, keys)).difference(hashes)
+    return tuple(sorted(added.union(hashes))) if added else hashes
+
+
+def _checksum(key: str) -> int:
+    return crc32(key.encode("utf-8", "surrogatepass"))

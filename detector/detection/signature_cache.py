@@ -1,4 +1,4 @@
-"""The groups of a chunk's records by signature, and what follows from a signature's parts."""
+"""The events of a chunk by who called from where, and what follows from a signature's parts."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from detector.cloudtrail.record import (
     skip_reason,
 )
 from detector.detection.activity.actor import Actor, actor_of_arn, actor_without_arn
-from detector.detection.activity.parts import CallOutcome, Traits, traits_of
+from detector.detection.activity.parts import CallOutcome, Traits
 from detector.detection.baseline import (
-    Observation,
+    ChangedRegion,
+    ObservedOrigin,
     agent_family,
-    changed_region_observations,
-    client_observations,
+    is_long_term,
     network_of,
     principal_of,
-    region_observations,
+    widen_span,
 )
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalHashes, hashes_of
-from detector.formats import KnownHeads, Records
+from detector.formats import KnownHeads, RecordGroup, Records
 from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
@@ -38,13 +38,10 @@ from detector.text.value_cache import CACHE_LIMIT, ValueCache
 class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
-    ``counted`` is what ``activity`` returned."""
+    ``observed`` is that of calls without a region, ``counted`` what ``activity`` returned."""
 
     client: Client
-    account: str | None
-    principal: str | None
-    observed: tuple[Observation, ...]
-    principal_keys: frozenset[str]
+    observed: ObservedOrigin
     principal_hashes: PrincipalHashes
     counted: tuple[Actor | None, Traits] | None = None
 
@@ -54,11 +51,16 @@ class ClientFacts(msgspec.Struct, eq=False):
         named, recipient, address, agent = client
         caller = named or NO_CALLER
         arn, key = caller.arn, caller.access_key_id
-        account = caller.account_id or recipient
-        principal = principal_of(arn) if arn else None
-        keys = frozenset(filter(None, (principal, key)))
-        observed = client_observations(account, principal, key or "", agent or "", address or "")
-        return cls(client, account, principal, observed, keys, hashes_of(keys))
+        principal = principal_of(arn) if arn else ""
+        observed = ObservedOrigin(
+            caller.account_id or recipient or "",
+            principal,
+            key if key and is_long_term(key) else "",
+            agent_family(agent) if agent else "",
+            network_of(address) or "" if address else "",
+            "",
+        )
+        return cls(client, observed, hashes_of(filter(None, (principal, key))))
 
     def activity(self) -> tuple[Actor | None, Traits]:
         """Return who called, and what is counted of the calls.
@@ -76,16 +78,10 @@ class ClientFacts(msgspec.Struct, eq=False):
         return actor_without_arn(caller.invoked_by, address, caller.account_id)
 
     def _traits(self) -> Traits:
-        named, recipient, address, agent = self.client
-        caller = named or NO_CALLER
-        account = recipient or caller.account_id
-        if self.principal:
-            # These were worked out for the baseline.
-            known = {kind: value for kind, _, value in self.observed}
-            network, program = known.get("principal-network"), known.get("principal-agent")
-        else:
-            network, program = network_of(address or ""), agent_family(agent or "")
-        return traits_of(account, network, program, caller.access_key_id)
+        named, recipient, _, _ = self.client
+        account = recipient or (named or NO_CALLER).account_id or ""
+        # The rest was worked out for the baseline.
+        return self.observed.network, self.observed.agent, account, self.observed.key
 
 
 class CallFacts(NamedTuple):
@@ -108,15 +104,24 @@ class OriginFacts(msgspec.Struct, eq=False):
     """What follows from a client and the region that it called.
 
     ``changed`` is what is observed of a call there that is no read. ``rules`` are those that its
-    records may match, of the candidates of the calls it made, by the ``verdicts`` of the tests that
-    they ask."""
+    records may match, of the candidates of the calls it made, by the
+    ``verdicts`` of the tests that they ask."""
 
     client: ClientFacts
-    region: str
-    observed: tuple[Observation, ...]
-    changed: tuple[Observation, ...]
+    observed: ObservedOrigin
+    changed: ChangedRegion | None
     rules: dict[Candidates, Sequence[Rule]] = {}
     verdicts: OriginVerdicts = {}
+
+    @classmethod
+    def of(cls, client: ClientFacts, region: str) -> OriginFacts:
+        """Work out what follows from a client's calls in a region."""
+        observed = client.observed
+        if not region:
+            return cls(client, observed, None)
+        account, principal, key, agent, network, _ = observed
+        changed = (account, region) if account else None
+        return cls(client, ObservedOrigin(account, principal, key, agent, network, region), changed)
 
     def remember(self, candidates: Candidates, rules: Sequence[Rule]) -> None:
         """Remember which of ``candidates`` records of this origin may match."""
@@ -138,21 +143,22 @@ class SignatureFacts(msgspec.Struct, eq=False):
     ``rules`` are those of ``dispatch`` that its records may match; ``verdicts`` are what these say
     of the records, by what a view of a record shows beside the signature."""
 
+    signature: EventSignature
     origin: OriginFacts
     call: CallFacts
     dispatch: Dispatch | None = None
     rules: Sequence[Rule] = ()
     verdicts: dict[object, Any] = {}
 
-    def select(self, dispatch: Dispatch, signature: EventSignature) -> None:
+    def select(self, dispatch: Dispatch) -> None:
         """Select the rules that records of the signature may match."""
         self.dispatch, self.rules, self.verdicts = dispatch, (), {}
-        candidates = dispatch.candidates(signature)
+        candidates = dispatch.candidates(self.signature)
         if not candidates:
             return
         rules = self.origin.rules.get(candidates)
         if rules is None:
-            rules = dispatch.select(candidates, signature, self.origin.verdicts)
+            rules = dispatch.select(candidates, self.signature, self.origin.verdicts)
             self.origin.remember(candidates, rules)
         self.rules = rules
 
@@ -164,16 +170,18 @@ class SignatureCache:
 
     def __init__(self, limit: int = CACHE_LIMIT) -> None:
         self.heads = KnownHeads(3 * limit)
-        self.clients: ValueCache[Client, ClientFacts] = ValueCache(ClientFacts.of, limit)
+        self.clients: dict[Client, ClientFacts] = {}
+        self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
+        self._limit = limit
         self._origins: dict[Origin, OriginFacts] = {}
         self._generation = 0
-        self.calls: ValueCache[ApiCall, CallFacts] = ValueCache(_call_facts, limit)
 
     def follow_heads(self) -> None:
-        """Forget the origins of heads that were forgotten: those of one origin have one object."""
+        """Forget the parts of heads that were forgotten: those of one origin have one object."""
         if self._generation != self.heads.generation:
             self._generation = self.heads.generation
             self._origins.clear()
+            self.clients.clear()
 
     def facts_of(self, signature: EventSignature) -> SignatureFacts:
         """Return what follows from a signature."""
@@ -183,68 +191,18 @@ class SignatureCache:
         called_from = caller, recipient, address, agent, region
         origin = self._origins.get(called_from)
         if origin is None:
-            origin = self._origins[called_from] = self._origin_facts(called_from)
-        return SignatureFacts(origin, self.calls[source, name, read_only, category, error])
+            client = self._client_facts(called_from[:4])
+            origin = self._origins[called_from] = OriginFacts.of(client, region or "")
+        call = self.calls[source, name, read_only, category, error]
+        return SignatureFacts(signature, origin, call)
 
-    def _origin_facts(self, origin: Origin) -> OriginFacts:
-        caller, recipient, address, agent, region = origin
-        facts = self.clients[caller, recipient, address, agent]
-        if not region:
-            return OriginFacts(facts, "", facts.observed, ())
-        of_region = region_observations(facts.account, facts.principal, region)
-        changed = changed_region_observations(facts.account, region)
-        return OriginFacts(facts, region, (*facts.observed, *of_region), changed)
-
-
-class SignatureGroup(msgspec.Struct, gc=False):
-    """The records of one signature in a chunk, by their indexes, with what follows from it.
-
-    ``timed`` are those that are events, ``first`` and ``last`` their first and last time."""
-
-    signature: EventSignature
-    facts: SignatureFacts
-    origin: OriginFacts
-    call: CallFacts
-    indexes: list[int]
-    timed: list[int]
-    first: int
-    last: int
-
-
-def group_records(records: Records, cache: SignatureCache) -> list[SignatureGroup]:
-    """Return the groups of the records of a chunk by signature.
-
-    The heads of ``records`` are those of the cache. Groups of one origin have the same object."""
-    cache.follow_heads()
-    groups: list[SignatureGroup] = []
-    for group in records.groups:
-        head, indexes = group.head, group.indexes
-        facts = head.facts
+    def _client_facts(self, client: Client) -> ClientFacts:
+        facts = self.clients.get(client)
         if facts is None:
-            facts = head.facts = cache.facts_of(head.signature)
-        call = facts.call
-        timed, span = indexes, group.span
-        if call.skip_reason:
-            timed, span = [], _NO_SPAN
-        elif not records.has_times:
-            timed = [index for index in indexes if records.times[index] is not None]
-        if span is None:
-            span = _span_of(records.times, timed)
-        groups.append(
-            SignatureGroup(head.signature, facts, facts.origin, call, indexes, timed, *span)
-        )
-    return groups
-
-
-_NO_SPAN = (0, 0)
-
-
-def _span_of(times: Sequence[Any], indexes: Sequence[int]) -> tuple[int, int]:
-    """Return the first and the last of the times at indexes."""
-    if len(indexes) == 1:
-        return times[indexes[0]], times[indexes[0]]
-    known = [times[index] for index in indexes]
-    return min(known, default=0), max(known, default=0)
+            facts = ClientFacts.of(client)
+            if len(self.clients) < self._limit:
+                self.clients[client] = facts
+        return facts
 
 
 def _call_facts(call: ApiCall) -> CallFacts:
@@ -258,3 +216,84 @@ def _call_facts(call: ApiCall) -> CallFacts:
         signature.event_source == _SIGN_IN and not outcome.is_failed,
         outcome,
     )
+
+
+class SignatureGroup(NamedTuple):
+    """The events of one signature in a chunk, by the indexes of their records."""
+
+    signature: EventSignature
+    facts: SignatureFacts
+    timed: list[int]
+
+
+class OriginEvents(msgspec.Struct, gc=False):
+    """The events of one origin in a chunk: groups by signature, and first and last time."""
+
+    groups: list[RecordGroup]
+    first: int
+    last: int
+
+
+class ChunkEvents(msgspec.Struct):
+    """The records of a chunk that are events, by origin.
+
+    ``changed`` are the spans of calls that change something, ``others`` the records that are no
+    events. Of ``candidates`` rules may match, in the order of the first record of each."""
+
+    by_origin: dict[OriginFacts, OriginEvents] = {}
+    changed: dict[ChangedRegion, tuple[int, int]] = {}
+    others: list[RecordGroup] = []
+    candidates: list[SignatureGroup] = []
+
+
+def group_events(records: Records, cache: SignatureCache, dispatch: Dispatch) -> ChunkEvents:
+    """Return the events of a chunk, whose ``records`` have the heads of the cache.
+
+    The work of a usual group is here: this runs for each distinct call of each chunk."""
+    cache.follow_heads()
+    events = ChunkEvents()
+    by_origin, find_origin = events.by_origin, events.by_origin.get
+    for group in records.groups:
+        head = group.head
+        facts = head.facts
+        if facts is None:
+            facts = head.facts = cache.facts_of(head.signature)
+        call = facts.call
+        if call.skip_reason:
+            events.others.append(group)
+            continue
+        if group.span is None:
+            group = _timed(group, records, events.others)
+            if group.span is None:
+                continue
+        first, last = group.span
+        origin = facts.origin
+        known = find_origin(origin)
+        if known is None:
+            by_origin[origin] = OriginEvents([group], first, last)
+        else:
+            known.groups.append(group)
+            if first < known.first:
+                known.first = first
+            if last > known.last:
+                known.last = last
+        if call.changes and origin.changed:
+            widen_span(events.changed, origin.changed, first, last)
+        if facts.dispatch is not dispatch:
+            facts.select(dispatch)
+        if facts.rules:
+            events.candidates.append(SignatureGroup(head.signature, facts, group.indexes))
+    return events
+
+
+def _timed(group: RecordGroup, records: Records, others: list[RecordGroup]) -> RecordGroup:
+    """Return the records of a group that have a time, with their span; others have none."""
+    head, indexes = group.head, group.indexes
+    times: Sequence[Any] = records.times
+    if not records.has_times:
+        untimed = [index for index in indexes if times[index] is None]
+        if untimed:
+            others.append(RecordGroup(head, untimed))
+            indexes = [index for index in indexes if times[index] is not None]
+    known = [times[index] for index in indexes]
+    return RecordGroup(head, indexes, (min(known), max(known)) if known else None)

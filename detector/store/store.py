@@ -252,7 +252,7 @@ class Store:
         self.files.add_duplicates(connection, duplicates)
         self.signals.forget(connection, written.revised)
         self.derivation.mark_revised(connection, written.revised)
-        self.baseline.extend(connection, partial.observations)
+        self.baseline.extend(connection, partial.observations.observations())
         self.baseline.mark_selections(connection, (read.file.path for read in reads))
         self.activity.append(connection, reads)
         self.watches.append(connection, to_search)
@@ -285,5 +285,5 @@ def _newest_time(partial: Partial, allowed: float) -> int | None:
     of_chunks = [(stats.first, stats.last) for stats in partial.chunks.values()]
     times = [time for time in chain.from_iterable(of_chunks) if time is not None]
     if times and max(times) > allowed:
-        times += chain.from_iterable(partial.observations.values())
+        times += chain.from_iterable(partial.observations.observations().values())
     return max((time for time in times if time <= allowed), default=None)

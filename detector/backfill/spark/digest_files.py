@@ -10,7 +10,7 @@ import msgspec
 
 from detector.backfill.spark.activity_sum import sum_activity
 from detector.backfill.spark.rows import ChunkPlace, FolderTally, StepRow, encode_body
-from detector.detection.baseline import ObservationSpans, unite_spans
+from detector.detection.baseline import OriginSpans
 from detector.detection.digest import ChunkStats
 from detector.ingest.reader import ChunkDigester, Task, read_file
 from detector.sources.day_folder import folder_above
@@ -94,7 +94,7 @@ class _Sums:
 
     def __init__(self) -> None:
         self._tallies: dict[str, FolderTally] = {}
-        self._observations: ObservationSpans = {}
+        self._observations = OriginSpans()
         self._activity: dict[str, list[bytes]] = {}
         self._activity_bytes = 0
 
@@ -119,7 +119,7 @@ class _Sums:
             if stats.activity:
                 self._activity.setdefault(folder, []).append(stats.activity)
                 self._activity_bytes += len(stats.activity)
-        unite_spans(self._observations, read.partial.observations)
+        self._observations.unite(read.partial.observations)
 
     def rows(self) -> Iterator[StepRow]:
         """Yield the sums."""
@@ -127,7 +127,7 @@ class _Sums:
             yield StepRow("tally", folder, b"", 0, 0, encode_body(tally))
         for folder, bodies in self._activity.items():
             yield StepRow("activity", folder, b"", 0, 0, sum_activity(bodies))
-        for observation, (first, last) in self._observations.items():
+        for observation, (first, last) in self._observations.observations().items():
             yield StepRow("observation", "", encode_body(observation), first, last, b"")
 
 

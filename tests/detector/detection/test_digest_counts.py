@@ -127,7 +127,7 @@ def test_observations_span_the_events_that_show_them() -> None:
     ]
     spans: ObservationSpans = {
         key: (first - START, last - START)
-        for key, (first, last) in digested(lines(records)).observations.items()
+        for key, (first, last) in digested(lines(records)).observations.observations().items()
         if key[0] in ("account", "region", "changed-region")
     }
     assert spans == {
