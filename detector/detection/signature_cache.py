@@ -38,10 +38,11 @@ from detector.text.value_cache import CACHE_LIMIT, ValueCache
 class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
-    ``observed`` is that of calls without a region, ``counted`` what ``activity`` returned."""
+    ``observed`` are account, principal, long-term key, agent and network, as ``ObservedOrigin``
+    has them; ``counted`` is what ``activity`` returned."""
 
     client: Client
-    observed: ObservedOrigin
+    observed: tuple[str, str, str, str, str]
     principal_hashes: PrincipalHashes
     counted: tuple[Actor | None, Traits] | None = None
 
@@ -50,17 +51,16 @@ class ClientFacts(msgspec.Struct, eq=False):
         """Work out what follows from a client."""
         named, recipient, address, agent = client
         caller = named or NO_CALLER
-        arn, key = caller.arn, caller.access_key_id
-        principal = principal_of(arn) if arn else ""
-        observed = ObservedOrigin(
+        arn, key = caller.arn or "", caller.access_key_id or ""
+        principal = principal_of(arn)
+        observed = (
             caller.account_id or recipient or "",
             principal,
-            key if key and is_long_term(key) else "",
-            agent_family(agent) if agent else "",
-            network_of(address) or "" if address else "",
-            "",
+            key if is_long_term(key) else "",
+            agent_family(agent or ""),
+            network_of(address or "") or "",
         )
-        return cls(client, observed, hashes_of(filter(None, (principal, key))))
+        return cls(client, observed, hashes_of([each for each in (principal, key) if each]))
 
     def activity(self) -> tuple[Actor | None, Traits]:
         """Return who called, and what is counted of the calls.
@@ -81,7 +81,8 @@ class ClientFacts(msgspec.Struct, eq=False):
         named, recipient, _, _ = self.client
         account = recipient or (named or NO_CALLER).account_id or ""
         # The rest was worked out for the baseline.
-        return self.observed.network, self.observed.agent, account, self.observed.key
+        _, _, key, agent, network = self.observed
+        return network, agent, account, key
 
 
 class CallFacts(NamedTuple):
@@ -116,12 +117,9 @@ class OriginFacts(msgspec.Struct, eq=False):
     @classmethod
     def of(cls, client: ClientFacts, region: str) -> OriginFacts:
         """Work out what follows from a client's calls in a region."""
-        observed = client.observed
-        if not region:
-            return cls(client, observed, None)
-        account, principal, key, agent, network, _ = observed
-        changed = (account, region) if account else None
-        return cls(client, ObservedOrigin(account, principal, key, agent, network, region), changed)
+        account, *_ = client.observed
+        changed = (account, region) if account and region else None
+        return cls(client, ObservedOrigin(*client.observed, region), changed)
 
     def remember(self, candidates: Candidates, rules: Sequence[Rule]) -> None:
         """Remember which of ``candidates`` records of this origin may match."""

@@ -12,6 +12,15 @@ from detector.store.database import Database
 
 _IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of observation that the context of an alert depends on."""
+_MARK_ALERTS = """
+UPDATE alert SET stale = 1
+WHERE until > :first AND alert_id IN (SELECT alert_id FROM alert_who WHERE who = :who)
+AND NOT EXISTS (
+    SELECT 1 FROM sight
+    WHERE kind = :kind AND who = :who AND what = :what AND first <= :first
+)
+"""
+"""Marks the alerts that an observation precedes which was not made so early before."""
 
 
 class BaselineTable:
@@ -61,13 +70,15 @@ class BaselineTable:
 
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
         """Extend spans of observations; mark alerts whose past has changed."""
-        for (kind, who, what), (first, _) in spans.items():
-            if kind in _IN_CONTEXT and not _is_known_since(connection, kind, who, what, first):
-                connection.execute(
-                    "UPDATE alert SET stale = 1 WHERE until > ? AND alert_id IN "
-                    "(SELECT alert_id FROM alert_who WHERE who = ?)",
-                    (first, who),
-                )
+        if connection.execute("SELECT EXISTS (SELECT 1 FROM alert_who)").fetchone()[0]:
+            connection.executemany(
+                _MARK_ALERTS,
+                [
+                    {"kind": kind, "who": who, "what": what, "first": first}
+                    for (kind, who, what), (first, _) in spans.items()
+                    if kind in _IN_CONTEXT
+                ],
+            )
         connection.executemany(
             "INSERT INTO sight (kind, who, what, first, last) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET "
@@ -117,15 +128,3 @@ class AlertBaselines:
             ).fetchone()
             self._firsts[observation] = None if row is None else int(row[0])
         return self._firsts[observation]
-
-
-def _is_known_since(
-    connection: sqlite3.Connection, kind: str, who: str, what: str, time: int
-) -> bool:
-    return (
-        connection.execute(
-            "SELECT 1 FROM sight WHERE kind = ? AND who = ? AND what = ? AND first <= ?",
-            (kind, who, what, time),
-        ).fetchone()
-        is not None
-    )
