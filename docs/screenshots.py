@@ -141,10 +141,29 @@ async def _go_through(app: HuntApp, pilot: Pilot[None]) -> None:
     await _until(pilot, lambda: " stay " in screenshot.screen_text(app))
     await _keep(app, pilot, "suppress")
     await _press(pilot, "escape", "y")
-    for key, name in (("6", "sources"), ("7", "rules")):
+    for key, name in (("6", "sources"), ("7", "rules"), ("2", "principals")):
         await _press(pilot, key)
         await _until(pilot, lambda: bool(app.screen.query_one(RowList).rows))
         await _keep(app, pilot, name)
+    await _beyond_alerts(app, pilot, attack)
+
+
+async def _beyond_alerts(app: HuntApp, pilot: Pilot[None], attack: object) -> None:
+    """What the rule of an alert would find with other numbers, and a hunt that begins with it."""
+    await _press(pilot, "1", "escape")
+    app.screen.query_one(RowList).move_to(attack)
+    await _press(pilot, "W", "left", "left")
+    await _until(pilot, lambda: "regional-report" in screenshot.screen_text(app))
+    await _keep(app, pilot, "workbench")
+    await _press(pilot, "escape", "at", "enter")
+    await _press(pilot, *_typed("Stolen CI keys"), "tab")
+    await _press(pilot, *_typed("Somebody outside uses the key of ci-deploy."), "ctrl+s")
+    await _press(pilot, "9", "enter", "plus", "ctrl+r")
+    await _until(pilot, lambda: "1 row" in screenshot.screen_text(app))
+    await _press(pilot, "ctrl+s", *_typed("Keys made"), "ctrl+s")
+    await _press(pilot, "escape", "escape")
+    await _until(pilot, lambda: "1 row" in screenshot.screen_text(app))
+    await _keep(app, pilot, "hunt")
 
 
 async def _press(pilot: Pilot[None], *keys: str) -> None:

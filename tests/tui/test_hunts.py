@@ -20,12 +20,14 @@ from tests.tui.test_principals import harms
 from tui.app.app import HuntApp
 from tui.app.draft_resume import resume_draft
 from tui.screens.alert.screen import AlertScreen
+from tui.screens.base.input_fields import LineField
 from tui.screens.base.menu import Menu
 from tui.screens.forms.hunt import BeginHuntForm, ConcludeHuntForm, EditHuntForm, NameQueryForm
 from tui.screens.hunts.editor import QueryEditor, Refusal
 from tui.screens.hunts.query import HuntQueryScreen
 from tui.screens.hunts.record import HuntRecordScreen
-from tui.screens.hunts.results import ResultLine, RunProgressed
+from tui.screens.hunts.results import ResultLine
+from tui.screens.hunts.run import RunProgressed
 from tui.screens.hunts.screen import HuntsScreen
 from tui.screens.pivot.events import EventsScreen
 from tui.screens.pivot.record import RecordScreen
@@ -101,12 +103,13 @@ def test_write_a_query_mend_it_run_it_save_it(tmp_path: Path) -> None:
         assert "1 row" in screen_text(app) and "not saved" in screen_text(app)
         await press(pilot, "ctrl+s")
         await until(pilot, lambda: on(app, NameQueryForm))
-        await press(pilot, "ctrl+s")
-        await until(
-            pilot, lambda: on(app, HuntQueryScreen) and bool(app.view_model.hunts[0].queries)
-        )
+        assert app.screen.query_one("#name", LineField).value == "query 1"
+        await press(pilot, "'Made", "ctrl+s")
+        await until(pilot, lambda: on(app, HuntQueryScreen) and bool(app.view_model.hunts[0].runs))
         [record] = app.store.hunts.all()
-        assert [(each.name, each.text) for each in record.queries] == [("query 1", KEYS)]
+        [query], [run] = record.queries, record.runs
+        assert (query.name, query.text) == ("Made", KEYS)
+        assert (run.query_id, run.rows) == (query.query_id, 1)  # of the run before it was saved
         await press(pilot, "escape")
         await until(pilot, lambda: app.screen.query_one(RowList).has_focus)
         await press(pilot, "p")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from detector.investigation.hunts.run import HuntResult, remember_run
 from detector.triage.hunt_record import HuntFinding, HuntQuery, HuntRecord
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ class HuntDecisions:
         """Remove queries and findings from a hunt."""
         await self._change(lambda: self._host.store.hunts.remove(shown, parts), len(parts))
 
-    async def refresh(self) -> None:
-        """Show the hunts as they are now: a query was run."""
+    async def remember_run(self, hunt: HuntRecord, query: HuntQuery, result: HuntResult) -> None:
+        """Remember a run of a query that the hunt has."""
+        await asyncio.to_thread(remember_run, self._host.store, hunt, query, result)
         await self._show()
 
     async def _change(self, change: Callable[[], list[str]], count: int) -> None:

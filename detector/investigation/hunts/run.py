@@ -14,7 +14,7 @@ from detector.sources.file_span import FileSpan
 from detector.store import Store
 from detector.text.json_output import json_line
 from detector.text.plural import plural
-from detector.triage.hunt_record import HuntQuery, HuntScope
+from detector.triage.hunt_record import HuntQuery, HuntRecord, HuntScope
 
 MOST_ROWS = 10_000
 """Rows that are kept of a run; where there are more, LIMIT or STATS shows them."""
@@ -70,6 +70,22 @@ def run_query(query: Query, reader: EventReader, last: Set[bytes] | None = None)
         last is not None,
         truncated,
         digests,
+    )
+
+
+def rows_before(store: Store, hunt: HuntRecord, query: HuntQuery) -> Set[bytes] | None:
+    """Return the digests of the rows of a query's last run; None where there is none."""
+    fingerprint = run_fingerprint(query, hunt.scope)
+    return store.hunts.last_rows(hunt.hunt_id, query.query_id, fingerprint)
+
+
+def remember_run(store: Store, hunt: HuntRecord, query: HuntQuery, result: HuntResult) -> None:
+    """Remember a run over all held files, where it can be compared with the next one."""
+    if store.read_only or result.truncated:
+        return
+    fingerprint = run_fingerprint(query, hunt.scope)
+    store.hunts.record_run(
+        hunt.hunt_id, query.query_id, fingerprint, result.digests, result.new_count
     )
 
 

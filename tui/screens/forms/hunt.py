@@ -149,6 +149,10 @@ class NameQueryForm(FormScreen):
     def fields(self) -> Iterable[Widget]:
         yield labelled("name", LineField("name", self._name_proposed, "what it looks for"))
 
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#name", LineField).select_all()
+
     async def save(self) -> str:
         self.name_given = self.value("name")
         if not self.name_given:

@@ -29,14 +29,12 @@ from tui.screens.base.screen import HuntScreen, breadcrumbs
 from tui.screens.hunts.editor import EditorMessages, QueryEditor, Refusal
 from tui.screens.hunts.result_actions import ResultActions
 from tui.screens.hunts.results import (
-    QueryRan,
     ResultLine,
-    RunProgressed,
     lines_of_result,
     result_columns,
     result_phrase,
 )
-from tui.screens.hunts.run import RunRequest
+from tui.screens.hunts.run import QueryRan, RunProgressed, RunRequest
 from tui.settings.form_draft import FormDraft
 from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
@@ -78,6 +76,8 @@ class HuntQueryScreen(HuntScreen):
         self._query = typed or query
         self._refusal: Refusal | None = None
         self._result: HuntResult | None = None
+        self._run_to_remember: QueryRan | None = None
+        """The last run, until the hunt has the query as it was run."""
         self._state = ""
         """What is said of the run, beneath the rows."""
         self._stop: threading.Event | None = None
@@ -271,6 +271,7 @@ class HuntQueryScreen(HuntScreen):
             self.workspace.say(line, severity="error")
             return
         self._query = self._saved = query
+        await self._remember_run()
         self._remove_draft()
         said = f"Saved {safe.clip(safe.visible(query.name), _OPTION_CELLS)}"
         if self._refusal is not None:
@@ -288,9 +289,7 @@ class HuntQueryScreen(HuntScreen):
         self._stop = threading.Event()
         self._state = "reading …"
         self.show()
-        self._run(
-            RunRequest(hunt, query, self._is_saved(query), now, self._stop, self._report_progress)
-        )
+        self._run(RunRequest(hunt, query, now, self._stop, self._report_progress))
 
     def _stop_run(self) -> None:
         if self._stop is not None:
@@ -316,17 +315,32 @@ class HuntQueryScreen(HuntScreen):
 
     @on(QueryRan)
     async def _ran(self, event: QueryRan) -> None:
-        if event.run_id is not self._stop:
+        if event.request.stop is not self._stop:
             return
-        self._stop = None
         if event.result is None:
+            self._stop = None
             self._state = event.problem or "stopped"
             self.show()
             return
         self._result = event.result
+        self._run_to_remember = event
+        # Before another run may begin, which compares with this one.
+        await self._remember_run()
+        self._stop = None
         self._state = result_phrase(event.result, event.unread)
         await self._show_rows(event.result)
-        await self.workspace.decisions.hunts.refresh()
+
+    async def _remember_run(self) -> None:
+        """Remember the last run in the hunt, once the hunt has the query as it was run."""
+        ran = self._run_to_remember
+        if ran is None or ran.result is None or not self._is_saved(ran.request.query):
+            return
+        self._run_to_remember = None
+        hunts, request = self.workspace.decisions.hunts, ran.request
+        try:
+            await hunts.remember_run(request.hunt, request.query, ran.result)
+        except StateError as error:
+            self.workspace.say(f"The run is not remembered: {error}", severity="error")
 
     async def _show_rows(self, result: HuntResult) -> None:
         """Put a list with the columns of this result in place of the one before."""

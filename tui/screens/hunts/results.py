@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from textual.content import Content
-from textual.message import Message
 
 from detector.detection.indicator import Indicator, known_indicator
 from detector.ecs.values import Value
@@ -25,34 +24,6 @@ class ResultLine(NamedTuple):
     number: int
     row: ResultRow
     new: bool
-
-
-class QueryRan(Message):
-    """A run has ended; a run is known by what it ran.
-
-    ``result`` None: it was stopped, or ``problem`` says why it failed.
-    """
-
-    def __init__(
-        self,
-        run: object,
-        result: HuntResult | None,
-        problem: str = "",
-        unread: Sequence[str] = (),
-    ) -> None:
-        super().__init__()
-        self.run_id = run
-        self.result = result
-        self.problem = problem
-        self.unread = unread
-
-
-class RunProgressed(Message):
-    """How far a run has come, in a line."""
-
-    def __init__(self, line: str) -> None:
-        super().__init__()
-        self.line = line
 
 
 def lines_of_result(result: HuntResult) -> list[ResultLine]:

@@ -1,4 +1,4 @@
-"""A run of a query over the logs that the state lists, in a thread."""
+"""A run of a query over the logs that the database lists, in a thread."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from textual.message import Message
+
 from detector.esql.errors import EsqlError
 from detector.investigation.hunt import EventReader
 from detector.investigation.hunts.languages import plan_query
-from detector.investigation.hunts.run import held_files, run_fingerprint, run_query
+from detector.investigation.hunts.run import (
+    HuntResult,
+    held_files,
+    rows_before,
+    run_query,
+)
 from detector.rules.rule import CompileContext
 from detector.sources.file_span import FileSpan
 from detector.store import StateError, Store
 from detector.triage.hunt_record import HuntQuery, HuntRecord
-from tui.screens.hunts.results import QueryRan
 
 _PROGRESS_SECONDS = 0.25
 
@@ -28,13 +34,12 @@ class RunStopped(Exception):
 class RunRequest:
     """A query to run for a hunt.
 
-    ``is_saved``: the hunt has it as it is, so that the run is remembered. ``now`` is the value of
-    NOW(). ``stop`` ends the run once it is set; ``say`` gets a line of progress now and then.
+    ``now`` is the value of NOW(). ``stop`` ends the run once it is set; ``say`` gets a line of
+    progress now and then.
     """
 
     hunt: HuntRecord
     query: HuntQuery
-    is_saved: bool
     now: int | None
     stop: threading.Event
     say: Callable[[str], None]
@@ -44,26 +49,49 @@ class RunRequest:
         try:
             return self._run(store, context)
         except RunStopped:
-            return QueryRan(self.stop, None)
+            return QueryRan(self, None)
         except EsqlError as error:
-            return QueryRan(self.stop, None, f"not run: {error.message}")
+            return QueryRan(self, None, f"not run: {error.message}")
         except StateError as error:
-            return QueryRan(self.stop, None, str(error))
+            return QueryRan(self, None, str(error))
 
     def _run(self, store: Store, context: CompileContext) -> QueryRan:
-        query, scope, hunt_id = self.query, self.hunt.scope, self.hunt.hunt_id
+        hunt, query = self.hunt, self.query
         compiled = plan_query(query.text, query.language, context.fields, self.now, context.lookups)
-        files = held_files(store, scope)
+        files = held_files(store, hunt.scope)
         progress = _Progress(files, self.stop, self.say)
-        reader = EventReader([file.path for file in files], scope, progress)
-        fingerprint = run_fingerprint(query, scope)
-        last = store.hunts.last_rows(hunt_id, query.query_id, fingerprint)
-        result = run_query(compiled, reader, last)
-        if self.is_saved and not store.read_only and not result.truncated:
-            store.hunts.record_run(
-                hunt_id, query.query_id, fingerprint, result.digests, result.new_count
-            )
-        return QueryRan(self.stop, result, "", tuple(reader.problems.values()))
+        reader = EventReader([file.path for file in files], hunt.scope, progress)
+        result = run_query(compiled, reader, rows_before(store, hunt, query))
+        return QueryRan(self, result, unread=tuple(reader.problems.values()))
+
+
+class QueryRan(Message):
+    """A run has ended.
+
+    ``result`` None: it was stopped, or ``problem`` says why it failed. ``unread`` are files that
+    could not be read, each with its reason.
+    """
+
+    def __init__(
+        self,
+        request: RunRequest,
+        result: HuntResult | None,
+        problem: str = "",
+        unread: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.request = request
+        self.result = result
+        self.problem = problem
+        self.unread = unread
+
+
+class RunProgressed(Message):
+    """How far a run has come, in a line."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self.line = line
 
 
 class _Progress:

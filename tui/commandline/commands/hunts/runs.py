@@ -14,7 +14,8 @@ from detector.investigation.hunts.languages import plan_query
 from detector.investigation.hunts.run import (
     HuntResult,
     held_files,
-    run_fingerprint,
+    remember_run,
+    rows_before,
     run_query,
 )
 from detector.store import Store
@@ -58,18 +59,10 @@ def run(args: argparse.Namespace) -> int:
                 except EsqlError as error:
                     status = _report_refusal(query, error)
                     continue
-                fingerprint = run_fingerprint(query, hunt.scope)
-                last = store.hunts.last_rows(hunt.hunt_id, query.query_id, fingerprint)
-                result = run_query(compiled, reader, last)
+                result = run_query(compiled, reader, rows_before(store, hunt, query))
                 _print(query, compiled, result, args)
-                if source is None and not store.read_only and not result.truncated:
-                    store.hunts.record_run(
-                        hunt.hunt_id,
-                        query.query_id,
-                        fingerprint,
-                        result.digests,
-                        result.new_count,
-                    )
+                if source is None:
+                    remember_run(store, hunt, query, result)
     for problem in reader.problems.values():
         warn(f"not read: {problem}")
     return status
