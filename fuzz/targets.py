@@ -82,12 +82,12 @@ def native(data: bytes) -> None:
     _known.trim()
     for is_lines in (False, True):
         view = memoryview(bytearray(data))
-        spans = cut.cut(view, is_lines)
-        if spans is None:
+        spans = cut.cut(view, is_lines, _known)
+        if spans is None or spans.groups is None:
             continue
         chunk = Chunk(0, view, is_lines)
         try:
-            fast = _cut_outcome(records.records_of_spans(view, spans, _known))
+            fast = _cut_outcome(records.records_of_spans(view, spans, spans.groups))
         except (ValueError, RecursionError):
             fast = None
         try:

@@ -6,7 +6,7 @@ records in a chunk. Whatever is not read has a reason.
 
 from detector.formats.chunks import Chunk, read_chunks
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
-from detector.formats.known_heads import KnownHeads, RecordGroup
+from detector.formats.heads.known_heads import KnownHeads, RecordGroup
 from detector.formats.records import RawRecords, Records, parse_records, split_records
 
 __all__ = [

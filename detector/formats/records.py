@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -27,9 +28,9 @@ from detector.cloudtrail.record import (
 from detector.formats.chunks import Chunk
 from detector.formats.decompress import Budget
 from detector.formats.errors import Incomplete, NotALog, Unreadable
+from detector.formats.heads.known_heads import KnownHeads, RecordGroup
 from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
-from detector.formats.known_heads import KnownHeads, RecordGroup
 from detector.formats.native import cut
 from detector.formats.native.groups import RawHit, Slices, group_by_bytes
 from detector.formats.pieces import join_pieces
@@ -90,7 +91,7 @@ class RawRecords:
         """Return what a record has as a hit, without decoding it; None where that is needed."""
         return self._items.raw_hit(index) if isinstance(self._items, Slices) else None
 
-    def _size(self, index: int) -> int:
+    def size(self, index: int) -> int:
         """Return the bytes of a record's JSON."""
         item = self._items[index]
         if isinstance(item, ParsedRecord):
@@ -117,12 +118,12 @@ class Records(RawRecords):
     def __init__(
         self,
         items: Sequence[Any],
-        heads: Iterable[Head],
+        groups: list[RecordGroup],
+        times: Sequence[int | None],
         rejected: Counter[str] | None = None,
         skipped: Counter[str] | None = None,
         eventbridge_count: int = 0,
         verbatim: bool = False,
-        known: KnownHeads | None = None,
     ) -> None:
         super().__init__(items)
         self.rejected = rejected or Counter()
@@ -131,12 +132,11 @@ class Records(RawRecords):
         """The records that came by EventBridge."""
         self.verbatim = verbatim
         """The records stand in the chunk as they are, without wrappers."""
-        self.groups: list[RecordGroup] = []
+        self.groups = groups
         """The records by signature, in order of the first of each."""
-        self.times: list[int | None] = []
+        self.times = times
         """The event time of each record in epoch seconds; None where it is unusable."""
-        self._group(heads, KnownHeads() if known is None else known)
-        self.has_times = None not in self.times
+        self.has_times = isinstance(times, array) or None not in times
         """Every record has a usable event time."""
 
     @property
@@ -144,31 +144,31 @@ class Records(RawRecords):
         """The indexes of the records of each signature, in order."""
         return {group.head.signature: group.indexes for group in self.groups}
 
-    def _group(self, heads: Iterable[Head], known: KnownHeads) -> None:
-        """Group the records by their signatures.
 
-        Each head is freed before the next is made: all of them would not fit a processor's caches,
-        and would lie scattered between what stays."""
-        groups: dict[Any, list[int]] = {}
-        find_group, add_time, times = groups.get, self.times.append, _TimeCache()
-        for index, head in enumerate(heads):
-            parts = signature_parts(head)
-            group = find_group(parts)
-            if group is None:
-                # A text that was cut is looked up here each time: it is not kept whole.
-                group = groups.setdefault(self.signature(parts, index), [])
-            group.append(index)
-            add_time(times[head.event_time])
-        self.groups = [
-            RecordGroup(known.of_signature(signature), indexes)
-            for signature, indexes in groups.items()
-        ]
+def _group(
+    raws: RawRecords, heads: Iterable[Head], known: KnownHeads
+) -> tuple[list[RecordGroup], list[int | None]]:
+    """Group records by their signatures; return the groups, and the time of each record.
 
-    def signature(self, parts: tuple[Any, ...], index: int) -> EventSignature:
-        """Return the signature of these parts of the head of a record."""
-        if self._size(index) > TEXT_CAP:
-            parts = cap_part(parts)
-        return EventSignature._make(parts)
+    Each head is freed before the next is made: all of them would not fit a processor's caches, and
+    would lie scattered between what stays."""
+    groups: dict[Any, list[int]] = {}
+    times: list[int | None] = []
+    find_group, add_time, parsed = groups.get, times.append, _TimeCache()
+    for index, head in enumerate(heads):
+        parts = signature_parts(head)
+        group = find_group(parts)
+        if group is None:
+            # A text that was cut is looked up here each time: it is not kept whole.
+            if raws.size(index) > TEXT_CAP:
+                parts = cap_part(parts)
+            group = groups.setdefault(EventSignature._make(parts), [])
+        group.append(index)
+        add_time(parsed[head.event_time])
+    found = [
+        RecordGroup(known.of_signature(signature), indexes) for signature, indexes in groups.items()
+    ]
+    return found, times
 
 
 class _TimeCache(dict[str | None, int | None]):
@@ -209,39 +209,36 @@ def _parse(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
 
 def _parse_plain(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
     """Cut a chunk into records and decode their heads. Raises ValueError or RecursionError."""
-    spans = cut.cut(data, chunk.lines)
-    if spans is not None:
-        return records_of_spans(data, spans, known)
+    spans = cut.cut(data, chunk.lines, known)
+    if spans is not None and spans.groups is not None:
+        return records_of_spans(data, spans, spans.groups)
     return cut_in_python(chunk, data, known)
 
 
 def cut_in_python(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
     """Cut a chunk by msgspec. Raises ValueError or RecursionError."""
     raws = _split(chunk, data)
-    return Records(raws, map(_head_decoder.decode, raws), verbatim=True, known=known)
+    groups, times = _group(RawRecords(raws), map(_head_decoder.decode, raws), known)
+    return Records(raws, groups, times, verbatim=True)
 
 
-def records_of_spans(data: memoryview, spans: cut.RecordSpans, known: KnownHeads) -> Records:
+def records_of_spans(
+    data: memoryview, spans: cut.RecordSpans, head_groups: cut.HeadGroups
+) -> Records:
     """Return the records that the native cut found in ``data``.
 
-    The first head of each group is decoded, unless its bytes are known; groups that decode alike
-    are one. Raises ValueError or RecursionError."""
+    Heads whose bytes are not known are decoded; groups that decode alike are one."""
     items = Slices(data, spans)
-    records = Records(items, [], verbatim=True)
-    records.times = cast("list[int | None]", spans.times)
-
-    def signature_at(index: int) -> EventSignature:
-        return records.signature(signature_parts(_head_decoder.decode(items[index])), index)
-
-    records.groups = group_by_bytes(spans, known, signature_at)
-    if cut.NO_TIME in spans.times:
-        for index, time in enumerate(spans.times):
-            if time == cut.NO_TIME:
-                records.times[index] = parse_time(_head_decoder.decode(items[index]).event_time)
-        for group in records.groups:
-            group.span = None
-        records.has_times = None not in records.times
-    return records
+    groups = group_by_bytes(data, head_groups)
+    if spans.has_times:
+        return Records(items, groups, spans.times, verbatim=True)
+    times = [
+        parse_time(_head_decoder.decode(items[index]).event_time) if time == cut.NO_TIME else time
+        for index, time in enumerate(spans.times)
+    ]
+    for group in groups:
+        group.span = None
+    return Records(items, groups, times, verbatim=True)
 
 
 def _read_as_they_are(records: Records) -> bool:
@@ -291,8 +288,8 @@ def _unread_member(problem: Unreadable) -> Records:
     """Count an unread member of an archive as one record."""
     reasons = Counter([problem.reason.code])
     if isinstance(problem, NotALog):
-        return Records([], [], skipped=reasons)
-    return Records([], [], rejected=reasons)
+        return Records([], [], [], skipped=reasons)
+    return Records([], [], [], rejected=reasons)
 
 
 def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Records:
@@ -310,13 +307,15 @@ def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Re
             reasons[item.kind][item.reason] += 1
     if not items and not is_lines and set(reasons["rejected"]) == {"nested-too-deep"}:
         _refuse_too_deep(bytes(data))
+    heads = (item.head or _head_of(item.translated or item.raw) for item in items)
+    groups, times = _group(RawRecords(items), heads, known)
     return Records(
         items,
-        heads=(item.head or _head_of(item.translated or item.raw) for item in items),
+        groups,
+        times,
         rejected=reasons["rejected"],
         skipped=reasons["skipped"],
         eventbridge_count=reasons["noted"]["eventbridge"],
-        known=known,
     )
 
 

@@ -1,8 +1,8 @@
 /* Cut a chunk of CloudTrail JSON into records, and group the records by the raw bytes of their heads.
 
-   This file decides nothing. Records whose heads have equal bytes share a group; what a group means
-   is decoded elsewhere, from its first record. A chunk that is not plain in every byte is declined
-   as a whole and takes the path in Python: escapes or repetitions in keys that are read, invalid
+   This file decides nothing. Records whose heads have equal bytes share a group; what its texts mean
+   is decoded elsewhere. A chunk that is not plain in every byte is declined as a whole and takes the
+   path in Python: escapes or repetitions in keys that are read, values of other types there, invalid
    UTF-8, unpaired surrogates, odd numbers, deep nesting, values that are no records.
 
    Every read is bounded by `end`, every write by the capacities that the caller passes. Nothing is
@@ -11,21 +11,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "json.h"
+#include "heads.h"
 
 #define DECLINED (-1)
 #define TOO_SMALL (-2)
+#define FULL (-3)
 #define NO_TIME INT64_MIN
-#define PROBES_A_RECORD 64
-#define KEY_CAP 2048
-
-enum {
-    CALLER, ARN, ACCOUNT, KEY, INVOKED_BY, SOURCE, NAME, REGION, ADDRESS, AGENT, ERROR, READ_ONLY,
-    RECIPIENT, CATEGORY, SLOTS, TIME = SLOTS, ID, MESSAGE, WHOLE_CALLER, FIELDS
-};
-
-/* A value's raw bytes in the chunk; `size` 0: the field is absent. */
-typedef struct { uint32_t start, size; } Slot;
 
 #define IS(name) (!memcmp(key, name, sizeof name - 1))
 
@@ -143,48 +134,6 @@ static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
     return 1;
 }
 
-/* Hash up to eight bytes at once, the last of them twice where that saves a step. */
-static uint64_t hash_bytes(const uint8_t *p, uint32_t size)
-{
-    const uint64_t factor = 0xD6E8FEB86659FD93u;
-    uint64_t one = size, other = 0x9E3779B97F4A7C15u, word = 0, next;
-    if (size < 8) {
-        for (uint32_t i = 0; i < size; i++) word = word << 8 | p[i];
-        return (one ^ word) * factor;
-    }
-    const uint8_t *last = p + size - 8;
-    for (; last - p > 8; p += 16) {
-        memcpy(&word, p, 8);
-        memcpy(&next, p + 8, 8);
-        one = (one ^ word) * factor;
-        other = (other ^ next) * factor;
-        one ^= one >> 32;
-        other ^= other >> 32;
-    }
-    memcpy(&word, p, 8);
-    memcpy(&next, last, 8);
-    return ((one ^ word) * factor) ^ (((other ^ next) * factor) >> 31);
-}
-
-static uint64_t hash_slots(const uint8_t *data, const Slot *slots)
-{
-    uint64_t hash = 0;
-    for (int i = 0; i < SLOTS; i++) {
-        hash = (hash ^ hash_bytes(data + slots[i].start, slots[i].size)) * 0x9E3779B97F4A7C15u;
-        hash ^= hash >> 32;
-    }
-    return hash;
-}
-
-static int equal_slots(const uint8_t *data, const Slot *one, const Slot *other)
-{
-    for (int i = 0; i < SLOTS; i++)
-        if (one[i].size != other[i].size
-            || memcmp(data + one[i].start, data + other[i].start, one[i].size))
-            return 0;
-    return 1;
-}
-
 /* What the caller owns and sizes; `capacity` is the number of records that fit. */
 typedef struct {
     int64_t capacity;
@@ -193,53 +142,79 @@ typedef struct {
     int32_t *groups;         /* of each record */
     int32_t *order;          /* the records by group, then in order */
     int32_t *ends;           /* of each group in `order` */
-    Slot *slots;             /* of each group, SLOTS each */
-    int32_t *table;          /* a hash table of groups, filled with -1 */
-    int64_t table_size;      /* a power of two, at least twice the capacity */
+    int32_t *numbers;        /* of each group, that of its head */
     int64_t *firsts, *lasts; /* of each group, its least and greatest time */
-    uint8_t *keys;           /* the heads of the groups as bytes, one after the other */
-    int64_t *key_ends;       /* of each group; that of the group before: it is too long */
-    int64_t keys_capacity;   /* in bytes */
     HitFields *hit_fields;   /* of each record */
+    Heads *heads;            /* 0: the records are not grouped */
+    int64_t records, group_count, untimed, probes;
+    int64_t status;          /* why the last call failed */
 } Cut;
 
-typedef struct { int64_t records, groups, probes; } Counts;
-
-/* Return the group of a record, a new one where no group has these bytes; -1 after too many
-   collisions, which a hostile log may make. */
-static int64_t group_of(Text *text, Cut *cut, Counts *counts, const Slot *slots)
+/* Read the head of a record from its values; return whether these have the types of one. */
+static int read_head(const Text *text, Cut *cut, const Slot *slots, Head *head)
 {
-    uint64_t mask = (uint64_t)cut->table_size - 1, place = hash_slots(text->data, slots) & mask;
-    while (cut->table[place] >= 0) {
-        int64_t group = cut->table[place];
-        if (equal_slots(text->data, cut->slots + group * SLOTS, slots)) return group;
-        if (++counts->probes > PROBES_A_RECORD * (counts->records + PROBES_A_RECORD)) return -1;
-        place = (place + 1) & mask;
+    const uint8_t *data = text->data;
+    if (slots[TIME].size && data[slots[TIME].start] != '"' && data[slots[TIME].start] != 'n') return 0;
+    for (int i = 0; i < TEXTS; i++) {
+        const uint8_t *p = data + slots[i].start;
+        head->parts[i] = 0;
+        if (!slots[i].size || *p == 'n') continue;
+        if (*p != '"') return 0;
+        head->parts[i] = number_text(text, cut->heads, p + 1, slots[i].size - 2, &cut->probes);
+        if (head->parts[i] < 0) {
+            cut->status = FULL;
+            return 0;
+        }
     }
-    cut->table[place] = (int32_t)counts->groups;
-    memcpy(cut->slots + counts->groups * SLOTS, slots, SLOTS * sizeof(Slot));
-    cut->ends[counts->groups] = 0;
-    cut->firsts[counts->groups] = INT64_MAX;
-    cut->lasts[counts->groups] = INT64_MIN;
-    return counts->groups++;
+    uint8_t flag = slots[READ_ONLY].size ? data[slots[READ_ONLY].start] : 'n';
+    uint8_t caller = slots[CALLER].size ? data[slots[CALLER].start] : 'n';
+    head->parts[READ_ONLY] = flag == 't' ? 2 : flag == 'f';
+    head->parts[CALLER] = caller == '{';
+    return (flag == 't' || flag == 'f' || flag == 'n') && (caller == '{' || caller == 'n');
 }
 
-/* Read one record; `status` becomes TOO_SMALL where it does not fit. */
-static const uint8_t *read_record(
-    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+/* Put a record into the group of its head; return whether it has one. */
+static int add_to_group(const Text *text, Cut *cut, const Slot *slots, int64_t time)
+{
+    Head head;
+    Heads *heads = cut->heads;
+    if (!read_head(text, cut, slots, &head)) return 0;
+    int32_t number = number_head(heads, &head, &cut->probes);
+    if (number < 0) {
+        cut->status = FULL;
+        return 0;
+    }
+    if (heads->stamp_of[number] != heads->stamp) {
+        heads->stamp_of[number] = (int32_t)heads->stamp;
+        heads->group_of[number] = (int32_t)cut->group_count;
+        cut->numbers[cut->group_count] = number;
+        cut->ends[cut->group_count] = 0;
+        cut->firsts[cut->group_count] = INT64_MAX;
+        cut->lasts[cut->group_count++] = INT64_MIN;
+    }
+    int32_t group = heads->group_of[number];
+    if (time < cut->firsts[group]) cut->firsts[group] = time;
+    if (time > cut->lasts[group]) cut->lasts[group] = time;
+    cut->groups[cut->records] = group;
+    cut->ends[group]++;
+    return 1;
+}
+
+static const uint8_t *read_record(Text *text, const uint8_t *p, Cut *cut)
 {
     Slot slots[FIELDS] = {{0, 0}};
     const uint8_t *start = p;
     if (p >= text->end || *p != '{') return 0;
-    if (counts->records >= cut->capacity) {
-        *status = TOO_SMALL;
+    if (cut->records >= cut->capacity) {
+        cut->status = TOO_SMALL;
         return 0;
     }
     if (!(p = read_fields(text, p, 0, slots, 1))) return 0;
-    int64_t group = group_of(text, cut, counts, slots);
-    if (group < 0) return 0;
-    int64_t number = counts->records++;
     int64_t time = parse_time(text->data + slots[TIME].start, slots[TIME].size);
+    cut->probes += PROBES_A_RECORD;
+    if (cut->heads && !add_to_group(text, cut, slots, time)) return 0;
+    int64_t number = cut->records++;
+    cut->untimed += time == NO_TIME;
     cut->starts[number] = start - text->data;
     cut->sizes[number] = p - start;
     cut->times[number] = time;
@@ -251,31 +226,25 @@ static const uint8_t *read_record(
     fields->message_size = slots[MESSAGE].size;
     fields->has_identity = read_uuid(text->data + slots[ID].start, slots[ID].size, fields->identity);
     fields->has_code = slots[ERROR].size > 0;
-    if (time < cut->firsts[group]) cut->firsts[group] = time;
-    if (time > cut->lasts[group]) cut->lasts[group] = time;
-    cut->groups[number] = (int32_t)group;
-    cut->ends[group]++;
     return p;
 }
 
-static const uint8_t *read_array(
-    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+static const uint8_t *read_array(Text *text, const uint8_t *p, Cut *cut)
 {
     if (p >= text->end || *p != '[') return 0;
     int more = open_bracket(text, &p, ']');
     while (more > 0) {
-        if (!(p = read_record(text, p, cut, counts, status))) return 0;
+        if (!(p = read_record(text, p, cut))) return 0;
         more = has_more(text, &p, ']');
     }
     return more < 0 ? 0 : p;
 }
 
-static const uint8_t *read_document(
-    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+static const uint8_t *read_document(Text *text, const uint8_t *p, Cut *cut)
 {
     int has_records = 0;
     p = skip_space(text, p);
-    if (p < text->end && *p == '[') p = read_array(text, p, cut, counts, status);
+    if (p < text->end && *p == '[') p = read_array(text, p, cut);
     else if (p < text->end && *p == '{') {
         int more = open_bracket(text, &p, '}');
         while (more > 0) {
@@ -284,7 +253,7 @@ static const uint8_t *read_document(
             if (!(p = read_key(text, p, &key, &size))) return 0;
             if (size == 7 && !memcmp(key, "Records", 7)) {
                 if (has_records++) return 0;
-                p = read_array(text, p, cut, counts, status);
+                p = read_array(text, p, cut);
             } else p = skip_value(text, p, 1);
             if (!p) return 0;
             more = has_more(text, &p, '}');
@@ -294,13 +263,12 @@ static const uint8_t *read_document(
     return p ? skip_space(text, p) : 0;
 }
 
-static const uint8_t *read_lines(
-    Text *text, const uint8_t *p, Cut *cut, Counts *counts, int *status)
+static const uint8_t *read_lines(Text *text, const uint8_t *p, Cut *cut)
 {
     while (p < text->end) {
         p = skip_space(text, p);
         if (p < text->end && *p != '\n') {
-            if (!(p = read_record(text, p, cut, counts, status))) return 0;
+            if (!(p = read_record(text, p, cut))) return 0;
             p = skip_space(text, p);
             if (p < text->end && *p != '\n') return 0;
         }
@@ -310,55 +278,36 @@ static const uint8_t *read_lines(
 }
 
 /* Put the records in the order of their groups, by counting. */
-static void sort_by_group(Cut *cut, const Counts *counts)
+static void sort_by_group(Cut *cut)
 {
     int32_t start = 0;
-    for (int64_t group = 0; group < counts->groups; group++) {
+    for (int64_t group = 0; group < cut->group_count; group++) {
         int32_t size = cut->ends[group];
         cut->ends[group] = start;
         start += size;
     }
-    for (int64_t number = 0; number < counts->records; number++)
+    for (int64_t number = 0; number < cut->records; number++)
         cut->order[cut->ends[cut->groups[number]]++] = (int32_t)number;
 }
 
-/* Write the heads of the groups: of each value its size, in two bytes, and its bytes. */
-static void write_keys(Text *text, Cut *cut, const Counts *counts)
+/* Cut `size` bytes. Returns the number of records; DECLINED; TOO_SMALL where they are more than the
+   capacity; or FULL where the heads and texts that are kept from chunk to chunk leave no room. */
+int64_t trailhound_cut_records(const uint8_t *data, int64_t size, int32_t lines, Cut *cut)
 {
-    int64_t end = 0;
-    for (int64_t group = 0; group < counts->groups; group++) {
-        const Slot *slots = cut->slots + group * SLOTS;
-        int64_t size = 2 * SLOTS;
-        for (int i = 0; i < SLOTS; i++) size += slots[i].size;
-        if (size <= KEY_CAP && size <= cut->keys_capacity - end) {
-            uint8_t *p = cut->keys + end;
-            for (int i = 0; i < SLOTS; i++) {
-                *p++ = (uint8_t)(slots[i].size & 0xFF);
-                *p++ = (uint8_t)(slots[i].size >> 8);
-                memcpy(p, text->data + slots[i].start, slots[i].size);
-                p += slots[i].size;
-            }
-            end += size;
-        }
-        cut->key_ends[group] = end;
-    }
-}
-
-/* Cut `size` bytes. Returns the number of records, DECLINED, or TOO_SMALL where they are more than
-   the capacity; the number of groups is stored in `groups`. */
-int64_t trailhound_cut_hits(
-    const uint8_t *data, int64_t size, int32_t lines, Cut *cut, int64_t *groups)
-{
+    static const Heads none = {0};
+    const Heads before = cut->heads ? *cut->heads : none;
     Text text;
-    begin_text(&text, data, size, lines);
-    Counts counts = {0, 0, 0};
-    int status = DECLINED;
     if (size < 0 || size > UINT32_MAX || cut->capacity > INT32_MAX) return DECLINED;
-    const uint8_t *p = lines ? read_lines(&text, data, cut, &counts, &status)
-                             : read_document(&text, data, cut, &counts, &status);
-    if (p != text.end) return status;
-    sort_by_group(cut, &counts);
-    write_keys(&text, cut, &counts);
-    *groups = counts.groups;
-    return counts.records;
+    begin_text(&text, data, size, lines);
+    cut->records = cut->group_count = cut->untimed = 0;
+    cut->probes = PROBES_A_RECORD * PROBES_A_RECORD;
+    cut->status = DECLINED;
+    if (cut->heads && ++cut->heads->stamp >= INT32_MAX) return FULL;
+    const uint8_t *p = lines ? read_lines(&text, data, cut) : read_document(&text, data, cut);
+    if (p != text.end) {
+        if (cut->heads) forget_since(cut->heads, &before);
+        return cut->status;
+    }
+    if (cut->heads) sort_by_group(cut);
+    return cut->records;
 }

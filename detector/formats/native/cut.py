@@ -10,47 +10,57 @@ import ctypes
 import os
 import struct
 import threading
+from array import array
 from pathlib import Path
 from typing import NamedTuple
+
+from detector.formats.heads.head_table import HeadTable
+from detector.formats.heads.known_heads import KnownHead, KnownHeads
 
 NO_TIME = -(1 << 63)
 """Stands for a time in another form than CloudTrail's, or none."""
 
 _LIBRARY = Path(__file__).with_name("cut.library")
 _TOO_SMALL = -2
-_SLOT_BYTES = 8 * 14
-"""Of a group: start and size of each value that is compared, ``SLOTS`` in ``cut.c``."""
+_FULL = -3
 HIT_FIELDS = struct.Struct("=4I16s2?2x")
 """What a hit has beside its head, ``HitFields`` in ``cut.c``: start and size in the chunk of its
 caller and of its error message (size 0: absent); its identity, whether that is known, and whether
 it has an error code."""
 _MAX_RECORDS = 1 << 20
-_KEY_BYTES = 512
-_KEYS_CAP = 4 << 20
-"""Bytes for the heads of all groups; a head takes some 450, and one without room is decoded."""
 _BYTES_A_RECORD = 512
 """A guess that makes the arrays large enough for most chunks at once; CloudTrail's records have
 twice as many."""
 
 
 class RecordSpans(NamedTuple):
+    """The records of a chunk.
+
+    ``starts`` and ``sizes`` are bytes in the chunk, ``times`` epoch seconds, or ``NO_TIME``, which
+    ``has_times`` excludes. ``hit_fields`` are those of the records, as ``HIT_FIELDS`` packs them.
+    ``groups`` are None where nothing was asked of heads."""
+
+    starts: array[int]
+    sizes: array[int]
+    times: array[int]
+    has_times: bool
+    hit_fields: bytes
+    groups: HeadGroups | None
+
+
+class HeadGroups(NamedTuple):
     """The records of a chunk, grouped by the raw bytes of their heads.
 
-    ``starts`` and ``sizes`` are bytes in the chunk. ``times`` are epoch seconds, or ``NO_TIME``.
-    ``order`` are the indexes of the records by group, ascending in each; a group ends in ``order``
-    before its entry in ``ends``. ``firsts`` and ``lasts`` are the least and greatest time of each
-    group. ``keys`` are the bytes of its head, which are equal only where heads are; empty where
-    they are many. ``hit_fields`` are those of the records, as ``HIT_FIELDS`` packs them."""
+    ``numbers`` are those of the groups' heads in ``table``. ``order`` are the indexes of the
+    records by group, ascending in each; a group ends in ``order`` before its entry in ``ends``.
+    ``firsts`` and ``lasts`` are the least and greatest time of each."""
 
-    starts: list[int]
-    sizes: list[int]
-    times: list[int]
+    table: HeadTable[KnownHead]
+    numbers: list[int]
     order: list[int]
     ends: list[int]
     firsts: list[int]
     lasts: list[int]
-    keys: list[bytes]
-    hit_fields: bytes
 
 
 class _Cut(ctypes.Structure):
@@ -62,15 +72,16 @@ class _Cut(ctypes.Structure):
         ("groups", ctypes.c_void_p),
         ("order", ctypes.c_void_p),
         ("ends", ctypes.c_void_p),
-        ("slots", ctypes.c_void_p),
-        ("table", ctypes.c_void_p),
-        ("table_size", ctypes.c_int64),
+        ("numbers", ctypes.c_void_p),
         ("firsts", ctypes.c_void_p),
         ("lasts", ctypes.c_void_p),
-        ("keys", ctypes.c_void_p),
-        ("key_ends", ctypes.c_void_p),
-        ("keys_capacity", ctypes.c_int64),
         ("hit_fields", ctypes.c_void_p),
+        ("heads", ctypes.c_void_p),
+        ("records", ctypes.c_int64),
+        ("group_count", ctypes.c_int64),
+        ("untimed", ctypes.c_int64),
+        ("probes", ctypes.c_int64),
+        ("status", ctypes.c_int64),
     ]
 
 
@@ -79,23 +90,15 @@ class _Arrays:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        table_size = 1 << (2 * capacity - 1).bit_length()
-        self.starts = (ctypes.c_int64 * capacity)()
-        self.sizes = (ctypes.c_int64 * capacity)()
-        self.times = (ctypes.c_int64 * capacity)()
-        self._groups = (ctypes.c_int32 * capacity)()
-        self.order = (ctypes.c_int32 * capacity)()
-        self.ends = (ctypes.c_int32 * capacity)()
-        self._slots = (ctypes.c_uint8 * (_SLOT_BYTES * capacity))()
-        self._table = (ctypes.c_int32 * table_size)()
-        self.firsts = (ctypes.c_int64 * capacity)()
-        self.lasts = (ctypes.c_int64 * capacity)()
-        keys_capacity = min(_KEY_BYTES * capacity, _KEYS_CAP)
-        self.keys = (ctypes.c_uint8 * keys_capacity)()
-        self.key_ends = (ctypes.c_int64 * capacity)()
-        self.hit_fields = (ctypes.c_uint8 * (HIT_FIELDS.size * capacity))()
+        self.starts, self.sizes, self.times, self.firsts, self.lasts = (
+            array("q", bytes(8 * capacity)) for _ in range(5)
+        )
+        self._groups, self.order, self.ends, self.numbers = (
+            array("i", bytes(4 * capacity)) for _ in range(4)
+        )
+        self.hit_fields = array("B", bytes(HIT_FIELDS.size * capacity))
         pointers = [
-            ctypes.addressof(each)
+            each.buffer_info()[0]
             for each in (
                 self.starts,
                 self.sizes,
@@ -103,25 +106,13 @@ class _Arrays:
                 self._groups,
                 self.order,
                 self.ends,
-                self._slots,
-                self._table,
+                self.numbers,
+                self.firsts,
+                self.lasts,
+                self.hit_fields,
             )
         ]
-        of_groups = [
-            ctypes.addressof(each) for each in (self.firsts, self.lasts, self.keys, self.key_ends)
-        ]
-        self.structure = _Cut(
-            capacity,
-            *pointers,
-            table_size,
-            *of_groups,
-            keys_capacity,
-            ctypes.addressof(self.hit_fields),
-        )
-
-    def clear(self) -> None:
-        """Empty the hash table, for another chunk."""
-        ctypes.memset(self._table, 0xFF, ctypes.sizeof(self._table))
+        self.structure = _Cut(capacity, *pointers)
 
 
 def _load() -> ctypes.CDLL | None:
@@ -129,16 +120,15 @@ def _load() -> ctypes.CDLL | None:
         return None
     try:
         library = ctypes.CDLL(str(_LIBRARY))
-        cut_hits = library.trailhound_cut_hits
+        cut_records = library.trailhound_cut_records
     except (OSError, AttributeError):  # not built, for another machine, or of another version
         return None
-    cut_hits.restype = ctypes.c_int64
-    cut_hits.argtypes = [
+    cut_records.restype = ctypes.c_int64
+    cut_records.argtypes = [
         ctypes.c_void_p,
         ctypes.c_int64,
         ctypes.c_int32,
         ctypes.POINTER(_Cut),
-        ctypes.POINTER(ctypes.c_int64),
     ]
     return library
 
@@ -152,51 +142,52 @@ def is_available() -> bool:
     return _library is not None
 
 
-def cut(data: memoryview, is_lines: bool) -> RecordSpans | None:
-    """Cut a chunk's bytes into records.
+def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> RecordSpans | None:
+    """Cut a chunk's bytes into records, and group them by heads where ``known`` ones are given.
 
     None where there is no native cut, or where it declines the chunk."""
     size = data.nbytes
     if _library is None or data.readonly or not size:
         return None
     capacity = min(size // _BYTES_A_RECORD + 64, _MAX_RECORDS)
-    groups = ctypes.c_int64()
+    table = None if known is None else known.table()
     # One byte stands for all: an array's type would be made anew for each size.
-    first_byte = ctypes.c_char.from_buffer(data)
+    first_byte = ctypes.byref(ctypes.c_char.from_buffer(data))
     while True:
         arrays = _arrays(capacity)
-        count = _library.trailhound_cut_hits(
-            ctypes.byref(first_byte), size, is_lines, arrays.structure, ctypes.byref(groups)
-        )
-        if count != _TOO_SMALL:
-            break
-        if capacity >= _MAX_RECORDS:
+        structure = arrays.structure
+        structure.heads = None if table is None else ctypes.addressof(table.structure)
+        count = _library.trailhound_cut_records(first_byte, size, is_lines, structure)
+        if count >= 0:
+            return _spans(arrays, count, table)
+        if count == _TOO_SMALL and capacity < _MAX_RECORDS:
+            capacity = min(4 * arrays.capacity, _MAX_RECORDS)
+        elif count == _FULL and known is not None and known.make_room(_MAX_RECORDS):
+            table = known.table()
+        else:
             return None
-        capacity = min(4 * arrays.capacity, _MAX_RECORDS)
-    if count < 0:
-        return None
+
+
+def _spans(arrays: _Arrays, count: int, table: HeadTable[KnownHead] | None) -> RecordSpans:
+    groups = None
+    if table is not None:
+        group_count = arrays.structure.group_count
+        groups = HeadGroups(
+            table,
+            arrays.numbers[:group_count].tolist(),
+            arrays.order[:count].tolist(),
+            arrays.ends[:group_count].tolist(),
+            arrays.firsts[:group_count].tolist(),
+            arrays.lasts[:group_count].tolist(),
+        )
     return RecordSpans(
         arrays.starts[:count],
         arrays.sizes[:count],
         arrays.times[:count],
-        arrays.order[:count],
-        arrays.ends[: groups.value],
-        arrays.firsts[: groups.value],
-        arrays.lasts[: groups.value],
-        _slices(arrays.keys, arrays.key_ends[: groups.value]),
-        bytes(memoryview(arrays.hit_fields)[: HIT_FIELDS.size * count]),
+        not arrays.structure.untimed,
+        arrays.hit_fields[: HIT_FIELDS.size * count].tobytes(),
+        groups,
     )
-
-
-def _slices(array: ctypes.Array[ctypes.c_uint8], ends: list[int]) -> list[bytes]:
-    """Return the parts of an array that end before ``ends``."""
-    data = bytes(memoryview(array)[: ends[-1] if ends else 0])
-    slices = []
-    start = 0
-    for end in ends:
-        slices.append(data[start:end])
-        start = end
-    return slices
 
 
 def _arrays(capacity: int) -> _Arrays:
@@ -204,5 +195,4 @@ def _arrays(capacity: int) -> _Arrays:
     arrays: _Arrays | None = getattr(_kept, "arrays", None)
     if arrays is None or arrays.capacity < capacity:
         arrays = _kept.arrays = _Arrays(capacity)
-    arrays.clear()
     return arrays

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from detector.cloudtrail.record import EventSignature
-from detector.formats.known_heads import KnownHeads, RecordGroup
-from detector.formats.native.cut import HIT_FIELDS, RecordSpans
+from detector.formats.heads.known_heads import RecordGroup
+from detector.formats.native.cut import HIT_FIELDS, HeadGroups, RecordSpans
 from detector.text.capped import TEXT_CAP
 
 RawHit = tuple[tuple[bytes, bytes, bool], bytes]
@@ -22,7 +21,6 @@ class Slices(Sequence[memoryview]):
         self._data = data
         self._starts = spans.starts
         self._sizes = spans.sizes
-
         self._hit_fields = spans.hit_fields
 
     def __len__(self) -> int:
@@ -43,28 +41,28 @@ class Slices(Sequence[memoryview]):
         return (bytes(self._data[caller : caller + size]), text, has_code), identity
 
 
-def group_by_bytes(
-    spans: RecordSpans, known: KnownHeads, signature_at: Callable[[int], EventSignature]
-) -> list[RecordGroup]:
+def group_by_bytes(data: memoryview, groups: HeadGroups) -> list[RecordGroup]:
     """Return groups of records by signature, in order of the first of each.
 
-    ``signature_at`` decodes that of a record: of the first of each group whose head is not known by
-    its bytes. Groups that decode alike are one."""
-    groups: dict[int, RecordGroup] = {}
-    start = 0
-    of_bytes, order = known.of_bytes, spans.order
-    times = zip(spans.firsts, spans.lasts, strict=True)
-    for key, end, span in zip(spans.keys, spans.ends, times, strict=True):
-        indexes = order[start:end]
-        start = end
-        head = of_bytes(key)
-        if head is None:
-            head = known.of_signature(signature_at(indexes[0]))
-            known.remember(key, head)
-        group = groups.get(id(head))
-        if group is None:
-            groups[id(head)] = RecordGroup(head, indexes, span)
-        else:
-            group.indexes = sorted(group.indexes + indexes)
-            group.span = None
-    return list(groups.values())
+    Heads that were not seen before are decoded from ``data``; groups that decode alike are one."""
+    table = groups.table
+    table.decode(data)
+    slices = map(slice, [0, *groups.ends], groups.ends)
+    found = map(
+        RecordGroup,
+        map(table.heads.__getitem__, groups.numbers),
+        map(groups.order.__getitem__, slices),
+        zip(groups.firsts, groups.lasts, strict=True),
+    )
+    return _united(found) if table.may_alias else list(found)
+
+
+def _united(groups: Iterable[RecordGroup]) -> list[RecordGroup]:
+    """Unite groups of the same head."""
+    by_head: dict[int, RecordGroup] = {}
+    for group in groups:
+        present = by_head.setdefault(id(group.head), group)
+        if present is not group:
+            present.indexes = sorted(present.indexes + group.indexes)
+            present.span = None
+    return list(by_head.values())

@@ -17,7 +17,8 @@ from detector.detection.record_view import NotInView, RecordView
 from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
-from detector.formats import Chunk, RawRecords, Records, known_heads, read_chunks
+from detector.formats import Chunk, RawRecords, Records, read_chunks
+from detector.formats.heads import known_heads
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.ruleset import load

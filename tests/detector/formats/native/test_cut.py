@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from detector.formats import Chunk, KnownHeads
+from detector.formats.heads import known_heads
 from detector.formats.native import cut
 from detector.formats.records import cut_in_python, records_of_spans
 from fuzz.targets import native
@@ -31,17 +32,17 @@ needs_native = pytest.mark.skipif(
 
 def outcome(records: Any) -> tuple[Any, ...]:
     groups = list(records.by_signature.items())
-    return groups, records.times, [records.raw(index) for index in range(len(records))]
+    return groups, list(records.times), [records.raw(index) for index in range(len(records))]
 
 
 def is_cut(data: bytes, is_lines: bool = False) -> bool:
     """Cut data natively, and hold the records against those of Python; False where declined."""
     view = memoryview(bytearray(data))
-    spans = cut.cut(view, is_lines)
-    if spans is None:
+    spans = cut.cut(view, is_lines, KnownHeads())
+    if spans is None or spans.groups is None:
         return False
     chunk = Chunk(0, view, is_lines)
-    assert outcome(records_of_spans(view, spans, KnownHeads())) == outcome(
+    assert outcome(records_of_spans(view, spans, spans.groups)) == outcome(
         cut_in_python(chunk, view, KnownHeads())
     )
     return True
@@ -86,6 +87,10 @@ RECORD = document([call()])
         "comma at the end": b'{"Records":[{},]}',
         "no comma": b'{"Records":[{}{}]}',
         "element is no object": b'{"Records":[{},1]}',
+        "name is no text": b'{"Records":[{"eventName":1}]}',
+        "time is no text": b'{"Records":[{"eventTime":[]}]}',
+        "caller is no object": b'{"Records":[{"userIdentity":"a"}]}',
+        "read-only is no boolean": b'{"Records":[{"readOnly":"true"}]}',
         "key twice": b'{"Records":[{"eventName":"a","eventName":"b"}]}',
         "caller twice": b'{"Records":[{"userIdentity":{},"userIdentity":{}}]}',
         "caller's key twice": b'{"Records":[{"userIdentity":{"arn":"a","arn":"b"}}]}',
@@ -107,7 +112,7 @@ RECORD = document([call()])
     ids=lambda item: item[0],
 )  # fmt: skip
 def test_odd_document_is_declined(data: tuple[str, bytes]) -> None:
-    assert cut.cut(memoryview(bytearray(data[1])), is_lines=False) is None
+    assert cut.cut(memoryview(bytearray(data[1])), False, KnownHeads()) is None
 
 
 @needs_native
@@ -146,9 +151,9 @@ def test_absent_and_null_are_one_group() -> None:
     absent = {name: value for name, value in call().items() if name != "errorCode"}
     records = [absent, {**absent, "errorCode": None}, absent, {**absent, "errorCode": "x"}]
     view = memoryview(bytearray(document(records)))
-    spans = cut.cut(view, is_lines=False)
-    assert spans is not None
-    assert list(records_of_spans(view, spans, KnownHeads()).by_signature.values()) == [
+    spans = cut.cut(view, False, KnownHeads())
+    assert spans is not None and spans.groups is not None
+    assert list(records_of_spans(view, spans, spans.groups).by_signature.values()) == [
         [0, 1, 2],
         [3],
     ]
@@ -162,10 +167,10 @@ def test_known_heads_change_nothing() -> None:
     known = KnownHeads(limit=2)
     for records in ([absent, long], [null], [absent, null, long, absent], [{}, long, null]):
         view = memoryview(bytearray(document(records)))
-        spans = cut.cut(view, is_lines=False)
-        assert spans is not None
         known.trim()
-        found = records_of_spans(view, spans, known)
+        spans = cut.cut(view, False, known)
+        assert spans is not None and spans.groups is not None
+        found = records_of_spans(view, spans, spans.groups)
         assert outcome(found) == outcome(cut_in_python(Chunk(0, view, False), view, KnownHeads()))
         assert all(
             group.span is None
@@ -176,6 +181,50 @@ def test_known_heads_change_nothing() -> None:
             )
             for group in found.groups
         )
+
+
+@needs_native
+def test_heads_of_the_same_text_are_one_however_it_is_written() -> None:
+    texts = (rb"a\u00e9b", "aéb".encode(), rb"\u0061\u00e9b", b"a", b"a" * 3000, b"a" * 5000)
+    data = b"[%s]" % b",".join(b'{"userAgent":"%s"}' % text for text in (*texts, *texts))
+    known = KnownHeads()
+    for _ in range(2):
+        spans = cut.cut(memoryview(bytearray(data)), False, known)
+        assert spans is not None and spans.groups is not None
+        groups = records_of_spans(memoryview(data), spans, spans.groups).groups
+        assert [group.indexes for group in groups] == [
+            [0, 1, 2, 6, 7, 8],
+            [3, 9],
+            [4, 10],
+            [5, 11],
+        ]
+    assert len(known) == 4
+
+
+@needs_native
+def test_heads_without_room_are_forgotten_or_get_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_heads, "TABLE_CAPACITY", 4)
+    known = KnownHeads()
+    for first in (0, 1, 2, 0):
+        names = [f"Call{number}" for number in range(first, first + 2 + 9 * first)]
+        view = memoryview(bytearray(document([call(eventName=name) for name in names])))
+        spans = cut.cut(view, False, known)
+        assert spans is not None and spans.groups is not None
+        found = records_of_spans(view, spans, spans.groups)
+        assert [group.head.signature.event_name for group in found.groups] == names
+
+
+@needs_native
+def test_declined_chunks_leave_nothing_behind() -> None:
+    known = KnownHeads()
+    assert cut.cut(memoryview(bytearray(document([call(), call(eventName="New")]))), False, known)
+    table = known.table()
+    sizes = table.structure.texts, table.structure.heads, table.text_bytes
+    data = document([call(eventName=f"Call{number}") for number in range(50)])
+    assert cut.cut(memoryview(bytearray(data[:-1])), False, known) is None
+    assert known.table() is table
+    assert (table.structure.texts, table.structure.heads, table.text_bytes) == sizes
+    assert cut.cut(memoryview(bytearray(data)), False, known)
 
 
 @needs_native

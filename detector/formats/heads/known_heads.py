@@ -1,7 +1,8 @@
 """The heads that were decoded before, by their signatures and by their raw bytes.
 
 Most records make a call that a record of an earlier chunk made, in the same bytes. Their head is
-not decoded again, and what follows from it is remembered with it.
+not decoded again, and what follows from it is remembered with it. A new call mostly has texts that
+were seen before.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import EventSignature
+from detector.formats.heads.head_table import TABLE_CAPACITY, HeadTable
 from detector.formats.search import is_complete
 
 _HEADS_LIMIT = 3 << 13
 """From so many heads on all are forgotten before the next chunk; in each five minutes, three
 thousand sessions make half as many different calls, most of them again and again."""
 _BYTES_LIMIT = 12 << 20
-"""Of the raw bytes by which heads are known."""
+"""Of the raw bytes of the texts by which heads are known."""
 _KEPT_LIMIT = 24 << 20
 """Of the bytes of records that the facts of heads keep; for most heads, none or a caller."""
 
@@ -48,9 +50,8 @@ class KnownHeads:
     def __init__(self, limit: int = _HEADS_LIMIT) -> None:
         self._limit = limit
         self._by_signature: dict[EventSignature, KnownHead] = {}
-        self._by_bytes: dict[bytes, KnownHead] = {}
+        self._table: HeadTable[KnownHead] | None = None
         self._parts: dict[Any, Any] = {}
-        self._size = 0
         self._kept = 0
         self.generation = 0
         """Grows when all is forgotten."""
@@ -62,22 +63,36 @@ class KnownHeads:
         """Forget all, where that is much. Within a chunk a signature keeps its head."""
         if (
             len(self._by_signature) > self._limit
-            or self._size > _BYTES_LIMIT
             or self._kept > _KEPT_LIMIT
+            or (self._table is not None and self._table.text_bytes > _BYTES_LIMIT)
         ):
             self._by_signature.clear()
-            self._by_bytes.clear()
+            self._table = None
             self._parts.clear()
-            self._size = self._kept = 0
+            self._kept = 0
             self.generation += 1
+
+    def table(self) -> HeadTable[KnownHead]:
+        """Return the heads by their raw bytes, for another chunk."""
+        if self._table is None or self._table.is_spent:
+            self._table = HeadTable(self._of_texts, TABLE_CAPACITY)
+        return self._table
+
+    def make_room(self, limit: int) -> bool:
+        """Forget the heads by their raw bytes; return False where that makes no room.
+
+        A table that was empty is made larger, up to ``limit`` heads."""
+        capacity = TABLE_CAPACITY
+        if self._table is not None and self._table.is_empty:
+            capacity = 4 * self._table.capacity
+        if capacity > limit:
+            return False
+        self._table = HeadTable(self._of_texts, capacity)
+        return True
 
     def keep(self, size: int) -> None:
         """Count bytes of records that the facts of heads have come to keep."""
         self._kept += size
-
-    def of_bytes(self, raw: bytes) -> KnownHead | None:
-        """Return the head of records whose heads have these bytes, once it is known."""
-        return self._by_bytes.get(raw)
 
     def of_signature(self, signature: EventSignature) -> KnownHead:
         """Return the head of a signature."""
@@ -86,11 +101,13 @@ class KnownHeads:
             if len(self._by_signature) <= self._limit:
                 share = self._parts.setdefault
                 signature = EventSignature._make([share(part, part) for part in signature])
-            head = self._by_signature[signature] = KnownHead(signature, is_complete(signature))
+            head = self._add(signature)
         return head
 
-    def remember(self, raw: bytes, head: KnownHead) -> None:
-        """Know a head by its bytes, where they are not empty and not too many."""
-        if raw and self._size <= _BYTES_LIMIT:
-            self._by_bytes[raw] = head
-            self._size += len(raw)
+    def _of_texts(self, signature: EventSignature) -> KnownHead:
+        """Return the head of a signature whose texts a table has only once."""
+        return self._by_signature.get(signature) or self._add(signature)
+
+    def _add(self, signature: EventSignature) -> KnownHead:
+        head = self._by_signature[signature] = KnownHead(signature, is_complete(signature))
+        return head

@@ -1,0 +1,1 @@
+"""What the heads of records say, known from chunk to chunk."""
