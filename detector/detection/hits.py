@@ -41,11 +41,13 @@ class _Verdict(NamedTuple):
     """What rules say of all records of a view.
 
     ``undecided`` are the rules that read further. ``event`` is that of the records, but for its
-    time, id and position; None where there are neither ``matches`` nor undecided rules."""
+    time, id and position; None where there are neither ``matches`` nor undecided rules.
+    ``is_final``: nothing more of the records needs to be read."""
 
     matches: Matches
     undecided: list[Rule]
     event: KeptEvent | None
+    is_final: bool
 
 
 class HitCollector:
@@ -69,24 +71,26 @@ class HitCollector:
         """Add the hits among the events of one signature."""
         verdicts: dict[Any, _Verdict | None] = group.facts.verdicts
         known = len(verdicts)
+        raw_hit, times = self._records.raw_hit, self._records.times
+        last: Any = None
         for index in group.timed:
-            raw = self._records.raw_hit(index)
+            raw = raw_hit(index)
             if raw is None:
                 self._collect_decoded(index, group, rules, verdicts)
                 continue
             view, identity = raw
-            if view in verdicts:
-                verdict = verdicts[view]
-            else:
-                fields = read_hit_fields(self._records.encoded(index))
-                verdict = self._judge(group, rules, fields) if fields else None
-                verdicts[view] = verdict
-            event = self._event_of(index, group, rules, verdict)
-            if verdict is not None and event is not None:
-                time: Any = self._records.times[index]
+            if view != last:  # mostly one caller calls several times
+                if view not in verdicts:
+                    fields = read_hit_fields(self._records.encoded(index))
+                    verdicts[view] = self._judge(group, rules, fields) if fields else None
+                verdict, last = verdicts[view], view
+            if verdict is None or not verdict.is_final:
+                self._collect_undecided(index, rules, verdict)
+            elif verdict.event is not None:
+                time: Any = times[index]
                 position = Position(self._source, self._offset, index)
                 self.count += 1
-                self._add(identity, event.copy_at(time, position, verdict.matches))
+                self._add(identity, verdict.event.copy_at(time, position, verdict.matches))
         if len(verdicts) == known:
             return
         sizes = list(map(_view_size, islice(verdicts, known, None)))
@@ -112,26 +116,16 @@ class HitCollector:
             verdict = verdicts[view]
         else:
             verdict = verdicts[view] = self._judge(group, rules, fields)
-        event = self._event_of(index, group, rules, verdict)
-        if verdict is not None and event is not None:
-            self._collect_viewed(index, fields, verdict, event)
+        if verdict is None or not verdict.is_final:
+            self._collect_undecided(index, rules, verdict)
+        elif verdict.event is not None:
+            self._collect_viewed(index, fields, verdict, verdict.event)
 
-    def _event_of(
-        self,
-        index: int,
-        group: SignatureGroup,
-        rules: Sequence[Rule],
-        verdict: _Verdict | None,
-    ) -> KeptEvent | None:
-        """Return the event of a record that a verdict decides; collect one that it does not."""
-        if verdict is None:
-            self._collect_whole(index, rules, None)
-        # The key that a call to STS issued stands beyond its view.
-        elif verdict.undecided or (verdict.matches and group.signature.event_source == STS):
-            self._collect_whole(index, verdict.undecided, verdict)
-        else:
-            return verdict.event
-        return None
+    def _collect_undecided(
+        self, index: int, rules: Sequence[Rule], verdict: _Verdict | None
+    ) -> None:
+        """Add a hit whose view does not tell all of it."""
+        self._collect_whole(index, verdict.undecided if verdict else rules, verdict)
 
     def _judge(
         self, group: SignatureGroup, rules: Sequence[Rule], fields: HitFields
@@ -156,7 +150,9 @@ class HitCollector:
         event = None
         if matches or undecided:
             event = KeptEvent.of_view(view, Position(self._source, self._offset, 0))
-        return _Verdict(tuple(matches), undecided, event)
+        # The key that a call to STS issued stands beyond its view.
+        is_final = not undecided and not (matches and group.signature.event_source == STS)
+        return _Verdict(tuple(matches), undecided, event, is_final)
 
     def _collect_viewed(
         self, index: int, fields: HitFields, verdict: _Verdict, event: KeptEvent

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +21,8 @@ from detector.store.file_table import FileRead, file_id
 from detector.store.packing.identity_set import IdentitySet
 from detector.store.packing.segment import StoredRow, without_matches
 from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
+
+_get_source = attrgetter("position.source")
 
 
 class WrittenEvents(NamedTuple):
@@ -59,8 +62,7 @@ class EventTable:
             if read.reread:
                 duplicates[read.file.path] -= writing.reclaim(read)
         written = writing.put(_of_rules(rows, rules), is_fresh=True)
-        for identity in written.new:
-            duplicates[rows[identity].position.source] -= 1
+        duplicates.subtract(Counter(map(_get_source, map(rows.__getitem__, written.new))))
         return written, duplicates
 
     def put_signals(
@@ -147,7 +149,7 @@ class _Writing:
         self._stored = table.rows_at(query, self._places)
         self._changed: set[bytes] = set()
         ((self._generation,),) = query("SELECT generation FROM progress")
-        self._file_ids: dict[str, int] = {}
+        self._file_ids = _FileIds(connection)
         self._times = times
 
     def reclaim(self, read: FileRead) -> int:
@@ -155,7 +157,7 @@ class _Writing:
 
         It need not be cut into the same chunks, where it grew between. An event at the place where
         it is was brought by a re-read that was broken off."""
-        read_id = self._file_id(read.file.path)
+        read_id = self._file_ids[read.file.path]
         reclaimed = 0
         for identity, row in read.partial.hits.items():
             stored = self._stored.get(identity)
@@ -173,14 +175,10 @@ class _Writing:
 
     def put(self, rows: Mapping[bytes, KeptEvent], is_fresh: bool) -> WrittenEvents:
         """Write rows by identity."""
-        written = WrittenEvents(set(), {})
-        appended = []
-        for identity, row in rows.items():
-            stored = self._stored.get(identity)
-            if stored is None:
-                written.new.add(identity)
-                appended.append(self._brought(identity, row))
-                continue
+        written = WrittenEvents(rows.keys() - self._stored.keys(), {})
+        appended = [self._brought(identity, rows[identity]) for identity in written.new]
+        for identity, stored in self._stored.copy().items():
+            row = rows[identity]
             if not row.matches and not row.stale and stored.row.is_copy(row):
                 continue  # a signal that is a hit
             united = unite_events(identity, stored.row, row, is_placed=True)
@@ -208,12 +206,18 @@ class _Writing:
         self._changed.add(stored.identity)
 
     def _brought(self, identity: bytes, row: KeptEvent) -> StoredRow:
-        return StoredRow(identity, row, self._file_id(row.position.source), self._generation)
+        return StoredRow(identity, row, self._file_ids[row.position.source], self._generation)
 
-    def _file_id(self, path: str) -> int:
-        if path not in self._file_ids:
-            self._file_ids[path] = file_id(self._connection, path)
-        return self._file_ids[path]
+
+class _FileIds(dict[str, int]):
+    """The ids of files by path."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __missing__(self, path: str) -> int:
+        number = self[path] = file_id(self._connection, path)
+        return number
 
 
 class Paths(dict[int, str]):

@@ -23,10 +23,10 @@ from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths
 from detector.store.packing.segment import Segment, StoredRow, without_matches
 from detector.store.segments.hit_columns import HitColumns
+from detector.store.segments.segment_spans import SpanIndex
 from detector.store.segments.segment_table import (
     SegmentGone,
     SegmentTable,
-    SpanIndex,
     StateQuery,
     query_of,
 )

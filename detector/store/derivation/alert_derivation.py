@@ -29,7 +29,8 @@ from detector.store.history_table import HistoryTable
 from detector.store.packing.segment import inputs_of
 from detector.store.retention import Retention
 from detector.store.rule_table import RuleTable
-from detector.store.segments.segment_table import SegmentSpan, SegmentTable, query_of
+from detector.store.segments.segment_spans import SegmentSpan
+from detector.store.segments.segment_table import SegmentTable, query_of
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable, key_text, stored_series
 
@@ -69,11 +70,19 @@ class AlertDerivation:
             # Before anything is looked at: merged segments are in order of time.
             with self._database.transaction() as connection:
                 self._segments.merge_small(connection)
+            self._part_crowded()
         while fresh := self._segments.fresh():
             for changes in self._derive_touched(fresh):
                 changed += changes.changed
                 withdrawn += changes.withdrawn
         return AlertChanges(tuple(changed), tuple(withdrawn))
+
+    def _part_crowded(self) -> None:
+        """Have a moment in few segments. Others may write after each that are cut anew."""
+        is_crowded = True
+        while is_crowded:
+            with self._database.transaction() as connection:
+                is_crowded = self._segments.part_crowded(connection)
 
     def forget_rule(self, connection: sqlite3.Connection, rule: Rule) -> None:
         """Delete the alerts of a rule, and mark its windows: they are derived anew."""

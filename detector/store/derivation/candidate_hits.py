@@ -13,7 +13,8 @@ from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
 from detector.store.derivation.touched_windows import Candidate
 from detector.store.packing.segment import Segment
-from detector.store.segments.segment_table import SegmentSpan, SegmentTable, StateQuery
+from detector.store.segments.segment_spans import SegmentSpan
+from detector.store.segments.segment_table import SegmentTable, StateQuery
 from detector.store.window_table import WindowTable
 
 _MAX_HITS = 1 << 16

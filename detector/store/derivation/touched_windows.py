@@ -15,7 +15,8 @@ from detector.detection.event import Series
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.store.packing.segment import Segment
-from detector.store.segments.segment_table import SegmentSpan, SegmentTable, StateQuery
+from detector.store.segments.segment_spans import SegmentSpan
+from detector.store.segments.segment_table import SegmentTable, StateQuery
 
 HitKey = tuple[int, bytes]
 """The time and the identity of a hit."""

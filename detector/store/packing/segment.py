@@ -9,8 +9,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from isal import isal_zlib
@@ -31,6 +32,11 @@ from detector.detection.window import Hit
 
 IDENTITY = 16
 """Bytes of an identity."""
+_T = TypeVar("_T")
+# Called for each row, in C.
+_get_client, _get_call = attrgetter("client"), attrgetter("call")
+_get_region, _get_matches = attrgetter("region"), attrgetter("matches")
+_get_offset, _get_index = attrgetter("position.offset"), attrgetter("position.index")
 
 
 class StoredRow(NamedTuple):
@@ -127,24 +133,21 @@ class Packed(NamedTuple):
 
 
 class _MatchNumbers:
-    """Numbers of the rows' matches, of which many rows share one object."""
+    """Numbers of the rows' matches."""
 
     def __init__(self) -> None:
         self.series: Numbers[Series] = Numbers()
         self.packed: list[PackedMatches] = []
-        self._by_object: dict[int, int] = {}
         self._by_content: dict[bytes, int] = {}
 
     def number(self, matches: Matches) -> int:
-        number = self._by_object.get(id(matches))
+        """Return the number of matches; equal ones have the same."""
+        packed = self.pack(matches)
+        content = msgspec.msgpack.encode(packed)
+        number = self._by_content.get(content)
         if number is None:
-            packed = self.pack(matches)
-            content = msgspec.msgpack.encode(packed)
-            number = self._by_content.get(content)
-            if number is None:
-                number = self._by_content[content] = len(self.packed)
-                self.packed.append(packed)
-            self._by_object[id(matches)] = number
+            number = self._by_content[content] = len(self.packed)
+            self.packed.append(packed)
         return number
 
     def pack(self, matches: Matches) -> PackedMatches:
@@ -153,59 +156,60 @@ class _MatchNumbers:
 
 def pack(rows: Sequence[StoredRow]) -> Packed:
     """Pack rows, which are in order of time and identity. There is at least one."""
+    identities, events, file_ids, generations = zip(*rows, strict=True)
+    start = events[0].time
     matches = _MatchNumbers()
+    match = _numbers(map(_get_matches, events), matches.number)
+    stale = {number: row.stale for number, row in enumerate(events) if row.stale}
+    packed_stale = {
+        number: [(time, matches.pack(them)) for time, them in of_row]
+        for number, of_row in stale.items()
+    }
     clients: Numbers[EventClient] = Numbers()
     calls: Numbers[EventCall] = Numbers()
     regions: Numbers[str] = Numbers()
     chunks: Numbers[tuple[int, int, int]] = Numbers()
-    start = rows[0].row.time
-    events = [stored.row for stored in rows]
-    match = [matches.number(row.matches) for row in events]
+    client = _numbers(map(_get_client, events), clients.__getitem__)
+    call = _numbers(map(_get_call, events), calls.__getitem__)
+    region = _numbers(map(_get_region, events), regions.__getitem__)
+    places = zip(file_ids, map(_get_offset, events), generations, strict=True)
+    chunk = [chunks[place] for place in places]
     body = _Body(
         start,
         _Column.of([row.time - start for row in events]),
-        clients,  # type: ignore[arg-type]  # replaced below, as it is filled while packing
-        _Column.of([clients[row.client] for row in events]),
-        calls,  # type: ignore[arg-type]
-        _Column.of([calls[row.call] for row in events]),
-        regions,  # type: ignore[arg-type]
-        _Column.of([regions[row.region] for row in events]),
+        list(clients),
+        _Column.of(client),
+        list(calls),
+        _Column.of(call),
+        list(regions),
+        _Column.of(region),
         {number: row.issued_key for number, row in enumerate(events) if row.issued_key},
         {number: row.event_id for number, row in enumerate(events) if row.event_id is not None},
-        chunks,  # type: ignore[arg-type]
-        _Column.of(
-            [
-                chunks[stored.file_id, stored.row.position.offset, stored.generation]
-                for stored in rows
-            ]
-        ),
-        _Column.of([row.position.index for row in events]),
-        [],
+        [_Chunk(*each) for each in chunks],
+        _Column.of(chunk),
+        _Column.of(list(map(_get_index, events))),
+        list(matches.series),
         matches.packed,
         _Column.of(match),
-        {
-            number: [(time, matches.pack(them)) for time, them in row.stale]
-            for number, row in enumerate(events)
-            if row.stale
-        },
+        packed_stale,
     )
-    body.clients, body.calls, body.regions = list(clients), list(calls), list(regions)
-    body.chunks, body.series = [_Chunk(*chunk) for chunk in chunks], list(matches.series)
     hits: Counter[str] = Counter()
     for number, count in Counter(match).items():
         for series_number, _ in matches.packed[number]:
             hits[body.series[series_number].rule_id] += count
-    for row in events:
-        for _, stale in row.stale:
-            hits.update(series.rule_id for series, _ in stale)
-    return Packed(
-        start,
-        events[-1].time,
-        len(rows),
-        dict(hits),
-        b"".join([stored.identity for stored in rows]),
-        body,
-    )
+    for of_row in stale.values():
+        for _, them in of_row:
+            hits.update(series.rule_id for series, _ in them)
+    return Packed(start, events[-1].time, len(rows), dict(hits), b"".join(identities), body)
+
+
+def _numbers(parts: Iterable[_T], number_of: Callable[[_T], int]) -> Sequence[int]:
+    """Return the number of each row's part; it is asked once for each object."""
+    parts = list(parts)
+    names = list(map(id, parts))
+    distinct = dict(zip(names, parts, strict=True))
+    numbers = {name: number_of(part) for name, part in distinct.items()}
+    return [numbers[name] for name in names]
 
 
 class Segment:

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from detector.store.database import Database
 from detector.store.packing.segment import IDENTITY, Segment, StoredRow
 from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, insert_segment
+from detector.store.segments.segment_spans import SegmentSpan, SpanIndex, crowd_of
 
 _MERGED = 8
 """Segments of one tier that are merged."""
@@ -28,6 +27,9 @@ _UNPACKED_PARTS = 32 * SEGMENT_ROWS
 """Parts of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
 """Identities up to which searching is faster than an index."""
+
+_get_identity, _get_time = itemgetter(0), attrgetter("row.time")
+"""Of a stored row, in C: sorting by the one and then by the other is sorting by both."""
 
 StateQuery = Callable[..., list[Any]]
 """Return the rows of a query with these parameters: committed ones, or those of a transaction."""
@@ -39,33 +41,6 @@ class RowPlace(NamedTuple):
     segment_id: int
     number: int
     """Of its row."""
-
-
-class SegmentSpan(NamedTuple):
-    """The event times of a segment."""
-
-    first: int
-    last: int
-    segment_id: int
-
-
-class SpanIndex:
-    """The spans of segments, to be asked for many spans of time."""
-
-    def __init__(self, spans: Sequence[SegmentSpan]) -> None:
-        self._spans = spans
-        self._firsts = [span.first for span in spans]
-        self._lasts = list(accumulate((span.last for span in spans), max))
-        """The latest event of each segment and those before."""
-
-    def between(self, start: float, end: float) -> list[int]:
-        """Return the ids of the segments that may have events in ``[start, end)``."""
-        numbers = range(bisect_left(self._lasts, start), bisect_left(self._firsts, end))
-        return [
-            self._spans[number].segment_id
-            for number in numbers
-            if self._spans[number].last >= start
-        ]
 
 
 class SegmentGone(Exception):
@@ -165,7 +140,8 @@ class SegmentTable:
         self, connection: sqlite3.Connection, rows: Iterable[StoredRow], is_fresh: bool
     ) -> None:
         """Add rows; ``is_fresh``: alerts are to be derived from them."""
-        ordered = sorted(rows, key=attrgetter("order"))
+        ordered = sorted(rows, key=_get_identity)
+        ordered.sort(key=_get_time)
         parts = -(-len(ordered) // SEGMENT_ROWS)
         for number in range(parts):
             part = ordered[len(ordered) * number // parts : len(ordered) * (number + 1) // parts]
@@ -239,19 +215,58 @@ class SegmentTable:
             if not crowded:
                 return
             for is_fresh, tier in crowded:
+                taken = 0
                 ids = []
-                rows: list[StoredRow] = []
-                for (segment_id,) in query(
-                    "SELECT segment_id FROM segment WHERE fresh = ? AND tier = ? ORDER BY first",
+                for segment_id, rows in query(
+                    "SELECT segment_id, length(identities) / ? FROM segment "
+                    "WHERE fresh = ? AND tier = ? ORDER BY first",
+                    IDENTITY,
                     is_fresh,
                     tier,
                 ):
-                    if len(rows) >= _MERGED_ROWS:
+                    if taken >= _MERGED_ROWS:
                         break
-                    ids.append((segment_id,))
-                    rows += self.load(query, segment_id).rows()
-                connection.executemany("DELETE FROM segment WHERE segment_id = ?", ids)
-                self.append(connection, rows, is_fresh)
+                    ids.append(segment_id)
+                    taken += rows
+                self._merge(connection, ids, is_fresh)
+
+    def part_crowded(self, connection: sqlite3.Connection) -> bool:
+        """Cut segments anew that share too much of their time with others; return if there were.
+
+        At most so many as are merged at once, of those near what is fresh."""
+        query = query_of(connection)
+        ((first, last),) = query("SELECT min(first), max(last) FROM segment WHERE fresh = 1")
+        if first is None:
+            return False
+        for is_fresh in (True, False):
+            spans = query(
+                # By their times: of a large state most are far away.
+                "SELECT first, last, segment_id FROM segment INDEXED BY segment_span "
+                "WHERE first <= ? AND last >= ? AND fresh = ? AND tier = ? ORDER BY first",
+                last,
+                first,
+                is_fresh,
+                FULL_TIER,
+            )
+            crowd = crowd_of(map(SegmentSpan._make, spans))
+            if crowd:
+                self._merge(connection, [span.segment_id for span in crowd], is_fresh)
+                return True
+        return False
+
+    def _merge(
+        self, connection: sqlite3.Connection, segment_ids: Sequence[int], is_fresh: bool
+    ) -> None:
+        """Cut the rows of some segments anew, in order of time."""
+        query = query_of(connection)
+        rows: list[StoredRow] = []
+        for segment_id in segment_ids:
+            rows += self.load(query, segment_id).rows()
+        connection.executemany(
+            "DELETE FROM segment WHERE segment_id = ?",
+            [(segment_id,) for segment_id in segment_ids],
+        )
+        self.append(connection, rows, is_fresh)
 
     def _keep(self, segment_id: int, segment: Segment) -> None:
         """Keep a segment unpacked; drop those that were used least recently."""
