@@ -207,7 +207,7 @@ def _sequences(
         for first, last in sequences.find_sequences(hits, query.sequence, query.window)
         if start <= last < end
     )
-    for span in sequences.sequence_spans(hits, complete, query.sequence.until):
+    for span in sequences.sequence_spans(hits, complete, query.sequence.ending):
         key_columns = query.format_key(key)
         yield _finding(
             rule,

@@ -2,13 +2,14 @@
 
 Times are whole seconds, so that the order of events within one is not known: there they may stand
 in any order, and nothing that happened is missed. Each span is the shortest that ends at its last
-event. What ends a sequence (``until``) ends what began before its second, and was not complete.
+event. What ends a sequence (``until``) ends what began before its second, and was not complete; what
+must be missing between two events ends what waits for the second, from a second before its own.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import groupby, product
 from typing import Any
 
@@ -39,22 +40,23 @@ def find_sequences(
 
 def _tracker_of(sequence: CompiledSequence, width: int) -> _Ordered | _Sample | _Unordered:
     if sequence.ordered:
-        return _Ordered(sequence.order, sequence.reuse, width)
+        return _Ordered(sequence.order, sequence.reuse, width, sequence.missing)
     if sequence.reuse:
         return _Unordered(sequence.order, width)
     return _Sample(sequence.order, width)
 
 
 def sequence_spans(
-    hits: Sequence[Hit], spans: Iterable[tuple[int, int]], until: int | None
+    hits: Sequence[Hit], spans: Iterable[tuple[int, int]], ending: int
 ) -> Iterator[HitSpan]:
-    """Join spans that overlap, each with its hits without those that only end sequences."""
+    """Join spans that overlap, each with its hits without those that only end sequences.
+
+    ``ending``: the steps of these, as bits."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
         while joined and first <= joined[-1][1]:
             first = min(first, joined.pop()[0])
         joined.append((first, last))
-    ending = _bit(until)
     for first, last in joined:
         inside = [hit for hit in hits if first <= hit.time <= last and _steps_of(hit) & ~ending]
         yield HitSpan(first, last + 1, inside)
@@ -84,26 +86,41 @@ class _Ordered:
     """The sequences that are begun: of each length the one that began last.
 
     Of two of a length the one that began last is complete wherever the other is, so that no other
-    needs to be kept; a longer one never began later than a shorter one."""
+    needs to be kept; a longer one never began later than a shorter one. ``missing``: by length, the
+    step whose events end those of that length."""
 
-    def __init__(self, order: Sequence[int], reuse: bool, width: int) -> None:
+    def __init__(
+        self,
+        order: Sequence[int],
+        reuse: bool,
+        width: int,
+        missing: Sequence[tuple[int, int]] = (),
+    ) -> None:
         self._order = [1 << step for step in order]
         self._reuse = reuse
         self._width = width
+        self._missing = [(length, 1 << step) for length, step in missing]
         self._starts: list[int | None] = [None] * (len(self._order) + 1)
 
     def advance(self, time: int, steps: Counter[int]) -> int | None:
         """Add the events of a second; return the start of the sequence that they complete."""
         starts = self._starts.copy()
         starts[0] = time
-        complete = None
+        extended = set()
         for length, shortest in self._reachable(steps):
-            start = starts[shortest]
+            known = (each for each in starts[shortest:length] if each is not None)
+            start = next(known, None)
             if start is not None and time - start < self._width:
                 self._starts[length] = start
-                if length == len(self._order):
-                    complete = start
-        return complete
+                extended.add(length)
+        self._interrupt(extended, steps)
+        return self._starts[-1] if len(self._order) in extended else None
+
+    def _interrupt(self, extended: Container[int], steps: Counter[int]) -> None:
+        """End what waits for its next event from before this second, where one must be missing."""
+        for length, missing in self._missing:
+            if length not in extended and any(bits & missing for bits in steps):
+                self._starts[length] = None
 
     def end(self, time: int) -> None:
         """End what began before ``time``."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from detector.eql.condition_parser import ConditionParser
 from detector.eql.cursor import TokenCursor
 from detector.esql import ast
-from detector.esql.errors import EsqlError, too_deep
+from detector.esql.errors import EsqlError, Span, too_deep
 
 _INDEX = ("logs-aws.cloudtrail-*",)
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -80,11 +82,17 @@ class _Parser:
             raise EsqlError(self._tokens.next.span, "by must stand before with maxspan")
         steps: list[ast.Step] = []
         order: list[int] = []
+        missing: list[tuple[int, int]] = []
         while self._tokens.is_at("[", "!"):
+            mark = self._tokens.accept("!")
             step, runs = self._step(shared)
             if step not in steps:
                 steps.append(step)
-            order += [steps.index(step)] * runs
+            if mark is None:
+                order += [steps.index(step)] * runs
+                continue
+            self._check_missing(mark.span, order, runs, width)
+            missing.append((len(order), steps.index(step)))
         if len(order) < 2:
             raise self._tokens.unexpected(
                 "[ and the next event of the sequence: it has at least two"
@@ -96,7 +104,25 @@ class _Parser:
                 raise EsqlError(step.span, "until must differ from the events of the sequence")
             until = len(steps)
             steps.append(step)
-        return ast.Sequence(tuple(steps), tuple(order), until, _names(steps[0]), width, span=start)
+        parts = tuple(steps), tuple(order), until, _names(steps[0]), width
+        if not missing:
+            return ast.Sequence(*parts, span=start)
+        return ast.GappedSequence(*parts, missing=tuple(missing), span=start)
+
+    def _check_missing(
+        self, mark: Span, before: Sequence[int], runs: int, width: int | None
+    ) -> None:
+        """Refuse an event that must be missing where its absence cannot be known."""
+        if runs > 1:
+            raise EsqlError(mark, "a missing event has no runs")
+        if width is None:
+            raise EsqlError(mark, "a missing event (![…]) needs with maxspan after sequence")
+        if not before or not self._tokens.is_at("[", "!"):
+            raise EsqlError(
+                mark,
+                "a missing event (![…]) is supported between two events only: before the first or "
+                "after the last one it may only not have arrived",
+            )
 
     def _sample(self) -> ast.Sequence:
         """Parse ``sample by field [category where condition] …``: events in any order."""
@@ -141,12 +167,6 @@ class _Parser:
 
     def _step(self, shared: tuple[ast.Column, ...]) -> tuple[ast.Step, int]:
         """Parse ``[category where condition] by field with runs=3``; return it and its runs."""
-        if self._tokens.is_at("!"):
-            raise EsqlError(
-                self._tokens.next.span,
-                "missing events (![…]) are not supported: an event that is not there may only not "
-                "have arrived; use until for what ends the sequence",
-            )
         span = self._tokens.expect("[").span
         condition = self._event_filter()
         self._tokens.expect("]", "and, or, or ]")

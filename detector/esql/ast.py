@@ -330,6 +330,15 @@ class Sequence(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class GappedSequence(Sequence):
+    """A sequence with events that must be missing between others.
+
+    ``missing``: how many of ``order`` come before, and the index of the step that must not."""
+
+    missing: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Correlated(Node):
     """A step that events make together: it is complete at the last of them.
 

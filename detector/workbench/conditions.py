@@ -50,6 +50,8 @@ class FilterConditions:
             name = f"step {number}"
             if sequence.until == number - 1:
                 name = "until"
+            elif number - 1 not in sequence.order:
+                name = "missing"
             self.steps.append((name, list(self._compiled((*before, where)))))
 
     def _compiled(

@@ -48,7 +48,8 @@ class CorrelatedStep:
 class CompiledSequence:
     """The steps of a sequence, and how they must follow each other; see ``ast.Sequence``.
 
-    ``width``: of a chain, the seconds of the sequence alone."""
+    ``width``: of a chain, the seconds of the sequence alone. ``missing``: see
+    ``ast.GappedSequence``."""
 
     steps: tuple[CompiledStep, ...]
     order: tuple[int, ...]
@@ -57,6 +58,15 @@ class CompiledSequence:
     reuse: bool
     correlated: tuple[CorrelatedStep, ...] = ()
     width: int | None = None
+    missing: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def ending(self) -> int:
+        """The steps, as bits, that end sequences and are no part of one."""
+        ending = {step for _, step in self.missing}
+        if self.until is not None:
+            ending.add(self.until)
+        return sum(1 << step for step in ending.difference(self.order))
 
     @property
     def min_hits(self) -> int:
@@ -94,7 +104,10 @@ def compile_sequence(node: ast.Sequence, scope: ColumnScope) -> CompiledSequence
     )
     for step, compiled in zip(node.steps, steps, strict=True):
         _check_keys(step, compiled, steps[0])
-    return CompiledSequence(steps, node.order, node.until, node.ordered, node.reuse)
+    missing = node.missing if isinstance(node, ast.GappedSequence) else ()
+    return CompiledSequence(
+        steps, node.order, node.until, node.ordered, node.reuse, missing=missing
+    )
 
 
 def with_correlated(

@@ -29,13 +29,23 @@ def hits_of(events: list[Found]) -> list[Hit]:
     ]
 
 
-def sequence(order: tuple[int, ...], until: int | None = None, **changed: bool) -> CompiledSequence:
+Missing = tuple[tuple[int, int], ...]
+
+
+def sequence(
+    order: tuple[int, ...], until: int | None = None, missing: Missing = (), **changed: bool
+) -> CompiledSequence:
     options = {"ordered": True, "reuse": False, **changed}
-    return CompiledSequence((), order, until, options["ordered"], options["reuse"])
+    return CompiledSequence((), order, until, options["ordered"], options["reuse"], missing=missing)
 
 
 def complete_spans(
-    events: list[Found], order: tuple[int, ...], until: int | None, width: int, reuse: bool
+    events: list[Found],
+    order: tuple[int, ...],
+    until: int | None,
+    width: int,
+    reuse: bool,
+    missing: Missing = (),
 ) -> list[tuple[int, int]]:
     """Try every choice of events for the places; of each last second the latest first one."""
     starts: dict[int, int] = {}
@@ -49,7 +59,12 @@ def complete_spans(
         if times != sorted(times) or times[-1] - times[0] >= width:
             continue
         ended = any(until in event.steps and times[0] < event.time < times[-1] for event in events)
-        if not ended:
+        interrupted = any(
+            step in event.steps and times[place - 1] < event.time < times[place]
+            for place, step in missing
+            for event in events
+        )
+        if not ended and not interrupted:
             starts[times[-1]] = max(times[0], starts.get(times[-1], times[0]))
     return [(start, last) for last, start in sorted(starts.items())]
 
@@ -71,6 +86,20 @@ def test_sequences_match_oracle(events, order, until, width, reuse):
         order = tuple(dict.fromkeys(order))
     expected = complete_spans(events, order, until, width, reuse)
     got = find_sequences(hits_of(events), sequence(order, until, reuse=reuse), width)
+    assert list(got) == expected
+
+
+@given(
+    events_of,
+    st.sampled_from([(0, 1), (0, 1, 2), (0, 0, 1), (1, 0, 1), (0, 1, 0, 1)]),
+    st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3)), min_size=1, max_size=2),
+    st.sampled_from([None, 3]),
+    st.integers(1, 12),
+)
+def test_sequences_with_missing_events_match_oracle(events, order, gaps, until, width):
+    missing = tuple((place, step) for place, step in gaps if place < len(order))
+    expected = complete_spans(events, order, until, width, False, missing)
+    got = find_sequences(hits_of(events), sequence(order, until, missing), width)
     assert list(got) == expected
 
 
@@ -124,7 +153,7 @@ def test_spans_never_go_back(events, width):
     ],
 )
 def test_spans_that_overlap_are_one(spans, expected):
-    joined = sequence_spans([], spans, None)
+    joined = sequence_spans([], spans, 0)
     assert [(span.start, span.end) for span in joined] == expected
 
 
@@ -132,7 +161,8 @@ def test_span_holds_its_steps_without_what_ends_them():
     hits = hits_of(
         [Found(0, frozenset({0})), Found(1, frozenset({3})), Found(2, frozenset({1, 3}))]
     )
-    (span,) = sequence_spans(hits, [(0, 2)], 3)
+    ending = sequence((0, 1), 3, missing=((1, 0),)).ending  # 0 is a step too
+    (span,) = sequence_spans(hits, [(0, 2)], ending)
     assert [hit.time for hit in span.hits] == [0, 2]
 
 

@@ -102,7 +102,31 @@ def test_category_is_that_of_the_named_field():
         ),
         ("join [any where true] [any where true]", 1, 1, "join is not supported"),
         ("sequence [any where true]", 1, 26, "expected [ and the next event of the sequence"),
-        ("sequence [any where true] ![any where true]", 1, 27, "missing events (![…]) are not"),
+        (
+            "sequence [any where true] ![any where true] [any where true]",
+            1,
+            27,
+            "needs with maxspan",
+        ),
+        (
+            "sequence with maxspan=5m [any where true] ![any where true]",
+            1,
+            43,
+            "between two events only",
+        ),
+        (
+            "sequence with maxspan=5m ![any where true] [any where true] [any where true]",
+            1,
+            26,
+            "between two events only",
+        ),
+        (
+            "sequence with maxspan=5m [any where true] ![any where true] with runs=2 "
+            "[any where true]",
+            1,
+            43,
+            "a missing event has no runs",
+        ),
         ("sequence [any where true] [any where true] fork", 1, 44, "fork is not supported"),
         ("sequence with maxspan=5 [any where true]", 1, 23, "write a maxspan like 30s"),
         ("sequence with maxspan=0s [any where true]", 1, 23, "a maxspan must be more than 0"),

@@ -137,6 +137,30 @@ def test_later_event_that_ends_a_sequence_withdraws_its_alert(tmp_path):
     assert scan.add_file(named(7, "Stop")).alert_spans() == []
 
 
+MISSING = """sequence by user.name with maxspan=30s
+  [any where event.action == "ListUsers"]
+  ![any where event.action : "Delete*"]
+  [any where event.action == "CreateUser"]"""
+
+
+def test_event_that_must_be_missing_withdraws_an_alert_when_it_comes(tmp_path):
+    path = write_rule(tmp_path / "rules", MISSING, type="eql")
+    scan = RuleScan(tmp_path, path).add_file(
+        named(0, "ListUsers"),
+        named(5, "CreateUser"),
+        named(5, "DeleteUser"),  # of the same second: it may have come later
+        named(60, "ListUsers"),
+        named(90, "CreateUser"),
+        named(91, "CreateUser"),  # a second too late
+    )
+    assert [sorted(alert.event_ids) for alert in scan.alerts()] == [
+        ["CreateUser-5-0", "ListUsers-0-0"],
+        ["CreateUser-90-0", "ListUsers-60-0"],
+    ]
+    scan.add_file(named(70, "DeleteUser"), named(3, "DeleteUser", userIdentity=None))
+    assert scan.alert_spans() == [(0, 5)]
+
+
 def expected_spans(records):
     """The spans of one user by plain Python; those that overlap are one."""
     events = [Found(at, frozenset(STEPS[name])) for at, name in records if name in STEPS]
