@@ -2,8 +2,8 @@
 
 Times are whole seconds, so that the order of events within one is not known: there they may stand
 in any order, and nothing that happened is missed. Each span is the shortest that ends at its last
-event. What ends a sequence (``until``) ends what began before its second, and was not complete; what
-must be missing between two events ends what waits for the second, from a second before its own.
+event. What ends a sequence (``until``) ends what began before its second, and was not complete.
+What must be missing between two events ends what waits for the second one since an earlier second.
 """
 
 from __future__ import annotations

@@ -132,8 +132,15 @@ _NAMES = (
 )
 
 
+_NAME_BY_LOWER = {name.lower(): name for name in _NAMES}
+"""Rules that Elastic ships write ``cidrmatch`` too."""
+
+
 def function_call(name: str, arguments: tuple[ast.Expression, ...], span: Span) -> ast.Expression:
-    """Make the call of a function by its name in EQL. Raises EsqlError for one that is not."""
+    """Make the call of a function by its name in EQL, whose letter case does not matter.
+
+    Raises EsqlError for one that is not."""
+    name = _NAME_BY_LOWER.get(name.lower(), name)
     if name in _ENDGAME:
         raise EsqlError(span, f"{name} is not supported; {_ENDGAME[name]}")
     if name not in _NAMES:

@@ -29,7 +29,11 @@ def search_condition(call: ast.Call) -> ast.Expression:
 
 
 def match_condition(field: ast.Expression, value: ast.Expression, span: Span) -> ast.FieldMatch:
-    """Build the condition that one of a field's values is ``value``. Raises EsqlError."""
+    """Build the condition that one of a field's values is ``value``. Raises EsqlError.
+
+    A cast of the field says which of its types is searched: it has one here."""
+    if isinstance(field, ast.Cast):
+        field = field.operand
     if not isinstance(field, ast.Column):
         raise EsqlError(field.span, "the name of a field must stand here")
     check_searchable(field)

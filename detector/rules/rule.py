@@ -18,6 +18,7 @@ from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
 from detector.esql.tree_walk import depends_on_time
+from detector.rules.key_advice import key_advice
 from detector.rules.kibana.export import Export
 from detector.rules.kibana.saved_query import with_saved_query
 from detector.rules.lint import Advice, lint_rule
@@ -196,6 +197,13 @@ def make_rule(
         raise text.query_error(start)
     advice = lint_rule(metadata, query.tree, context.fields, own.nulls == "strict")
     placed = [text.place_advice(each) for each in advice]
+
+    def is_column(name: str) -> bool:
+        return name in query.columns or (query.grouping is None and name in context.fields)
+
+    for key, sentence in key_advice(metadata, is_column):
+        told = text.key_error(RuleError(sentence, key=key))
+        placed.append(Advice(told.line, told.column, told.message))
     return assemble_rule(metadata, own, alerts, query, path, context, placed)
 
 

@@ -69,7 +69,7 @@ class Duration(msgspec.Struct, frozen=True):
     unit: Literal["s", "m", "h", "d"]
 
 
-class AlertSuppression(msgspec.Struct, frozen=True):
+class AlertSuppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Merging of the alerts that agree in ``group_by`` within ``duration``.
 
     Without a duration, within one run of the rule."""
@@ -79,12 +79,12 @@ class AlertSuppression(msgspec.Struct, frozen=True):
     missing_fields_strategy: Literal["suppress", "doNotSuppress"] = "suppress"
 
 
-class Cardinality(msgspec.Struct, frozen=True):
+class Cardinality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     field: str
     value: Annotated[int, msgspec.Meta(gt=0)]
 
 
-class Threshold(msgspec.Struct, frozen=True):
+class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At least ``value`` events that agree in ``field``.
 
     ``cardinality``: and at least so many distinct values of other fields."""
@@ -113,7 +113,8 @@ class Metadata(
 ):
     """The ``[rule]`` table.
 
-    ``note`` is the investigation guide, ``setup`` what must be in place; both are Markdown."""
+    ``note`` is the investigation guide, ``setup`` what must be in place; both are Markdown.
+    ``other_keys``: those of a TOML file that are not read."""
 
     rule_id: Annotated[str, msgspec.Meta(min_length=1)]
     name: str
@@ -147,6 +148,10 @@ class Metadata(
     author: list[str] = []
     license: str = ""
     investigation_fields: InvestigationFields = InvestigationFields()
+    severity_mapping: list[Any] = []
+    risk_score_mapping: list[Any] = []
+    rule_name_override: str = ""
+    other_keys: list[str] = []
 
     @property
     def terms(self) -> tuple[Sequence[str], str]:
@@ -238,7 +243,9 @@ def parse_tables(text: str) -> tuple[Metadata, TrailhoundTable]:
             raise RuleError("a hunt file, not a rule")
         raise RuleError("no [rule] table")
     own = tables.get("trailhound", {})
-    return convert_rule(rule, text), _convert(own, TrailhoundTable, text)
+    other_keys = [key for key in rule if key not in Metadata.__struct_encode_fields__]
+    metadata = convert_rule({**rule, "other_keys": other_keys}, text)
+    return metadata, _convert(own, TrailhoundTable, text)
 
 
 def convert_rule(rule: dict[str, Any], text: str) -> Metadata:

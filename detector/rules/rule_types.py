@@ -26,7 +26,8 @@ from detector.text.time import DAY, SECONDS_PER_UNIT
 _UNSUPPORTED_TYPES = {
     "machine_learning": "a machine learning job (type machine_learning) runs in Elasticsearch only",
     "threat_match": (
-        "indicator match (type threat_match) is not supported: it reads indices of indicators"
+        "indicator match (type threat_match) is not supported, since it reads indices of "
+        "indicators: write ES|QL with enrich or lookup join of a file of them"
     ),
 }
 _QUERY_BAR = ("kuery", "lucene")
@@ -102,6 +103,9 @@ def _with_window(query: Query, metadata: Metadata) -> Query:
 def check_supported(metadata: Metadata) -> None:
     """Raise RuleError for a rule that cannot run here."""
     type = metadata.type
+    suppression = metadata.alert_suppression
+    if suppression is not None and not suppression.group_by and type != "threshold":
+        raise RuleError("alert_suppression: group_by is missing", key="alert_suppression")
     if type not in _LANGUAGES:
         message = _UNSUPPORTED_TYPES.get(type, f"rules of type {type} are not supported")
         raise RuleError(message, key="type")

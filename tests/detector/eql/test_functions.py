@@ -18,6 +18,7 @@ def holds(condition: str, **changed) -> bool:
     [
         ("add(4, 0.5)", "4.5"),
         ("subtract(-2, 4)", "-6"),
+        ('STRINGCONTAINS~("abc", "B")', "true"),
         ("multiply(0.5, 2)", "1"),
         ("divide(4, 3)", "1"),
         ("divide(-7, 2)", "-3"),

@@ -327,6 +327,7 @@ s : "Hello"                                       | True
 s : "hello"                                       | False
 mv : "b"                                          | True
 not noip : "10.1.2.3"                             | True
+s::string : "Hello"                               | True
 ip : "10.0.0.0/8"                                 | True
 i : 6                                             | False
 match(mv, "a") and not match(s, "a")              | True

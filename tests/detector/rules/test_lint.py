@@ -176,6 +176,36 @@ def test_lint_reports_coarse_suppression(tmp_path):
     assert "stay apart here" in note
 
 
+@pytest.mark.parametrize(
+    "more, note",
+    [
+        ("max_signal = 5", "max_signal is no key of Elastic's rules, so it is not read; did you"),
+        ('rule_name_override = "event.action"', "alerts bear the name of the rule"),
+        (
+            '[[rule.severity_mapping]]\nfield = "event.outcome"\nvalue = "x"\nseverity = "high"',
+            "severity_mapping by event.outcome is not applied",
+        ),
+        (
+            '[[rule.risk_score_mapping]]\nfield = "cloud.region"\nvalue = ""',
+            "risk_score_mapping by cloud.region is not applied",
+        ),
+    ],
+)
+def test_lint_tells_of_keys_that_change_nothing(tmp_path, more, note):
+    path = write_rule(tmp_path / "rules", "event.action: x", type="query", more=more)
+    (rule,) = load([path], builtin=False)
+    (advice,) = rule.advice
+    assert advice.line == 10 and note in advice.sentence
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['rule_name_override = "message"', 'timestamp_override = "event.ingested"\nenabled = false'],
+)
+def test_lint_passes_over_keys_that_change_nothing_in_elastic_either(tmp_path, more):
+    assert lint_notes(tmp_path, "event.action: x", type="query", more=more) == []
+
+
 def check(capsys, *paths):
     status = main(["rules", "check", *map(str, paths)])
     return (status, *capsys.readouterr())

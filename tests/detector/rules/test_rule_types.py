@@ -436,6 +436,13 @@ def test_suppression_merges_windows_of_one_key(tmp_path, mode):
         ("query", "event.acton: X", "", "did you mean event.action?"),
         ("query", "event.action: X", "index = ['logs-okta*']", "CloudTrail only"),
         ("query", "event.action: X", "[[rule.filters]]\nmeta = 1", "filters: the meta"),
+        ("query", "event.action: X", "[rule.alert_suppression]", "group_by is missing"),
+        (
+            "query",
+            "event.action: X",
+            "[rule.alert_suppression]\ngroup_by = ['user.name']\nfor = 5",
+            "unknown field `for`",
+        ),
     ],
 )
 def test_unsupported_rule_is_refused_with_reason(tmp_path, type, query, more, reason):
