@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, get_args
+
+import msgspec
 
 from detector import __version__
 from detector.text.json_output import json_lines
@@ -28,8 +29,7 @@ LIST_FORMATS: tuple[ListFormat, ...] = get_args(ListFormat)
 ColumnKind = Literal["text", "code", "number", "time", "list"]
 
 
-@dataclass(frozen=True)
-class ExportColumn(Generic[_R]):
+class ExportColumn(msgspec.Struct, Generic[_R], frozen=True):
     """A column of an export.
 
     ``name`` is what machines know it by, ``heading`` people; without a heading it is in no table
@@ -42,8 +42,7 @@ class ExportColumn(Generic[_R]):
     read: Callable[[_R], Any]
 
 
-@dataclass(frozen=True)
-class ListExport(Generic[_R]):
+class ListExport(msgspec.Struct, Generic[_R], frozen=True):
     """A kind of list: its title, the noun of its rows, its columns, the JSON object of a row."""
 
     title: str

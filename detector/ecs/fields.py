@@ -8,8 +8,9 @@ absent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from detector.ecs import entities, getters
 from detector.ecs.asn import AsnLookup
@@ -27,8 +28,7 @@ from detector.ecs.values import Type
 from detector.text.suggest import nearest
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A field: its ES|QL type and its getter.
 
     ``read`` returns null (None), one value, or, where ``many`` is set, a list of two or more.
@@ -210,7 +210,10 @@ def _plain() -> Iterator[Field]:
     yield _keyword("tls.cipher", getters.tls("cipherSuite"))
     yield _keyword("tls.client.server_name", getters.tls("clientProvidedHostHeader"))
     yield from _added()
-    yield from (replace(field, name="aws.cloudtrail." + field.name) for field in _cloudtrail())
+    yield from (
+        msgspec.structs.replace(field, name="aws.cloudtrail." + field.name)
+        for field in _cloudtrail()
+    )
 
 
 def _system_part(part: str) -> FieldGetter:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from detector.esql.errors import Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a query.
 
     Equality and the printed form ignore the span. The printed form (``repr``) is part of every
@@ -17,40 +17,48 @@ class Node:
     prints.
     """
 
-    span: Span = field(repr=False, compare=False)
+    span: Span
+
+    def _parts(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name != "span"}
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._parts().values()))
+
+    def __repr__(self) -> str:
+        parts = [f"{name}={value!r}" for name, value in self._parts().items()]
+        return f"{type(self).__qualname__}({', '.join(parts)})"
 
 
-class Expression(Node):
+class Expression(Node, frozen=True):
     """A part of a query that has a value."""
 
-    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True)
-class Literal(Expression):
+class Literal(Expression, frozen=True):
     """A constant; a tuple is a multivalue."""
 
     value: bool | int | float | str | tuple[Any, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Timespan(Expression):
+class Timespan(Expression, frozen=True):
     amount: int
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Expression):
+class Column(Expression, frozen=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class OptionalColumn(Column):
+class OptionalColumn(Column, frozen=True):
     """A column that is null where no field has its name (EQL's ``?name``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Expression):
+class Call(Expression, frozen=True):
     """``name(arguments)``; ``on_rows`` is ``count(*)``."""
 
     name: str
@@ -58,46 +66,39 @@ class Call(Expression):
     on_rows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Expression):
+class Not(Expression, frozen=True):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Logic(Expression):
+class Logic(Expression, frozen=True):
     """All of ``operands`` (``and``), or one of them (``or``)."""
 
     operator: str
     operands: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Compare(Expression):
+class Compare(Expression, frozen=True):
     operator: str  # == != < <= > >=
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic(Expression):
+class Arithmetic(Expression, frozen=True):
     operator: str  # + - * / %
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Negate(Expression):
+class Negate(Expression, frozen=True):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class In(Expression):
+class In(Expression, frozen=True):
     value: Expression
     options: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Like(Expression):
+class Like(Expression, frozen=True):
     """``value like patterns``, or ``rlike`` where ``regular``."""
 
     value: Expression
@@ -105,8 +106,7 @@ class Like(Expression):
     regular: bool
 
 
-@dataclass(frozen=True, slots=True)
-class InsensitiveLike(Expression):
+class InsensitiveLike(Expression, frozen=True):
     """As ``Like``, whatever the letter case is."""
 
     value: Expression
@@ -114,8 +114,7 @@ class InsensitiveLike(Expression):
     regular: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AnyValue(Expression):
+class AnyValue(Expression, frozen=True):
     """EQL's condition on fields: true if it is for some value of each field, else false.
 
     A field that stands in it several times is any of its values each time; one without a value is
@@ -124,13 +123,11 @@ class AnyValue(Expression):
     condition: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class IsNull(Expression):
+class IsNull(Expression, frozen=True):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class FieldMatch(Expression):
+class FieldMatch(Expression, frozen=True):
     """KQL's condition on a field.
 
     True if one of the field's values matches, else false, also without a value. ``operator``:
@@ -147,16 +144,14 @@ class FieldMatch(Expression):
         return f"Holds(field={self.field!r}, operator={self.operator!r}, value={self.value!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class RangeMatch(Expression):
+class RangeMatch(Expression, frozen=True):
     """True if one of the field's values is within all ``bounds``: pairs of operator and value."""
 
     field: Column
     bounds: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ValueMatch(Expression):
+class ValueMatch(Expression, frozen=True):
     """Sigma's condition on a field.
 
     True if one of the field's values passes for one of ``values``, else false, also without a
@@ -170,8 +165,7 @@ class ValueMatch(Expression):
     cased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SameText(Expression):
+class SameText(Expression, frozen=True):
     """Sigma's comparison of two fields: a value of ``left`` passes for a value of ``right``.
 
     ``operator``: ``equal``, ``contains``, ``startswith`` or ``endswith``."""
@@ -182,135 +176,114 @@ class SameText(Expression):
     cased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Matching(Expression):
+class Matching(Expression, frozen=True):
     """The names of those conditions that are true: a multivalue, null without one."""
 
     names: tuple[str, ...]
     conditions: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cast(Expression):
+class Cast(Expression, frozen=True):
     operand: Expression
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Named(Node):
+class Named(Node, frozen=True):
     """An expression with a name, by default its own text."""
 
     name: str
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregation(Node):
+class Aggregation(Node, frozen=True):
     """A column that STATS computes, over the rows where ``condition`` is true."""
 
     named: Named
     condition: Expression | None
 
 
-class Command(Node):
-    __slots__ = ()
+class Command(Node, frozen=True):
+    """A step of a query, between two pipes."""
 
 
-@dataclass(frozen=True, slots=True)
-class From(Command):
+class From(Command, frozen=True):
     patterns: tuple[str, ...]
     metadata: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Command):
+class Row(Command, frozen=True):
     columns: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Where(Command):
+class Where(Command, frozen=True):
     condition: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Eval(Command):
+class Eval(Command, frozen=True):
     columns: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Keep(Command):
+class Keep(Command, frozen=True):
     patterns: tuple[Column, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Drop(Command):
+class Drop(Command, frozen=True):
     patterns: tuple[Column, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rename(Command):
+class Rename(Command, frozen=True):
     """Pairs of (old, new)."""
 
     pairs: tuple[tuple[Column, Column], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stats(Command):
+class Stats(Command, frozen=True):
     aggregations: tuple[Aggregation, ...]
     by: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class InlineStats(Command):
+class InlineStats(Command, frozen=True):
     aggregations: tuple[Aggregation, ...]
     by: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Order(Node):
+class Order(Node, frozen=True):
     expression: Expression
     descending: bool
     nulls_first: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sort(Command):
+class Sort(Command, frozen=True):
     orders: tuple[Order, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Limit(Command):
+class Limit(Command, frozen=True):
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class MvExpand(Command):
+class MvExpand(Command, frozen=True):
     column: Column
 
 
-@dataclass(frozen=True, slots=True)
-class Dissect(Command):
+class Dissect(Command, frozen=True):
     value: Expression
     pattern: str
     separator: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grok(Command):
+class Grok(Command, frozen=True):
     value: Expression
     patterns: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Node):
+class Step(Node, frozen=True):
     """A filter of a sequence, and the expressions that its events are grouped by."""
 
     condition: Expression
     by: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence(Command):
+class Sequence(Command, frozen=True):
     """Events of several steps that come one after the other, in place of all other commands.
 
     ``order``: the indexes of the steps, as their events must follow each other; a step may stand
@@ -329,8 +302,7 @@ class Sequence(Command):
     reuse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GappedSequence(Sequence):
+class GappedSequence(Sequence, frozen=True):
     """A sequence with events that must be missing between others.
 
     ``missing``: how many of ``order`` come before, and the index of the step that must not."""
@@ -338,8 +310,7 @@ class GappedSequence(Sequence):
     missing: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Correlated(Node):
+class Correlated(Node, frozen=True):
     """A step that events make together: it is complete at the last of them.
 
     ``step``: its index, as in ``Sequence.order``. ``of``: the indexes of the steps of its events.
@@ -357,8 +328,7 @@ class Correlated(Node):
     bounds: tuple[tuple[str, int | float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Chain(Sequence):
+class Chain(Sequence, frozen=True):
     """A sequence of which some steps are correlated, in an order in which none needs a later one.
 
     The indexes of these follow those of ``steps``; ``width`` is that of the sequence alone."""
@@ -366,8 +336,7 @@ class Chain(Sequence):
     correlated: tuple[Correlated, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Enrich(Command):
+class Enrich(Command, frozen=True):
     """Columns of the rows of ``table`` whose key is ``match``; ``fields`` None is all of them."""
 
     table: str
@@ -375,8 +344,7 @@ class Enrich(Command):
     fields: tuple[Named, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class LookupJoin(Command):
+class LookupJoin(Command, frozen=True):
     """The rows of ``table`` that agree in ``pairs``: a column here, and one there.
 
     ``shared``: both have one name."""
@@ -386,6 +354,5 @@ class LookupJoin(Command):
     shared: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Tree(Node):
+class Tree(Node, frozen=True):
     commands: tuple[Command, ...]

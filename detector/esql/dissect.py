@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 PartValues = list[str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(msgspec.Struct, frozen=True):
     """One ``%{+name/2->}``: its column, and the delimiter after it.
 
     ``name`` None: the part is skipped. ``order`` sorts the parts that are joined. ``padded``: the

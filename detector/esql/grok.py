@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import Type, converted_number
 from detector.esql.regex import Regex, Spans
@@ -90,8 +91,7 @@ _ANCHORS = {"\\h": "[0-9A-Fa-f]", "\\z": r"\Z", "\\Z": "(?-m:$)"}
 _MOST_NESTED = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedColumn:
+class ExtractedColumn(msgspec.Struct, frozen=True):
     """A column of GROK or DISSECT.
 
     ``repeated``: its name stands more than once in the pattern, so it can have several values.

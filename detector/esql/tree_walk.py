@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -27,7 +26,7 @@ def walk(part: object) -> Iterator[ast.Node]:
 @cache
 def part_names(kind: Any) -> tuple[str, ...]:
     """Return the names of the fields of a node's class that may hold other nodes."""
-    return tuple(part.name for part in fields(kind) if part.name != "span")
+    return tuple(name for name in kind.__struct_fields__ if name != "span")
 
 
 _OF_TIME = ("now", "tbucket")

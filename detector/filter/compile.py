@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from detector.filter import parser, text_match, time_expressions
 from detector.filter.field_types import During, Test, TextMatches
@@ -16,8 +17,7 @@ from detector.filter.text_match import Contains
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Filter(Generic[R]):
+class Filter(msgspec.Struct, Generic[R], frozen=True):
     """A test of rows, without state: it can be shared and pickled.
 
     ``text`` is the filter as written, with open quotes and parentheses closed. ``names`` are the
@@ -166,8 +166,7 @@ def _separator(word: str) -> str:
     return next(mark for mark in map(chr, range(len(word) + 1)) if mark not in word)
 
 
-@dataclass(frozen=True)
-class _ContainsWord:
+class _ContainsWord(msgspec.Struct, frozen=True):
     """``word`` is in one of a row's texts."""
 
     # Case folding is what takes the time, so all texts are folded at once.
@@ -187,8 +186,7 @@ class _ContainsWord:
         return self.word in self.separator.join(texts).casefold()
 
 
-@dataclass(frozen=True)
-class _AnyTextMatches:
+class _AnyTextMatches(msgspec.Struct, frozen=True):
     """One of a row's texts matches the pattern."""
 
     holds: TextMatches
@@ -198,8 +196,7 @@ class _AnyTextMatches:
         return any(self.holds(read(row)) for read in self.read)
 
 
-@dataclass(frozen=True)
-class _FieldTest:
+class _FieldTest(msgspec.Struct, frozen=True):
     read: Callable[[Any], Any]
     test: Test
 
@@ -207,24 +204,21 @@ class _FieldTest:
         return self.test(self.read(row))
 
 
-@dataclass(frozen=True)
-class _Not:
+class _Not(msgspec.Struct, frozen=True):
     test: Test
 
     def __call__(self, row: Any) -> bool:
         return not self.test(row)
 
 
-@dataclass(frozen=True)
-class _AllOf:
+class _AllOf(msgspec.Struct, frozen=True):
     tests: tuple[Test, ...]
 
     def __call__(self, row: Any) -> bool:
         return all(test(row) for test in self.tests)
 
 
-@dataclass(frozen=True)
-class _AnyOf:
+class _AnyOf(msgspec.Struct, frozen=True):
     tests: tuple[Test, ...]
 
     def __call__(self, row: Any) -> bool:

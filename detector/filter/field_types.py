@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import operator as operators
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from detector.filter import text_match, time_expressions
 from detector.filter.parser import FilterValue
@@ -35,8 +36,7 @@ class Kind(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class TextMatches:
+class TextMatches(msgspec.Struct, frozen=True):
     """One of the texts matches the pattern."""
 
     pattern: Pattern
@@ -47,16 +47,14 @@ class TextMatches:
         return any(text and self.pattern(text.casefold()) for text in value)
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """The value is absent."""
 
     def __call__(self, value: Any) -> bool:
         return value is None or (not isinstance(value, int | float) and not any(value))
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(msgspec.Struct, frozen=True):
     by: Callable[[Any, Any], bool]
     number: float
 
@@ -64,8 +62,7 @@ class Compared:
         return value is not None and self.by(value, self.number)
 
 
-@dataclass(frozen=True)
-class Between:
+class Between(msgspec.Struct, frozen=True):
     """A range that includes both ends."""
 
     low: float
@@ -75,8 +72,7 @@ class Between:
         return value is not None and self.low <= value <= self.high
 
 
-@dataclass(frozen=True)
-class During:
+class During(msgspec.Struct, frozen=True):
     """A time in the span."""
 
     span: Span
@@ -85,8 +81,7 @@ class During:
         return value is not None and self.span.start <= value < self.span.end
 
 
-@dataclass(frozen=True)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True):
     words: frozenset[str]
 
     def __call__(self, value: str | Sequence[str]) -> bool:
@@ -94,8 +89,7 @@ class OneOf:
         return not self.words.isdisjoint(values)
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """``:`` finds a value anywhere in the text, ``=`` compares the whole."""
 
     description = "text"
@@ -104,8 +98,7 @@ class Text:
         return _of_text(operator, value, text_match.pattern)
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """An address in any notation, a network, or text."""
 
     description = "address or network"
@@ -114,8 +107,7 @@ class Address:
         return _of_text(operator, value, text_match.address)
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One of a few words, which may be abbreviated.
 
     ``ordered``: the words go from the least to the most.
@@ -158,8 +150,7 @@ class Choice:
         return meant
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(msgspec.Struct, frozen=True):
     """A number; ``units`` are the suffixes allowed, each with its factor."""
 
     units: tuple[tuple[str, float], ...] = ()
@@ -206,8 +197,7 @@ SECONDS = Number(tuple((unit, float(size)) for unit, size in SECONDS_PER_UNIT.it
 BYTES = Number((("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12)))
 
 
-@dataclass(frozen=True)
-class Time:
+class Time(msgspec.Struct, frozen=True):
     """Epoch seconds."""
 
     description = "time"

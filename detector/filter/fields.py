@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from detector.filter.field_types import Kind, Number, Time
 from detector.text.suggest import nearest
@@ -12,8 +13,7 @@ from detector.text.suggest import nearest
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Field(Generic[R]):
+class Field(msgspec.Struct, Generic[R], frozen=True):
     """A named value of a row.
 
     ``read`` returns the value: a text, several, a number or None, as ``kind`` has it. ``shown``
@@ -29,8 +29,7 @@ class Field(Generic[R]):
     in_word_search: bool = True
 
 
-@dataclass(frozen=True)
-class Fields(Generic[R]):
+class Fields(msgspec.Struct, Generic[R], frozen=True):
     """The fields of one kind of rows, ``rows`` in the plural."""
 
     rows: str

@@ -15,8 +15,9 @@ parentheses that are open at the end are closed there, so that a filter holds wh
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from detector.filter.time_expressions import INTERVAL, KEYWORDS, reads_as_time
 
@@ -39,8 +40,7 @@ class FilterError(ValueError):
         self.unfinished = unfinished
 
 
-@dataclass(frozen=True)
-class FilterValue:
+class FilterValue(msgspec.Struct, frozen=True):
     """A value to compare with.
 
     ``wild`` are the offsets in ``text`` of wildcards, ``dots`` is the offset of a ``..``.
@@ -59,8 +59,7 @@ class FilterValue:
         return self.text[: self.dots], self.text[self.dots + 2 :]
 
 
-@dataclass(frozen=True)
-class FieldTerm:
+class FieldTerm(msgspec.Struct, frozen=True):
     """``field operator value, value…``; without a field, all fields are searched."""
 
     field: str | None
@@ -69,26 +68,22 @@ class FieldTerm:
     offset: int = 0
 
 
-@dataclass(frozen=True)
-class TimeTerm:
+class TimeTerm(msgspec.Struct, frozen=True):
     """A time expression about the time that rows are listed by."""
 
     operator: str
     value: FilterValue
 
 
-@dataclass(frozen=True)
-class Negation:
+class Negation(msgspec.Struct, frozen=True):
     test: FilterNode
 
 
-@dataclass(frozen=True)
-class Conjunction:
+class Conjunction(msgspec.Struct, frozen=True):
     tests: tuple[FilterNode, ...]
 
 
-@dataclass(frozen=True)
-class Disjunction:
+class Disjunction(msgspec.Struct, frozen=True):
     tests: tuple[FilterNode, ...]
 
 

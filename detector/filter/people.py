@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 from detector.filter.field_types import Test, Text
 from detector.filter.parser import FilterValue
@@ -17,8 +17,7 @@ def use_my_name(name: str) -> None:
     _my_name = name
 
 
-@dataclass(frozen=True)
-class Person(Text):
+class Person(Text, frozen=True):
     """A name; ``me`` without quotes is one's own name, and only that."""
 
     description = "name, or me"
@@ -30,5 +29,5 @@ class Person(Text):
             and not value.quoted
             and operator in (":", "=")
         ):
-            return super().test("=", replace(value, text=_my_name), reference)
+            return super().test("=", msgspec.structs.replace(value, text=_my_name), reference)
         return super().test(operator, value, reference)

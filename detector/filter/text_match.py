@@ -8,8 +8,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from detector.ecs.values import ip_from_text
 from detector.filter.parser import FilterValue
@@ -18,24 +19,21 @@ from detector.text.linear_regex import full_matcher, glob_regex
 Pattern = Callable[[str], bool]
 
 
-@dataclass(frozen=True)
-class Contains:
+class Contains(msgspec.Struct, frozen=True):
     text: str
 
     def __call__(self, folded: str) -> bool:
         return self.text in folded
 
 
-@dataclass(frozen=True)
-class Is:
+class Is(msgspec.Struct, frozen=True):
     text: str
 
     def __call__(self, folded: str) -> bool:
         return folded == self.text
 
 
-@dataclass(frozen=True)
-class Glob:
+class Glob(msgspec.Struct, frozen=True):
     """The whole text, by a glob in RE2's syntax."""
 
     regex: str
@@ -50,8 +48,7 @@ def _glob_matcher(regex: str) -> Pattern:
     return full_matcher(regex)
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """The address itself, in whatever way it is written."""
 
     canonical: str
@@ -60,8 +57,7 @@ class Address:
         return ip_from_text(folded) == self.canonical
 
 
-@dataclass(frozen=True)
-class Within:
+class Within(msgspec.Struct, frozen=True):
     network: ipaddress.IPv4Network | ipaddress.IPv6Network
 
     def __call__(self, folded: str) -> bool:

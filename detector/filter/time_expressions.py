@@ -8,8 +8,9 @@ that is not after it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 from detector.text.suggest import nearest
 from detector.text.time import DAY, SECONDS_PER_UNIT, parse_date_span, seconds_of_day
@@ -31,8 +32,7 @@ class TimeExpressionError(ValueError):
     """A text that is no time; the message is one line."""
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """``[start, end)`` in epoch seconds; ``is_relative``: it depends on the reference."""
 
     start: float

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from detector.esql.errors import EsqlError
 from detector.rules.kibana.export import Export, ExportedObject, parse_export
@@ -22,8 +23,7 @@ from detector.text.plural import plural
 EXPORT_SUFFIXES = (".ndjson", ".json")
 
 
-@dataclass(frozen=True, slots=True)
-class _ExportedText:
+class _ExportedText(msgspec.Struct, frozen=True):
     """A rule in an export: an object of JSON, often on one line."""
 
     document: ExportedObject

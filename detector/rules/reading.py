@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from detector.rules.exported_rules import EXPORT_SUFFIXES, collect_exports, read_export
 from detector.rules.rule import CompileContext, Rule, TomlText, make_rule
@@ -30,7 +31,7 @@ def read_rule_files(
         except RuleError as error:
             results[path] = [error]
     exports = collect_exports(texts)
-    context = replace(context, export=exports.collected)
+    context = msgspec.structs.replace(context, export=exports.collected)
     cache = RuleCache(paths, context, exports.texts)
     sigma = {path: text for path, text in texts.items() if path.suffix in SIGMA_SUFFIXES}
     results.update(_read_sigma(sigma, context, cache))
@@ -59,7 +60,7 @@ def read_rule_text(
             with contextlib.suppress(RuleError):  # it is a problem of the rule set already
                 texts[other] = read_file_text(other)
     exports = collect_exports(texts)
-    context = replace(context, export=exports.collected)
+    context = msgspec.structs.replace(context, export=exports.collected)
     if path in exports.files:
         yield from read_export(exports.files[path], path, context)
     elif path.suffix not in SIGMA_SUFFIXES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -117,8 +116,7 @@ class Rule(Metadata, frozen=True, kw_only=True):
         return self.query.thresholds
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CompileContext:
+class CompileContext(msgspec.Struct, frozen=True):
     """What rules are compiled with, beside their files.
 
     ``now``: the value of NOW(), in seconds since the epoch, where it does not follow from the
@@ -128,8 +126,8 @@ class CompileContext:
 
     fields: FieldTable
     now: int | None = None
-    placeholders: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
-    export: Export = dataclasses.field(default_factory=Export)
+    placeholders: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    export: Export = msgspec.field(default_factory=Export)
     lookups: Lookups = NO_LOOKUPS
 
 
@@ -151,8 +149,7 @@ class RuleText(Protocol):
         """Place advice on the query in the file."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class TomlText:
+class TomlText(msgspec.Struct, frozen=True):
     """The text of a TOML file, which is one rule, and the rule's query."""
 
     text: str

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from detector.ecs.fields import FieldTable
 from detector.eql.parser import parse_eql
@@ -47,8 +49,7 @@ _EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
 _DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
 
 
-@dataclass(frozen=True, slots=True)
-class QueryContext:
+class QueryContext(msgspec.Struct, frozen=True):
     """What a query is compiled with.
 
     ``conditions``: what an event must fulfil besides, by the rule's filters and exceptions."""
@@ -61,7 +62,7 @@ class QueryContext:
         """Plan a query whose events fulfil the conditions. Raises EsqlError."""
         source, *commands = tree.commands
         conditions = [ast.Where(condition, span=source.span) for condition in self.conditions]
-        whole = replace(tree, commands=(source, *conditions, *commands))
+        whole = msgspec.structs.replace(tree, commands=(source, *conditions, *commands))
         return plan_tree(whole, metadata.query_text, self.fields, self.options, keys)
 
 

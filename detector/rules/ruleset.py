@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from detector.ecs.asn import AsnLookup, open_asn
 from detector.ecs.fields import field_table
@@ -24,8 +25,7 @@ EXAMPLES_SUFFIX = ".examples.jsonl"
 _BUILTIN = Path(__file__).parent / "builtin"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleProblem:
+class RuleProblem(msgspec.Struct, frozen=True):
     """Why a rule file is not used; ``line`` and ``column`` from 1, line 0: the whole file."""
 
     path: Path
@@ -37,8 +37,7 @@ class RuleProblem:
         return f"{file_position(self.path, self.line, self.column)}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleSpec:
+class RuleSpec(msgspec.Struct, frozen=True):
     """What a rule set was loaded from.
 
     It pickles, so that another process can load the same. ``disabled``: ids of rules that are left
@@ -51,9 +50,9 @@ class RuleSpec:
     asn: Path | None
     now: int | None = None
     disabled: frozenset[str] = frozenset()
-    placeholders: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    placeholders: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
     geo: Path | None = None
-    lookups: Mapping[str, LookupSource] = field(default_factory=dict)
+    lookups: Mapping[str, LookupSource] = msgspec.field(default_factory=dict)
 
     @property
     def files(self) -> Iterator[Path]:
@@ -155,7 +154,9 @@ class RuleSet:
     def without(self, disabled: Collection[str]) -> RuleSet:
         """Return the rules whose ids are not in ``disabled``."""
         enabled = [rule for rule in self if rule.rule_id not in disabled]
-        spec = replace(self._spec, disabled=self._spec.disabled | frozenset(disabled))
+        spec = msgspec.structs.replace(
+            self._spec, disabled=self._spec.disabled | frozenset(disabled)
+        )
         return RuleSet(
             enabled, self.problems, spec, self._stamps, self.notices, self._geo, self._context
         )

@@ -7,7 +7,8 @@ specification 2.1.0, "Sigma Correlation Rules".
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+import msgspec
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
@@ -115,7 +116,7 @@ class _ChainReader:
             node, lookback = self._counted(rule, type, width, keys), width
         if document.id not in self._index_of:
             step = self._index_of[document.id] = len(self._index_of)
-            self._correlated.append(replace(node, step=step))
+            self._correlated.append(msgspec.structs.replace(node, step=step))
         return lookback
 
     def _check_keys(self, rule: BaseRule, keys: tuple[str, ...], type: str) -> None:

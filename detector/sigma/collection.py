@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.plan.planner import plan_tree
@@ -262,7 +264,7 @@ def _plan_correlation(document: Document, bases: Sequence[BaseRule]) -> Query:
     if correlation.is_sequence:
         conditions = [base.condition for base in bases]
         shown = _shown(document, conditions, chain_columns(tree))
-        tree = replace(tree, commands=(*tree.commands, shown))
+        tree = msgspec.structs.replace(tree, commands=(*tree.commands, shown))
     query = plan_tree(tree, document.text, SIGMA_FIELDS)
     return replace(query, window=correlation.timespan, sparse=correlation.is_sequence)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
 from typing import Any
@@ -94,8 +93,7 @@ DATE_PARTS: dict[str, Callable[[datetime], int]] = {
 """Sigma's parts of a date, in UTC; weeks are ISO 8601's."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawField(Field):
+class RawField(Field, frozen=True):
     """A field of a record as the log has it; ``head`` names the head's field that it is."""
 
     head: str = ""

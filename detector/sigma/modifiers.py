@@ -6,7 +6,9 @@ Source of the modifiers: the Sigma specification 2.1.0, "Sigma Modifiers".
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
@@ -143,7 +145,7 @@ def _merged(conditions: list[ast.Expression]) -> list[ast.Expression]:
         key = (condition.field.name, condition.operator, condition.cased)
         present = merged.get(key)
         if isinstance(present, ast.ValueMatch):
-            condition = replace(present, values=present.values + condition.values)
+            condition = msgspec.structs.replace(present, values=present.values + condition.values)
         merged[key] = condition
     return list(merged.values())
 
@@ -163,11 +165,13 @@ def _regex(item: DetectionItem, value: YamlScalar, placeholders: Placeholders) -
     texts = _expanded(item, value, placeholders)
     if inner:
         texts = [f"(?{inner}){text}" for text in texts]
-    return replace(_match(item, "regex", texts), cased="i" not in flags, span=value.span)
+    return msgspec.structs.replace(
+        _match(item, "regex", texts), cased="i" not in flags, span=value.span
+    )
 
 
 def _network(item: DetectionItem, value: YamlScalar, _: Placeholders) -> ast.Expression:
-    return replace(_match(item, "cidr", [value.text]), span=value.span)
+    return msgspec.structs.replace(_match(item, "cidr", [value.text]), span=value.span)
 
 
 def _same_text(item: DetectionItem, value: YamlScalar, _: Placeholders) -> ast.Expression:
@@ -194,7 +198,7 @@ def _number(item: DetectionItem, value: YamlScalar, _: Placeholders) -> ast.Expr
     text = str(value.value)
     if part and order == "equal":
         text = str(int(float(text)))
-    return replace(_match(item, order, [text], part), span=value.span)
+    return msgspec.structs.replace(_match(item, order, [text], part), span=value.span)
 
 
 def _is_number(text: str) -> bool:

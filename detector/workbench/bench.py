@@ -9,8 +9,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.rule import Rule
@@ -128,7 +129,7 @@ class Bench:
             path.write_text(self.maker.text_with(changes), encoding="utf-8")
             spec = self._rules.spec()
             # The first of several files with one rule_id stands.
-            rules = RuleSet.from_spec(replace(spec, paths=(path, *spec.paths)))
+            rules = RuleSet.from_spec(msgspec.structs.replace(spec, paths=(path, *spec.paths)))
             variant = rules.get(self.rule.rule_id)
             assert variant is not None
             return self._scan.held(rules, variant)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from detector.detection.correlate import flagging_events
 from detector.ingest.reader import LocalDigester
@@ -55,7 +57,7 @@ def bundle_rules(rules: RuleSet) -> RuleBundle:
     }
     asn = spec.asn and collect(spec.asn, f"asn/{spec.asn.name}")
     geo = spec.geo and collect(spec.geo, f"geo/{spec.geo.name}")
-    placed = replace(spec, paths=paths, lookups=lookups, asn=asn, geo=geo)
+    placed = msgspec.structs.replace(spec, paths=paths, lookups=lookups, asn=asn, geo=geo)
     return RuleBundle(rules.fingerprint, placed, tuple(files))
 
 
@@ -82,7 +84,7 @@ def _contents(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
 
 def _placed(spec: RuleSpec, folder: Path) -> RuleSpec:
     """Return a spec whose names are paths below a folder."""
-    return replace(
+    return msgspec.structs.replace(
         spec,
         paths=tuple(folder / path for path in spec.paths),
         lookups={

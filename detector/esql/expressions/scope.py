@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
+
+import msgspec
 
 from detector.ecs.fields import Field, FieldTable
 from detector.ecs.values import Type
@@ -34,29 +35,25 @@ class _Unread:
 UNREAD: Final = _Unread()
 
 
-@dataclass(frozen=True, slots=True)
-class FieldFact:
+class FieldFact(msgspec.Struct, frozen=True):
     """The value is that of this field, untouched."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class WindowFact:
+class WindowFact(msgspec.Struct, frozen=True):
     """The value is the start of the event's window, ``seconds`` long."""
 
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarFact:
+class CalendarFact(msgspec.Struct, frozen=True):
     """The value is the start of the event's week, month or year: at most ``longest`` seconds."""
 
     longest: int
 
 
-@dataclass(frozen=True, slots=True)
-class HitCountFact:
+class HitCountFact(msgspec.Struct, frozen=True):
     """The value is at most the number of rows in the group.
 
     ``distinct``: the index of the input of which it counts the distinct values, if it does."""
@@ -64,15 +61,13 @@ class HitCountFact:
     distinct: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConstantFact:
+class ConstantFact(msgspec.Struct, frozen=True):
     """Every record has this value."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledExpr:
+class CompiledExpr(msgspec.Struct, frozen=True):
     """An expression compiled to a function of a row.
 
     ``many``: it may give a multivalue. ``constant``: no row changes it. ``fact``: what planning
@@ -90,8 +85,7 @@ class CompiledExpr:
         return self.read([])
 
 
-@dataclass(frozen=True, slots=True)
-class EventFact:
+class EventFact(msgspec.Struct, frozen=True):
     """The value is that of ``source`` for each event of the row."""
 
     source: CompiledExpr
@@ -104,8 +98,7 @@ def constant(value: Any, type: Type) -> CompiledExpr:
     return CompiledExpr(lambda _: value, type, isinstance(value, list), constant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class QueryOptions:
+class QueryOptions(msgspec.Struct, frozen=True):
     """How a query is evaluated.
 
     ``now``: the value of NOW(), in seconds since the epoch; None means the event's own time, and

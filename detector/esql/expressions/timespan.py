@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from detector.text.time import DAY, HOUR, MINUTE, from_milliseconds, to_milliseconds
 
@@ -37,8 +38,7 @@ LONGEST_WINDOW = 365 * DAY
 """Seconds. A window over any readable event begins and ends at a time that can be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class TemporalAmount:
+class TemporalAmount(msgspec.Struct, frozen=True):
     """An amount of a unit of time: the value of a timespan."""
 
     amount: int

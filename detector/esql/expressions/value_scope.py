@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import many
 from detector.esql.errors import Span
@@ -27,14 +28,14 @@ class ValueScope(ColumnScope):
             return column
         slot = self.layout.slot()
         self._uses.append((slot, column.read))
-        return replace(column, read=lambda row: row[slot], many=False)
+        return msgspec.structs.replace(column, read=lambda row: row[slot], many=False)
 
     def any(self, condition: CompiledExpr) -> CompiledExpr:
         """Make a condition that is true if it is for some values of the columns, else false."""
         test = _is_true(condition.read)
         for slot, read in reversed(self._uses):
             test = _any_value(test, slot, read)
-        return replace(condition, read=test, type="boolean", many=False)
+        return msgspec.structs.replace(condition, read=test, type="boolean", many=False)
 
 
 def _is_true(read: Getter) -> Getter:

@@ -10,8 +10,9 @@ import inspect
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import Type, in_range, many, order, single
 from detector.esql.functions.signature import Signature
@@ -21,8 +22,7 @@ ArgumentRows = Sequence[Sequence[Any]]
 """The values of the arguments, row by row."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(msgspec.Struct, frozen=True):
     """An aggregate function.
 
     ``takes``: what the implementation wants beside the rows: the ``types`` of the arguments, the

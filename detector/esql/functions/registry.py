@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from detector.esql.functions.signature import Signature
 
@@ -24,8 +25,7 @@ _Implementation = TypeVar("_Implementation", bound=Callable[..., Any])
 ConstantCheck = Callable[[str], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """A scalar function.
 
     The implementation may raise ValueError or ArithmeticError: the result is null then, as in

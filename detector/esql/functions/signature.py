@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from detector.ecs.values import NUMBERS, SPANS, Type
 from detector.esql.errors import EsqlError, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     type: str
     mark: str = ""  # "", "[]", "{}" or "*"
     optional: bool = False
@@ -43,8 +43,7 @@ class Parameter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     name: str
     parameters: tuple[Parameter, ...]
     result: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import Type, ip_from_text, number_from_text
 from detector.text.time import parse_milliseconds
@@ -18,8 +19,7 @@ class LookupFileError(Exception):
     """A table that cannot be used; the message is one line with what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class LookupColumn:
+class LookupColumn(msgspec.Struct, frozen=True):
     """A column: its values in the type that they all fit, and as they are written."""
 
     type: Type
@@ -28,14 +28,13 @@ class LookupColumn:
     texts: Sequence[str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class LookupTable:
+class LookupTable(msgspec.Struct, frozen=True):
     """A table; ``key`` is the column that ENRICH looks up, ``digest`` changes with the content."""
 
     columns: Mapping[str, LookupColumn]
     key: str
     digest: str
-    _indexes: dict[tuple[tuple[str, Type], ...], RowsByValue] = field(default_factory=dict)
+    _indexes: dict[tuple[tuple[str, Type], ...], RowsByValue] = msgspec.field(default_factory=dict)
 
     def rows_by(self, columns: Iterable[tuple[str, Type]]) -> RowsByValue:
         """Index the rows by columns, each read in the type of what is looked up in it."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import operator
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from detector.ecs.values import Type, Value, in_range, many, order, single
 from detector.esql.functions.aggregates import Aggregate
@@ -20,8 +21,7 @@ Inputs = tuple[Value, ...]
 """The values of one row that the aggregates of a query need."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoundAggregate:
+class BoundAggregate(msgspec.Struct, frozen=True):
     """An aggregate of the inputs at ``arguments``.
 
     ``condition``: it counts only rows whose input at this index is true; None means all rows."""

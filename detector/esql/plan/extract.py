@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import many, single
 from detector.esql import ast
@@ -68,8 +69,7 @@ def _grok(command: ast.Grok, scope: ColumnScope) -> None:
     _define(command, command.value, columns, extract, scope)
 
 
-@dataclass(frozen=True, slots=True)
-class _ExtractedValue:
+class _ExtractedValue(msgspec.Struct, frozen=True):
     """Gets one of the columns that a text is taken apart into."""
 
     all_columns: Getter

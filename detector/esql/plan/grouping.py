@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from detector.ecs.values import Value, many
 from detector.esql.expressions.scope import GROUP, NOW, TIME, Getter, RowLayout, RowSlots
@@ -16,8 +17,7 @@ from detector.esql.plan.accumulators import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Expand:
+class Expand(msgspec.Struct, frozen=True):
     """MV_EXPAND: a row for each value of ``read``, in ``slot``."""
 
     read: Getter
@@ -56,8 +56,7 @@ class HitGroup(Protocol):
     def __len__(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class GroupSpan:
+class GroupSpan(msgspec.Struct, frozen=True):
     """Where a group of hits stands: its start and the value of NOW(), in seconds; its key."""
 
     start: int
@@ -70,8 +69,7 @@ class GroupSpan:
         row[NOW] = self.now * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
+class Grouping(msgspec.Struct, frozen=True):
     """STATS and the commands after it, compiled."""
 
     layout: RowLayout

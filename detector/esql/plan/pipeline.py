@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
@@ -21,12 +21,11 @@ _WRITTEN: dict[type[ast.Command], str] = {
 """How commands are written whose classes are not called so."""
 
 
-@dataclass
-class CommandPipeline:
+class CommandPipeline(msgspec.Struct):
     """The commands on one side of STATS, compiled."""
 
     scope: ColumnScope
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[Stage] = msgspec.field(default_factory=list)
     orders: tuple[SortKey, ...] = ()
     limit: ast.Limit | None = None
     multiplying: ast.LookupJoin | None = None

@@ -6,9 +6,10 @@ Most records are rejected by it, before they are decoded whole.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
+
+import msgspec
 
 from detector.cloudtrail.record import EventSignature, Head
 from detector.ecs.fields import FieldTable
@@ -63,8 +64,7 @@ class HeadCondition:
         return layout, Compiler(ColumnScope(layout, self._fields)).condition(self.node).read
 
 
-@dataclass(frozen=True, slots=True)
-class Prefilter:
+class Prefilter(msgspec.Struct, frozen=True):
     """The conditions on a record's head that a filter implies.
 
     All must be true. ``pair``: those on provider and action alone; ``rest``: the others.
@@ -132,7 +132,7 @@ class PrefilterBuilder:
             return node
         if len(implied) == 1:
             return implied[0]
-        return replace(node, operands=implied)
+        return msgspec.structs.replace(node, operands=implied)
 
     def _is_of_head(self, column: ast.Column, scope: ColumnScope) -> bool:
         """Check whether the head has a column's value under its name."""

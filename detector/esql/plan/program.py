@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import many
 from detector.esql.expressions.scope import Getter, RowLayout, RowSlots
@@ -57,8 +58,7 @@ class _SharedAggregator(BatchAggregator):
         return self._values[index]
 
 
-@dataclass(frozen=True, slots=True)
-class TableLevel:
+class TableLevel(msgspec.Struct, frozen=True):
     """A STATS or INLINE STATS, and the commands after it, compiled.
 
     ``keys`` and ``inputs`` read a row of the level before. INLINE STATS (``keeps_rows``) puts its
@@ -113,8 +113,7 @@ class TableLevel:
         return _SharedAggregator(self.aggregates, list(map(self.inputs_of, members)))
 
 
-@dataclass(frozen=True, slots=True)
-class TableProgram:
+class TableProgram(msgspec.Struct, frozen=True):
     """All commands from the first that groups, compiled.
 
     ``layout``: that of the hits' rows; ``input_slots``, ``key_slots`` and ``window_slot``: where a

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError, Span
@@ -76,8 +77,7 @@ class _HitScope(ColumnScope):
         return CompiledExpr(lambda row: row[slot], expr.type, expr.many, fact=EventFact(expr))
 
 
-@dataclass(frozen=True, slots=True)
-class _LevelPlan:
+class _LevelPlan(msgspec.Struct, frozen=True):
     """A command that groups, with the pipeline after it; ``keys``: of events, None for others."""
 
     command: ast.Stats | ast.InlineStats
@@ -87,8 +87,7 @@ class _LevelPlan:
     pipeline: CommandPipeline
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramPlan:
+class ProgramPlan(msgspec.Struct, frozen=True):
     """A program, with what the hits of one group have in common."""
 
     program: TableProgram
@@ -99,13 +98,12 @@ class ProgramPlan:
     calendar_span: int | None
 
 
-@dataclass
-class ProgramBuilder:
+class ProgramBuilder(msgspec.Struct):
     """Builds a program over the columns of ``source``, command by command."""
 
     source: ColumnScope
-    _levels: list[_LevelPlan] = field(default_factory=list)
-    _first_slots: dict[str, int] = field(default_factory=dict)
+    _levels: list[_LevelPlan] = msgspec.field(default_factory=list)
+    _first_slots: dict[str, int] = msgspec.field(default_factory=dict)
     """The slots of the first command's keys in the rows of hits."""
 
     def __post_init__(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import many
 from detector.esql import ast
@@ -20,16 +21,14 @@ _MOST_STEPS = 62
 """Different ones: the steps of an event are the bits of an integer of 64."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledStep:
+class CompiledStep(msgspec.Struct, frozen=True):
     """A step's condition, and the values that its events are grouped by."""
 
     test: Getter
     keys: tuple[CompiledExpr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CorrelatedStep:
+class CorrelatedStep(msgspec.Struct, frozen=True):
     """A step that events make together; see ``ast.Correlated``.
 
     ``keys`` and ``value`` are indexes of a hit's inputs. ``passes`` tells whether a number is
@@ -44,8 +43,7 @@ class CorrelatedStep:
     passes: Callable[[int], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledSequence:
+class CompiledSequence(msgspec.Struct, frozen=True):
     """The steps of a sequence, and how they must follow each other; see ``ast.Sequence``.
 
     ``width``: of a chain, the seconds of the sequence alone. ``missing``: see
@@ -129,7 +127,7 @@ def with_correlated(
         )
         for each in node.correlated
     )
-    return replace(sequence, correlated=correlated, width=node.width)
+    return msgspec.structs.replace(sequence, correlated=correlated, width=node.width)
 
 
 def _bounds_test(bounds: Sequence[tuple[str, int | float]]) -> Callable[[int], bool]:

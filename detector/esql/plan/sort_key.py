@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from detector.ecs.values import Type, many, order
 from detector.esql.expressions.scope import Getter, RowSlots
 
 
-@dataclass(frozen=True, slots=True)
-class SortKey:
+class SortKey(msgspec.Struct, frozen=True):
     """One key of SORT."""
 
     read: Getter

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from detector.esql import ast
 from detector.esql.errors import EsqlError
@@ -27,8 +28,7 @@ from detector.text.time import DAY
 _LONGEST_PERIOD = 366 * DAY
 
 
-@dataclass
-class CompiledStats:
+class CompiledStats(msgspec.Struct):
     """STATS, compiled.
 
     ``source``: the columns before it; ``scope``: those after it. The window is the first key that
@@ -41,15 +41,15 @@ class CompiledStats:
     window_column: str | None = None
     window_slot: int | None = None
     calendar_span: int | None = None
-    keys: dict[str, CompiledExpr] = field(default_factory=dict)
+    keys: dict[str, CompiledExpr] = msgspec.field(default_factory=dict)
     key_slots: tuple[int, ...] = ()
-    key_nodes: list[ast.Expression] = field(default_factory=list)
+    key_nodes: list[ast.Expression] = msgspec.field(default_factory=list)
     """The expressions of ``keys``."""
-    inputs: list[CompiledExpr] = field(default_factory=list)
-    input_nodes: list[ast.Expression] = field(default_factory=list)
-    aggregates: list[BoundAggregate] = field(default_factory=list)
+    inputs: list[CompiledExpr] = msgspec.field(default_factory=list)
+    input_nodes: list[ast.Expression] = msgspec.field(default_factory=list)
+    aggregates: list[BoundAggregate] = msgspec.field(default_factory=list)
     group_slot: int = GROUP
-    _input_indexes: dict[str, int] = field(default_factory=dict)
+    _input_indexes: dict[str, int] = msgspec.field(default_factory=dict)
 
     def add_input(self, node: ast.Expression, expr: CompiledExpr) -> int:
         """Return the index of an input; equal inputs share one."""

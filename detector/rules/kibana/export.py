@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from detector.rules.rule_file import RuleError
@@ -30,17 +30,16 @@ class ExportedObject(NamedTuple):
     content: ObjectContent
 
 
-@dataclass
-class Export:
+class Export(msgspec.Struct):
     """The objects of exports, by what they are.
 
     ``lists``: items by exception list; one that is known and empty has none. ``value_lists``: the
     values of each value list by its id, the same."""
 
-    rules: list[ExportedObject] = field(default_factory=list)
-    lists: dict[ListKey, list[ObjectContent]] = field(default_factory=dict)
-    value_lists: dict[str, list[ObjectContent]] = field(default_factory=dict)
-    saved_queries: dict[str, ObjectContent] = field(default_factory=dict)
+    rules: list[ExportedObject] = msgspec.field(default_factory=list)
+    lists: dict[ListKey, list[ObjectContent]] = msgspec.field(default_factory=dict)
+    value_lists: dict[str, list[ObjectContent]] = msgspec.field(default_factory=dict)
+    saved_queries: dict[str, ObjectContent] = msgspec.field(default_factory=dict)
 
     def add(self, other: Export) -> None:
         """Add the lists and saved queries of another export."""

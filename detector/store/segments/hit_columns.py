@@ -10,8 +10,9 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
+
+import msgspec
 
 from detector.detection.event import EventClient, Series, inputs_at
 from detector.detection.window import Hit
@@ -23,17 +24,16 @@ _UNPACKED = 8
 _ROW_BITS = 32
 
 
-@dataclass(slots=True)
-class SeriesHits:
+class SeriesHits(msgspec.Struct):
     """The hits of a series by time and identity: their times, inputs, callers and regions.
 
     ``places``: the segment and the row of each, in one number."""
 
-    times: list[int] = field(default_factory=list)
-    inputs: list[Inputs] = field(default_factory=list)
-    callers: list[EventClient] = field(default_factory=list)
-    regions: list[str] = field(default_factory=list)
-    places: array[int] = field(default_factory=lambda: array("Q"))
+    times: list[int] = msgspec.field(default_factory=list)
+    inputs: list[Inputs] = msgspec.field(default_factory=list)
+    callers: list[EventClient] = msgspec.field(default_factory=list)
+    regions: list[str] = msgspec.field(default_factory=list)
+    places: array[int] = msgspec.field(default_factory=lambda: array("Q"))
 
     def __len__(self) -> int:
         return len(self.times)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from detector.delivery.list_export import ExportColumn, ListExport
 from detector.detection.correlate import flagging_events
@@ -196,7 +197,7 @@ class _Printer:
         if self._counts is None:
             return EVENT_EXPORT
         column = ExportColumn("indicators", "Indicators", "list", self._indicators)
-        return dataclasses.replace(EVENT_EXPORT, columns=(*EVENT_EXPORT.columns, column))
+        return msgspec.structs.replace(EVENT_EXPORT, columns=(*EVENT_EXPORT.columns, column))
 
 
 def _indicator_lines(counts: IndicatorCounts | None, is_cut: bool) -> Iterator[str]:
