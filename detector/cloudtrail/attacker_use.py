@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -28,7 +28,7 @@ def attacker_use(source: str, name: str) -> AttackerUse | None:
 
 @lru_cache(1)
 def _uses() -> Mapping[tuple[str, str], AttackerUse]:
-    text = files("detector.cloudtrail").joinpath("attacker_uses.toml").read_text("utf-8")
+    text = Path(__file__).with_name("attacker_uses.toml").read_text("utf-8")
     return {
         (service, name): AttackerUse(*use)
         for service, uses in tomllib.loads(text).items()

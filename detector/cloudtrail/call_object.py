@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -98,7 +98,7 @@ def call_object_in_json(raw: bytes) -> str:
 
 @lru_cache(1)
 def _templates() -> Mapping[str, Mapping[str, _Template]]:
-    text = files("detector.cloudtrail").joinpath("call_objects.toml").read_text("utf-8")
+    text = Path(__file__).with_name("call_objects.toml").read_text("utf-8")
     return MappingProxyType(
         {
             service: {name: _parse_template(template) for name, template in calls.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from detector.cloudtrail.record import Head, Record
@@ -19,7 +19,7 @@ from detector.ecs.values import many, single
 
 @lru_cache(1)
 def _tables() -> dict[str, Any]:
-    return tomllib.loads(files("detector.ecs").joinpath("integration.toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("integration.toml").read_text("utf-8"))
 
 
 # categories

@@ -11,41 +11,52 @@ import io
 import lzma
 import struct
 import sys
-import tarfile
-import zipfile
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from functools import cache
+from types import ModuleType
+from typing import Any, BinaryIO, NamedTuple
 
 from isal import igzip, isal_zlib
 
 from detector.formats.errors import Incomplete, Unreadable
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 BLOCK = 1 << 20
+_SPOOL = 32 << 20
 CONTENT_CAP = 256 << 20
 RATIO_CAP = 200
 """A file may unpack to ``CONTENT_CAP`` bytes, or to this many times its size if that is more."""
 
-DAMAGE_ERRORS: tuple[Any, ...] = (
-    gzip.BadGzipFile,
-    zlib.error,
-    isal_zlib.error,
-    lzma.LZMAError,
-    zstd.ZstdError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    struct.error,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    RuntimeError,
-)
-"""The errors that the libraries raise where the bytes are damaged."""
+
+@cache
+def damage_errors() -> tuple[Any, ...]:
+    """Return the errors that the libraries raise where the bytes are damaged."""
+    import tarfile  # these two and zstd are imported only where something is wrong, or packed so
+    import zipfile
+
+    return (
+        gzip.BadGzipFile,
+        zlib.error,
+        isal_zlib.error,
+        lzma.LZMAError,
+        _zstd().ZstdError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        struct.error,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        RuntimeError,
+    )
+
+
+def _zstd() -> ModuleType:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
 
 
 class Budget:
@@ -120,11 +131,23 @@ class Content(io.RawIOBase):
             )
         if isinstance(error, RuntimeError) and "encrypted" in str(error):
             return Unreadable("encrypted", "encrypted: unpack it with its password")
-        if isinstance(error, DAMAGE_ERRORS) or (isinstance(error, OSError) and error.errno is None):
+        if isinstance(error, damage_errors()) or (
+            isinstance(error, OSError) and error.errno is None
+        ):
             return Unreadable(
                 f"corrupt-{self.container}", f"damaged {self.container} data ({error})"
             )
         return error
+
+
+class Member(NamedTuple):
+    """A content inside a container.
+
+    ``name`` is its name in an archive; ``""`` where the container holds just one.
+    """
+
+    name: str
+    content: Content
 
 
 def _gzip_problem(file: BinaryIO, error: Exception) -> Unreadable:
@@ -179,7 +202,7 @@ def gunzip_file(file: BinaryIO, size: int, budget: Budget) -> Content:
     if size <= _SMALL:
         try:
             return Content(io.BytesIO(igzip.decompress(file.read())), "gzip", budget)  # type: ignore[no-untyped-call]
-        except (*DAMAGE_ERRORS, EOFError):
+        except (*damage_errors(), EOFError):
             file.seek(0)  # Reading the stream will say what is wrong.
     return gunzip(file, budget)
 
@@ -197,4 +220,16 @@ def unxz(stream: Any, budget: Budget | None) -> Content:
 
 
 def unzstd(stream: Any, budget: Budget | None) -> Content:
-    return Content(zstd.open(stream, "rb"), "zstd", budget)
+    return Content(_zstd().open(stream, "rb"), "zstd", budget)
+
+
+def seekable(content: Content) -> Any:
+    """Return a content as a seekable file, or a copy."""
+    if not content.container:
+        return content.stream
+    # It is removed when nothing reads it any more.
+    spool = tempfile.SpooledTemporaryFile(_SPOOL)  # noqa: SIM115
+    while block := content.read(BLOCK):
+        spool.write(block)
+    spool.seek(0)
+    return spool

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import Record, UserIdentity
-from detector.formats.tables.csv_table import RECORD_CAP
 from detector.formats.time_forms import time_text
+from detector.formats.values import RECORD_CAP
 
 _BRACKETS = 200
 """Opening ones in a record up to which no reader finds it nested too deep."""

@@ -40,10 +40,9 @@ from detector.formats.record_shape import (
     read_shape,
     without_types,
 )
-from detector.formats.tables.csv_table import RECORD_CAP
 from detector.formats.tables.json_table import begins_table, rows_of_array, rows_of_object
 from detector.formats.text_forms import BLANK, contains_json, json_values, struct_json
-from detector.formats.values import JsonObject, as_object, squash
+from detector.formats.values import RECORD_CAP, JsonObject, as_object, squash
 from detector.text.time import parse_time
 
 NESTING_CAP = 12

@@ -7,7 +7,6 @@ abbreviation of somewhere, and a number that is no epoch of these decades are no
 from __future__ import annotations
 
 import contextlib
-import email.utils
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -139,8 +138,10 @@ def _from_mail(text: str) -> str | None:
     """Convert ``Thu, 02 Apr 2026 09:15:00 +0000``."""
     if not re.search(r"[+-]\d{4}$|(?:GMT|UTC|UT)$", text):
         return None
+    from email.utils import parsedate_to_datetime  # twenty modules, for a form that is rare
+
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        return _iso(email.utils.parsedate_to_datetime(text))
+        return _iso(parsedate_to_datetime(text))
     return None
 
 

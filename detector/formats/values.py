@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Any
 
 JsonObject = dict[str, Any]
+RECORD_CAP = 16 << 20
+"""Bytes of one record. CloudTrail's own are at most 1 MB."""
 
 _JOINTS = re.compile(r"[^0-9a-z]+")
 _NAME_CAP = 256

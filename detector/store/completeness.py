@@ -12,12 +12,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from statistics import median
 
 import msgspec
 
 from detector.cloudtrail.object_key import DIGEST, TRAIL, TrailFile, trail_file
 from detector.detection.log_integrity import IntegrityFinding
+from detector.esql.functions.median import median_of
 from detector.sources.time_bounds import Bounds
 from detector.store.database import Database
 from detector.store.file_table import FileRead
@@ -280,7 +280,7 @@ def _cadence(times: Iterable[int]) -> float | None:
     """Return the median seconds between deliveries; None for too few."""
     ordered = sorted(times)[-200:]
     gaps = [later - sooner for sooner, later in pairwise(ordered)]
-    return median(gaps) if len(gaps) >= 3 else None
+    return median_of(gaps) if len(gaps) >= 3 else None
 
 
 def _is_expected(

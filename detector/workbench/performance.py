@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from statistics import median
 from typing import Any
 
 import msgspec
 
 from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
+from detector.esql.functions.median import median_of
 from detector.text.abbreviations import short_arn
 from detector.triage.note import UNDECIDED, Note
 from detector.workbench.backtest import Precision
@@ -83,7 +83,7 @@ def _performance(alerts: list[Alert], decided: dict[str, float]) -> RulePerforma
         suppressed=sum(alert.suppressed_by is not None for alert in alerts),
         verdicts=dict(sorted(verdicts.items())),
         precision=Precision.of(verdicts.elements()),
-        seconds_to_verdict=int(median(waits)) if waits else None,
+        seconds_to_verdict=int(median_of(waits)) if waits else None,
         largest=largest,
         largest_alerts=count,
     )

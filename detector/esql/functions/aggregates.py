@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 import math
-import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from detector.ecs.values import Type, in_range, many, order, single
+from detector.esql.functions.median import median_of
 from detector.esql.functions.signature import Signature
 
 _SEVERAL_OR_NONE = {list, type(None)}
@@ -139,7 +139,7 @@ def _sum(values: Iterable[float]) -> float:
 @aggregate("median(number) -> double")
 def median(rows: ArgumentRows) -> Any:
     values = _flatten(rows)
-    return float(statistics.median(values)) if values else None
+    return float(median_of(values)) if values else None
 
 
 @aggregate("percentile(number, number) -> double")
@@ -159,8 +159,8 @@ def median_absolute_deviation(rows: ArgumentRows) -> Any:
     values = _flatten(rows)
     if not values:
         return None
-    center = statistics.median(values)
-    return float(statistics.median([abs(value - center) for value in values]))
+    center = median_of(values)
+    return float(median_of([abs(value - center) for value in values]))
 
 
 @aggregate("variance(number) -> double")

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
 from typing import Any
 
 from detector.ecs.values import Type, in_range, order
+from detector.esql.functions.median import median_of
 from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, function
 
 _MOST_VALUES = 1 << 16
@@ -57,7 +57,7 @@ def mv_avg(values: list[Any]) -> float:
 def mv_median(values: list[Any], *, types: Sequence[Type]) -> Any:
     """Return the median; between two integers it is rounded down."""
     if types[0] == "double":
-        return median(values)
+        return median_of(values)
     ordered = sorted(values)
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
 

@@ -98,16 +98,15 @@ class ProgramPlan(msgspec.Struct, frozen=True):
     calendar_span: int | None
 
 
-class ProgramBuilder(msgspec.Struct):
+class ProgramBuilder:
     """Builds a program over the columns of ``source``, command by command."""
 
-    source: ColumnScope
-    _levels: list[_LevelPlan] = msgspec.field(default_factory=list)
-    _first_slots: dict[str, int] = msgspec.field(default_factory=dict)
-    """The slots of the first command's keys in the rows of hits."""
-
-    def __post_init__(self) -> None:
-        self._hits = _HitScope(self.source)
+    def __init__(self, source: ColumnScope) -> None:
+        self._levels: list[_LevelPlan] = []
+        self._first_slots: dict[str, int] = {}
+        """The slots of the first command's keys in the rows of hits."""
+        self._source = source
+        self._hits = _HitScope(source)
 
     def add(
         self, command: ast.Stats | ast.InlineStats, pipeline: CommandPipeline
@@ -131,10 +130,10 @@ class ProgramBuilder(msgspec.Struct):
         """Compile the keys of the first command over events, and make columns of them."""
         keys = {}
         for named in command.by:
-            expr = self.source.layout.cached(Compiler(self.source).column_value(named.expression))
+            expr = self._source.layout.cached(Compiler(self._source).column_value(named.expression))
             if isinstance(expr.fact, CalendarFact):
                 check_period(named, expr.fact)
-            self.source.define(named.name, expr)
+            self._source.define(named.name, expr)
             slot = self._first_slots[named.name] = self._hits.layout.slot()
             key = CompiledExpr(slot_getter(slot), expr.type, expr.many, fact=EventFact(expr))
             keys[named.name] = self._hits.columns[named.name] = key

@@ -20,10 +20,8 @@ from detector.formats.errors import NotALog, Unreadable
 from detector.formats.packed_text import begins_packed
 from detector.formats.record_shape import is_field, prefix_of_record
 from detector.formats.text_forms import absent_if_empty, contains_json
-from detector.formats.values import squash
+from detector.formats.values import RECORD_CAP, squash
 
-RECORD_CAP = 16 << 20
-"""Bytes of one record. CloudTrail's own are at most 1 MB."""
 _BOM = b"\xef\xbb\xbf"
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*\r?\n')
 _RECORD_CELL = re.compile(
