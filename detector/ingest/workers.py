@@ -5,12 +5,10 @@ A process that dies costs only the file that killed it.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
 
 from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
 from detector.detection.digest import Partial
@@ -30,14 +28,17 @@ from detector.sources.open_file import drain_usage, merge_usage
 from detector.sources.source import Requests
 from detector.store.file_table import FileRead
 
+if TYPE_CHECKING:
+    from detector.ingest.process_pool import ProcessPool, RemoteCall
+
+_AHEAD = 3
+"""Batches for each process, of which it has two and the third waits."""
 _MIN_BYTES = 8 << 20
 """Bytes to read from which starting processes pays."""
-_BATCH_BYTES = 2 << 20
-_BATCH_FILES = 256
+_BATCH_BYTES = 512 << 10
+_BATCH_FILES = 128
 _BATCH_CHUNKS = 4
 """Chunks of one file in a search batch; most have 8 MiB."""
-_DIED = (BrokenProcessPool, CancelledError)
-"""What the death of a process raises for its own work, and for the work queued behind it."""
 _A = TypeVar("_A")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -52,7 +53,7 @@ class Workers:
         self._rules = rules
         self._jobs = jobs
         self._counts_activity = counts_activity
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: ProcessPool | None = None
         self.rule_seconds: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
         """Seconds that each rule has taken in all processes."""
 
@@ -73,11 +74,11 @@ class Workers:
         """
 
         def digest_chunks(source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
-            ahead: deque[tuple[Chunk, _LineSpan, Future[_TimedPartial]]] = deque()
+            ahead: deque[tuple[Chunk, _LineSpan, RemoteCall[_TimedPartial]]] = deque()
             for chunk in chunks:
                 if _is_rereadable(chunk):
                     span = source, chunk.offset, chunk.end
-                    ahead.append((chunk, span, self._submit(_digest_lines, span)))
+                    ahead.append((chunk, span, self._running_pool().submit(_digest_lines, span)))
                     if len(ahead) > 2 * self._jobs:
                         yield self._digested_chunk(*ahead.popleft())
                     continue
@@ -102,7 +103,7 @@ class Workers:
 
     def close(self) -> None:
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.close()
             self._pool = None
 
     def _run_batches(
@@ -112,63 +113,57 @@ class Workers:
 
         The items of batches during which a process died are added to ``dead``.
         """
-        running: dict[Future[_R], list[_T]] = {}
+        pool = self._running_pool()
+        running: dict[RemoteCall[_R], list[_T]] = {}
         has_more = True
         while has_more or running:
-            while has_more and len(running) < 2 * self._jobs:
+            while has_more and len(running) < _AHEAD * self._jobs:
                 batch = next(batches, None)
                 if batch is None:
                     has_more = False
                 else:
-                    running[self._submit(work, batch)] = batch
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                items = running.pop(future)
-                try:
-                    yield future.result()
-                except _DIED:
-                    self.close()
+                    running[pool.submit(work, batch)] = batch
+            pool.wait(running)
+            for job in [job for job in running if job.is_done]:
+                items = running.pop(job)
+                if job.has_died:
                     dead.extend(items)
+                else:
+                    yield job.result()
 
     def _digested_chunk(
-        self, chunk: Chunk, span: _LineSpan, future: Future[_TimedPartial]
+        self, chunk: Chunk, span: _LineSpan, job: RemoteCall[_TimedPartial]
     ) -> DigestedChunk:
-        try:
-            partial, seconds = future.result()
-        except _DIED:
-            self.close()
+        if job.wait().has_died:
             partial, seconds = self._run_alone(_digest_lines, span)
+        else:
+            partial, seconds = job.result()
         self._add_rule_seconds(seconds)
         return DigestedChunk(chunk, partial)
 
-    def _submit(self, work: Callable[[_A], _R], argument: _A) -> Future[_R]:
+    def _running_pool(self) -> ProcessPool:
         if self._pool is None:
-            # Not by fork: the app has threads.
-            self._pool = ProcessPoolExecutor(
-                self._jobs,
-                multiprocessing.get_context("spawn"),
-                _start,
-                (self._rules, self._counts_activity),
-            )
-        try:
-            return self._pool.submit(work, argument)
-        except BrokenProcessPool:
-            self.close()
-            return self._submit(work, argument)
+            self._pool = self._new_pool(self._jobs)
+        return self._pool
+
+    def _new_pool(self, jobs: int) -> ProcessPool:
+        from detector.ingest.process_pool import ProcessPool  # most runs have one process
+
+        return ProcessPool(jobs, _start, (self._rules, self._counts_activity))
 
     def _run_alone(self, work: Callable[[_A], _R], argument: _A) -> _R:
-        """Run work after a death with nothing beside it. Raises Unreadable.
+        """Run work after a death, with nothing beside it in its process. Raises Unreadable.
 
-        If a process dies again, this work is what killed it.
+        If the process dies again, this work is what killed it.
         """
-        try:
-            return self._submit(work, argument).result()
-        except BrokenProcessPool:
-            self.close()
-            raise Unreadable(
-                "killed-reader",
-                "the process that read it died: check the file and the available memory",
-            ) from None
+        with closing(self._new_pool(1)) as pool:
+            job = pool.submit(work, argument).wait()
+            if not job.has_died:
+                return job.result()
+        raise Unreadable(
+            "killed-reader",
+            "the process that read it died: check the file and the available memory",
+        )
 
     def _add_rule_seconds(self, seconds_by_rule: dict[str, float]) -> None:
         for rule_id, seconds in seconds_by_rule.items():

@@ -1,0 +1,218 @@
+"""A pool of processes, each behind a pipe of its own.
+
+A process that dies takes only what it was given with it. Nobody here has a thread for the pool: who
+waits for a job receives what all processes have done until then. So a program without threads stays
+one, and its processes can be forked, with all that it has imported and compiled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Collection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, Generic, TypeVar, cast
+
+_GIVEN = 2
+"""Jobs that a process has at a time: one that it works on, and the next."""
+_A = TypeVar("_A")
+_R = TypeVar("_R")
+
+
+class RemoteCall(Generic[_R]):
+    """A call that another process makes.
+
+    ``is_done`` is also set where the process has died before it was (``has_died``)."""
+
+    def __init__(self, pool: ProcessPool, call: tuple[Callable[..., _R], object]) -> None:
+        self._pool = pool
+        self.call = call
+        self.is_done = self.has_died = False
+        self._result: object = None
+        self._error: Exception | None = None
+
+    def finish(self, result: object, error: Exception | None) -> None:
+        """Keep what the call has returned or raised."""
+        self._result, self._error, self.is_done = result, error, True
+
+    def fail(self) -> None:
+        """Note that its process has died."""
+        self.has_died = self.is_done = True
+
+    def wait(self) -> RemoteCall[_R]:
+        """Wait until it is done."""
+        self._pool.wait([self])
+        return self
+
+    def result(self) -> _R:
+        """Return what the call has returned. Raises what it has raised."""
+        if self._error is not None:
+            raise self._error
+        return cast(_R, self._result)
+
+
+class ProcessPool:
+    """Up to ``size`` processes, each of which first calls ``start`` with ``arguments``.
+
+    They are started as there are jobs for them, and a dead one is replaced."""
+
+    def __init__(
+        self, size: int, start: Callable[..., object], arguments: tuple[object, ...]
+    ) -> None:
+        self._size = size
+        self._start = start
+        self._arguments = arguments
+        self._members: list[_Member] = []
+        self._queued: deque[RemoteCall[Any]] = deque()
+
+    def submit(self, work: Callable[[_A], _R], argument: _A) -> RemoteCall[_R]:
+        """Have a process call ``work``."""
+        job: RemoteCall[_R] = RemoteCall(self, (work, argument))
+        self._queued.append(job)
+        self._hand_out()
+        return job
+
+    def wait(self, jobs: Collection[RemoteCall[Any]]) -> None:
+        """Wait until one of the jobs is done."""
+        while not any(job.is_done for job in jobs):
+            self._receive()
+
+    def close(self) -> None:
+        """End all processes, whatever they do."""
+        for member in self._members:
+            member.end()
+        self._members.clear()
+        self._queued.clear()
+
+    def _hand_out(self) -> None:
+        while self._queued:
+            free = min(self._members, key=lambda member: len(member.jobs), default=None)
+            if len(self._members) < self._size and (free is None or free.jobs):
+                free = _Member(self._start, self._arguments)
+                self._members.append(free)
+            if free is None or len(free.jobs) >= _GIVEN:
+                return
+            free.give(self._queued.popleft())
+
+    def _receive(self) -> None:
+        """Take what at least one process sends, or the death of one."""
+        by_pipe = {member.pipe: member for member in self._members}
+        for pipe in wait(list(by_pipe)):
+            member = by_pipe[cast("Connection[Any, Any]", pipe)]
+            if not member.receive():
+                self._members.remove(member)
+        self._hand_out()
+
+
+class _Member:
+    """A process, and the jobs that it was given."""
+
+    def __init__(self, start: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        is_forked = _may_fork()
+        context: Any = multiprocessing.get_context("fork" if is_forked else "spawn")
+        self.pipe, others = context.Pipe()
+        self.jobs: deque[RemoteCall[Any]] = deque()
+        self._process: BaseProcess = context.Process(
+            target=_serve, args=(others, is_forked, start, arguments), daemon=True
+        )
+        self._process.start()
+        others.close()
+
+    def give(self, job: RemoteCall[Any]) -> None:
+        self.jobs.append(job)
+        with contextlib.suppress(OSError):  # it has died, which ``receive`` will find
+            self.pipe.send_bytes(ForkingPickler.dumps(job.call))
+
+    def receive(self) -> bool:
+        """Take one result, and return whether the process lives."""
+        try:
+            result, error = ForkingPickler.loads(self.pipe.recv_bytes())
+        except (EOFError, OSError):
+            self.end()
+            return False
+        self.jobs.popleft().finish(result, error)
+        return True
+
+    def end(self) -> None:
+        """Kill the process: it holds nothing that is not written elsewhere."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+        for job in self.jobs:
+            job.fail()
+        self.jobs.clear()
+
+
+def _may_fork() -> bool:
+    """Check whether this process has one thread, those of libraries included.
+
+    The locks of others would stay locked in a fork. macOS's own libraries have such threads."""
+    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
+
+
+# In the other processes
+
+
+def _serve(
+    pipe: Connection[Any, Any],
+    is_forked: bool,
+    start: Callable[..., object],
+    arguments: tuple[object, ...],
+) -> None:
+    """Make the calls that come through ``pipe``, until its other end is closed.
+
+    Two threads receive and send, so that neither side ever waits for the other to take what it
+    has: the main process may be writing to the state meanwhile."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if is_forked:
+        _let_go_of_all_but(pipe)
+    start(*arguments)
+    calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    results: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    threading.Thread(target=_receive_calls, args=(pipe, calls), daemon=True).start()
+    threading.Thread(target=_send_results, args=(pipe, results), daemon=True).start()
+    while True:
+        results.put(_answer(calls.get()))
+
+
+def _let_go_of_all_but(pipe: Connection[Any, Any]) -> None:
+    """Let go of the files that a fork has from the main process, above all the lock of the state.
+
+    Their numbers stay taken: what has them there still believes that they are its own."""
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    kept = {0, 1, 2, nothing, pipe.fileno()}
+    for number in {int(name) for name in os.listdir("/proc/self/fd")} - kept:
+        with contextlib.suppress(OSError):  # the one that listed them
+            os.fstat(number)
+            os.dup2(nothing, number, inheritable=False)
+
+
+def _answer(call: bytes) -> memoryview:
+    try:
+        work, argument = ForkingPickler.loads(call)
+        return ForkingPickler.dumps((work(argument), None))
+    except Exception as error:
+        return ForkingPickler.dumps((None, error))
+
+
+def _receive_calls(pipe: Connection[Any, Any], calls: queue.SimpleQueue[bytes]) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            calls.put(pipe.recv_bytes())
+    os._exit(0)  # the main process has ended, or wants nothing more
+
+
+def _send_results(pipe: Connection[Any, Any], results: queue.SimpleQueue[memoryview]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            pipe.send_bytes(results.get())
+    os._exit(0)

@@ -1,0 +1,84 @@
+"""The pool of processes: what it returns, what a death costs, and what a fork lets go of."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from detector.ingest.process_pool import ProcessPool
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessPool]:
+    made = ProcessPool(2, keep, ("started",))
+    yield made
+    made.close()
+
+
+_kept: list[str] = []
+
+
+def keep(text: str) -> None:
+    _kept.append(text)
+
+
+def doubled(number: int) -> tuple[int, list[str]]:
+    if number < 0:
+        raise ValueError(number)
+    return 2 * number, _kept
+
+
+def killed(_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def held(fifo: str) -> None:
+    """Wait for what nobody will write."""
+    Path(fifo).read_bytes()
+
+
+def file_of(descriptor: int) -> str:
+    return os.path.realpath(f"/proc/self/fd/{descriptor}")
+
+
+def test_calls_return_and_raise_as_here(pool: ProcessPool) -> None:
+    jobs = [pool.submit(doubled, number) for number in range(20)]
+    wrong = pool.submit(doubled, -1).wait()
+
+    assert [job.wait().result() for job in jobs] == [(2 * n, ["started"]) for n in range(20)]
+    with pytest.raises(ValueError, match="-1"):
+        wrong.result()
+
+
+def test_death_costs_only_what_the_process_was_given(pool: ProcessPool) -> None:
+    pool.submit(doubled, 0).wait()
+    last = pool.submit(killed, None)
+    jobs = [pool.submit(doubled, number) for number in range(20)]
+
+    assert last.wait().has_died
+    failed = [job for job in jobs if job.wait().has_died]
+    assert len(failed) <= 1
+    assert pool.submit(doubled, 3).wait().result()[0] == 6
+
+
+def test_no_process_has_the_files_of_the_main_one(pool: ProcessPool, tmp_path: Path) -> None:
+    """The lock of a state is free once the main process is gone, whatever its processes do."""
+    with open(tmp_path / "lock", "w") as lock:
+        found = pool.submit(file_of, lock.fileno()).wait().result()
+
+    assert found != str(tmp_path / "lock")
+
+
+def test_busy_process_ends_when_the_main_one_does(pool: ProcessPool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    pool.submit(held, str(tmp_path / "fifo"))
+    (member,) = pool._members
+
+    member.pipe.close()
+
+    member._process.join()
+    pool._members.clear()
