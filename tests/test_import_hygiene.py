@@ -16,6 +16,8 @@ from tests.detector.trail import lines, sweep, write
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"textual", "rich"}
+RARE = {"tarfile", "zipfile", "backports.zstd", "email.utils", "statistics", "multiprocessing"}
+"""What only some logs need, or several processes: importing it takes a tenth of a start."""
 
 EVERY_MODULE = """
 import importlib, json, pkgutil, sys
@@ -108,6 +110,8 @@ def test_commands_import_no_textual(command: str, tmp_path: Path) -> None:
         "the app without a terminal": 1,
     }.get(command, 0)
     assert modules & HEAVY == set()
+    if command == "scan":
+        assert modules & RARE == set()
 
 
 def test_tail_imports_no_textual(tmp_path: Path) -> None:
