@@ -155,7 +155,10 @@ def _may_fork() -> bool:
     """Check whether this process has one thread, those of libraries included.
 
     The locks of others would stay locked in a fork. macOS's own libraries have such threads."""
-    return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
+    try:
+        return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False  # a sandbox without /proc
 
 
 # In the other processes
