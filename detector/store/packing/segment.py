@@ -9,9 +9,9 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import msgspec
 from isal import isal_zlib
@@ -32,10 +32,6 @@ from detector.detection.window import Hit
 
 IDENTITY = 16
 """Bytes of an identity."""
-_T = TypeVar("_T")
-# Called for each row, in C.
-_get_client, _get_call = attrgetter("client"), attrgetter("call")
-_get_region, _get_matches = attrgetter("region"), attrgetter("matches")
 _get_offset, _get_index = attrgetter("position.offset"), attrgetter("position.index")
 
 
@@ -133,15 +129,21 @@ class Packed(NamedTuple):
 
 
 class _MatchNumbers:
-    """Numbers of the rows' matches."""
+    """Numbers of the rows' matches, of which many rows share one object."""
 
     def __init__(self) -> None:
         self.series: Numbers[Series] = Numbers()
         self.packed: list[PackedMatches] = []
         self._by_content: dict[bytes, int] = {}
 
-    def number(self, matches: Matches) -> int:
-        """Return the number of matches; equal ones have the same."""
+    def numbers(self, rows: Sequence[Matches]) -> Sequence[int]:
+        """Return the number of each row's matches."""
+        names = list(map(id, rows))
+        distinct = dict(zip(names, rows, strict=True))
+        numbers = {name: self._number(matches) for name, matches in distinct.items()}
+        return [numbers[name] for name in names]
+
+    def _number(self, matches: Matches) -> int:
         packed = self.pack(matches)
         content = msgspec.msgpack.encode(packed)
         number = self._by_content.get(content)
@@ -159,7 +161,7 @@ def pack(rows: Sequence[StoredRow]) -> Packed:
     identities, events, file_ids, generations = zip(*rows, strict=True)
     start = events[0].time
     matches = _MatchNumbers()
-    match = _numbers(map(_get_matches, events), matches.number)
+    match = matches.numbers([row.matches for row in events])
     stale = {number: row.stale for number, row in enumerate(events) if row.stale}
     packed_stale = {
         number: [(time, matches.pack(them)) for time, them in of_row]
@@ -169,11 +171,11 @@ def pack(rows: Sequence[StoredRow]) -> Packed:
     calls: Numbers[EventCall] = Numbers()
     regions: Numbers[str] = Numbers()
     chunks: Numbers[tuple[int, int, int]] = Numbers()
-    client = _numbers(map(_get_client, events), clients.__getitem__)
-    call = _numbers(map(_get_call, events), calls.__getitem__)
-    region = _numbers(map(_get_region, events), regions.__getitem__)
     places = zip(file_ids, map(_get_offset, events), generations, strict=True)
     chunk = [chunks[place] for place in places]
+    client = [clients[row.client] for row in events]
+    call = [calls[row.call] for row in events]
+    region = [regions[row.region] for row in events]
     body = _Body(
         start,
         _Column.of([row.time - start for row in events]),
@@ -201,15 +203,6 @@ def pack(rows: Sequence[StoredRow]) -> Packed:
         for _, them in of_row:
             hits.update(series.rule_id for series, _ in them)
     return Packed(start, events[-1].time, len(rows), dict(hits), b"".join(identities), body)
-
-
-def _numbers(parts: Iterable[_T], number_of: Callable[[_T], int]) -> Sequence[int]:
-    """Return the number of each row's part; it is asked once for each object."""
-    parts = list(parts)
-    names = list(map(id, parts))
-    distinct = dict(zip(names, parts, strict=True))
-    numbers = {name: number_of(part) for name, part in distinct.items()}
-    return [numbers[name] for name in names]
 
 
 class Segment:
