@@ -167,14 +167,21 @@ def _post(records: Records, events: ChunkEvents) -> PostingLists:
 
     Those that may open a session may have the access key of the session."""
     postings: PostingLists = defaultdict(list)
-    groups = chain.from_iterable([each.groups for each in events.by_origin.values()])
-    for group in chain(groups, events.others):
+    openings = []
+    for origin, of_origin in events.by_origin.items():
+        posting = postings[origin.client.principal_hashes]
+        for group in of_origin.groups:
+            if group.head.facts.call.may_open_session:
+                openings.append(group)
+            else:
+                posting += group.indexes
+    for group in chain(openings, events.others):
         facts: SignatureFacts = group.head.facts
-        client = facts.origin.client
+        hashes = facts.origin.client.principal_hashes
         if not facts.call.may_open_session:
-            postings[client.principal_hashes] += group.indexes
+            postings[hashes] += group.indexes
             continue
         for index in group.indexes:
             issued = issued_keys(records.encoded(index))
-            postings[add_keys(client.principal_hashes, issued)].append(index)
+            postings[add_keys(hashes, issued)].append(index)
     return postings

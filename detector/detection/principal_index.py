@@ -79,7 +79,7 @@ def encode(postings: PostingLists, verbatim: bool) -> bytes:
     groups = [
         (hashes, _deltas(sorted(indexes)) if len(indexes) > 1 else indexes)
         for hashes, indexes in postings.items()
-        if hashes
+        if hashes and indexes
     ]
     return msgspec.msgpack.encode(_EncodedIndex(verbatim, groups))
 
