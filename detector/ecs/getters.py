@@ -70,7 +70,20 @@ def _scalar(value: Any) -> Any:
 
 def member(structure: FieldGetter, path: list[str]) -> FieldGetter:
     """Read the texts at ``path`` in a free structure, through lists."""
-    return lambda record: _set(texts_at(structure(record), path))
+    name = path[0] if len(path) == 1 else None
+
+    def read(record: Record) -> Any:
+        value = structure(record)
+        if value is None:
+            return None
+        # Most structures that are there have a text under a name, or nothing.
+        if name is not None and type(value) is dict:
+            inner = value.get(name)
+            if inner is None or type(inner) is str:
+                return inner
+        return _set(texts_at(value, path))
+
+    return read
 
 
 def texts_at(value: Any, path: Sequence[str]) -> Iterator[str]:
