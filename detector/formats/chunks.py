@@ -19,6 +19,7 @@ from detector.cloudtrail.record import loads
 from detector.formats.containers import MAGIC_BYTES, Container, container_of
 from detector.formats.decompress import BLOCK, Budget, Content, gunzip_file
 from detector.formats.errors import NotALog, Unreadable
+from detector.formats.native.cut import count_braces
 from detector.formats.pieces import end_of_whole, is_container_line
 from detector.formats.text_forms import (
     BLANK,
@@ -177,7 +178,9 @@ def _cut(
         hole += buffer.drop_zeros()
     if hole and not buffer.size:
         raise NotALog("not-json", "not JSON: zeros only")
-    _refuse_foreign(bytes(buffer.view(BLOCK)))
+    begins_as_json = buffer.size and buffer.bytes[0] in b"{["
+    if not begins_as_json:
+        _refuse_foreign(bytes(buffer.view(BLOCK)))
     has_more = has_more and buffer.fill(content, SNIFF)
     has_newline = buffer.bytes.find(b"\n", 0, buffer.size) >= 0
     if has_newline and _is_lines(bytes(buffer.view(SNIFF)), is_whole=not has_more):
@@ -189,7 +192,7 @@ def _cut(
             f"one JSON document of over {DOCUMENT_CAP >> 20} MiB; "
             "make lines of it with jq -c '.Records[]'",
         )
-    if not bytes(buffer.view(BLOCK)).removeprefix(_BOM).strip(_WHITESPACE):
+    if not begins_as_json and not bytes(buffer.view(BLOCK)).removeprefix(_BOM).strip(_WHITESPACE):
         raise NotALog("empty", "empty")
     if buffer.size > OBJECTS_CAP * _SHORTEST_OBJECT:
         _refuse_small_objects(buffer)
@@ -201,7 +204,7 @@ def _refuse_small_objects(buffer: _Buffer) -> None:
     objects = end = 0
     while objects + (buffer.size - end) // _SHORTEST_OBJECT >= OBJECTS_CAP and end < buffer.size:
         start, end = end, min(end + BLOCK, buffer.size)
-        objects += buffer.bytes.count(b"{", start, end)
+        objects += count_braces(buffer.bytes, start, end)
     if objects > OBJECTS_CAP and objects * LEAST_OBJECT > buffer.size:
         raise Unreadable(
             "too-large",

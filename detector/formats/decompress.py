@@ -6,6 +6,7 @@ Whatever decompresses or unpacks reads from one ``Content`` and gives another.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -200,13 +201,17 @@ def gunzip(stream: Any, budget: Budget | None) -> Content:
 def gunzip_file(file: BinaryIO, size: int, budget: Budget) -> Content:
     """Decompress a gzip file of ``size`` bytes, a small one at once."""
     if size <= _SMALL:
-        try:
-            return Content(io.BytesIO(igzip.decompress(file.read())), "gzip", budget)  # type: ignore[no-untyped-call]
-        except (*damage_errors(), EOFError):
-            file.seek(0)  # Reading the stream will say what is wrong.
+        member = isal_zlib.decompressobj(_GZIP_MEMBER)
+        with contextlib.suppress(isal_zlib.error):  # type: ignore[arg-type]
+            content = member.decompress(file.read())
+            if member.eof and not member.unused_data:
+                return Content(io.BytesIO(content), "gzip", budget)
+        file.seek(0)  # Reading the stream will find what follows, or say what is wrong.
     return gunzip(file, budget)
 
 
+_GZIP_MEMBER = 31
+"""The format by which zlib knows gzip: with its header, and its checksum checked."""
 _SMALL = 32 << 10
 """Bytes that unpack to 33 MB at most: deflate shrinks data to a thousandth at best."""
 

@@ -311,3 +311,18 @@ int64_t trailhound_cut_records(const uint8_t *data, int64_t size, int32_t lines,
     if (cut->heads) sort_by_group(cut);
     return cut->records;
 }
+
+/* Count the braces that open objects, those in strings with them. */
+int64_t trailhound_count_braces(const uint8_t *data, int64_t size)
+{
+    int64_t count = 0;
+    while (size > 0) {
+        uint8_t some = 0; /* as few that a byte counts them, which a vector has many of */
+        int step = size < 128 ? (int)size : 128;
+        for (int i = 0; i < step; i++) some += data[i] == '{';
+        count += some;
+        data += step;
+        size -= step;
+    }
+    return count;
+}

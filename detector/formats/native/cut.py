@@ -121,6 +121,7 @@ def _load() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(str(_LIBRARY))
         cut_records = library.trailhound_cut_records
+        count = library.trailhound_count_braces
     except (OSError, AttributeError):  # not built, for another machine, or of another version
         return None
     cut_records.restype = ctypes.c_int64
@@ -130,6 +131,8 @@ def _load() -> ctypes.CDLL | None:
         ctypes.c_int32,
         ctypes.POINTER(_Cut),
     ]
+    count.restype = ctypes.c_int64
+    count.argtypes = [ctypes.c_void_p, ctypes.c_int64]
     return library
 
 
@@ -166,6 +169,15 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
             table = known.table()
         else:
             return None
+
+
+def count_braces(data: bytearray, start: int, end: int) -> int:
+    """Count the braces that open objects between two bytes, those in strings with them."""
+    if _library is None or start >= end:
+        return data.count(b"{", start, end)
+    first_byte = ctypes.c_char.from_buffer(data, start)
+    count: int = _library.trailhound_count_braces(ctypes.byref(first_byte), end - start)
+    return count
 
 
 def _spans(arrays: _Arrays, count: int, table: HeadTable[KnownHead] | None) -> RecordSpans:
