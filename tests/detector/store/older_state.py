@@ -83,6 +83,7 @@ def _unpack(db: sqlite3.Connection) -> None:
             for time, matches in ((row.time, row.matches), *row.stale):
                 for series, inputs in matches:
                     _write_hit(db, stored, series, inputs, time, widths)
+    db.execute("DELETE FROM main.series WHERE key = 'null'")  # it had one for each event
 
 
 def _write_event(db: sqlite3.Connection, stored: StoredRow, generation: int) -> None:

@@ -21,6 +21,11 @@ from tests.detector.trail import REFERENCE_FILE, REGIONS, call, scan, sweep, wri
 
 FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
 ID = "2f1c3c3e-0000-4000-8000-00000000000"
+EACH_SECOND = (
+    "from logs-* | eval w = date_trunc(1 second, @timestamp) "
+    "| stats n = count(*) by w, user.id | where n > 100"
+)
+"""Its windows are as narrow as those of a rule without any."""
 SIGNALS = (
     "SELECT identity, time, flag, issued_key, arn, access_key, role_arn "
     "FROM signal JOIN signal_caller USING (caller_id) ORDER BY identity, flag"
@@ -65,7 +70,9 @@ def test_older_state_becomes_what_it_was_made_from(
     """Events with and without UUIDs, claims that contradict each other, signals, single events."""
     path, logs = tmp_path / "hunt.db", tmp_path / "logs"
     single = write_rule(tmp_path / "rules", "event.action: RunInstances", "query")
-    rules = load([REFERENCE_FILE, FLAGS, single], builtin=False)
+    second = write_rule(tmp_path / "of-seconds", EACH_SECOND)
+    second.write_text(second.read_text().replace("r-1", "r-2"))
+    rules = load([REFERENCE_FILE, FLAGS, single, second], builtin=False)
     opened = {
         "eventSource": "iam.amazonaws.com",
         "eventName": "CreateAccessKey",

@@ -154,6 +154,28 @@ def test_record_is_late_up_to_twice_the_reach_of_evicted_hits(
     assert store.files.accounting().late_dropped == 3
 
 
+def test_event_without_matches_is_kept_until_it_is_older(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A late event stays, so that its copies are known; it goes in the second after its own."""
+    read(store, tmp_path, "tumbling", calls(1080))
+    assert evict(store, clock, 1110) == 1
+    read(store, tmp_path, "tumbling", [call(1080, event_id="late")], "b.json")
+    clock.now += DAY
+    assert store.retention.evict(NEWEST - 1080) == (0, 0)
+    assert store.retention.evict(NEWEST - 1081) == (0, 1)
+
+
+def test_record_in_a_loaded_span_is_late(store: Store, tmp_path: Path) -> None:
+    """From its first second on, and no more at its end."""
+    with store.database.transaction() as connection:
+        for _ in range(2):
+            store.retention.add_loaded_span(connection, (START + 100, START + 200))
+    for at, late in ((99, 0), (100, 1), (199, 2), (200, 2)):
+        read(store, tmp_path, "tumbling", [call(at, event_id=f"{at}")], f"{at}.json")
+        assert store.files.accounting().late_dropped == late, at
+
+
 def test_evict_takes_the_hits_of_one_rule_from_the_alert_of_another(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:

@@ -240,7 +240,8 @@ def test_vacuum_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
     path = tmp_path / "hunt.db"
     with closing(Store.open(path, clock)) as store:
         before = scan(tmp_path / "logs", store=store)
-        clock.now += 42 * DAY
+    clock.now += 42 * DAY
+    with closing(Store.open(path, clock)) as store:
         result = store.retention.vacuum(RETENTION)
         assert (result.hits, result.events) == (1800, 1800)
         assert result.before - result.after > 1800 * 16  # an identity of each hit at the least
