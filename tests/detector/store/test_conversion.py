@@ -114,3 +114,4 @@ def test_older_state_becomes_what_it_was_made_from(
     monkeypatch.setattr(conversion, "SEGMENT_ROWS", 4)
     with closing(Store.open(path)) as store:
         assert content(store) == before
+        assert set(store.database.rows("SELECT fresh FROM segment")) == {(1,)}

@@ -176,6 +176,16 @@ def test_record_in_a_loaded_span_is_late(store: Store, tmp_path: Path) -> None:
         assert store.files.accounting().late_dropped == late, at
 
 
+def test_segment_that_loses_nothing_stays(store: Store, clock: Clock, tmp_path: Path) -> None:
+    for number, records in enumerate((sweep(9), sweep(10, 60), [call(NEWEST)])):
+        write(tmp_path, f"{number}.json", records)
+        scan(tmp_path, store=store, by=by("tumbling"))
+    ids = "SELECT segment_id FROM segment ORDER BY first"
+    segments = store.database.rows(ids)
+    assert evict(store, clock, 1000) == 9
+    assert store.database.rows(ids) == segments[1:]
+
+
 def test_evict_takes_the_hits_of_one_rule_from_the_alert_of_another(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
