@@ -30,7 +30,7 @@ from detector.store.derivation.term_runs import join_runs
 from detector.store.packing import identity_set
 from detector.store.packing.identity_set import IdentitySet
 from detector.store.packing.segment import Segment, StoredRow, inputs_of, pack
-from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
+from detector.store.packing.segment_writer import SEGMENT_ROWS
 from detector.store.segments.segment_table import SegmentTable, _number_of, query_of
 from tests.detector.store.older_state import take_back
 from tests.detector.trail import REGIONS, START, call, outcome, scan, sweep, write
@@ -241,16 +241,6 @@ def test_small_segments_are_merged(store: Store) -> None:
         assert len(table.spans(query, 0, 200)) < 20
         whole = b"".join(table.identities(query))
         assert sorted(whole[at : at + 16] for at in range(0, len(whole), 16)) == sorted(found)
-
-
-@pytest.mark.parametrize(
-    ("count", "tier"), [(31, 0), (32, 1), (255, 1), (256, 2), (1023, 2), (1024, 3)]
-)
-def test_segment_is_of_the_tier_of_its_size(store: Store, count: int, tier: int) -> None:
-    rows = [StoredRow(number.to_bytes(16, "big"), event(), 1, 0) for number in range(count)]
-    with store.database.transaction() as connection:
-        insert_segment(connection, rows, is_fresh=False)
-    assert store.database.rows("SELECT tier FROM segment") == [(tier,)]
 
 
 def test_events_of_a_file_are_given_to_the_one_that_replaces_it(

@@ -1,0 +1,99 @@
+"""The table of segments: where events are, which segments are unpacked, and their sizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.store import Store
+from detector.store.packing.segment import StoredRow
+from detector.store.packing.segment_writer import insert_segment
+from detector.store.segments import segment_table
+from detector.store.segments.segment_table import SegmentSpan, SegmentTable, SpanIndex, query_of
+from tests.detector.store.test_segments import event, segments, store
+
+__all__ = ["store"]
+
+
+def numbered(*numbers: int) -> list[StoredRow]:
+    """Rows whose identity and time are a number."""
+    return [StoredRow(number.to_bytes(16, "big"), event(number), 1, 0) for number in numbers]
+
+
+@pytest.mark.parametrize("count", [1, 16, 17])
+@pytest.mark.parametrize("shift", [0, 1000])
+def test_events_are_located_also_at_another_time(store: Store, count: int, shift: int) -> None:
+    """Few are searched one by one; where the time is another, all segments are searched."""
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for first in (0, 50, 100):
+            table.append(connection, numbered(*range(first, first + 30)), is_fresh=False)
+        query = query_of(connection)
+        asked = numbered(*range(50, 50 + count - 1), 19)
+        times = {each.identity: each.row.time + shift for each in asked}
+        found = table.locate(query, {**times, b"nowhere": 45})
+        assert found.keys() == times.keys()
+        for identity, place in found.items():
+            assert table.load(query, place.segment_id).identity(place.number) == identity
+        assert table.locate(query, {}) == {}
+
+
+def test_rows_are_removed_from_their_segments(store: Store) -> None:
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for numbers in (range(5), range(10, 12), range(20, 25)):
+            table.append(connection, numbered(*numbers), is_fresh=True)
+        query = query_of(connection)
+        kept = table.spans(query, 20, 25)
+        asked = {each.identity: each.row.time for each in numbered(1, 3, 10, 11)}
+        # Another process, which holds none of them unpacked.
+        SegmentTable(store.database).remove(connection, table.locate(query, asked).values())
+        left = [row.row.time for each in table.between(query, 0, 99) for row in each.rows()]
+        assert left == [0, 2, 4, *range(20, 25)]
+        assert table.spans(query, 20, 25) == kept
+    assert {fresh for _, fresh in segments(store)} == {1}
+
+
+def test_segments_that_were_not_used_for_longest_are_dropped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their parts; one is always held, and what was dropped is read again."""
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for first in (0, 10, 20, 30):
+            table.append(connection, numbered(*range(first, first + 5)), is_fresh=False)
+        query = query_of(connection)
+        one, two, three, four = [span.segment_id for span in table.spans(query, 0, 99)]
+        parts = table.load(query, one).parts
+        monkeypatch.setattr(segment_table, "_UNPACKED_PARTS", 3 * parts)
+        table = SegmentTable(store.database)
+        for segment_id in (one, two, three, one, one):
+            table.load(query, segment_id)
+        assert list(table._unpacked) == [two, three, one]
+        held = table.load(query, one)
+        assert [row.row.time for row in table.load(query, four).rows()] == [*range(30, 35)]
+        assert list(table._unpacked) == [three, one, four]
+        assert table.load(query, one) is held
+        monkeypatch.setattr(segment_table, "_UNPACKED_PARTS", 0)
+        for segment_id in (two, three):
+            table.load(query, segment_id)
+            assert list(table._unpacked) == [segment_id]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "wanted"),
+    [(0, 9, [1, 2]), (5, 6, [1]), (6, 7, [1, 2]), (9, 12, [2]), (13, 20, []), (0, 0, [])],
+)
+def test_spans_are_found_between(start: int, end: int, wanted: list[int]) -> None:
+    """A segment may end before one that began before it."""
+    spans = SpanIndex([SegmentSpan(0, 8, 1), SegmentSpan(6, 12, 2), SegmentSpan(30, 31, 3)])
+    assert spans.between(start, end) == wanted
+
+
+@pytest.mark.parametrize(
+    ("count", "tier"), [(31, 0), (32, 1), (255, 1), (256, 2), (1023, 2), (1024, 3)]
+)
+def test_segment_is_of_the_tier_of_its_size(store: Store, count: int, tier: int) -> None:
+    rows = [StoredRow(number.to_bytes(16, "big"), event(), 1, 0) for number in range(count)]
+    with store.database.transaction() as connection:
+        insert_segment(connection, rows, is_fresh=False)
+    assert store.database.rows("SELECT tier FROM segment") == [(tier,)]
