@@ -67,6 +67,7 @@ def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
     """Beside the trail of the stage, what a sweep was followed by, and a file that cannot be
     read."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # a way saves a view
     monkeypatch.setattr("tui.screens.base.store_list._REST", 0)
     write(tmp_path, "trail/cut.json", b'{"Records": [')
     return Hunt(tmp_path, [*records(), *aftermath()], rules=(RULES, FLAGS))
@@ -124,7 +125,7 @@ def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
         words = {word.strip(",;.:()") for word in NO_KEYS.sub("", shown()).split()}
         assert words & SHOWN.keys() == set(), shown()
 
-    hunt.play(journey, size=(160, 50), keys=other_keys(), by_clock=True)
+    hunt.play(journey, size=(160, 50), keys=other_keys(), by_clock="colon" in ways)
 
 
 @pytest.mark.parametrize(
