@@ -20,6 +20,7 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
+from detector.text.time import format_time
 from detector.triage.hunt_record import HuntFinding
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
@@ -426,12 +427,15 @@ def test_suppression_changed_meanwhile_is_left(store: Store, colleague: Store) -
         store.triage.lift([name], {name: shown}),
     ):
         assert [(made.expires, made.over) for made in overtaken] == [(later, "")]
-    assert [(entry.author, entry.kind) for entry in store.history.entries(name)] == [
+    entries = store.history.entries(name)
+    assert [(entry.author, entry.kind) for entry in entries] == [
         (store.author, "created"),
         ("colleague", "extended"),
         (store.author, "extended refused"),
         (store.author, "lifted refused"),
     ]
+    refused = f"until {format_time(later + DAY)}, was {format_time(shown.expires)}"
+    assert entries[2].detail == refused
 
 
 def test_file_that_left_the_quarantine_is_left(store: Store, colleague: Store) -> None:
