@@ -60,8 +60,8 @@ deep: ## try the properties with other examples, ROUNDS times (10)
 
 mutants: ## change one place at a time of what a release must not break: make mutants OF='detector.text*'
 	$(BIN)/pip install -q -e '.[test,mutation]'
-	CI=true $(BIN)/mutmut run $(if $(OF),"$(OF)",)
-	$(BIN)/mutmut results
+	CI=true $(BIN)/python .ci/mutants.py run $(if $(OF),"$(OF)",)
+	$(BIN)/python .ci/mutants.py results
 
 crash: ## kill one state two hundred times
 	$(BIN)/python -m tests.crash
