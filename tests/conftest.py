@@ -6,12 +6,16 @@ Hypothesis is repeatable in CI; ``make deep`` tries other examples, round after 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from detector.store import database
+from detector.store.opening.connections import migrate_file, temporary_folder
 from tests.commandline.cli import Cli, Ran
 from tui.commandline.main import main
 
@@ -69,6 +73,22 @@ def _isolated_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TERM", "xterm-256color")
         patch.setenv("COLORTERM", "truecolor")
         patch.delenv("NO_COLOR", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tables_are_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give each temporary state a copy of the tables: making them takes longer than most tests."""
+    empty = tmp_path_factory.mktemp("state") / "hunt.db"
+    migrate_file(empty)
+
+    def folder_with_tables(cleanup: ExitStack) -> Path:
+        folder = temporary_folder(cleanup)
+        shutil.copy(empty, folder)
+        return folder
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "temporary_folder", folder_with_tables)
         yield
 
 

@@ -57,15 +57,18 @@ def harm(app: App[Any]) -> list[str]:
     harms = []
     for strip in _strips(app):
         for segment in strip:
-            unseen = [character for character in segment.text if not character.isprintable()]
-            smear = sum(unicodedata.category(character) == "Mn" for character in segment.text) > 10
-            if segment.control or unseen or smear:
+            if segment.control or not segment.text.isprintable() or _is_smear(segment.text):
                 harms.append(f"characters that act: {segment.text!r}")
             if segment.style and segment.style.link:
                 harms.append(f"a link: {segment.style.link!r}")
             if segment.style and any(key.startswith("@") for key in segment.style.meta):
                 harms.append(f"an action: {segment.style.meta!r}")
     return harms
+
+
+def _is_smear(text: str) -> bool:
+    marks = 0 if text.isascii() else sum(unicodedata.category(each) == "Mn" for each in text)
+    return marks > 10
 
 
 def _strips(app: App[Any]) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -92,7 +95,7 @@ def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         },
     )
     forget_clients()
-    boto3.client("s3").create_bucket(Bucket=BUCKET)
+    client("s3").create_bucket(Bucket=BUCKET)
     server.requests.clear()
     yield server
     server.fault = lambda _: None
@@ -100,6 +103,12 @@ def aws(server: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         urllib.request.Request(f"{server.url}/moto-api/reset", method="POST")
     ).close()
     forget_clients()
+
+
+@cache
+def client(service: str) -> Any:
+    """Return the client of a service of the fake AWS; making one takes longer than most tests."""
+    return boto3.client(service)
 
 
 def forget_clients() -> None:
@@ -110,8 +119,9 @@ def forget_clients() -> None:
 
 
 def put(key: str, data: bytes) -> None:
-    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=data)
+    """Put an object where the server keeps it: a request for each would take most of a test."""
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(BUCKET, key, data)
 
 
 def delete(key: str) -> None:
-    boto3.client("s3").delete_object(Bucket=BUCKET, Key=key)
+    client("s3").delete_object(Bucket=BUCKET, Key=key)

@@ -22,7 +22,7 @@ from detector.sources.time_bounds import Bounds
 from detector.store import Store
 from tests.clock import Clock
 from tests.detector.formats import forms
-from tests.detector.sources.aws import BUCKET, Aws, delete, put
+from tests.detector.sources.aws import BUCKET, Aws, client, delete, put
 
 REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 NOW = 1772366400.0  # 2026-03-01T12:00:00Z
@@ -394,9 +394,8 @@ def notification(name: str, data: bytes) -> str:
 def test_queue_deletes_message_after_commit_only(
     aws: Aws, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import boto3
 
-    sqs = boto3.client("sqs")
+    sqs = client("sqs")
     url = sqs.create_queue(QueueName="trail", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     for index, name in enumerate(put_sweep()):
         body = notification(name, b"x")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-import boto3
 import pytest
 
 from detector.ingest.pipeline import Pipeline
@@ -18,7 +17,7 @@ from detector.sources.sqs_queue import SqsQueue
 from detector.store import Store
 from tests.clock import Clock
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
-from tests.detector.sources.aws import BUCKET, Aws, put
+from tests.detector.sources.aws import BUCKET, Aws, client, put
 from tests.detector.sources.test_bucket import IDS, NOW, RECORDS, Hunt, gzipped, put_sweep
 from tests.detector.trail import call, document, rules, sweep, write
 
@@ -27,7 +26,7 @@ class Queue:
     """An SQS queue."""
 
     def __init__(self) -> None:
-        self.client = boto3.client("sqs")
+        self.client = client("sqs")
         self.url = self.client.create_queue(
             QueueName="trail", Attributes={"VisibilityTimeout": "0"}
         )["QueueUrl"]
@@ -263,8 +262,8 @@ def test_poison_is_told_left_and_the_next_is_read(kind: str, queue: Queue, hunt:
 def test_bucket_that_nobody_named_is_not_contacted(
     queue: Queue, aws: Aws, cli: Cli, tmp_path: Path
 ) -> None:
-    boto3.client("s3").create_bucket(Bucket="evil")
-    boto3.client("s3").put_object(Bucket="evil", Key="x.json", Body=document(sweep(12)))
+    client("s3").create_bucket(Bucket="evil")
+    client("s3").put_object(Bucket="evil", Key="x.json", Body=document(sweep(12)))
     put("here.json", document(sweep(12, 600)))
     queue.send(trail_notice("x.json", bucket="evil"))
     queue.send(s3_event("x.json", bucket="evil"))
