@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from detector.store import Store
-from detector.store.packing.segment import StoredRow
+from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import insert_segment
 from detector.store.segments import segment_table
-from detector.store.segments.segment_table import SegmentSpan, SegmentTable, SpanIndex, query_of
+from detector.store.segments.segment_table import (
+    SegmentGone,
+    SegmentSpan,
+    SegmentTable,
+    SpanIndex,
+    StateQuery,
+    query_of,
+)
 from tests.detector.store.test_segments import event, segments, store
+from tests.detector.trail import START, call, lines, scan, write
 
 __all__ = ["store"]
 
@@ -79,9 +89,51 @@ def test_segments_that_were_not_used_for_longest_are_dropped(
             assert list(table._unpacked) == [segment_id]
 
 
+def test_events_of_a_file_that_grew_are_all_given(store: Store, tmp_path: Path) -> None:
+    """Past a segment of another file, which lies between."""
+    for name, records in (
+        ("x", [call(0)]),
+        ("y", [call(10)]),
+        ("x", [call(0), call(30)]),
+    ):
+        write(tmp_path, f"{name}.jsonl", lines(records))
+        scan(tmp_path, store=store)
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        SegmentTable(store.database).give(connection, 1, 77)
+        held = table.between(query_of(connection), START, START + 99)
+    assert sorted(row.file_id for each in held for row in each.rows()) == [2, 77, 77]
+
+
+def test_segment_that_was_merged_meanwhile_is_asked_for_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = SegmentTable(store.database)
+    load, gone = table.load, [SegmentGone]
+
+    def load_later(query: StateQuery, segment_id: int) -> Segment:
+        if gone:
+            raise gone.pop()
+        return load(query, segment_id)
+
+    monkeypatch.setattr(table, "load", load_later)
+    with store.database.transaction() as connection:
+        table.append(connection, numbered(1, 2), is_fresh=False)
+        assert len(table.between(query_of(connection), 0, 9)) == 1
+    assert not gone
+
+
 @pytest.mark.parametrize(
     ("start", "end", "wanted"),
-    [(0, 9, [1, 2]), (5, 6, [1]), (6, 7, [1, 2]), (9, 12, [2]), (13, 20, []), (0, 0, [])],
+    [
+        (0, 9, [1, 2]),
+        (5, 6, [1]),
+        (6, 7, [1, 2]),
+        (8, 9, [1, 2]),
+        (9, 12, [2]),
+        (13, 20, []),
+        (0, 0, []),
+    ],
 )
 def test_spans_are_found_between(start: int, end: int, wanted: list[int]) -> None:
     """A segment may end before one that began before it."""
