@@ -11,7 +11,7 @@ from mutmut.mutation import mutators
 
 SQL = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE|FROM|WHERE|VALUES|SET|LIMIT|ORDER BY|CONFLICT"
-    r"|PRAGMA|VACUUM|coalesce)\b"
+    r"|HAVING|PRAGMA|VACUUM|coalesce)\b"
 )
 QUOTED = re.compile(r"'[^']*'")
 

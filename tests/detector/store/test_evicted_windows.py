@@ -160,7 +160,8 @@ def test_event_without_matches_is_kept_until_it_is_older(
     """A late event stays, so that its copies are known; it goes in the second after its own."""
     read(store, tmp_path, "tumbling", calls(1080))
     assert evict(store, clock, 1110) == 1
-    read(store, tmp_path, "tumbling", [call(1080, event_id="late")], "b.json")
+    late = call(1080, event_id="late")
+    read(store, tmp_path, "tumbling", [*sweep(10, 600), late], "b.json")  # in one segment
     clock.now += DAY
     assert store.retention.evict(NEWEST - 1080) == (0, 0)
     assert store.retention.evict(NEWEST - 1081) == (0, 1)
