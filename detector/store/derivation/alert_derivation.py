@@ -70,19 +70,11 @@ class AlertDerivation:
             # Before anything is looked at: merged segments are in order of time.
             with self._database.transaction() as connection:
                 self._segments.merge_small(connection)
-            self._part_crowded()
         while fresh := self._segments.fresh():
             for changes in self._derive_touched(fresh):
                 changed += changes.changed
                 withdrawn += changes.withdrawn
         return AlertChanges(tuple(changed), tuple(withdrawn))
-
-    def _part_crowded(self) -> None:
-        """Have a moment in few segments. Others may write after each that are cut anew."""
-        is_crowded = True
-        while is_crowded:
-            with self._database.transaction() as connection:
-                is_crowded = self._segments.part_crowded(connection)
 
     def forget_rule(self, connection: sqlite3.Connection, rule: Rule) -> None:
         """Delete the alerts of a rule, and mark its windows: they are derived anew."""

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from detector.store.database import Database
 from detector.store.packing.segment import IDENTITY, Segment, StoredRow
 from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, insert_segment
-from detector.store.segments.segment_spans import SegmentSpan, SpanIndex, crowd_of
+from detector.store.segments.segment_spans import SegmentSpan, SpanIndex
 
 _MERGED = 8
 """Segments of one tier that are merged."""
@@ -229,30 +229,6 @@ class SegmentTable:
                     ids.append(segment_id)
                     taken += rows
                 self._merge(connection, ids, is_fresh)
-
-    def part_crowded(self, connection: sqlite3.Connection) -> bool:
-        """Cut segments anew that share too much of their time with others; return if there were.
-
-        At most so many as are merged at once, of those near what is fresh."""
-        query = query_of(connection)
-        ((first, last),) = query("SELECT min(first), max(last) FROM segment WHERE fresh = 1")
-        if first is None:
-            return False
-        for is_fresh in (True, False):
-            spans = query(
-                # By their times: of a large state most are far away.
-                "SELECT first, last, segment_id FROM segment INDEXED BY segment_span "
-                "WHERE first <= ? AND last >= ? AND fresh = ? AND tier = ? ORDER BY first",
-                last,
-                first,
-                is_fresh,
-                FULL_TIER,
-            )
-            crowd = crowd_of(map(SegmentSpan._make, spans))
-            if crowd:
-                self._merge(connection, [span.segment_id for span in crowd], is_fresh)
-                return True
-        return False
 
     def _merge(
         self, connection: sqlite3.Connection, segment_ids: Sequence[int], is_fresh: bool
