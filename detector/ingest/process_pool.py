@@ -14,6 +14,7 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Collection
 from multiprocessing.connection import Connection, wait
@@ -204,7 +205,21 @@ def _answer(call: bytes) -> memoryview:
         work, argument = ForkingPickler.loads(call)
         return ForkingPickler.dumps((work(argument), None))
     except Exception as error:
-        return ForkingPickler.dumps((None, error))
+        return _dump_error(error)
+
+
+def _dump_error(error: Exception) -> memoryview:
+    """Pickle an error with its traceback.
+
+    One that could not be made again in the main process is sent as a RuntimeError."""
+    text = f"In another process: {traceback.format_exc()}"
+    error.add_note(text)
+    try:
+        dumped = ForkingPickler.dumps((None, error))
+        ForkingPickler.loads(dumped)
+    except Exception:
+        return ForkingPickler.dumps((None, RuntimeError(text)))
+    return dumped
 
 
 def _receive_calls(pipe: Connection[Any, Any], calls: queue.SimpleQueue[bytes]) -> None:

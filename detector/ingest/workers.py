@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
 from detector.detection.digest import Partial
-from detector.formats import Chunk, Unreadable
+from detector.formats import Chunk, Reason, Unreadable
 from detector.ingest.garbage import collect_rarely
 from detector.ingest.reader import (
     ChunkDigester,
@@ -63,8 +63,10 @@ class Workers:
         for results, seconds in self._run_batches(_read_batch, batch_tasks(tasks), dead):
             self._add_rule_seconds(seconds)
             yield from results
-        for task in dead:
-            yield from self._retry(task)
+        if dead:
+            with closing(self._new_pool(1)) as pool:
+                for task in dead:
+                    yield from self._retry(pool, task)
 
     def digester(self, local: ChunkDigester) -> ChunkDigester:
         """Return a digester that runs in these processes where it can.
@@ -74,7 +76,7 @@ class Workers:
         """
 
         def digest_chunks(source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
-            ahead: deque[tuple[Chunk, _LineSpan, RemoteCall[_TimedPartial]]] = deque()
+            ahead: deque[tuple[Chunk, _LineSpan, RemoteCall[_TimedPartial | Reason]]] = deque()
             for chunk in chunks:
                 if _is_rereadable(chunk):
                     span = source, chunk.offset, chunk.end
@@ -132,12 +134,16 @@ class Workers:
                     yield job.result()
 
     def _digested_chunk(
-        self, chunk: Chunk, span: _LineSpan, job: RemoteCall[_TimedPartial]
+        self, chunk: Chunk, span: _LineSpan, job: RemoteCall[_TimedPartial | Reason]
     ) -> DigestedChunk:
         if job.wait().has_died:
-            partial, seconds = self._run_alone(_digest_lines, span)
+            with closing(self._new_pool(1)) as pool:
+                result = _run_alone(pool, _digest_lines, span)
         else:
-            partial, seconds = job.result()
+            result = job.result()
+        if isinstance(result, Reason):
+            raise Unreadable(*result)
+        partial, seconds = result
         self._add_rule_seconds(seconds)
         return DigestedChunk(chunk, partial)
 
@@ -151,31 +157,31 @@ class Workers:
 
         return ProcessPool(jobs, _start, (self._rules, self._counts_activity))
 
-    def _run_alone(self, work: Callable[[_A], _R], argument: _A) -> _R:
-        """Run work after a death, with nothing beside it in its process. Raises Unreadable.
-
-        If the process dies again, this work is what killed it.
-        """
-        with closing(self._new_pool(1)) as pool:
-            job = pool.submit(work, argument).wait()
-            if not job.has_died:
-                return job.result()
-        raise Unreadable(
-            "killed-reader",
-            "the process that read it died: check the file and the available memory",
-        )
-
     def _add_rule_seconds(self, seconds_by_rule: dict[str, float]) -> None:
         for rule_id, seconds in seconds_by_rule.items():
             self.rule_seconds[rule_id] = self.rule_seconds.get(rule_id, 0.0) + seconds
 
-    def _retry(self, fetched: FetchedTask) -> list[FileRead]:
+    def _retry(self, pool: ProcessPool, fetched: FetchedTask) -> list[FileRead]:
         try:
-            results, seconds = self._run_alone(_read_batch, [fetched])
+            results, seconds = _run_alone(pool, _read_batch, [fetched])
         except Unreadable as error:
             return [unread_result(fetched.task, "quarantined", error)]
         self._add_rule_seconds(seconds)
         return results
+
+
+def _run_alone(pool: ProcessPool, work: Callable[[_A], _R], argument: _A) -> _R:
+    """Run work after a death, alone in a ``pool`` of one process. Raises Unreadable.
+
+    If the process dies again, this work is what killed it.
+    """
+    job = pool.submit(work, argument).wait()
+    if not job.has_died:
+        return job.result()
+    raise Unreadable(
+        "killed-reader",
+        "the process that read it died: check the file and the available memory",
+    )
 
 
 def is_worthwhile(jobs: int | None, items: int, size: int) -> bool:
@@ -261,12 +267,18 @@ def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeco
     return results, _digester.drain_rule_seconds()
 
 
-def _digest_lines(span: _LineSpan) -> _TimedPartial:
+def _digest_lines(span: _LineSpan) -> _TimedPartial | Reason:
+    """Digest lines of a file; return the reason where they are unreadable.
+
+    An Unreadable itself cannot be pickled and made again."""
     path, start, end = span
     with open(path, "rb") as file:
         file.seek(start)
         chunk = Chunk(start, memoryview(file.read(end - start)), lines=True)
-    return _digester.digest(path, chunk), _digester.drain_rule_seconds()
+    try:
+        return _digester.digest(path, chunk), _digester.drain_rule_seconds()
+    except Unreadable as error:
+        return error.reason
 
 
 def _search_batch(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:

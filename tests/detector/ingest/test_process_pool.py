@@ -32,6 +32,17 @@ def doubled(number: int) -> tuple[int, list[str]]:
     return 2 * number, _kept
 
 
+class NeedsTwo(Exception):
+    """An error that pickle cannot make again."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}, {detail}")
+
+
+def refused(detail: str) -> None:
+    raise NeedsTwo("refused", detail)
+
+
 def killed(_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -50,8 +61,15 @@ def test_calls_return_and_raise_as_here(pool: ProcessPool) -> None:
     wrong = pool.submit(doubled, -1).wait()
 
     assert [job.wait().result() for job in jobs] == [(2 * n, ["started"]) for n in range(20)]
-    with pytest.raises(ValueError, match="-1"):
+    with pytest.raises(ValueError, match="-1") as raised:
         wrong.result()
+    assert "in doubled" in raised.value.__notes__[0]
+
+
+def test_error_that_has_no_pickle_is_told_with_its_traceback(pool: ProcessPool) -> None:
+    with pytest.raises(RuntimeError, match=r"in refused(?s:.*)NeedsTwo: refused, all of it"):
+        pool.submit(refused, "all of it").wait().result()
+    assert pool.submit(doubled, 1).wait().result()[0] == 2
 
 
 def test_death_costs_only_what_the_process_was_given(pool: ProcessPool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from detector.detection.digest import Partial, merge
 from detector.formats import Chunk, chunks
+from detector.formats.records import INNER_CAP
 from detector.ingest import workers
 from detector.ingest.reader import DigestedChunk, LocalDigester, Task, read_file
 from detector.ingest.workers import Workers, _start
@@ -59,6 +61,18 @@ def test_workers_digest_lines_in_order(task: Task, pool: Workers) -> None:
 
     assert whole(task, pool) == alone
     assert len(alone[0]) > 8
+
+
+def test_lines_that_a_process_refuses_are_quarantined(task: Task, pool: Workers) -> None:
+    path = Path(task.file.path)
+    bomb = base64.b64encode(gzip.compress(bytes(INNER_CAP + 1), 1)).decode()
+    path.write_bytes(path.read_bytes() + lines([{"message": bomb}]))
+    (file,) = Directory([path.parent]).sweep()
+    digester = pool.digester(LocalDigester(Dispatch(rules())))
+    *whole, last = read_file(task._replace(file=file), digester)
+
+    assert {result.file.state for result in whole} == {"waiting"}
+    assert (last.file.state, last.file.reason) == ("quarantined", "bomb")
 
 
 def test_dead_process_loses_nothing(task: Task, pool: Workers) -> None:
@@ -107,11 +121,17 @@ def test_scan_survives_dead_processes(tmp_path: Path, monkeypatch: pytest.Monkey
     write(logs, "kills.gz", gzip.compress(document(sweep(12, 90))))
     monkeypatch.setattr(workers, "_start", deadly_start)
     monkeypatch.setattr(workers, "_BATCH_FILES", 8)
+    sizes = []
+    new_pool = Workers._new_pool
+    monkeypatch.setattr(
+        Workers, "_new_pool", lambda self, size: sizes.append(size) or new_pool(self, size)
+    )
     with closing(Store.open(None)) as store:
         run = scan(logs, store=store, jobs=2)
         assert (len(run.alerts), run.accounting.files_read) == (61, 61)
         assert run.accounting.files_quarantined == {"killed-reader": 1}
         assert (run.accounting.records_seen, run.accounting.records_read) == (611, 611)
+        assert sizes == [2, 1], "one process retries them all, as long as it lives"
         (problem,) = run.problems
         assert f"{logs}/kills.gz: the process that read it died" in problem
         monkeypatch.setattr(workers, "_start", _start)
