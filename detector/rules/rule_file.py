@@ -188,10 +188,9 @@ def read_file_text(path: Path) -> str:
     """Read the text of a rule or hunt file. Raises RuleError about the file as a whole."""
     most = _MOST_BYTES.get(path.suffix, _MOST_BYTES_OF_RULE)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            if stat.S_ISFIFO(os.fstat(descriptor).st_mode):  # reading it might never end
-                raise RuleError("cannot be read: a pipe; name a file")
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # reading it might never end
+                raise RuleError("cannot be read: a pipe or device; name a file")
             content = file.read(most + 1)
     except OSError as error:
         raise RuleError(f"cannot be read: {error.strerror}") from None
@@ -204,6 +203,10 @@ def read_file_text(path: Path) -> str:
     if not text.strip():
         raise RuleError("the file is empty")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -234,7 +234,7 @@ def load(
     stamps = _stamp_files(spec.files)  # before the files are read: a later change is not missed
     rules: dict[str, Rule] = {}
     problems = []
-    notices = [FileNotice(path, _NO_RULES) for path in other_files(paths)]
+    notices = list(unread_files(paths))
     for path, result in read_rule_files(list(_rule_paths(paths, builtin)), context):
         match result:
             case RuleError():
@@ -251,17 +251,21 @@ def load(
     return RuleSet(list(rules.values()), problems, spec, stamps, notices, geo, context)
 
 
-_NO_RULES = RuleNotice("", f"no rule file: those end in {', '.join(RULE_SUFFIXES)}")
+_NO_RULES = RuleNotice("", "no rule files, not read")
+_FOLDER_LINK = RuleNotice("", "links to folders, not followed: name the folders themselves")
 
 
-def other_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files in directories of rules that are no rule files, without hidden ones."""
+def unread_files(paths: Sequence[Path]) -> Iterator[FileNotice]:
+    """Yield what is not read in directories of rules, hidden files apart."""
     for directory in filter(Path.is_dir, paths):
         for file in sorted(directory.rglob("*")):
-            is_hidden = any(part.startswith(".") for part in file.relative_to(directory).parts)
+            if any(part.startswith(".") for part in file.relative_to(directory).parts):
+                continue
             is_known = file.suffix in RULE_SUFFIXES or file.name.endswith(EXAMPLES_SUFFIX)
-            if not is_known and not is_hidden and file.is_file():
-                yield file
+            if file.is_symlink() and file.is_dir():
+                yield FileNotice(file, _FOLDER_LINK)
+            elif not is_known and file.is_file():
+                yield FileNotice(file, _NO_RULES)
 
 
 def _rule_paths(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +25,7 @@ from detector.filter.people import use_my_name
 from detector.filter.schemas import ALERTS
 from detector.filter.time_expressions import TimeExpressionError, span_of
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
-from detector.rules.ruleset import RuleSet, load
+from detector.rules.ruleset import FileNotice, RuleSet, load
 from detector.sources.open import open_sources
 from detector.sources.source import NoSource, Source, SourceFile, unique_files
 from detector.sources.time_bounds import Bounds, FileSnapshot
@@ -109,7 +110,7 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
     )
     for problem in rules.problems:
         warn(f"rule not loaded: {problem}")
-    narrate_other_files(path for path, notice in rules.notices if not notice.title)
+    narrate_unread_files(each for each in rules.notices if not each.notice.title)
     if not len(rules):
         raise UsageError("no rules: add some with --rules, or drop --no-builtin")
     return rules
@@ -125,15 +126,16 @@ def open_fields(asn_db: str | None, geo_db: str | None) -> FieldTable:
     return field_table(asn, geo)
 
 
-def narrate_other_files(paths: Iterable[Path]) -> None:
-    """Narrate which files in folders of rules are no rule files."""
-    names = [str(path) for path in paths]
-    if not names:
-        return
-    shown = ", ".join(names[:_MOST_NAMES])
-    if len(names) > _MOST_NAMES:
-        shown += f" and {plural(len(names) - _MOST_NAMES, 'other file')}"
-    narrate(f"no rule files, not read: {shown}")
+def narrate_unread_files(notices: Iterable[FileNotice]) -> None:
+    """Narrate what is not read in folders of rules, and why."""
+    names_by_reason: dict[str, list[str]] = defaultdict(list)
+    for path, notice in notices:
+        names_by_reason[notice.sentence].append(str(path))
+    for reason, names in names_by_reason.items():
+        shown = ", ".join(names[:_MOST_NAMES])
+        if len(names) > _MOST_NAMES:
+            shown += f" and {plural(len(names) - _MOST_NAMES, 'other')}"
+        narrate(f"{reason}: {shown}")
 
 
 def open_named_sources(

@@ -228,6 +228,10 @@ def make_link_to_itself(path):
     path.symlink_to(path.name)
 
 
+def make_device(path):
+    path.symlink_to("/dev/zero")
+
+
 def make_huge_file(path):
     with path.open("wb") as file:
         file.truncate(4_000_001)  # sparse: it takes no room
@@ -240,6 +244,7 @@ def make_huge_file(path):
         ("empty.yml", lambda path: path.write_text(" \n"), "the file is empty"),
         ("bytes.ndjson", lambda path: path.write_bytes(b'{"a": "\xff"}'), "not UTF-8 text"),
         ("pipe.toml", os.mkfifo, "cannot be read: a pipe"),
+        ("device.toml", make_device, "cannot be read: a pipe or device; name a file"),
         ("link.yml", make_link_to_itself, "Too many levels of symbolic links"),
         ("huge.toml", make_huge_file, "cannot be read: over 4 MB"),
         ("other.toml", lambda path: path.write_text("x = 1\n"), "no [rule] table"),
@@ -252,6 +257,20 @@ def test_check_of_a_file_without_a_wrong_place_is_one_line(tmp_path, capsys, nam
     assert (status, out) == (1, "")
     (line,) = err.splitlines()
     assert line.startswith(f"{path}: ") and reason in line
+
+
+def test_link_to_a_folder_is_not_followed_and_named(tmp_path, capsys):
+    path = write_rule(tmp_path / "rules", f"{FROM}| stats n = count(*) by user.name | where n > 4")
+    for name in ("team", ".hidden"):
+        (tmp_path / "rules" / name).symlink_to(tmp_path / "rules", target_is_directory=True)
+    (tmp_path / "named").symlink_to(tmp_path / "rules", target_is_directory=True)
+
+    status, out, err = check(capsys, tmp_path / "named")
+
+    assert status == 0 and len(out.splitlines()) == 1
+    link = tmp_path / "named" / "team"
+    assert err == f"links to folders, not followed: name the folders themselves: {link}\n"
+    assert [rule.path.name for rule in load([path.parent], builtin=False)] == [path.name]
 
 
 def test_folder_that_cannot_be_opened_is_named(tmp_path, monkeypatch):

@@ -25,7 +25,7 @@ from detector.rules.rule_file import (
     is_hunt,
     read_file_text,
 )
-from detector.rules.ruleset import other_files, rule_files
+from detector.rules.ruleset import rule_files, unread_files
 from detector.store import RuleCount, Store
 from detector.text.excerpt import caret_excerpt
 from detector.text.json_output import escape_json, json_lines
@@ -34,7 +34,7 @@ from detector.workbench.performance import RulePerformance, rule_performance
 from tui.commandline.inputs import (
     existing_state_path,
     load_rules,
-    narrate_other_files,
+    narrate_unread_files,
     open_fields,
 )
 from tui.commandline.narration import warn
@@ -145,7 +145,7 @@ def _summarize(paths: Sequence[Path]) -> int:
 def _check_paths(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str] | RuleError]]:
     """Yield the lines on each rule or hunt of files and folders, or its error.
 
-    Files in folders that are no rule files are narrated. Raises CommandError for a folder without
+    Files in folders that are not read are narrated. Raises CommandError for a folder without
     any rule file."""
     placeholders = config.load_config().placeholders
     context = CompileContext(
@@ -153,7 +153,7 @@ def _check_paths(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str] | Rule
         placeholders=placeholders,
         lookups=Lookups(config.lookup_sources()),
     )
-    narrate_other_files(other_files(paths))
+    narrate_unread_files(unread_files(paths))
     for path in paths:
         if path.is_dir() and not any(True for _ in rule_files([path])):
             raise CommandError(f"{path}: no rule files in it: name a file or folder that has some")
