@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from detector import __version__
 from detector.esql.plan.stored_query import (
     StoredQuery,
     depends_on_files,
@@ -219,10 +220,11 @@ def _folder() -> Path:
 
 @cache
 def _code_version() -> str:
-    """Tell the code that reads rules, by the times and sizes of its files.
+    """Tell the code that reads rules, by its version and the times and sizes of its files.
 
-    That is what Python knows its own bytecode by; to read them all takes longer than the rules."""
-    hashed = hashlib.sha256()
+    That is what Python knows its own bytecode by; to read them all takes longer than the rules.
+    Some systems give all installed files the same time, so that only the version tells."""
+    hashed = hashlib.sha256(__version__.encode())
     for package in _PACKAGES:
         for folder, _, names in sorted(os.walk(Path(__file__).parents[1] / package)):
             for name in sorted(names):

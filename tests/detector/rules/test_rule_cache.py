@@ -149,6 +149,14 @@ def test_only_what_has_changed_is_compiled(folder: Path, monkeypatch: pytest.Mon
     assert compiled == ["wrong.toml"]
 
 
+def test_another_version_reads_nothing_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files may have the same times and sizes."""
+    code_version = rule_cache._code_version.__wrapped__
+    this = code_version()
+    monkeypatch.setattr(rule_cache, "__version__", "0.1.1")
+    assert code_version() != this
+
+
 def test_rule_of_sigma_follows_what_other_files_say(folder: Path) -> None:
     assert len(list(load([folder], builtin=False))) == len(QUERIES) + 2
     filtering = sigma_rule("Only Ana", "x").replace("detection:", "filter:\n  rules: [One]")
