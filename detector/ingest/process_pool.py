@@ -45,7 +45,7 @@ class RemoteCall(Generic[_R]):
         self._result, self._error, self.is_done = result, error, True
 
     def fail(self) -> None:
-        """Note that its process has died."""
+        """Note that its process has died, or that none will make it."""
         self.has_died = self.is_done = True
 
     def wait(self) -> RemoteCall[_R]:
@@ -87,10 +87,12 @@ class ProcessPool:
             self._receive()
 
     def close(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes, whatever they do; what was submitted fails."""
         for member in self._members:
             member.end()
         self._members.clear()
+        for job in self._queued:
+            job.fail()
         self._queued.clear()
 
     def _hand_out(self) -> None:

@@ -83,6 +83,12 @@ def test_death_costs_only_what_the_process_was_given(pool: ProcessPool) -> None:
     assert pool.submit(doubled, 3).wait().result()[0] == 6
 
 
+def test_closing_leaves_nothing_to_wait_for(pool: ProcessPool) -> None:
+    jobs = [pool.submit(held, os.devnull) for _ in range(6)]
+    pool.close()
+    assert all(job.is_done for job in jobs)
+
+
 def test_no_process_has_the_files_of_the_main_one(pool: ProcessPool, tmp_path: Path) -> None:
     """The lock of a state is free once the main process is gone, whatever its processes do."""
     with open(tmp_path / "lock", "w") as lock:
