@@ -24,8 +24,14 @@ from typing import Any, Generic, TypeVar, cast
 
 _GIVEN = 2
 """Jobs that a process has at a time: one that it works on, and the next."""
+_FREE_FILES = 16
+"""Files that can still be opened when a process starts: pipes to it, and what it reads."""
 _A = TypeVar("_A")
 _R = TypeVar("_R")
+
+
+class NoProcess(Exception):
+    """No process can be started: why, and what to do."""
 
 
 class RemoteCall(Generic[_R]):
@@ -63,7 +69,8 @@ class RemoteCall(Generic[_R]):
 class ProcessPool:
     """Up to ``size`` processes, each of which first calls ``start`` with ``arguments``.
 
-    They are started as there are jobs for them, and a dead one is replaced."""
+    They are started as there are jobs for them, and a dead one is replaced. Where the system allows
+    no more, there are as many as it allows."""
 
     def __init__(
         self, size: int, start: Callable[..., object], arguments: tuple[object, ...]
@@ -75,14 +82,14 @@ class ProcessPool:
         self._queued: deque[RemoteCall[Any]] = deque()
 
     def submit(self, work: Callable[[_A], _R], argument: _A) -> RemoteCall[_R]:
-        """Have a process call ``work``."""
+        """Have a process call ``work``. Raises NoProcess."""
         job: RemoteCall[_R] = RemoteCall(self, (work, argument))
         self._queued.append(job)
         self._hand_out()
         return job
 
     def wait(self, jobs: Collection[RemoteCall[Any]]) -> None:
-        """Wait until one of the jobs is done."""
+        """Wait until one of the jobs is done. Raises NoProcess."""
         while not any(job.is_done for job in jobs):
             self._receive()
 
@@ -99,11 +106,23 @@ class ProcessPool:
         while self._queued:
             free = min(self._members, key=lambda member: len(member.jobs), default=None)
             if len(self._members) < self._size and (free is None or free.jobs):
-                free = _Member(self._start, self._arguments)
-                self._members.append(free)
+                free = self._new_member() or free
             if free is None or len(free.jobs) >= _GIVEN:
                 return
             free.give(self._queued.popleft())
+
+    def _new_member(self) -> _Member | None:
+        """Start one more process, or do with those that there are. Raises NoProcess."""
+        try:
+            member = _Member(self._start, self._arguments)
+        except OSError as error:
+            if not self._members:
+                line = f"cannot start a reader: {error.strerror}: raise the limit, or use --jobs 1"
+                raise NoProcess(line) from None
+            self._size = len(self._members)
+            return None
+        self._members.append(member)
+        return member
 
     def _receive(self) -> None:
         """Take what at least one process sends, or the death of one."""
@@ -119,6 +138,7 @@ class _Member:
     """A process, and the jobs that it was given."""
 
     def __init__(self, start: Callable[..., object], arguments: tuple[object, ...]) -> None:
+        _require_free_files()
         is_forked = _may_fork()
         context: Any = multiprocessing.get_context("fork" if is_forked else "spawn")
         self.pipe, others = context.Pipe()
@@ -152,6 +172,13 @@ class _Member:
         for job in self.jobs:
             job.fail()
         self.jobs.clear()
+
+
+def _require_free_files() -> None:
+    """Raise OSError where a process could start, and then not open what it is to read."""
+    with contextlib.ExitStack() as opened:
+        for _ in range(_FREE_FILES):
+            opened.enter_context(open(os.devnull, "rb"))
 
 
 def _may_fork() -> bool:

@@ -140,7 +140,8 @@ def _is_expected(error: Exception) -> bool:
     if isinstance(error, CommandError) or _is_output_error(error):
         return True
     from detector.ecs.address_database import AddressDatabaseError
+    from detector.ingest.process_pool import NoProcess
     from detector.sources.source import NoSource
     from detector.store import StateError
 
-    return isinstance(error, AddressDatabaseError | StateError | NoSource)
+    return isinstance(error, AddressDatabaseError | NoProcess | NoSource | StateError)

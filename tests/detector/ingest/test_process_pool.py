@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from detector.ingest.process_pool import ProcessPool
+from detector.ingest.process_pool import NoProcess, ProcessPool
 
 
 @pytest.fixture
@@ -87,6 +88,41 @@ def test_closing_leaves_nothing_to_wait_for(pool: ProcessPool) -> None:
     jobs = [pool.submit(held, os.devnull) for _ in range(6)]
     pool.close()
     assert all(job.is_done for job in jobs)
+
+
+@pytest.fixture
+def allow_files() -> Iterator[Callable[[int], None]]:
+    """A limit on how many more files may be opened."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def allow(more: int) -> None:
+        lowest_free = os.open(os.devnull, os.O_RDONLY)
+        os.close(lowest_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + more, limits[1]))
+
+    yield allow
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_goes_on_with_the_processes_that_the_system_allows(
+    pool: ProcessPool, allow_files: Callable[[int], None]
+) -> None:
+    pool.submit(doubled, 0).wait()
+    allow_files(5)
+
+    jobs = [pool.submit(doubled, number) for number in range(1, 6)]
+
+    assert [job.wait().result()[0] for job in jobs] == [2, 4, 6, 8, 10]
+    assert len(pool._members) == 1
+
+
+def test_says_what_to_do_where_no_process_can_start(
+    pool: ProcessPool, allow_files: Callable[[int], None]
+) -> None:
+    allow_files(5)
+
+    with pytest.raises(NoProcess, match=r"^cannot start .*: Too many open files: .*--jobs 1$"):
+        pool.submit(doubled, 1)
 
 
 def test_no_process_has_the_files_of_the_main_one(pool: ProcessPool, tmp_path: Path) -> None:
