@@ -22,6 +22,10 @@ class Unreadable(Exception):
         super().__init__(detail)
         self.reason = Reason(code, detail)
 
+    def __reduce__(self) -> tuple[type[Unreadable], Reason, dict[str, object]]:
+        # From the process that read the file. By itself it would be made again of its text alone.
+        return type(self), self.reason, self.__dict__
+
 
 class Incomplete(Unreadable):
     """A file that ends too early, as one still being written does.

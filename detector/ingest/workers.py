@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
 from detector.detection.digest import Partial
-from detector.formats import Chunk, Reason, Unreadable
+from detector.formats import Chunk, Unreadable
 from detector.ingest.garbage import collect_rarely
 from detector.ingest.reader import (
     ChunkDigester,
@@ -76,7 +76,7 @@ class Workers:
         """
 
         def digest_chunks(source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
-            ahead: deque[tuple[Chunk, _LineSpan, RemoteCall[_TimedPartial | Reason]]] = deque()
+            ahead: deque[tuple[Chunk, _LineSpan, RemoteCall[_TimedPartial]]] = deque()
             for chunk in chunks:
                 if _is_rereadable(chunk):
                     span = source, chunk.offset, chunk.end
@@ -134,15 +134,13 @@ class Workers:
                     yield job.result()
 
     def _digested_chunk(
-        self, chunk: Chunk, span: _LineSpan, job: RemoteCall[_TimedPartial | Reason]
+        self, chunk: Chunk, span: _LineSpan, job: RemoteCall[_TimedPartial]
     ) -> DigestedChunk:
         if job.wait().has_died:
             with closing(self._new_pool(1)) as pool:
                 result = _run_alone(pool, _digest_lines, span)
         else:
             result = job.result()
-        if isinstance(result, Reason):
-            raise Unreadable(*result)
         partial, seconds = result
         self._add_rule_seconds(seconds)
         return DigestedChunk(chunk, partial)
@@ -267,18 +265,13 @@ def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeco
     return results, _digester.drain_rule_seconds()
 
 
-def _digest_lines(span: _LineSpan) -> _TimedPartial | Reason:
-    """Digest lines of a file; return the reason where they are unreadable.
-
-    An Unreadable itself cannot be pickled and made again."""
+def _digest_lines(span: _LineSpan) -> _TimedPartial:
+    """Digest lines of a file. Raises Unreadable."""
     path, start, end = span
     with open(path, "rb") as file:
         file.seek(start)
         chunk = Chunk(start, memoryview(file.read(end - start)), lines=True)
-    try:
-        return _digester.digest(path, chunk), _digester.drain_rule_seconds()
-    except Unreadable as error:
-        return error.reason
+    return _digester.digest(path, chunk), _digester.drain_rule_seconds()
 
 
 def _search_batch(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:

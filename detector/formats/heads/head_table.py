@@ -61,7 +61,7 @@ class HeadTable(Generic[H]):
         table_size = 2 * capacity
         sizes = [_KNOWN.size * capacity, _HEAD.size * capacity, 4 * capacity, 4 * capacity]
         sizes += [4 * table_size, 4 * table_size, _BYTES]
-        self._memory = mmap.mmap(-1, sum(sizes))
+        self._memory = mmap.mmap(-1, sum(sizes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         pointers = [address + sum(sizes[:number]) for number in range(len(sizes))]
         self.structure = _Heads(capacity, table_size, _BYTES, 1, 1, 0, 0, *pointers, 0)

@@ -272,7 +272,7 @@ static const uint8_t *read_lines(Text *text, const uint8_t *p, Cut *cut)
             p = skip_space(text, p);
             if (p < text->end && *p != '\n') return 0;
         }
-        p++;
+        if (p < text->end) p++;
     }
     return text->end;
 }

@@ -120,8 +120,8 @@ static inline int open_bracket(const Text *text, const uint8_t **p, uint8_t clos
 static inline const uint8_t *skip_strings(Text *text, const uint8_t *p)
 {
     const uint8_t **quotes = text->quotes + text->next;
-    const uint8_t **last = text->quotes + text->count - 4;
-    while (quotes < last && quotes[0] == p && quotes[1][1] == ':' && quotes[2] == quotes[1] + 2
+    const uint8_t **end = text->quotes + text->count;
+    while (end - quotes > 4 && quotes[0] == p && quotes[1][1] == ':' && quotes[2] == quotes[1] + 2
            && quotes[3][1] == ',' && quotes[4] == quotes[3] + 2) {
         quotes += 4;
         p = *quotes;

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from detector.formats import Incomplete
 from detector.ingest.process_pool import NoProcess, ProcessPool
 
 
@@ -44,6 +45,10 @@ def refused(detail: str) -> None:
     raise NeedsTwo("refused", detail)
 
 
+def too_short(detail: str) -> None:
+    raise Incomplete("truncated", detail)
+
+
 def killed(_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -71,6 +76,13 @@ def test_error_that_has_no_pickle_is_told_with_its_traceback(pool: ProcessPool) 
     with pytest.raises(RuntimeError, match=r"in refused(?s:.*)NeedsTwo: refused, all of it"):
         pool.submit(refused, "all of it").wait().result()
     assert pool.submit(doubled, 1).wait().result()[0] == 2
+
+
+def test_reading_fails_for_the_same_reason_in_another_process(pool: ProcessPool) -> None:
+    with pytest.raises(Incomplete, match="ends early") as raised:
+        pool.submit(too_short, "ends early").wait().result()
+    assert raised.value.reason == ("truncated", "ends early")
+    assert "in too_short" in raised.value.__notes__[0]
 
 
 def test_death_costs_only_what_the_process_was_given(pool: ProcessPool) -> None:
