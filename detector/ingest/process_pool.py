@@ -17,6 +17,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Collection
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
@@ -146,6 +147,8 @@ class _Member:
         self._process: BaseProcess = context.Process(
             target=_serve, args=(others, is_forked, start, arguments), daemon=True
         )
+        if not is_forked:
+            _start_tracker()
         self._process.start()
         others.close()
 
@@ -179,6 +182,14 @@ def _require_free_files() -> None:
     with contextlib.ExitStack() as opened:
         for _ in range(_FREE_FILES):
             opened.enter_context(open(os.devnull, "rb"))
+
+
+def _start_tracker() -> None:
+    """Start what multiprocessing has beside spawned processes, with the real standard error.
+
+    It passes that file on, and the one that Textual puts in its place has the number -1."""
+    with contextlib.redirect_stderr(sys.__stderr__):
+        resource_tracker.ensure_running()
 
 
 def _may_fork() -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from detector.formats import Incomplete
+from detector.ingest import process_pool
 from detector.ingest.process_pool import NoProcess, ProcessPool
 
 
@@ -135,6 +139,17 @@ def test_says_what_to_do_where_no_process_can_start(
 
     with pytest.raises(NoProcess, match=r"^cannot start .*: Too many open files: .*--jobs 1$"):
         pool.submit(doubled, 1)
+
+
+def test_processes_start_where_standard_error_has_no_file(
+    pool: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the app, whose threads forbid to fork, and whose standard error Textual takes."""
+    monkeypatch.setattr(process_pool, "_may_fork", lambda: False)
+    monkeypatch.setattr(resource_tracker._resource_tracker, "_fd", None)
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(fileno=lambda: -1, flush=lambda: None))
+
+    assert pool.submit(doubled, 1).wait().result() == (2, ["started"])
 
 
 def test_no_process_has_the_files_of_the_main_one(pool: ProcessPool, tmp_path: Path) -> None:
