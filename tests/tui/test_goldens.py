@@ -103,7 +103,7 @@ def stand(
             await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
         await held(app, pilot, name)
 
-    hunt.play(journey, toasts=False, by_clock="colon" in SCREENS[name])
+    hunt.play(journey, toasts=False, by_clock=True)
 
 
 async def _previewed(app: HuntApp, pilot: Pilot[None]) -> None:
