@@ -14,6 +14,7 @@ from detector import __version__
 from detector.cloudtrail.call_object import call_object_in_json
 from detector.cloudtrail.principal_name import principal_name
 from detector.detection.alert import SEVERITIES, Alert
+from detector.detection.baseline import is_long_term
 from detector.detection.log_integrity import integrity_sentence, log_file_name
 from detector.inventory.inventory_files import current_inventory
 from detector.investigation import report_facts
@@ -314,7 +315,7 @@ _STEPS = {
 
 def _next_steps(alerts: Sequence[Alert]) -> Iterator[str]:
     keys = sorted(
-        {key for alert in alerts for key in alert.facets.access_keys if key[:4] == "AKIA"}
+        {key for alert in alerts for key in alert.facets.access_keys if is_long_term(key)}
     )
     flags = dict.fromkeys(flag.flag for alert in alerts for flag in alert.flags)
     steps = [_STEPS[flag] for flag in flags if flag in _STEPS]
