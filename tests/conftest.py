@@ -31,6 +31,9 @@ settings.register_profile(
 )
 settings.load_profile("repeatable" if os.environ.get("CI") else "local")
 
+# Tests start hundreds of processes, of which each would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 SLOW = (
     "commandline/",
