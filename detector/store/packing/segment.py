@@ -70,7 +70,7 @@ class _Column(NamedTuple):
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> _Column:
-        highest = max(numbers, default=0)
+        highest = max(numbers)
         for type_code, limit in (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32)):
             if highest < limit:
                 return cls(type_code, array(type_code, numbers).tobytes())

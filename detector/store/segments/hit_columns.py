@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from operator import itemgetter
 
 import msgspec
@@ -141,8 +142,7 @@ class HitColumns:
 
     def _sort(self, hits: SeriesHits) -> None:
         """Sort the hits of a series, whose segments overlap."""
-        pairs = zip(hits.times, hits.times[1:], strict=False)
-        if all(before < after for before, after in pairs):
+        if all(before < after for before, after in pairwise(hits.times)):
             return
         order = sorted(range(len(hits)), key=lambda index: self._order(hits, index))
         hits.times = [hits.times[index] for index in order]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import insert_segment
 from detector.store.segments import segment_table
 from detector.store.segments.segment_table import (
+    RowPlace,
     SegmentGone,
     SegmentSpan,
     SegmentTable,
@@ -45,6 +48,86 @@ def test_events_are_located_also_at_another_time(store: Store, count: int, shift
         for identity, place in found.items():
             assert table.load(query, place.segment_id).identity(place.number) == identity
         assert table.locate(query, {}) == {}
+
+
+def test_events_are_looked_for_near_their_times_first(store: Store) -> None:
+    """What is found near them ends it; else all other segments are read, and none is twice."""
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for numbers in ((1, 5), (10,), (11, 15), (20, 30)):
+            table.append(connection, numbered(*numbers), is_fresh=False)
+        query = query_of(connection)
+        one, ten, eleven, twenty = [span.segment_id for span in table.spans(query, 0, 99)]
+
+        def read_for(identity: bytes, time: int) -> tuple[list[int], list[RowPlace]]:
+            read: list[int] = []
+
+            def reading(sql: str, *parameters: object) -> list[Any]:
+                if sql.startswith("SELECT identities"):
+                    read.extend(int(str(each)) for each in parameters)
+                return query(sql, *parameters)
+
+            return read, list(table.locate(reading, {identity: time}).values())
+
+        [wanted] = [each.identity for each in numbered(10)]
+        assert read_for(wanted, 10) == ([ten], [RowPlace(ten, 0)])
+        assert read_for(wanted, 12)[1] == [RowPlace(ten, 0)]
+        [wanted] = [each.identity for each in numbered(11)]
+        assert read_for(wanted, 10)[1] == [RowPlace(eleven, 0)]
+        read, found = read_for(b"nowhere", 13)
+        assert (read[0], sorted(read), found) == (eleven, sorted([one, ten, eleven, twenty]), [])
+
+
+def test_segments_of_any_time_are_returned_in_order(store: Store) -> None:
+    """Also for a span without an end, whose bounds SQLite has no number for, and before 1970."""
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for time in (7, -50, 90):
+            rows = [StoredRow(bytes([90 + time] * 16), event(time), 1, 0)]
+            table.append(connection, rows, is_fresh=False)
+        query = query_of(connection)
+        for start, end, times in (
+            (-math.inf, math.inf, [-50, 7, 90]),
+            (-50, 90, [-50, 7]),
+            (-49, 91, [7, 90]),
+            (7, 8, [7]),
+            (8, 90, []),
+        ):
+            spans = table.spans(query, start, end)
+            assert [(span.first, span.last) for span in spans] == [(time, time) for time in times]
+            # Another process, which holds none of them unpacked.
+            held = SegmentTable(store.database).between(query, start, end)
+            assert [each.times for each in held] == [[time] for time in times]
+
+
+def test_segments_of_the_span_before_are_not_read_again(store: Store) -> None:
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for first in (0, 10, 20):
+            table.append(connection, numbered(first, first + 5), is_fresh=False)
+        query = query_of(connection)
+        spans = table.spans(query, 0, 99)
+        one, two, three = [span.segment_id for span in spans]
+        index = SpanIndex(spans)
+        table = SegmentTable(store.database)
+        before = table.among(query, index, 0, 11, {})
+        assert {key: each.times for key, each in before.items()} == {one: [0, 5], two: [10, 15]}
+        after = SegmentTable(store.database).among(query, index, 10, 99, before)
+        assert list(after) == [two, three]
+        assert after[two] is before[two]
+        assert after[three].times == [20, 25]
+
+
+def test_segments_are_fresh_until_alerts_were_derived(store: Store) -> None:
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for first, is_fresh in ((40, True), (0, False), (20, True)):
+            table.append(connection, numbered(first, first + 5), is_fresh)
+    earlier, later = table.fresh()
+    assert (earlier[:2], later[:2]) == ((20, 25), (40, 45))
+    with store.database.transaction() as connection:
+        table.mark_derived(connection, [earlier])
+    assert table.fresh() == [later]
 
 
 def test_rows_are_removed_from_their_segments(store: Store) -> None:
@@ -87,6 +170,30 @@ def test_segments_that_were_not_used_for_longest_are_dropped(
         for segment_id in (two, three):
             table.load(query, segment_id)
             assert list(table._unpacked) == [segment_id]
+
+
+@pytest.mark.parametrize(("most", "merged"), [(32, 4), (33, 5), (40, 5), (99, 9)])
+def test_so_many_rows_are_merged_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, most: int, merged: int
+) -> None:
+    """The earliest; what is left is too few to be merged. Fresh ones stay by themselves."""
+    monkeypatch.setattr(segment_table, "_MERGED_ROWS", most)
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        for number in range(9):
+            first = 8 * (number * 5 % 9)
+            table.append(connection, numbered(*range(first, first + 8)), is_fresh=True)
+        for number in range(7):
+            table.append(connection, numbered(900 + number), is_fresh=False)
+        table.merge_small(connection)
+        spans = table.spans(query_of(connection), 0, 899)
+        held = table.between(query_of(connection), 0, 899)
+    assert spans[0][:2] == (0, 8 * merged - 1)
+    assert [span.first for span in spans[1:]] == [8 * number for number in range(merged, 9)]
+    assert [time for segment in held for time in segment.times] == [*range(72)]
+    assert sorted(segments(store)) == sorted(
+        [(8 * merged, 1), *[(8, 1)] * (9 - merged), *[(1, 0)] * 7]
+    )
 
 
 def test_events_of_a_file_that_grew_are_all_given(store: Store, tmp_path: Path) -> None:
@@ -137,8 +244,10 @@ def test_segment_that_was_merged_meanwhile_is_asked_for_again(
 )
 def test_spans_are_found_between(start: int, end: int, wanted: list[int]) -> None:
     """A segment may end before one that began before it."""
-    spans = SpanIndex([SegmentSpan(0, 8, 1), SegmentSpan(6, 12, 2), SegmentSpan(30, 31, 3)])
-    assert spans.between(start, end) == wanted
+    spans = [SegmentSpan(0, 8, 1), SegmentSpan(6, 12, 2), SegmentSpan(30, 31, 3)]
+    assert SpanIndex(spans).between(start, end) == wanted
+    before_1970 = [SegmentSpan(first - 50, last - 50, number) for first, last, number in spans]
+    assert SpanIndex(before_1970).between(start - 50, end - 50) == wanted
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,22 @@ def test_identity_set_knows_what_was_added(full: int, identities: set[bytes], ot
     assert other[:8] in {identity[:8] for identity in identities} or other not in known
 
 
+@pytest.mark.parametrize(
+    ("added", "buckets"),
+    [([64], 64), ([65], 256), ([65, 191], 256), ([65, 192], 1024), ([128], 256), ([64, 64], 256)],
+)
+def test_buckets_are_at_most_half_full_after_there_are_more(
+    monkeypatch: pytest.MonkeyPatch, added: list[int], buckets: int
+) -> None:
+    """Where eight bytes, which is one mark, is full; there are more once one has no place."""
+    monkeypatch.setattr(identity_set, "_FULL", 8)
+    known, first = IdentitySet(), 0
+    for count in added:
+        known.add(number.to_bytes(16, "little") for number in range(first, first + count))
+        first += count
+    assert len(known._buckets) == buckets
+
+
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=12, unique=True), st.data())
 def test_runs_join_in_any_order(times: list[int], data: st.DataObject) -> None:
     """Against the definition: a run begins with a hit that has none shortly before it."""
@@ -223,9 +239,17 @@ def segments(store: Store) -> list[tuple[int, int]]:
 def test_identity_is_found_where_one_begins() -> None:
     """Not where the end of one and the beginning of the next look like it."""
     zeros, before, after = bytes(16), b"\1" * 8 + bytes(8), bytes(8) + b"\1" * 8
-    for number, identities in enumerate(([zeros, after], [before, zeros], [before, after, zeros])):
+    first, last = b"\1" + bytes(15), b"\1" * 15 + bytes(1)
+    for number, identities in (
+        (0, [zeros, after]),
+        (1, [before, zeros, after]),
+        (1, [first, zeros]),
+        (1, [last, zeros]),
+        (2, [before, after, zeros]),
+    ):
         assert _number_of(b"".join(identities), zeros) == number
-    assert _number_of(before + after, zeros) is None
+    for identities in ([before, after], [first, after], []):
+        assert _number_of(b"".join(identities), zeros) is None
 
 
 def test_small_segments_are_merged(store: Store) -> None:

@@ -1,0 +1,225 @@
+"""A packed segment answers what its rows do, and its columns are as narrow as their numbers."""
+
+from __future__ import annotations
+
+from array import array
+from uuid import UUID
+
+import msgspec
+import pytest
+from isal import isal_zlib
+
+from detector.detection.event import (
+    EVENT_TIME,
+    EventCall,
+    EventClient,
+    KeptEvent,
+    Match,
+    Matches,
+    Position,
+    Series,
+)
+from detector.store.packing.segment import (
+    Packed,
+    Segment,
+    StoredRow,
+    _Column,
+    inputs_of,
+    pack,
+    without_matches,
+)
+
+ANA, BEN = EventClient(*"abcdefghi"), EventClient(*"ABCDEFGHI")
+GET, PUT = EventCall("s3", "Get", ""), EventCall("s3", "Put", "denied")
+ONE, TWO = Series("one", ("k",)), Series("two", ("k",))
+ALONE: Matches = ((ONE, ("x", EVENT_TIME)),)
+BOTH: Matches = ((ONE, ("y", 1)), (TWO, ("z",)))
+STALE = ((-307, ALONE), (12, ((ONE, ("a", 2)),)), (605, ((TWO, ("w",)),)))
+
+
+def kept(
+    time: int,
+    client: EventClient,
+    call: EventCall,
+    region: str,
+    offset: int,
+    index: int,
+    matches: Matches = (),
+    **other: object,
+) -> KeptEvent:
+    row = KeptEvent(time, client, call, region, "", None, Position("", offset, index), matches)
+    return msgspec.structs.replace(row, **other)
+
+
+def golden() -> list[StoredRow]:
+    """Rows of two files: three have one time, one opened a session, others claim the last two."""
+    rows = [
+        (1, 0, kept(-9, ANA, GET, "eu", 0, 0, ALONE)),
+        (1, 0, kept(8, ANA, PUT, "eu", 0, 300, ALONE, issued_key="ASIA1")),
+        (2, 3, kept(10, BEN, GET, "us", 70_000, 2, BOTH)),
+        (1, 0, kept(10, ANA, GET, "us", 70_000, 1, event_id="event-3")),
+        (2, 3, kept(10, BEN, PUT, "eu", 0, 7, ALONE)),
+        (2, 4, kept(601, ANA, GET, "eu", 0, 9, BOTH, stale=STALE)),
+        (2, 3, kept(700, BEN, GET, "us", 0, 8, stale=((705, ALONE),))),
+    ]
+    return [
+        StoredRow(bytes([16 * number + 1]) * 16, row, file_id, generation)
+        for number, (file_id, generation, row) in enumerate(rows)
+    ]
+
+
+@pytest.fixture(params=["as packed", "as stored"])
+def segment(request: pytest.FixtureRequest) -> Segment:
+    packed = pack(golden())
+    if request.param == "as packed":
+        return packed.segment()
+    return Segment.unpack(packed.identities, packed.body())
+
+
+def test_packed_rows_are_summed_up() -> None:
+    packed = pack(golden())
+    identities = b"".join(stored.identity for stored in golden())
+    assert packed == Packed(-9, 700, 7, {"one": 8, "two": 3}, identities, packed.content)
+
+
+def test_segment_answers_as_its_rows_do(segment: Segment) -> None:
+    rows = golden()
+    assert segment.rows() == rows
+    assert (len(segment), segment.times) == (7, [-9, 8, 10, 10, 10, 601, 700])
+    for number, (identity, row, file_id, generation) in enumerate(rows):
+        position = row.position
+        assert segment.identity(number) == identity
+        assert segment.stored(number) == (identity, row, file_id, generation)
+        assert segment.client(number) == row.client
+        assert segment.call(number) == row.call
+        assert segment.region(number) == row.region
+        assert segment.file_id(number) == file_id
+        assert segment.place(number) == (file_id, position.offset, position.index)
+        assert segment.opens_session(number) == (row.issued_key != "")
+        assert segment.event_id(number) == (row.event_id or str(UUID(bytes=identity)))
+        assert segment.matches(segment.match[number]) == row.matches
+        assert segment.stale(number) == row.stale
+        named = msgspec.structs.replace(position, source="a.json")
+        assert segment.row(number, "a.json") == msgspec.structs.replace(row, position=named)
+    assert segment.file_ids() == {1, 2}
+    assert list(segment.stale_rows()) == [5, 6]
+
+
+def test_rows_are_found_by_identity_and_time(segment: Segment) -> None:
+    for number, stored in enumerate(golden()):
+        assert segment.find(stored.identity, stored.row.time) == number
+    last = golden()[-1].identity
+    for time in (-10, 8, 9, 10, 601, 701):
+        assert segment.find(last, time) is None
+
+
+def test_equal_parts_are_packed_once(segment: Segment) -> None:
+    assert [len(each) for each in (segment.series, segment.packed_matches)] == [2, 3]
+    assert segment.row(0).matches is segment.row(4).matches
+    assert segment.parts == 7 // 4 + 2 + 3
+
+
+@pytest.mark.parametrize("series", [ONE, TWO, Series("one", ("other",))])
+@pytest.mark.parametrize("width", [1, 10, 1000])
+def test_hits_between_are_those_that_each_row_is(
+    segment: Segment, series: Series, width: int
+) -> None:
+    """Of a row that several records claim, those in the same bucket count."""
+    rows = [stored.row for stored in golden()]
+    hits = {number: inputs_of(row, series, width) for number, row in enumerate(rows)}
+    for start in (-10, -9, 8, 10, 11, 601, 602, 701):
+        for end in (-9, 9, 10, 11, 601, 700, 701):
+            found = list(segment.hits_between(series, start, end, width))
+            wanted = [
+                number
+                for number, row in enumerate(rows)
+                if start <= row.time < end and hits[number] is not None
+            ]
+            assert found == wanted
+    for number, stored in enumerate(golden()):
+        hit = segment.hit(number, series, width)
+        inputs = hits[number]
+        assert hit == (inputs and (stored.row.time, stored.identity, inputs, stored.row))
+
+
+@pytest.mark.parametrize(
+    ("series", "width", "wanted"),
+    [
+        (ONE, 1, ("y", 1)),
+        (ONE, 700, ("a", 2)),
+        (TWO, 1, ("z",)),
+        (TWO, 10, ("w",)),
+        (Series("three", None), 10, None),
+    ],
+)
+def test_smallest_inputs_of_a_bucket_stand(
+    series: Series, width: int, wanted: tuple[object, ...] | None
+) -> None:
+    assert inputs_of(golden()[5].row, series, width) == wanted
+
+
+def test_inputs_are_compared_as_they_are_packed() -> None:
+    """Numbers and none of them, which Python does not compare; -1 is packed as a larger byte."""
+    claimed = tuple((0, ((ONE, (each,)),)) for each in (None, -1, 1, "x"))
+    row = kept(0, ANA, GET, "eu", 0, 0, ((ONE, (2,)),), stale=claimed)
+    assert inputs_of(row, ONE, 60) == (1,)
+
+
+def test_stale_hits_are_counted_in_order() -> None:
+    """An event that is a hit only by another record stands between those that are by their own."""
+    stale = ((2, ((ONE, ("x", EVENT_TIME)),)), (3, ((ONE, ("x", 1)),)))
+    rows = [
+        kept(1, ANA, GET, "eu", 0, 0, ALONE),
+        kept(2, ANA, GET, "eu", 0, 1, stale=stale),
+        kept(3, ANA, GET, "eu", 0, 2, ALONE),
+    ]
+    packed = pack([StoredRow(bytes([row.time] * 16), row, 1, 0) for row in rows])
+    assert packed.hits == {"one": 4}
+    segment = packed.segment()
+    assert segment.numbers_of(ONE) == [0, 1, 2]
+    assert list(segment.hits_between(ONE, 0, 9, 1)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("highest", "type_code"),
+    [
+        (0, "B"),
+        ((1 << 8) - 1, "B"),
+        (1 << 8, "H"),
+        ((1 << 16) - 1, "H"),
+        (1 << 16, "I"),
+        ((1 << 32) - 1, "I"),
+        (1 << 32, "Q"),
+        ((1 << 64) - 1, "Q"),
+    ],
+)
+def test_column_is_as_narrow_as_its_highest_number(highest: int, type_code: str) -> None:
+    column = _Column.of([0, highest, 1])
+    assert column == (type_code, array(type_code, [0, highest, 1]).tobytes())
+    assert list(column.numbers()) == [0, highest, 1]
+
+
+def test_damage_is_told_in_the_words_of_the_unpacker() -> None:
+    with pytest.raises(isal_zlib.error) as wanted:
+        isal_zlib.decompress(b"no segment")
+    with pytest.raises(msgspec.MsgspecError) as told:
+        Segment.unpack(bytes(16), b"no segment")
+    assert str(told.value) == str(wanted.value)
+
+
+@pytest.mark.parametrize("dropped", [[], [(601, ONE)], [(601, TWO), (12, ONE)], [(605, TWO)]])
+def test_matches_are_dropped_by_their_time(dropped: list[tuple[int, Series]]) -> None:
+    """A claim of which no match is left goes; everything else of the row stays."""
+    row = golden()[5].row
+
+    def is_dropped(time: int, match: Match) -> bool:
+        return (time, match[0]) in dropped
+
+    left = without_matches(row, is_dropped)
+    claims = [
+        (time, tuple(match for match in matches if (time, match[0]) not in dropped))
+        for time, matches in ((601, row.matches), *row.stale)
+    ]
+    assert left == msgspec.structs.replace(
+        row, matches=claims[0][1], stale=tuple(claim for claim in claims[1:] if claim[1])
+    )
