@@ -30,7 +30,7 @@ class ChunkTable:
         file_ids = [
             file_id
             for (file_id,) in self._database.rows(
-                "SELECT file_id FROM file WHERE first < ? AND last >= ? AND sequence > ? "
+                "SELECT file_id FROM log_file WHERE first < ? AND last >= ? AND sequence > ? "
                 "ORDER BY first, file_id",
                 end,
                 start,

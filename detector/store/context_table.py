@@ -73,7 +73,7 @@ class ContextTable:
         """
         newest = int(self._database.value("SELECT sequence FROM progress"))
         first, last = self._database.rows(
-            "SELECT min(first), max(last) FROM file WHERE sequence > ?", after
+            "SELECT min(first), max(last) FROM log_file WHERE sequence > ?", after
         )[0]
         rows = self._database.rows(
             "SELECT alert_id, start, until, lineage, searched FROM alert "

@@ -17,7 +17,8 @@ import msgspec
 
 from detector.detection.event import Event, KeptEvent, Match, unite_events
 from detector.store.database import Database, raises_damaged
-from detector.store.file_table import FileRead, file_id
+from detector.store.file_key import FileIds
+from detector.store.file_table import FileRead
 from detector.store.packing.identity_set import IdentitySet
 from detector.store.packing.segment import StoredRow, without_matches
 from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
@@ -149,7 +150,7 @@ class _Writing:
         self._stored = table.rows_at(query, self._places)
         self._changed: set[bytes] = set()
         ((self._generation,),) = query("SELECT generation FROM progress")
-        self._file_ids = _FileIds(connection)
+        self._file_ids = FileIds(connection)
         self._times = times
 
     def reclaim(self, read: FileRead) -> int:
@@ -207,17 +208,6 @@ class _Writing:
 
     def _brought(self, identity: bytes, row: KeptEvent) -> StoredRow:
         return StoredRow(identity, row, self._file_ids[row.position.source], self._generation)
-
-
-class _FileIds(dict[str, int]):
-    """The ids of files by path."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __missing__(self, path: str) -> int:
-        number = self[path] = file_id(self._connection, path)
-        return number
 
 
 class Paths(dict[int, str]):

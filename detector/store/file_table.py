@@ -19,12 +19,11 @@ from detector.sources.day_folder import is_day_folder
 from detector.sources.source import SourceFile
 from detector.sources.time_bounds import FileSnapshot
 from detector.store.database import Database
+from detector.store.file_key import AT_PATH, FileIds, PathParts, add_folders, path_parameters
 from detector.store.segments.segment_table import SegmentTable
 
-FILE_COLUMNS = (
-    "path, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, files"
-)
-"""The columns of a ``FileRow``, in its order, those of its ``file`` first."""
+_COLUMNS = "device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, files"
+"""The columns of a ``FileRow`` but for its path, in its order, those of its ``file`` first."""
 
 
 class FileRow(msgspec.Struct, frozen=True):
@@ -88,7 +87,7 @@ class FileTable:
 
     def all(self) -> list[FileRow]:
         """Return every file that was ever found."""
-        rows = self._database.rows(f"SELECT {FILE_COLUMNS} FROM file")
+        rows = self._database.rows(f"SELECT path, {_COLUMNS} FROM file")
         return [
             FileRow(SourceFile(os.fsdecode(path), device, inode, size, mtime_ns), *rest)
             for path, device, inode, size, mtime_ns, *rest in rows
@@ -119,7 +118,7 @@ class FileTable:
         states: dict[str, Counter[str]] = defaultdict(Counter)
         seen = hits = duplicate = 0
         for state, reason, files, records, passed, copies in self._database.rows(
-            "SELECT state, reason, sum(files), sum(seen), sum(hits), sum(duplicate) FROM file "
+            "SELECT state, reason, sum(files), sum(seen), sum(hits), sum(duplicate) FROM log_file "
             "GROUP BY state, reason"
         ):
             states[state][reason or ""] += files
@@ -146,76 +145,86 @@ class FileTable:
 
     def move(self, renamed: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
         """Give renamed files, (old, new), their new paths; close lost ones."""
-        paths = [(os.fsencode(old), os.fsencode(new)) for old, new in renamed]
+        paths = list(renamed)
         with self._database.transaction() as connection:
-            # Files may swap their paths: each goes by way of a name that no file can have.
-            connection.executemany(
-                "UPDATE file SET path = ? WHERE path = ?",
-                [(b"\0" + new, old) for old, new in paths],
-            )
-            for _, new in paths:
-                _absorb_replaced(connection, self._segments, b"\0" + new, new)
-            connection.executemany(
-                "UPDATE file SET path = ? WHERE path = ?", [(new, b"\0" + new) for _, new in paths]
-            )
+            self._rename(connection, paths)
             # The content is hashed again where a digest names it.
-            connection.executemany("DELETE FROM content WHERE path IN (?, ?)", paths)
-            for path in map(os.fsencode, lost):
-                connection.execute("DELETE FROM file WHERE path = ? AND seen = 0", (path,))
-                connection.execute(
-                    "UPDATE file SET state = 'read', reason = NULL, detail = NULL WHERE path = ?",
-                    (path,),
-                )
+            connection.executemany(
+                "DELETE FROM content WHERE path IN (?, ?)",
+                [(os.fsencode(old), os.fsencode(new)) for old, new in paths],
+            )
+            places = [path_parameters(path) for path in lost]
+            connection.executemany(f"DELETE FROM log_file WHERE {AT_PATH} AND seen = 0", places)
+            connection.executemany(
+                f"UPDATE log_file SET state = 'read', reason = NULL, detail = NULL WHERE {AT_PATH}",
+                places,
+            )
+
+    def _rename(self, connection: sqlite3.Connection, paths: Sequence[tuple[str, str]]) -> None:
+        """Give files, (old, new), their new paths, which may be those of others among them."""
+        places = {new: path_parameters(new) for _, new in paths}
+        folders = add_folders(connection, places.values())
+        # Each goes by way of a name that no file can have.
+        connection.executemany(
+            f"UPDATE log_file SET folder_id = ?, name = ? WHERE {AT_PATH}",
+            [
+                (folders[places[new][:2]], b"\0" + places[new].name, *path_parameters(old))
+                for old, new in paths
+            ],
+        )
+        for place in places.values():
+            passing = place._replace(name=b"\0" + place.name)
+            _absorb_replaced(connection, self._segments, passing, place)
+            connection.execute(
+                f"UPDATE log_file SET name = ? WHERE {AT_PATH}", (place.name, *passing)
+            )
 
     def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
         """Write how files were read, and what was counted in them."""
-        now = self._database.clock()
-        stats_of_reads = [read.chunk_stats() for read in reads]
-        _forget_reread(connection, reads)
-        (sequence,) = connection.execute("SELECT sequence FROM progress").fetchone()
+        now = int(self._database.clock())
+        _forget_reread(connection, [read for read in reads if read.reread])
+        known_until, sequence = connection.execute(
+            "SELECT coalesce((SELECT max(file_id) FROM log_file), 0), sequence FROM progress"
+        ).fetchone()
+        places = [path_parameters(read.file.path) for read in reads]
+        folders = add_folders(connection, places)
         rows = []
-        for read, stats in zip(reads, stats_of_reads, strict=True):
+        for number, (read, place) in enumerate(zip(reads, places, strict=True), known_until + 1):
+            stats = read.chunk_stats()
             sequence += bool(stats)
-            rows.append(_file_parameters(read.file, stats, now, sequence if stats else 0))
+            values = _file_values(read.file, stats, now, sequence if stats else 0)
+            rows.append((number, folders[place.prefix, place.suffix], place.name, *values))
         connection.executemany(_PUT_FILE, rows)
         connection.execute("UPDATE progress SET sequence = ?", (sequence,))
-        chunks: list[tuple[object, ...]] = []
-        counts: list[tuple[object, ...]] = []
-        for read, stats in zip(reads, stats_of_reads, strict=True):
-            path = os.fsencode(read.file.path)
-            counts += [(*count, path) for count in _dropped_counts(stats)]
-            for (source, offset), chunk in read.partial.chunks.items():
-                if chunk.first is not None and not is_day_folder(source):
-                    span = (chunk.first, chunk.last)
-                    chunks.append((offset, *span, chunk.principal_index, os.fsencode(source)))
+        ids = FileIds(connection)
+        ids.add_new([read.file.path for read in reads], known_until)
         connection.executemany(
-            "INSERT OR REPLACE INTO chunk (file_id, offset, first, last, marks) "
-            "SELECT file_id, ?, ?, ?, ? FROM file WHERE path = ?",
-            chunks,
-        )
-        connection.executemany(
-            "INSERT INTO file_count (file_id, kind, reason, count) "
-            "SELECT file_id, ?, ?, ? FROM file WHERE path = ? "
+            "INSERT INTO file_count (file_id, kind, reason, count) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            counts,
+            [
+                (ids[read.file.path], *count)
+                for read in reads
+                for count in _dropped_counts(read.chunk_stats())
+            ],
         )
+        _put_chunks(connection, reads, ids, known_until)
 
     def add_duplicates(self, connection: sqlite3.Connection, counts: Counter[str]) -> None:
         """Count records as duplicates of others, by the path of their file."""
         connection.executemany(
-            "UPDATE file SET duplicate = duplicate + ? WHERE path = ?",
-            [(count, os.fsencode(path)) for path, count in counts.items() if count],
+            f"UPDATE log_file SET duplicate = duplicate + ? WHERE {AT_PATH}",
+            [(count, *path_parameters(path)) for path, count in counts.items() if count],
         )
 
     def clear_places(self, connection: sqlite3.Connection) -> None:
         """Count no duplicates in files whose folder counts them."""
-        connection.execute("UPDATE file SET duplicate = 0 WHERE files = 0")
+        connection.execute("UPDATE log_file SET duplicate = 0 WHERE files = 0")
 
     def count_standing(self, connection: sqlite3.Connection, standing: Mapping[str, int]) -> None:
         """Count as duplicates all hits of loaded folders but so many."""
         connection.executemany(
-            "UPDATE file SET duplicate = hits - ? WHERE path = ?",
-            [(count, os.fsencode(path)) for path, count in standing.items()],
+            f"UPDATE log_file SET duplicate = hits - ? WHERE {AT_PATH}",
+            [(count, *path_parameters(path)) for path, count in standing.items()],
         )
 
     def advance_newest(self, connection: sqlite3.Connection, newest: int) -> None:
@@ -235,9 +244,10 @@ class FileTable:
 
 
 _PUT_FILE = (
-    f"INSERT INTO file ({FILE_COLUMNS}, seen, hits, duplicate, first, last, read_at, sequence) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) "
-    "ON CONFLICT (path) DO UPDATE SET "
+    f"INSERT INTO log_file (file_id, folder_id, name, {_COLUMNS}, "
+    "seen, hits, duplicate, first, last, read_at, sequence) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) "
+    "ON CONFLICT (folder_id, name) DO UPDATE SET "
     "device = excluded.device, inode = excluded.inode, size = excluded.size, "
     "mtime_ns = excluded.mtime_ns, state = excluded.state, reason = excluded.reason, "
     "detail = excluded.detail, resume = excluded.resume, print = excluded.print, "
@@ -249,28 +259,44 @@ _PUT_FILE = (
 )
 
 
-def file_id(connection: sqlite3.Connection, path: str) -> int:
-    """Return the id of a file that has been written."""
-    row = connection.execute(
-        "SELECT file_id FROM file WHERE path = ?", (os.fsencode(path),)
-    ).fetchone()
-    return int(row[0])
+def _put_chunks(
+    connection: sqlite3.Connection, reads: Sequence[FileRead], ids: FileIds, known_until: int
+) -> None:
+    """Write the chunks of files; those up to the id ``known_until`` may have others."""
+    from_start = [
+        ids[read.file.path] for read in reads if (read.file.path, 0) in read.partial.chunks
+    ]
+    connection.executemany(
+        "DELETE FROM chunk WHERE file_id = ?",
+        [(file_id,) for file_id in from_start if file_id <= known_until],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO chunk (file_id, offset, first, last, marks) VALUES (?, ?, ?, ?, ?)",
+        [
+            (ids[source], offset, chunk.first, chunk.last, chunk.principal_index)
+            for read in reads
+            for (source, offset), chunk in read.partial.chunks.items()
+            if chunk.first is not None and not is_day_folder(source)
+        ],
+    )
 
 
 def _absorb_replaced(
-    connection: sqlite3.Connection, segments: SegmentTable, path: bytes, replaced_path: bytes
+    connection: sqlite3.Connection, segments: SegmentTable, place: PathParts, replaced: PathParts
 ) -> None:
     """Add the counts of a file to the one that replaces it.
 
     The same holds for a file whose content is replaced.
     """
-    (file_id,) = connection.execute("SELECT file_id FROM file WHERE path = ?", (path,)).fetchone()
-    replaced = connection.execute(
-        "SELECT file_id, seen, hits, duplicate FROM file WHERE path = ?", (replaced_path,)
+    (file_id,) = connection.execute(
+        f"SELECT file_id FROM log_file WHERE {AT_PATH}", place
     ).fetchone()
-    if replaced is None:
+    row = connection.execute(
+        f"SELECT file_id, seen, hits, duplicate FROM log_file WHERE {AT_PATH}", replaced
+    ).fetchone()
+    if row is None:
         return
-    old_id, *counts = replaced
+    old_id, *counts = row
     segments.give(connection, old_id, file_id)
     connection.execute(
         "INSERT INTO file_count (file_id, kind, reason, count) "
@@ -279,7 +305,7 @@ def _absorb_replaced(
         (file_id, old_id),
     )
     connection.execute(
-        "UPDATE file SET seen = seen + ?, hits = hits + ?, duplicate = duplicate + ? "
+        "UPDATE log_file SET seen = seen + ?, hits = hits + ?, duplicate = duplicate + ? "
         "WHERE file_id = ?",
         (*counts, file_id),
     )
@@ -289,35 +315,34 @@ def _absorb_replaced(
         (file_id, old_id),
     )
     connection.execute("DELETE FROM file_count WHERE file_id = ?", (old_id,))
-    connection.execute("DELETE FROM file WHERE file_id = ?", (old_id,))
+    connection.execute("DELETE FROM log_file WHERE file_id = ?", (old_id,))
 
 
 def _forget_reread(connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
     """Delete the counts of files that are read from their start again."""
-    from_start = [read for read in reads if (read.file.path, 0) in read.partial.chunks]
-    reread = [(os.fsencode(read.file.path),) for read in from_start if read.reread]
+    reread = [
+        path_parameters(read.file.path)
+        for read in reads
+        if (read.file.path, 0) in read.partial.chunks
+    ]
     connection.executemany(
-        "DELETE FROM file_count WHERE file_id = (SELECT file_id FROM file WHERE path = ?)", reread
-    )
-    connection.executemany(
-        "UPDATE file SET seen = 0, hits = 0, duplicate = 0, first = NULL, last = NULL "
-        "WHERE path = ?",
+        f"DELETE FROM file_count WHERE file_id = (SELECT file_id FROM log_file WHERE {AT_PATH})",
         reread,
     )
     connection.executemany(
-        "DELETE FROM chunk WHERE file_id = (SELECT file_id FROM file WHERE path = ?)",
-        [(os.fsencode(read.file.path),) for read in from_start],
+        "UPDATE log_file SET seen = 0, hits = 0, duplicate = 0, first = NULL, last = NULL "
+        f"WHERE {AT_PATH}",
+        reread,
     )
 
 
-def _file_parameters(
-    row: FileRow, stats: Sequence[ChunkStats], read_at: float, sequence: int
+def _file_values(
+    row: FileRow, stats: Sequence[ChunkStats], read_at: int, sequence: int
 ) -> tuple[object, ...]:
-    """Return the parameters of ``_PUT_FILE``."""
+    """Return the parameters of ``_PUT_FILE`` after those of the path."""
     first = min((chunk.first for chunk in stats if chunk.first is not None), default=None)
     last = max((chunk.last for chunk in stats if chunk.last is not None), default=None)
     return (
-        os.fsencode(row.path),
         row.file.device,
         row.file.inode,
         row.file.size,

@@ -8,7 +8,6 @@ window, which is no longer whole: it changes nothing, and is counted as late and
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from bisect import bisect_right
 from collections import Counter, defaultdict
@@ -20,6 +19,7 @@ import msgspec
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
+from detector.store.file_key import AT_PATH, path_parameters
 from detector.store.packing.segment import StoredRow, without_matches
 from detector.store.segments.segment_table import SegmentTable, query_of
 from detector.store.window_table import key_text, stored_series
@@ -55,7 +55,7 @@ class Retention:
         newest = self._database.value("SELECT newest FROM progress")
         horizon, read_before = int(min(now, newest or 0) - retention), now - retention
         if not self._database.value(
-            "SELECT EXISTS (SELECT 1 FROM file WHERE first < ? AND read_at < ?)",
+            "SELECT EXISTS (SELECT 1 FROM log_file WHERE first < ? AND read_at < ?)",
             horizon,
             read_before,
         ):
@@ -142,9 +142,9 @@ class Retention:
         """Count events that came for evicted windows, by their file."""
         counts = Counter(rows[identity].position.source for identity in late)
         connection.executemany(
-            "INSERT INTO late (file_id, count) SELECT file_id, ? FROM file WHERE path = ? "
+            f"INSERT INTO late (file_id, count) SELECT file_id, ? FROM log_file WHERE {AT_PATH} "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(count, os.fsencode(path)) for path, count in counts.items()],
+            [(count, *path_parameters(path)) for path, count in counts.items()],
         )
 
     def _bytes(self) -> int:
@@ -162,7 +162,7 @@ class _OldHits:
         self._old_files = {
             file_id
             for (file_id,) in connection.execute(
-                "SELECT file_id FROM file WHERE read_at < ?", (read_before,)
+                "SELECT file_id FROM log_file WHERE read_at < ?", (read_before,)
             )
         }
         self._reach: dict[str, int | None] = dict(

@@ -7,7 +7,9 @@ import sqlite3
 import msgspec
 
 from detector.cloudtrail.record import identity
+from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.hunt_tables import HUNT_TABLES
+from detector.store.migrations.watch_tables import WATCH_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
 
 SQLITE = sqlite3.sqlite_version
@@ -347,29 +349,10 @@ CREATE TABLE activity_start (files INTEGER NOT NULL) STRICT;  -- read before act
 INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
 """,
     PACKING,
-    """
-CREATE TABLE watch (           -- indicators that somebody wants to hear of
-    watch_id TEXT PRIMARY KEY,
-    created  REAL NOT NULL,
-    body     TEXT NOT NULL
-) STRICT;
-CREATE TABLE watch_chunk (     -- chunks that may hold one, not searched yet
-    file_id INTEGER NOT NULL REFERENCES file ON DELETE CASCADE,
-    offset  INTEGER NOT NULL,
-    PRIMARY KEY (file_id, offset)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE sighting (        -- the events that were waited for
-    watch_id TEXT NOT NULL REFERENCES watch,
-    identity BLOB NOT NULL,
-    time     INTEGER NOT NULL,
-    caller   TEXT NOT NULL, action TEXT NOT NULL, region TEXT NOT NULL, address TEXT NOT NULL,
-    error    TEXT NOT NULL,
-    found    REAL NOT NULL,             -- when it was read
-    PRIMARY KEY (watch_id, identity)
-) STRICT, WITHOUT ROWID;
-""",
+    WATCH_TABLES,
     *AFTER_PACKING,
     HUNT_TABLES,
+    FILE_PATHS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -382,6 +365,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     connection.create_function("event_identity", 1, _event_identity, deterministic=True)
     add_conversions(connection)
+    add_path_functions(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

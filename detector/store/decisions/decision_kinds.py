@@ -7,7 +7,6 @@ keeps what it said.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from detector.store.file_key import AT_PATH, path_parameters
 from detector.text.time import format_time
 from detector.triage.hunt_record import describe_part
 from detector.triage.note import NoteBody
@@ -266,7 +266,8 @@ class _File:
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = connection.execute(
-            "SELECT state, reason, detail FROM file WHERE path = ?", (os.fsencode(subject),)
+            f"SELECT state, reason, detail FROM log_file WHERE {AT_PATH}",
+            path_parameters(subject),
         ).fetchone()
         return encode_json(row) if row else None
 
@@ -274,8 +275,8 @@ class _File:
         self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
     ) -> None:
         connection.execute(
-            "UPDATE file SET state = ?, reason = ?, detail = ? WHERE path = ?",
-            (*msgspec.json.decode(value or ""), os.fsencode(subject)),
+            f"UPDATE log_file SET state = ?, reason = ?, detail = ? WHERE {AT_PATH}",
+            (*msgspec.json.decode(value or ""), *path_parameters(subject)),
         )
 
     def describe(

@@ -16,6 +16,7 @@ from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.indicator_index import IndicatorIndex
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
+from detector.store.file_key import AT_PATH, path_parameters
 from detector.store.file_table import FileRead
 from detector.store.history_table import HistoryTable
 from detector.triage.watch import MOST_SIGHTINGS, Sighting, Watch, WatchRow
@@ -133,8 +134,8 @@ class WatchTable:
         """Note chunks to search, in the transaction of their files."""
         connection.executemany(
             "INSERT OR IGNORE INTO watch_chunk (file_id, offset) "
-            "SELECT file_id, ? FROM file WHERE path = ?",
-            [(offset, os.fsencode(path)) for path, offset in places],
+            f"SELECT file_id, ? FROM log_file WHERE {AT_PATH}",
+            [(offset, *path_parameters(path)) for path, offset in places],
         )
 
     def chunks_to_search(self) -> WatchChunks:
@@ -168,9 +169,9 @@ class WatchTable:
             )
             connection.executemany(
                 "DELETE FROM watch_chunk WHERE offset = ? "
-                "AND file_id = (SELECT file_id FROM file WHERE path = ?)",
+                f"AND file_id = (SELECT file_id FROM log_file WHERE {AT_PATH})",
                 [
-                    (offset, os.fsencode(path))
+                    (offset, *path_parameters(path))
                     for path, offsets in searched.items()
                     for offset in offsets
                 ],
@@ -181,8 +182,8 @@ class WatchTable:
 
     def _has_size(self, read: FileRead) -> bool:
         """Tell whether a file is as large as when it was read before."""
-        path = os.fsencode(read.file.path)
-        known = self._database.value("SELECT size FROM file WHERE path = ?", path)
+        place = path_parameters(read.file.path)
+        known = self._database.value(f"SELECT size FROM log_file WHERE {AT_PATH}", *place)
         return known is not None and int(known) == read.file.file.size
 
     def _active_index(self) -> IndicatorIndex | None:

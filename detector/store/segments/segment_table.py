@@ -174,7 +174,7 @@ class SegmentTable:
         """Give the events of a file to the one that replaces it."""
         query = query_of(connection)
         for first, last in query(
-            "SELECT first, last FROM file WHERE file_id = ? AND first IS NOT NULL", old_id
+            "SELECT first, last FROM log_file WHERE file_id = ? AND first IS NOT NULL", old_id
         ):
             for span in self.spans(query, first, last + 1):
                 segment = self.load(query, span.segment_id)

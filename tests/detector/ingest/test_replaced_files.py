@@ -80,7 +80,7 @@ def test_log_of_an_older_state_is_read_on(store: Store, tmp_path: Path) -> None:
     scan(tmp_path, store=store)
     with log.open("rb") as file, store.database.transaction() as connection:
         shorter = fingerprint_of(file, log.stat().st_size, 64)
-        connection.execute("UPDATE file SET print = ?", (shorter,))
+        connection.execute("UPDATE log_file SET print = ?", (shorter,))
     log.write_bytes(log.read_bytes() + lines(sweep(10, 60)))
     sums = scan(tmp_path, store=store).accounting
     assert (sums.records_seen, sums.records_duplicate) == (21, 0)

@@ -464,7 +464,7 @@ def test_undo_skips_decision_that_cannot_be_undone(store: Store) -> None:
     store.quarantine.ignore([file.path for file in store.quarantine.files()])
     # As the pipeline does where the file is complete by now.
     with store.database.transaction() as connection:
-        connection.execute("UPDATE file SET state = 'read', reason = NULL, detail = NULL")
+        connection.execute("UPDATE log_file SET state = 'read', reason = NULL, detail = NULL")
     result = store.undo()
     assert result is not None
     assert (result.subjects, len(result.unchanged)) == ([], 1)
