@@ -238,8 +238,8 @@ class Pipeline:
         """Read the files of the tasks, and commit the results in batches."""
         batch: list[FileRead] = []
         begun = time.monotonic()
-        for result in self._results(tasks, stop):
-            batch.append(result)
+        for results in self._results(tasks, stop):
+            batch += results
             if len(batch) >= _COMMIT_FILES or time.monotonic() - begun > self._commit_seconds:
                 self._commit(batch, publish)
                 batch, begun = [], time.monotonic()
@@ -248,13 +248,17 @@ class Pipeline:
         self._commit(batch, publish)
         self._store.activity.fold()
 
-    def _results(self, tasks: Sequence[Task], stop: threading.Event) -> Iterator[FileRead]:
+    def _results(
+        self, tasks: Sequence[Task], stop: threading.Event
+    ) -> Iterator[Sequence[FileRead]]:
+        """Read the files, and yield what is to be committed together."""
         readable = [task for task in tasks if task.file.problem is None]
         remote = [task for task in readable if is_remote(task.file.path)]
         local = [task for task in readable if not is_remote(task.file.path)]
         if remote:
             yield from self._read(remote, fetch_ahead(_until(stop, remote)))
-        yield from (out_of_scope_result(task) for task in tasks if task.file.problem is not None)
+        unread = (task for task in tasks if task.file.problem is not None)
+        yield from _one_by_one(map(out_of_scope_result, unread))
         if self._jobs != 1:
             large = {
                 task.file.path: task
@@ -262,17 +266,19 @@ class Pipeline:
                 if task.file.size >= _SPREAD_BYTES and is_plain_text(task.file.path)
             }
             for task in _until(stop, large.values()):
-                yield from read_file(task, self._workers.digester(self._digester))
+                yield from _one_by_one(read_file(task, self._workers.digester(self._digester)))
             local = [task for task in local if task.file.path not in large]
         yield from self._read(local, map(FetchedTask, _until(stop, local)))
 
-    def _read(self, tasks: Sequence[Task], fetched: Iterator[FetchedTask]) -> Iterator[FileRead]:
+    def _read(
+        self, tasks: Sequence[Task], fetched: Iterator[FetchedTask]
+    ) -> Iterator[Sequence[FileRead]]:
         """Read the ``fetched`` files, in worker processes where that pays."""
         size = sum(task.file.size for task in tasks)
         if is_worthwhile(self._jobs, len(tasks), size):
             return self._workers.read(fetched)
         return chain.from_iterable(
-            read_file(each.task, self._digester, each.open) for each in fetched
+            _one_by_one(read_file(each.task, self._digester, each.open)) for each in fetched
         )
 
     def _commit(self, batch: Sequence[FileRead], publish: Callable[[Update], None]) -> None:
@@ -358,6 +364,10 @@ class Pipeline:
         )
         publish(update)
         self._unpublished = UnpublishedChanges(live)
+
+
+def _one_by_one(reads: Iterator[FileRead]) -> Iterator[Sequence[FileRead]]:
+    return ([read] for read in reads)
 
 
 def _until(stop: threading.Event, tasks: Iterable[Task]) -> Iterator[Task]:

@@ -22,6 +22,7 @@ from detector.ingest.reader import (
     read_file,
     unread_result,
 )
+from detector.ingest.united_reads import unite_reads
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
 from detector.sources.open_file import drain_usage, merge_usage
@@ -57,16 +58,18 @@ class Workers:
         self.rule_seconds: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
         """Seconds that each rule has taken in all processes."""
 
-    def read(self, tasks: Iterable[FetchedTask]) -> Iterator[FileRead]:
-        """Read each file, and yield the results as they are done."""
+    def read(self, tasks: Iterable[FetchedTask]) -> Iterator[Sequence[FileRead]]:
+        """Read each file, and yield the results as they are done.
+
+        Those that come together are to be committed together."""
         dead: deque[FetchedTask] = deque()
         for results, seconds in self._run_batches(_read_batch, batch_tasks(tasks), dead):
             self._add_rule_seconds(seconds)
-            yield from results
+            yield results
         if dead:
             with closing(self._new_pool(1)) as pool:
                 for task in dead:
-                    yield from self._retry(pool, task)
+                    yield self._retry(pool, task)
 
     def digester(self, local: ChunkDigester) -> ChunkDigester:
         """Return a digester that runs in these processes where it can.
@@ -262,6 +265,7 @@ def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeco
     results: list[FileRead] = []
     for fetched in batch:
         results += read_file(fetched.task, _digester, fetched.open)
+    unite_reads(results)
     return results, _digester.drain_rule_seconds()
 
 

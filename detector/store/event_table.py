@@ -17,10 +17,11 @@ import msgspec
 
 from detector.detection.event import Event, KeptEvent, Match, unite_events
 from detector.store.database import Database, raises_damaged
-from detector.store.file_key import FileIds
 from detector.store.file_table import FileRead
+from detector.store.packing.file_key import FileIds
 from detector.store.packing.identity_set import IdentitySet
-from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.packing.packed_hits import PackedHits
+from detector.store.packing.segment import Packed, StoredRow, without_matches
 from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
 
 _get_source = attrgetter("position.source")
@@ -47,8 +48,9 @@ class EventTable:
         rows: Mapping[bytes, KeptEvent],
         rules: Collection[str],
         reads: Sequence[FileRead] = (),
+        packed: Iterable[PackedHits] = (),
     ) -> tuple[WrittenEvents, Counter[str]]:
-        """Write events that rules counted, by identity; they are the union of ``reads``.
+        """Write events that rules counted, by identity: with ``packed`` those of ``reads``.
 
         Returned with them is by how much the duplicates of each file, by path, change: all hits
         but the first of an event are some. Matches of other rules than ``rules`` are left out: a
@@ -63,6 +65,9 @@ class EventTable:
             if read.reread:
                 duplicates[read.file.path] -= writing.reclaim(read)
         written = writing.put(_of_rules(rows, rules), is_fresh=True)
+        for hits in packed:
+            writing.put_packed(hits)
+            duplicates.subtract(hits.counts())
         duplicates.subtract(Counter(map(_get_source, map(rows.__getitem__, written.new))))
         return written, duplicates
 
@@ -81,6 +86,20 @@ class EventTable:
         written = writing.put(rows, is_fresh=False)
         times = {identity: writing.time_of(identity) for identity in rows}
         return times, written.revised.keys()
+
+    def are_new(self, packed: Sequence[PackedHits], rows: Mapping[bytes, KeptEvent]) -> list[bool]:
+        """Tell of which no event is stored, or is also in ``rows`` or another of them."""
+        known = self.known(self._segments.committed)
+        seen, repeated = set(rows), set(rows)
+        of_each = [hits.identities() for hits in packed]
+        for identities in of_each:
+            repeated |= identities & seen
+            seen |= identities
+        return [
+            repeated.isdisjoint(identities)
+            and not any(known.has_any(each.identities) for each in hits.segments)
+            for hits, identities in zip(packed, of_each, strict=True)
+        ]
 
     def known(self, query: StateQuery) -> IdentitySet:
         """Return the marks of the identities that are stored, for the process that ingests.
@@ -123,6 +142,12 @@ class EventTable:
         return self._segments.locate(
             query, {identity: time for identity, time in times.items() if identity in known}
         )
+
+    def write_packed(self, connection: sqlite3.Connection, segments: Iterable[Packed]) -> None:
+        """Write new events that are hits."""
+        for packed in segments:
+            self._segments.append_packed(connection, packed, is_fresh=True)
+            self.known(query_of(connection)).add_all(packed.identities)
 
     def write(
         self,
@@ -196,6 +221,10 @@ class _Writing:
         # Should the transaction fail, what is known beyond what is stored changes nothing.
         self._table.known(query_of(self._connection)).add(written.new)
         return written
+
+    def put_packed(self, hits: PackedHits) -> None:
+        """Write events of which none is stored."""
+        self._table.write_packed(self._connection, hits.placed(self._file_ids, self._generation))
 
     def time_of(self, identity: bytes) -> int:
         """Return the time of an event as it stands."""

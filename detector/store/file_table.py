@@ -19,7 +19,14 @@ from detector.sources.day_folder import is_day_folder
 from detector.sources.source import SourceFile
 from detector.sources.time_bounds import FileSnapshot
 from detector.store.database import Database
-from detector.store.file_key import AT_PATH, FileIds, PathParts, add_folders, path_parameters
+from detector.store.packing.file_key import (
+    AT_PATH,
+    FileIds,
+    PathParts,
+    add_folders,
+    path_parameters,
+)
+from detector.store.packing.packed_hits import PackedHits
 from detector.store.segments.segment_table import SegmentTable
 
 _COLUMNS = "device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, files"
@@ -63,6 +70,8 @@ class FileRead(msgspec.Struct):
     """Of the unpacked content, where it was asked for."""
     digest: Digest | None = None
     """The content of the file, where it is a digest file."""
+    packed: PackedHits | None = None
+    """Hits of this file and of others, which are committed with it: they lack in the partials."""
 
     def chunk_stats(self) -> list[ChunkStats]:
         """Return what was counted in each chunk of the file."""

@@ -19,7 +19,7 @@ import msgspec
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
-from detector.store.file_key import AT_PATH, path_parameters
+from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.store.packing.segment import StoredRow, without_matches
 from detector.store.segments.segment_table import SegmentTable, query_of
 from detector.store.window_table import key_text, stored_series
@@ -101,6 +101,15 @@ class Retention:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return VacuumResult(hits, events, before, self._bytes())
+
+    def has_gaps(self) -> bool:
+        """Tell whether windows are gone, so that what comes for them must be looked at."""
+        return bool(
+            self._database.value(
+                "SELECT EXISTS (SELECT 1 FROM series WHERE gone_first IS NOT NULL) "
+                "OR EXISTS (SELECT 1 FROM loaded_span)"
+            )
+        )
 
     def drop_expired(
         self,

@@ -32,6 +32,7 @@ from detector.store.event_table import EventTable
 from detector.store.file_table import FileRead, FileTable
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
+from detector.store.packing.packed_hits import PackedHits
 from detector.store.quarantine import Quarantine
 from detector.store.recovery import Recovery
 from detector.store.retention import Retention
@@ -47,6 +48,7 @@ class _Prepared(NamedTuple):
 
     reads: Sequence[FileRead]
     partial: Partial
+    packed: Sequence[PackedHits]
     newest: int | None
     to_search: Sequence[tuple[str, int]]
 
@@ -229,20 +231,41 @@ class Store:
 
     def _prepare(self, reads: Sequence[FileRead], newest_allowed: float) -> _Prepared:
         partial = merge(read.partial for read in reads)
+        packed = self._whole_packs(reads, partial)
         return _Prepared(
             reads,
             partial,
+            packed,
             _newest_time(partial, newest_allowed),
             self.watches.worthwhile(reads),
         )
 
+    def _whole_packs(self, reads: Sequence[FileRead], partial: Partial) -> Sequence[PackedHits]:
+        """Return the packed hits that are written as they are; the others are added to ``partial``.
+
+        Events that may be copies, or whose windows are gone, are looked at one by one."""
+        packed = [read.packed for read in reads if read.packed is not None]
+        if not packed:
+            return packed
+        has_gaps = self.retention.has_gaps()
+        whole = []
+        for hits, is_new in zip(packed, self.events.are_new(packed, partial.hits), strict=True):
+            if is_new and not has_gaps and hits.rules() <= self.rules.in_use.keys():
+                whole.append(hits)
+                continue
+            for identity, event in hits.events():
+                partial.add_hit(identity, event)
+        return whole
+
     def _write(self, connection: sqlite3.Connection, prepared: _Prepared) -> None:
-        reads, partial, newest, to_search = prepared
+        reads, partial, packed, newest, to_search = prepared
         reread = {read.file.path for read in reads if read.reread}
         self.files.put(connection, reads)
         self.completeness.put(connection, reads)
         expired = self.retention.drop_expired(connection, partial.hits, self.rules.widths())
-        written, duplicates = self.events.put(connection, partial.hits, self.rules.in_use, reads)
+        written, duplicates = self.events.put(
+            connection, partial.hits, self.rules.in_use, reads, packed
+        )
         late = {
             identity
             for identity in expired & written.new

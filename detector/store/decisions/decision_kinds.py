@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from detector.store.file_key import AT_PATH, path_parameters
+from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.text.time import format_time
 from detector.triage.hunt_record import describe_part
 from detector.triage.note import NoteBody

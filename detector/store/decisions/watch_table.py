@@ -16,9 +16,9 @@ from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.indicator_index import IndicatorIndex
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
-from detector.store.file_key import AT_PATH, path_parameters
 from detector.store.file_table import FileRead
 from detector.store.history_table import HistoryTable
+from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.triage.watch import MOST_SIGHTINGS, Sighting, Watch, WatchRow
 
 _SIGHTING_COLUMNS = "watch_id, identity, time, caller, action, region, address, error, found"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from detector.store.file_key import split_path
+from detector.store.packing.file_key import split_path
 
 _KEPT = (
     "file_id, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, "

@@ -29,6 +29,12 @@ class IdentitySet:
         mark = identity[:_MARK]
         return mark in self._buckets[hash(mark) & (len(self._buckets) - 1)]
 
+    def has_any(self, identities: bytes) -> bool:
+        """Tell whether one of the identities that follow each other may be in here."""
+        buckets, mask = self._buckets, len(self._buckets) - 1
+        marks = [identities[first : first + _MARK] for first in range(0, len(identities), IDENTITY)]
+        return any(mark in buckets[hash(mark) & mask] for mark in marks)
+
     def add(self, identities: Iterable[bytes]) -> None:
         """Add identities, each of which is new."""
         self._add(identity[:_MARK] for identity in identities)

@@ -6,7 +6,6 @@ compress; all else is numbers into tables of parts.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from detector.detection.event import (
     uuid_text,
 )
 from detector.detection.window import Hit
+from detector.store.packing.column import Column
 
 IDENTITY = 16
 """Bytes of an identity."""
@@ -62,47 +62,34 @@ PackedMatches = tuple[tuple[int, tuple[Any, ...]], ...]
 """Matches, with the number of each series in its place."""
 
 
-class _Column(NamedTuple):
-    """Unsigned numbers, as an array of this type code."""
-
-    type_code: str
-    data: bytes
-
-    @classmethod
-    def of(cls, numbers: Sequence[int]) -> _Column:
-        highest = max(numbers)
-        for type_code, limit in (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32)):
-            if highest < limit:
-                return cls(type_code, array(type_code, numbers).tobytes())
-        return cls("Q", array("Q", numbers).tobytes())
-
-    def numbers(self) -> Sequence[int]:
-        values = array(self.type_code)
-        values.frombytes(self.data)
-        return values
-
-
 class _Body(msgspec.Struct, array_like=True):
     """The content of a segment beside its identities."""
 
     start: int
     """Times count from here: times may be negative."""
-    times: _Column
+    times: Column
     clients: list[EventClient]
-    client: _Column
+    client: Column
     calls: list[EventCall]
-    call: _Column
+    call: Column
     regions: list[str]
-    region: _Column
+    region: Column
     issued_keys: dict[int, str]
     event_ids: dict[int, str]
     chunks: list[_Chunk]
-    chunk: _Column
-    index: _Column
+    chunk: Column
+    index: Column
     series: list[Series]
     matches: list[PackedMatches]
-    match: _Column
+    match: Column
     stale: dict[int, list[tuple[int, PackedMatches]]]
+
+    def __reduce__(self) -> tuple[Callable[[bytes], _Body], tuple[bytes]]:
+        return _decode, (msgspec.msgpack.encode(self),)
+
+
+def _decode(content: bytes) -> _Body:
+    return _decoder.decode(content)
 
 
 _decoder = msgspec.msgpack.Decoder(_Body)
@@ -126,6 +113,21 @@ class Packed(NamedTuple):
     def segment(self) -> Segment:
         """Return the segment without unpacking what was packed."""
         return Segment(self.identities, self.content)
+
+    def counts(self) -> Counter[int]:
+        """Count the rows by the id of their file."""
+        counts: Counter[int] = Counter()
+        for number, count in Counter(self.content.chunk.numbers()).items():
+            counts[self.content.chunks[number].file_id] += count
+        return counts
+
+    def placed(self, file_ids: Sequence[int], generation: int) -> Packed:
+        """Return the rows with the ids of files whose numbers stand in their place."""
+        chunks = [
+            _Chunk(file_ids[chunk.file_id], chunk.offset, generation)
+            for chunk in self.content.chunks
+        ]
+        return self._replace(content=msgspec.structs.replace(self.content, chunks=chunks))
 
 
 class _MatchNumbers:
@@ -178,21 +180,21 @@ def pack(rows: Sequence[StoredRow]) -> Packed:
     region = [regions[row.region] for row in events]
     body = _Body(
         start,
-        _Column.of([row.time - start for row in events]),
+        Column.of([row.time - start for row in events]),
         list(clients),
-        _Column.of(client),
+        Column.of(client),
         list(calls),
-        _Column.of(call),
+        Column.of(call),
         list(regions),
-        _Column.of(region),
+        Column.of(region),
         {number: row.issued_key for number, row in enumerate(events) if row.issued_key},
         {number: row.event_id for number, row in enumerate(events) if row.event_id is not None},
         [_Chunk(*each) for each in chunks],
-        _Column.of(chunk),
-        _Column.of(list(map(_get_index, events))),
+        Column.of(chunk),
+        Column.of(list(map(_get_index, events))),
         list(matches.series),
         matches.packed,
-        _Column.of(match),
+        Column.of(match),
         packed_stale,
     )
     hits: Counter[str] = Counter()

@@ -11,12 +11,17 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from detector.store.database import Database
-from detector.store.packing.segment import IDENTITY, Segment, StoredRow
-from detector.store.packing.segment_writer import FULL_TIER, SEGMENT_ROWS, insert_segment
+from detector.store.packing.segment import IDENTITY, Packed, Segment, StoredRow
+from detector.store.packing.segment_writer import (
+    FULL_TIER,
+    SEGMENT_ROWS,
+    insert_packed,
+    insert_segment,
+    segments_of,
+)
 from detector.store.segments.segment_spans import SegmentSpan, SpanIndex
 
 _MERGED = 8
@@ -27,9 +32,6 @@ _UNPACKED_PARTS = 32 * SEGMENT_ROWS
 """Parts of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
 """Identities up to which searching is faster than an index."""
-
-_get_identity, _get_time = itemgetter(0), attrgetter("row.time")
-"""Of a stored row, in C: sorting by the one and then by the other is sorting by both."""
 
 StateQuery = Callable[..., list[Any]]
 """Return the rows of a query with these parameters: committed ones, or those of a transaction."""
@@ -140,12 +142,12 @@ class SegmentTable:
         self, connection: sqlite3.Connection, rows: Iterable[StoredRow], is_fresh: bool
     ) -> None:
         """Add rows; ``is_fresh``: alerts are to be derived from them."""
-        ordered = sorted(rows, key=_get_identity)
-        ordered.sort(key=_get_time)
-        parts = -(-len(ordered) // SEGMENT_ROWS)
-        for number in range(parts):
-            part = ordered[len(ordered) * number // parts : len(ordered) * (number + 1) // parts]
+        for part in segments_of(rows):
             self._keep(*insert_segment(connection, part, is_fresh))
+
+    def append_packed(self, connection: sqlite3.Connection, packed: Packed, is_fresh: bool) -> None:
+        """Add a segment that another process has packed."""
+        self._keep(*insert_packed(connection, packed, is_fresh))
 
     def remove(self, connection: sqlite3.Connection, places: Iterable[RowPlace]) -> None:
         """Remove rows."""

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from detector.detection.digest import ChunkStats, Partial
 from detector.sources.source import SourceFile
 from detector.store import FileRow, Store, schema
-from detector.store.file_key import split_path
 from detector.store.file_table import FileRead
 from detector.store.migrations.file_paths import FILE_PATHS
+from detector.store.packing.file_key import split_path
 
 FOLDER = "/logs/AWSLogs/111122223333/CloudTrail/us-east-1/2026/03/01/"
 TRAIL_FILE = FOLDER + "111122223333_CloudTrail_us-east-1_20260301T1005Z_96285a15e836a404.json.gz"

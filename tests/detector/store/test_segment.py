@@ -19,11 +19,11 @@ from detector.detection.event import (
     Position,
     Series,
 )
+from detector.store.packing.column import Column
 from detector.store.packing.segment import (
     Packed,
     Segment,
     StoredRow,
-    _Column,
     inputs_of,
     pack,
     without_matches,
@@ -194,7 +194,7 @@ def test_stale_hits_are_counted_in_order() -> None:
     ],
 )
 def test_column_is_as_narrow_as_its_highest_number(highest: int, type_code: str) -> None:
-    column = _Column.of([0, highest, 1])
+    column = Column.of([0, highest, 1])
     assert column == (type_code, array(type_code, [0, highest, 1]).tobytes())
     assert list(column.numbers()) == [0, highest, 1]
 

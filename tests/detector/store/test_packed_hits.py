@@ -1,0 +1,182 @@
+"""Hits that were packed where they were read are those that would be packed when committed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.ingest import united_reads
+from detector.ingest.reader import LocalDigester, Task, read_file
+from detector.ingest.united_reads import unite_reads
+from detector.rules.dispatch import Dispatch
+from detector.sources.directory import Directory
+from detector.store import FileRead, Store
+from detector.store.event_table import EventTable
+from detector.store.packing.segment import Segment
+from tests.clock import Clock
+from tests.detector.store.test_conversion import rows_of
+from tests.detector.trail import REGIONS, START, Raw, call, rules, sweep, write
+
+UUID = "2f1c3c3e-0000-4000-8000-00000000000"
+records = st.builds(
+    call,
+    st.sampled_from([0, 1, 31]),
+    st.sampled_from(REGIONS[:4]),
+    st.sampled_from([None, "same", f"{UUID}1"]),
+)
+"""Calls of which some are copies, and some claim to be others."""
+commits = st.lists(
+    st.lists(st.lists(st.lists(records, max_size=4), min_size=1, max_size=2), max_size=3),
+    min_size=1,
+    max_size=2,
+)
+"""Records by commit, group and file."""
+
+
+def reads_of(folder: Path, files: dict[str, list[Raw]]) -> list[FileRead]:
+    for name, them in files.items():
+        write(folder, name, them)
+    digester = LocalDigester(Dispatch(rules()))
+    tasks = [Task(file, None, 1, is_final=True) for file in Directory([folder]).sweep()]
+    return [
+        read
+        for task in sorted(tasks, key=lambda task: task.file.path)
+        for read in read_file(task, digester)
+        if Path(task.file.path).name in files
+    ]
+
+
+def united(reads: Sequence[FileRead]) -> list[FileRead]:
+    """Return what another process sends of reads."""
+    reads = copy.deepcopy(list(reads))
+    unite_reads(reads)
+    sent: list[FileRead] = pickle.loads(pickle.dumps(reads))
+    return sent
+
+
+def content(store: Store) -> list[Any]:
+    store.derivation.derive()
+    sums = "SELECT path, seen, hits, duplicate, first, last, sequence FROM file ORDER BY path"
+    counted = (store.files.accounting(), store.database.rows(sums))
+    sight = store.database.rows("SELECT * FROM sight ORDER BY 1, 2, 3")
+    return [store.alerts.all(), rows_of(store), counted, sight]
+
+
+@pytest.fixture(autouse=True)
+def _few_hits_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(united_reads, "LEAST_HITS", 1)
+
+
+@given(commits)
+@settings(deadline=None)
+def test_packed_hits_are_those_that_the_store_packs(
+    content_of: list[list[list[list[Raw]]]],
+) -> None:
+    with (
+        TemporaryDirectory() as folder,
+        closing(Store.open(None)) as one,
+        closing(Store.open(None)) as other,
+    ):
+        one.use(rules())
+        other.use(rules())
+        for number, groups in enumerate(content_of):
+            reads = [
+                reads_of(
+                    Path(folder),
+                    {f"{number}-{group}-{file}.json": them for file, them in enumerate(files)},
+                )
+                for group, files in enumerate(groups)
+            ]
+            one.commit([read for group in reads for read in group])
+            other.commit([read for group in reads for read in united(group)])
+        assert content(one) == content(other)
+
+
+def commit_to_both(
+    folder: Path, records: list[Raw], monkeypatch: pytest.MonkeyPatch, *stores: Store
+) -> int:
+    """Commit reads as they are to one store and packed to the other; return how many rows are
+    written without being looked at."""
+    whole = []
+    write_packed = EventTable.write_packed
+
+    def counting(self: EventTable, connection: Any, segments: Any) -> None:
+        segments = list(segments)
+        whole.extend(segments)
+        write_packed(self, connection, segments)
+
+    monkeypatch.setattr(EventTable, "write_packed", counting)
+    reads = reads_of(folder, {f"{len(list(folder.iterdir()))}.json": records})
+    one, other = stores
+    one.commit(copy.deepcopy(reads))
+    other.commit(united(reads))
+    return sum(packed.rows for packed in whole)
+
+
+@pytest.fixture
+def pair() -> Any:
+    clock = Clock(START + 4000.0)
+    with closing(Store.open(None, clock)) as one, closing(Store.open(None, clock)) as other:
+        for store in (one, other):
+            store.use(rules())
+        yield one, other
+
+
+def test_new_hits_are_written_as_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Store, Store]
+) -> None:
+    assert commit_to_both(tmp_path, sweep(12), monkeypatch, *pair) == 12
+    packed = pair[1].database.rows("SELECT identities, body FROM segment")
+    assert [len(Segment.unpack(*row)) for row in packed] == [12]
+    assert content(pair[0]) == content(pair[1])
+
+
+def test_copies_of_what_is_stored_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Store, Store]
+) -> None:
+    assert commit_to_both(tmp_path, sweep(12), monkeypatch, *pair) == 12
+    assert commit_to_both(tmp_path, [*sweep(1), call(7)], monkeypatch, *pair) == 0
+    assert pair[1].files.accounting().records_duplicate == 1
+    assert content(pair[0]) == content(pair[1])
+
+
+def test_copies_in_one_commit_are_looked_at(tmp_path: Path, pair: tuple[Store, Store]) -> None:
+    one = reads_of(tmp_path, {"1.json": [call(7), call(0)]})
+    two = reads_of(tmp_path, {"2.json": [call(0), call(8)]})
+    pair[0].commit(copy.deepcopy([*two, *one]))
+    pair[1].commit([*united(two), *united(one)])
+    assert pair[1].files.accounting().records_duplicate == 1
+    assert content(pair[0]) == content(pair[1])
+
+
+def test_hits_of_unknown_rules_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Store, Store]
+) -> None:
+    for store in pair:
+        store.rules.in_use = {}
+    assert commit_to_both(tmp_path, sweep(12), monkeypatch, *pair) == 0
+    assert not any(row.row.matches for row in rows_of(pair[1]))
+    assert content(pair[0]) == content(pair[1])
+
+
+def test_hits_of_evicted_windows_are_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Store, Store]
+) -> None:
+    commit_to_both(tmp_path, [call(0), call(3000)], monkeypatch, *pair)
+    for store in pair:
+        store.derivation.derive()
+        store.database.clock.now += 10_000  # type: ignore[attr-defined]
+        assert store.retention.evict(1000)[0] == 1
+    assert commit_to_both(tmp_path, [call(1, "eu-west-1")], monkeypatch, *pair) == 0
+    late = [store.files.accounting().late_dropped for store in pair]
+    assert late == [1, 1]
+    assert content(pair[0]) == content(pair[1])
