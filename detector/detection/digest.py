@@ -114,11 +114,11 @@ def digest(
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
         stats.activity = count_activity(records, events).encode()
-    hits = HitCollector(records, source, chunk.offset, partial.add_hit)
+    hits = HitCollector(records, dispatch, source, chunk.offset, partial.add_hit)
     for group in events.candidates:
         hits.collect(group, group.facts.rules)
     stats.hits = hits.count
-    cache.heads.keep(hits.view_bytes)
+    cache.heads.keep(hits.kept_bytes)
     cache.heads.trim()
     if hits.too_deep:
         _count(stats.rejected, "nested-too-deep", hits.too_deep)

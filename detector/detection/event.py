@@ -163,7 +163,7 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         """Return identity and event of a record, whose JSON is ``raw``."""
         name = event_id(record, raw)
         key, event = cls.of_view(record, position).at(name, time, position, matches)
-        issued = _issued_key(record)
+        issued = issued_key(record)
         if issued:
             event = msgspec.structs.replace(event, issued_key=issued)
         return key, event
@@ -333,7 +333,7 @@ class _SessionOpened(msgspec.Struct):
     credentials: _Credentials | None = None
 
 
-def _issued_key(record: Record) -> str:
+def issued_key(record: Record | RecordView) -> str:
     """Return ``responseElements.credentials.accessKeyId`` of AssumeRole and the like."""
     if record.event_source != "sts.amazonaws.com":
         return ""

@@ -1,7 +1,7 @@
 """The hits of a chunk: which of its events pass which rules, and as what they are kept.
 
-The records of one signature mostly have one caller too: what rules say of them is asked once. Only
-for a rule that reads further is a record decoded whole.
+The records of one signature mostly have one caller too: what rules say of them is asked once. What
+a rule reads further is noted, and those that agree in it too are not asked for again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from detector.cloudtrail.record import EventSignature, Record
 from detector.detection.event import (
     EVENT_TIME,
     KeptEvent,
@@ -22,54 +23,80 @@ from detector.detection.event import (
     Position,
     Series,
     inputs_without_time,
+    issued_key,
 )
-from detector.detection.principal import STS
-from detector.detection.record_view import HitFields, NotInView, RecordView, read_hit_fields
+from detector.detection.record_view import NotedRecord, read_hit_fields
 from detector.detection.signature_cache import SignatureGroup
+from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Records
+from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
 AddHit = Callable[[bytes, KeptEvent], None]
+RawView = tuple[bytes, Any, bool]
+"""The caller, the error message, and whether there is an error code: ``decided_by``."""
 _VIEWS_LIMIT = 4
 """Of the views of a signature that are remembered; most have one."""
 _VIEW_BYTES = 4096
 """Of the caller and the error message of a view that is remembered."""
+_OUTCOMES_LIMIT = 16
+"""Of the outcomes of a view that are remembered; most have one or two."""
+_OWN_ATTRIBUTES = {"document", "event_id", "event_time", "request_id"}
+"""The attributes of a record that hardly two have in common."""
 
 
-class _Verdict(NamedTuple):
-    """What rules say of all records of a view.
+class _Outcome(NamedTuple):
+    """What rules say of records that agree in all that the rules read of them.
 
-    ``undecided`` are the rules that read further. ``event`` is that of the records, but for its
-    time, id and position; None where there are neither ``matches`` nor undecided rules.
-    ``is_final``: nothing more of the records needs to be read."""
+    ``event`` is theirs but for time, id and position; None where no rule matches. ``own`` are the
+    inputs of matches that are each record's own: the match's index, the input's, the attribute."""
 
     matches: Matches
-    undecided: list[Rule]
     event: KeptEvent | None
-    is_final: bool
+    own: tuple[tuple[int, int, str], ...] = ()
+
+
+class _Verdict(msgspec.Struct, gc=False):
+    """What rules say of the records of a view.
+
+    ``outcomes`` are by the values of the attributes ``reads``, which rules read beyond the view.
+    ``settled`` is that of all records, where nothing more of them has to be read. ``timed`` are the
+    rules that depend on an event's time: they are asked for each record."""
+
+    rules: list[Rule]
+    timed: list[Rule]
+    reads: tuple[str, ...] = ()
+    outcomes: dict[tuple[object, ...], _Outcome] = {}
+    settled: _Outcome | None = None
+
+
+_NO_HITS = _Verdict([], [], settled=_Outcome((), None))
 
 
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
     ``add`` takes each event that is a hit. ``count`` are the hits, ``too_deep`` the records that
-    are nested too deep to be read; ``rule_seconds`` are what each rule took; ``view_bytes`` are
-    those of the views that signatures have come to keep."""
+    are nested too deep to be read; ``rule_seconds`` are what each rule took; ``kept_bytes`` are
+    those of what signatures have come to keep."""
 
-    def __init__(self, records: Records, source: str, offset: int, add: AddHit) -> None:
+    def __init__(
+        self, records: Records, dispatch: Dispatch, source: str, offset: int, add: AddHit
+    ) -> None:
         self._records = records
+        self._dispatch = dispatch
         self._source = source
         self._offset = offset
         self._add = add
         self.count = 0
         self.too_deep = 0
-        self.view_bytes = 0
+        self.kept_bytes = 0
         self.rule_seconds: dict[str, float] = defaultdict(float)
 
     def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
         """Add the hits among the events of one signature."""
-        verdicts: dict[Any, _Verdict | None] = group.facts.verdicts
+        verdicts: dict[Any, _Verdict] = group.facts.verdicts
         known = len(verdicts)
         raw_hit, times = self._records.raw_hit, self._records.times
         last: Any = None
@@ -80,120 +107,191 @@ class HitCollector:
                 continue
             view, identity = raw
             if view != last:  # mostly one caller calls several times
-                if view not in verdicts:
-                    fields = read_hit_fields(self._records.encoded(index))
-                    verdicts[view] = self._judge(group, rules, fields) if fields else None
-                verdict, last = verdicts[view], view
-            if verdict is None or not verdict.is_final:
-                self._collect_undecided(index, rules, verdict)
-            elif verdict.event is not None:
+                verdict = verdicts.get(view) or self._verdict_of(rules, view, verdicts)
+                last = view
+            outcome = verdict.settled
+            if outcome is None:
+                self._collect_unsettled(index, group.signature, verdict, identity)
+            elif outcome.event is not None:
                 time: Any = times[index]
                 position = Position(self._source, self._offset, index)
                 self.count += 1
-                self._add(identity, verdict.event.copy_at(time, position, verdict.matches))
+                self._add(identity, outcome.event.copy_at(time, position, outcome.matches))
         if len(verdicts) == known:
             return
         sizes = list(map(_view_size, islice(verdicts, known, None)))
         if len(verdicts) > _VIEWS_LIMIT or max(sizes) > _VIEW_BYTES:
             group.facts.verdicts = {}
         else:
-            self.view_bytes += sum(sizes)
+            self.kept_bytes += sum(sizes)
 
     def _collect_decoded(
         self,
         index: int,
         group: SignatureGroup,
         rules: Sequence[Rule],
-        verdicts: dict[Any, _Verdict | None],
+        verdicts: dict[Any, _Verdict],
     ) -> None:
         """Add a hit whose fields must be decoded."""
         fields = read_hit_fields(self._records.encoded(index))
         if fields is None:
-            self._collect_whole(index, rules, None)
+            self._collect_whole(index, rules)
             return
         view = fields.decided_by
-        if view in verdicts:
-            verdict = verdicts[view]
-        else:
-            verdict = verdicts[view] = self._judge(group, rules, fields)
-        if verdict is None or not verdict.is_final:
-            self._collect_undecided(index, rules, verdict)
-        elif verdict.event is not None:
-            self._collect_viewed(index, fields, verdict, verdict.event)
+        verdict = verdicts.get(view) or self._verdict_of(rules, view, verdicts)
+        self._collect_unsettled(index, group.signature, verdict)
 
-    def _collect_undecided(
-        self, index: int, rules: Sequence[Rule], verdict: _Verdict | None
+    def _collect_unsettled(
+        self,
+        index: int,
+        signature: EventSignature,
+        verdict: _Verdict,
+        identity: bytes | None = None,
     ) -> None:
-        """Add a hit whose view does not tell all of it."""
-        self._collect_whole(index, verdict.undecided if verdict else rules, verdict)
+        """Add a hit of which its view may not tell all. Without ``identity`` its id is decoded."""
+        try:
+            outcome = verdict.settled or self._outcome_of(index, signature, verdict)
+            if outcome is None:
+                self._collect_whole(index, [*verdict.rules, *verdict.timed])
+                return
+            matches = [*self._matches_of(index, outcome), *self._timed_matches(index, verdict)]
+        except RecursionError:
+            self.too_deep += 1
+            return
+        event = outcome.event
+        if not matches or event is None:
+            return
+        time: Any = self._records.times[index]
+        position = Position(self._source, self._offset, index)
+        if identity is not None:
+            event = event.copy_at(time, position, tuple(matches))
+        else:
+            name = self._records.record(index).event_id or ""
+            identity, event = event.at(name, time, position, tuple(matches))
+        self.count += 1
+        self._add(identity, event)
 
-    def _judge(
-        self, group: SignatureGroup, rules: Sequence[Rule], fields: HitFields
-    ) -> _Verdict | None:
-        """Ask rules for what they say of a view; None where there is none."""
-        view: Any = RecordView.of(group.signature, fields)
-        if view is None:
+    def _verdict_of(
+        self, rules: Sequence[Rule], view: RawView, verdicts: dict[Any, _Verdict]
+    ) -> _Verdict:
+        """Return the verdict on a view that is new; one that its caller decides is not kept."""
+        left = self._dispatch.of_caller(rules, view[0])
+        if not left:
+            return _NO_HITS
+        timed = [rule for rule in left if rule.query.time_inputs is None]
+        if timed:
+            left = [rule for rule in left if rule.query.time_inputs is not None]
+        verdict = verdicts[view] = _Verdict(left, timed)
+        return verdict
+
+    def _outcome_of(
+        self, index: int, signature: EventSignature, verdict: _Verdict
+    ) -> _Outcome | None:
+        """Return what rules say of records like one; None where it has to be evaluated whole."""
+        values = None
+        if verdict.outcomes and verdict.reads:
+            values = _values_of(self._records.record(index), verdict.reads)
+            outcome = verdict.outcomes.get(values)
+            if outcome is not None:
+                return outcome
+        fields = read_hit_fields(self._records.encoded(index))
+        record = NotedRecord.of(signature, fields) if fields else None
+        if record is None:
             return None
+        record.decode = lambda: self._records.record(index)
+        outcome = self._ask(verdict, record)
+        if not _OWN_ATTRIBUTES.isdisjoint(record.read):
+            return outcome
+        if not record.read.issubset(verdict.reads):
+            verdict.reads = tuple(sorted(record.read.union(verdict.reads)))
+            verdict.outcomes = {}
+            values = None
+        if not verdict.reads and not outcome.own and not verdict.timed:
+            verdict.settled = outcome
+        elif len(verdict.outcomes) < _OUTCOMES_LIMIT:
+            if values is None:
+                values = _values_of(record.record, verdict.reads) if verdict.reads else ()
+            verdict.outcomes[values] = outcome
+            self.kept_bytes += _outcome_size(values, outcome)
+        return outcome
+
+    def _ask(self, verdict: _Verdict, record: Any) -> _Outcome:
+        """Ask rules for what they say of records like one."""
         matches: list[Match] = []
-        undecided = []
-        for rule in rules:
-            times = rule.query.time_inputs
+        own: list[tuple[int, int, str]] = []
+        for rule in verdict.rules:
+            inputs_told = rule.query.shared_inputs
             begun = perf_counter()
-            try:
-                if times is None:
-                    raise NotInView
-                found = _matches(rule, rule.query.rows(view, 0, is_accepted=True))
-                matches += [(series, _at_any_time(inputs, times)) for series, inputs in found]
-            except (NotInView, RecursionError):
-                undecided.append(rule)
+            for series, inputs in _matches(rule, rule.query.shared_rows(record)):
+                own += [(len(matches), *each) for each in inputs_told.own]
+                matches.append((series, _at_any_time(inputs, inputs_told.times)))
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
         event = None
-        if matches or undecided:
-            event = KeptEvent.of_view(view, Position(self._source, self._offset, 0))
-        # The key that a call to STS issued stands beyond its view.
-        is_final = not undecided and not (matches and group.signature.event_source == STS)
-        return _Verdict(tuple(matches), undecided, event, is_final)
+        if matches or verdict.timed:
+            event = KeptEvent.of_view(record, Position(self._source, self._offset, 0))
+            issued = issued_key(record)
+            if issued:
+                event = msgspec.structs.replace(event, issued_key=issued)
+        return _Outcome(tuple(matches), event, tuple(own))
 
-    def _collect_viewed(
-        self, index: int, fields: HitFields, verdict: _Verdict, event: KeptEvent
-    ) -> None:
-        time: Any = self._records.times[index]
-        self.count += 1
-        self._add(
-            *event.at(
-                fields.eventID or "",
-                time,
-                Position(self._source, self._offset, index),
-                verdict.matches,
-            )
+    def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
+        """Return the matches of a record, with the inputs that are its own."""
+        if not outcome.own:
+            return outcome.matches
+        record = self._records.record(index)
+        rows = [list(inputs) for _, inputs in outcome.matches]
+        for match, place, attribute in outcome.own:
+            rows[match][place] = present(getattr(record, attribute))
+        return [
+            (series, tuple(row)) for (series, _), row in zip(outcome.matches, rows, strict=True)
+        ]
+
+    def _timed_matches(self, index: int, verdict: _Verdict) -> list[Match]:
+        """Return the matches of a record by the rules that depend on its time."""
+        if not verdict.timed:
+            return []
+        return self._evaluate(
+            self._records.record(index), self._records.times[index], verdict.timed
         )
 
-    def _collect_whole(self, index: int, rules: Sequence[Rule], verdict: _Verdict | None) -> None:
-        """Evaluate rules over a whole record, which a view's ``verdict`` has not decided."""
+    def _evaluate(self, record: Record, time: Any, rules: Sequence[Rule]) -> list[Match]:
+        """Return the matches of a whole record."""
+        matches: list[Match] = []
+        for rule in rules:
+            begun = perf_counter()
+            found = _matches(rule, rule.query.rows(record, time, is_accepted=True))
+            matches += [(series, inputs_without_time(it, time)) for series, it in found]
+            self.rule_seconds[rule.rule_id] += perf_counter() - begun
+        return matches
+
+    def _collect_whole(self, index: int, rules: Sequence[Rule]) -> None:
+        """Evaluate rules over a whole record."""
         time: Any = self._records.times[index]
-        matches = list(verdict.matches) if verdict else []
         try:
             record = self._records.record(index)
-            for rule in rules:
-                begun = perf_counter()
-                found = _matches(rule, rule.query.rows(record, time, is_accepted=True))
-                matches += [(series, inputs_without_time(it, time)) for series, it in found]
-                self.rule_seconds[rule.rule_id] += perf_counter() - begun
+            matches = self._evaluate(record, time, rules)
             if not matches:
                 return
             position = Position(self._source, self._offset, index)
-            template = verdict.event if verdict else None
-            if template is None or record.event_source == STS:
-                raw = self._records.canonical(index)
-                identity, event = KeptEvent.of(record, raw, time, position, tuple(matches))
-            else:
-                name = record.event_id or ""
-                identity, event = template.at(name, time, position, tuple(matches))
+            raw = self._records.canonical(index)
+            identity, event = KeptEvent.of(record, raw, time, position, tuple(matches))
         except RecursionError:
             self.too_deep += 1
             return
         self.count += 1
         self._add(identity, event)
+
+
+def _values_of(record: Record, names: Sequence[str]) -> tuple[object, ...]:
+    """Return the values of attributes, by which outcomes are remembered."""
+    values = [getattr(record, name) for name in names]
+    return tuple([bytes(each) if isinstance(each, msgspec.Raw) else each for each in values])
+
+
+def _outcome_size(values: tuple[object, ...], outcome: _Outcome) -> int:
+    """Return about how many bytes an outcome takes."""
+    inputs = sum(len(inputs) for _, inputs in outcome.matches)
+    return 64 * inputs + sum(len(str(each)) for each in values)
 
 
 def _view_size(view: tuple[bytes, object, bool]) -> int:

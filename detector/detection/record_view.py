@@ -6,17 +6,15 @@ what they say; one that reads further says so, and gets the whole record.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
-from detector.cloudtrail.record import CallerFacts, EventSignature, UserIdentity, loads
+from detector.cloudtrail.caller_view import CallerView, NotInView, decode_caller
+from detector.cloudtrail.record import EventSignature, Record, UserIdentity
 from detector.text.capped import TEXT_CAP
-
-
-class NotInView(Exception):
-    """A field of a record was read that its view does not have."""
 
 
 class HitFields(msgspec.Struct, gc=False):
@@ -41,7 +39,6 @@ class HitFields(msgspec.Struct, gc=False):
 
 
 _decoder = msgspec.json.Decoder(HitFields)
-_caller_decoder = msgspec.json.Decoder(UserIdentity | None)
 
 
 def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
@@ -57,7 +54,7 @@ def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
     return fields if fields.eventID else None
 
 
-class RecordView(CallerFacts):
+class RecordView(CallerView):
     """What a signature, a caller and an error message tell of a record.
 
     It is read as a ``Record`` is. Any other field raises NotInView, whatever it is."""
@@ -65,7 +62,7 @@ class RecordView(CallerFacts):
     def __init__(
         self, signature: EventSignature, identity: UserIdentity | None, fields: HitFields
     ) -> None:
-        self.user_identity = identity
+        super().__init__(identity, fields.userIdentity)
         self.event_source = signature.event_source
         self.event_name = signature.event_name
         self.aws_region = signature.aws_region
@@ -80,30 +77,57 @@ class RecordView(CallerFacts):
         self.read_only = signature.read_only
         self.recipient_account_id = signature.recipient_account_id
         self.event_category = signature.event_category
-        self._raw_identity = fields.userIdentity
 
     @classmethod
-    def of(cls, signature: EventSignature, fields: HitFields) -> RecordView | None:
+    def of(cls, signature: EventSignature, fields: HitFields) -> Self | None:
         """Return the view of a record; None where its caller has odd types."""
         try:
-            identity = _caller_decoder.decode(fields.userIdentity)
+            identity = decode_caller(fields.userIdentity)
         except (ValueError, RecursionError):
             return None
         return cls(signature, identity, fields)
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotInView(name)
-
-    @cached_property
-    def identity_document(self) -> dict[str, Any]:
-        """The part of the record's document that the caller is, as the log has it."""
-        identity = loads(self._raw_identity)
-        if identity is None:  # the log may have flat names in its place
-            raise NotInView("document")
-        return {"userIdentity": identity}
 
     def has_field(self, name: str) -> bool:
         """Check whether the log has a field of the error, be it null."""
         if name not in self._present:
             raise NotInView(name)
         return self._present[name]
+
+
+class NotedRecord(RecordView):
+    """A whole record, decoded where more is read than its view has.
+
+    ``read`` are the names of the attributes that were read of it then."""
+
+    decode: Callable[[], Record]
+
+    def __init__(
+        self, signature: EventSignature, identity: UserIdentity | None, fields: HitFields
+    ) -> None:
+        super().__init__(signature, identity, fields)
+        self.read: set[str] = set()
+
+    @cached_property
+    def record(self) -> Record:
+        return self.decode()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self.record, name)
+
+    @cached_property
+    def identity_document(self) -> dict[str, Any]:
+        """The part of the record's document that the caller is, or all of it."""
+        try:
+            return super().identity_document
+        except NotInView:
+            document: dict[str, Any] = self.document
+            return document
+
+    def has_field(self, name: str) -> bool:
+        """Check whether the log has a top-level field, be it null."""
+        try:
+            return super().has_field(name)
+        except NotInView:
+            self.read.add("document")
+            return self.record.has_field(name)

@@ -56,6 +56,11 @@ class Field(msgspec.Struct, frozen=True):
         return _OF_HEAD.get(self.name, ())
 
     @property
+    def of_caller(self) -> bool:
+        """Whether a caller by itself mostly tells the value."""
+        return self.name.startswith("aws.cloudtrail.user_identity.") or self.name in _OF_CALLER
+
+    @property
     def always(self) -> bool:
         """Whether every record of CloudTrail has it."""
         return self.name in _ALWAYS or self.constant is not None
@@ -137,6 +142,7 @@ _OF_HEAD = {
     "aws.cloudtrail.error_code": ("error_code",),
 }
 """The fields that a head has, each with the head's fields that it follows from."""
+_OF_CALLER = frozenset({"user.name", "user.id", "user.email"})
 _ALWAYS = frozenset(
     {
         "@timestamp",

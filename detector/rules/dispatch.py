@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
+from detector.cloudtrail.caller_view import CallerView, NotInView, decode_caller
 from detector.cloudtrail.record import (
     CALL_FIELDS,
     ORIGIN_FIELDS,
@@ -28,6 +30,9 @@ _VERDICTS_LIMIT = 1 << 12
 """Of the values of an origin for which the verdicts of a test are remembered."""
 _SUBSETS_LIMIT = 4096
 """Of the sets of rules that are remembered."""
+_CALLERS_LIMIT = 4096
+_LONGEST_CALLER = 2048
+"""Of callers that are remembered, and of the bytes of one."""
 _NO_ORIGIN = (None, None, None, None, None)
 
 
@@ -118,6 +123,33 @@ class Candidates:
         return bits
 
 
+class _CallerVerdicts:
+    """Which rules a caller refuses, of those that were asked."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._refused: dict[str, bool] = {}
+        self._view: CallerView | None = None
+        with contextlib.suppress(ValueError, RecursionError):  # odd types tell nothing
+            self._view = CallerView(decode_caller(raw), raw)
+
+    def refuses(self, rule: Rule) -> bool:
+        """Check whether a condition of a rule is not true of the caller, whatever it calls."""
+        refused = self._refused.get(rule.rule_id)
+        if refused is None:
+            conditions = rule.query.prefilter.caller
+            refused = any(map(self._is_refused, conditions))
+            self._refused[rule.rule_id] = refused
+        return refused
+
+    def _is_refused(self, condition: HeadCondition) -> bool:
+        if self._view is None:
+            return False
+        try:
+            return not condition.accepts(self._view)
+        except (NotInView, RecursionError):
+            return False
+
+
 class Dispatch(dict[Pair, tuple[Rule, ...]]):
     """``dispatch[eventSource, eventName]``: the rules whose filter such a record may pass."""
 
@@ -138,6 +170,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         self._by_call: ValueCache[ApiCall, Candidates] = ValueCache(self._of_call)
         self._candidates: ValueCache[tuple[int, tuple[_OriginTest, ...]], Candidates]
         self._candidates = ValueCache(Candidates, longest=1 << 20)
+        self._by_caller = ValueCache(_CallerVerdicts, _CALLERS_LIMIT, _LONGEST_CALLER)
         self._by_pair: dict[Pair, list[int]] = defaultdict(list)
         """The indexes of the rules that require a pair, by the folded pair."""
         for index, rule in enumerate(self._rules):
@@ -176,6 +209,11 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
     def rules_for(self, signature: EventSignature) -> list[Rule]:
         """Return the rules whose filter records of this signature may pass."""
         return self.select(self.candidates(signature), signature, {})
+
+    def of_caller(self, rules: Sequence[Rule], caller: bytes) -> list[Rule]:
+        """Return those of ``rules`` whose filter records of a caller, as JSON, may pass."""
+        verdicts = self._by_caller[caller]
+        return [rule for rule in rules if not verdicts.refuses(rule)]
 
     def _of_call(self, call: ApiCall) -> Candidates:
         """Return the rules that a call may match, with what is left to ask of an origin."""

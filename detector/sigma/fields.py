@@ -110,6 +110,11 @@ class RawField(Field, frozen=True):
             return ()
         return (self.head,)
 
+    @property
+    def of_caller(self) -> bool:
+        """Whether a caller by itself tells the value."""
+        return self.name.startswith("userIdentity") and not self.name.endswith(_COMBINED)
+
 
 class SigmaFields(FieldTable):
     """All paths by name; CloudTrail's own top-level fields are listed."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+from detector.cloudtrail.caller_view import NotInView
 from detector.cloudtrail.record import Record, decode, signature_of
-from detector.detection.record_view import NotInView, RecordView, read_hit_fields
+from detector.detection.record_view import RecordView, read_hit_fields
 from detector.esql.plan.query import Query
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule

@@ -37,6 +37,7 @@ from detector.esql.plan.prefilter import PrefilterBuilder
 from detector.esql.plan.program_builder import ProgramBuilder
 from detector.esql.plan.query import Query, Shape
 from detector.esql.plan.sequence import CompiledSequence, compile_sequence, with_correlated
+from detector.esql.plan.shared_inputs import SharedInputs
 from detector.esql.plan.stats import CompiledStats, compile_stats
 from detector.esql.plan.time_dependence import TimeDependence
 from detector.esql.tree_walk import depends_on_time
@@ -242,6 +243,7 @@ class _Planner:
             limit=self._limit(),
             thresholds=(),
             time_inputs=time_inputs,
+            shared_inputs=SharedInputs.of(list(columns.values())),
         )
 
     def grouping_query(self, text: str, stats: CompiledStats) -> Query:
@@ -283,6 +285,7 @@ class _Planner:
             limit=self._limit(),
             thresholds=describe_thresholds(self._tree),
             time_inputs=time_inputs,
+            shared_inputs=SharedInputs.of(stats.inputs),
             min_distinct=tuple(self._min_distinct.items()),
         )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 
 import msgspec
 
+from detector.cloudtrail.caller_view import CallerView
 from detector.cloudtrail.record import EventSignature, Head
-from detector.ecs.fields import FieldTable
+from detector.ecs.fields import Field, FieldTable
 from detector.esql import ast
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.scope import (
@@ -28,6 +30,10 @@ from detector.esql.plan.predicate_analysis import columns_in, conjuncts, known_f
 from detector.esql.tree_walk import depends_on_time
 
 _PAIR_FIELDS = frozenset({"event_source", "event_name"})
+_CALLER = frozenset({"user_identity"})
+_HasField = Callable[[Field], bool]
+_is_of_head: _HasField = attrgetter("of_head")
+_is_of_caller: _HasField = attrgetter("of_caller")
 
 
 class HeadCondition:
@@ -51,8 +57,10 @@ class HeadCondition:
     def node(self) -> ast.Expression:
         return self._read_node()
 
-    def accepts(self, head: Head | EventSignature) -> bool:
-        """Check whether the condition is true of a head."""
+    def accepts(self, head: Head | EventSignature | CallerView) -> bool:
+        """Check whether the condition is true of a head.
+
+        Raises NotInView for one on a caller that reads more of its record."""
         layout, test = self._compiled
         row = layout.new_row()
         row[RECORD] = head
@@ -68,11 +76,13 @@ class Prefilter(msgspec.Struct, frozen=True):
     """The conditions on a record's head that a filter implies.
 
     All must be true. ``pair``: those on provider and action alone; ``rest``: the others.
-    ``is_exact``: a record whose head fulfils them passes the filter."""
+    ``is_exact``: a record whose head fulfils them passes the filter. ``caller``: conditions on all
+    of the caller, of which a head has a part."""
 
     pair: tuple[HeadCondition, ...]
     rest: tuple[HeadCondition, ...]
     is_exact: bool = False
+    caller: tuple[HeadCondition, ...] = ()
 
     def accepts_pair(self, head: Head) -> bool:
         """Check whether a record with this provider and action could pass."""
@@ -91,13 +101,18 @@ class PrefilterBuilder:
         self._fields = fields
         self._pair: list[HeadCondition] = []
         self._rest: list[HeadCondition] = []
+        self._caller: list[HeadCondition] = []
         self._is_exact = True
 
     def add(self, condition: ast.Expression, scope: ColumnScope) -> None:
         """Add a condition that must be true of the columns of ``scope``."""
         for conjunct in conjuncts(condition):
-            implied = self._implied(conjunct, scope)
+            implied = self._implied(conjunct, scope, _is_of_head)
             self._is_exact &= implied is conjunct
+            if implied is not conjunct:
+                of_caller = self._implied(conjunct, scope, _is_of_caller)
+                if of_caller is not None:
+                    self._caller.append(self._condition(of_caller, _CALLER))
             if implied is None:
                 continue
             names = {column.name for column in columns_in(implied)}
@@ -109,21 +124,25 @@ class PrefilterBuilder:
         return HeadCondition(reads, lambda: node, self._fields, self._options)
 
     def build(self) -> Prefilter:
-        return Prefilter(tuple(self._pair), tuple(self._rest), self._is_exact)
+        return Prefilter(tuple(self._pair), tuple(self._rest), self._is_exact, tuple(self._caller))
 
-    def _implied(self, node: ast.Expression, scope: ColumnScope) -> ast.Expression | None:
-        """Return the condition on the head that ``node`` implies, if any."""
+    def _implied(
+        self, node: ast.Expression, scope: ColumnScope, is_there: _HasField
+    ) -> ast.Expression | None:
+        """Return the condition that ``node`` implies on the fields that are there, if any."""
         if isinstance(node, ast.Logic):
-            return self._implied_by_logic(node, scope)
+            return self._implied_by_logic(node, scope, is_there)
         columns = list(columns_in(node))
         if not columns or depends_on_time(node):
             return None
-        if all(self._is_of_head(column, scope) for column in columns):
+        if all(self._has(column, scope, is_there) for column in columns):
             return node
         return None
 
-    def _implied_by_logic(self, node: ast.Logic, scope: ColumnScope) -> ast.Expression | None:
-        operands = [self._implied(operand, scope) for operand in node.operands]
+    def _implied_by_logic(
+        self, node: ast.Logic, scope: ColumnScope, is_there: _HasField
+    ) -> ast.Expression | None:
+        operands = [self._implied(operand, scope, is_there) for operand in node.operands]
         implied = tuple(operand for operand in operands if operand is not None)
         # An "and" implies what any of its operands does, an "or" only what all of them do.
         if not implied or (node.operator == "or" and len(implied) < len(operands)):
@@ -134,11 +153,11 @@ class PrefilterBuilder:
             return implied[0]
         return msgspec.structs.replace(node, operands=implied)
 
-    def _is_of_head(self, column: ast.Column, scope: ColumnScope) -> bool:
-        """Check whether the head has a column's value under its name."""
+    def _has(self, column: ast.Column, scope: ColumnScope, is_there: _HasField) -> bool:
+        """Check whether a column's value is there under its name."""
         match known_fact(column, scope):
             case FieldFact(name):
-                return name == column.name and self._fields[name].of_head
+                return name == column.name and is_there(self._fields[name])
             case ConstantFact():
                 field = self._fields.get(column.name)
                 return field is not None and field.constant is not None

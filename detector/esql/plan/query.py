@@ -24,6 +24,7 @@ from detector.esql.plan.predicate_analysis import Pairs
 from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.program import TableProgram
 from detector.esql.plan.sequence import CompiledSequence
+from detector.esql.plan.shared_inputs import NO_INPUTS, SharedInputs
 from detector.esql.plan.sort_key import SortKey
 from detector.text.capped import capped_value
 
@@ -53,7 +54,7 @@ class Query:
     that are the event's time, where nothing else of ``rows`` depends on it; None where something
     does. ``unites_rows``: the rows that MV_EXPAND makes of an event are one hit of their group, as
     a rule counts events. ``min_distinct``: no group gives a result whose inputs at an index have
-    fewer distinct values."""
+    fewer distinct values. ``shared_inputs``: what the inputs of alike records have in common."""
 
     text: str
     tree: ast.Tree
@@ -81,6 +82,7 @@ class Query:
     sequence: CompiledSequence | None = None
     unites_rows: bool = False
     min_distinct: tuple[tuple[int, int], ...] = ()
+    shared_inputs: SharedInputs = NO_INPUTS
 
     def rows(
         self, record: Record, time: int, now: int | None = None, is_accepted: bool = False
@@ -92,13 +94,25 @@ class Query:
         query without STATS has its columns as inputs; a sequence has the steps that the record is
         before them, as bits. An exact prefilter that has accepted the record (``is_accepted``) is
         not asked again."""
+        row = self._new_row(record, time, now)
         if self.sequence is not None:
-            return self._step_rows(self.sequence, self._new_row(record, time, now))
+            return self._step_rows(self.sequence, row)
+        return self._rows_of(row, self.inputs, is_accepted)
+
+    def shared_rows(self, record: Record) -> list[tuple[tuple[Value, ...], Inputs]]:
+        """Return the rows of an accepted record without the inputs that are its own alone.
+
+        Only where ``time_inputs`` tells that nothing else depends on its time."""
+        return self._rows_of(self._new_row(record, 0, None), self.shared_inputs.exprs, True)
+
+    def _rows_of(
+        self, first: RowSlots, exprs: Sequence[CompiledExpr], is_accepted: bool
+    ) -> list[tuple[tuple[Value, ...], Inputs]]:
         rows: list[tuple[tuple[Value, ...], Inputs]] = []
         conditions = not (is_accepted and self.prefilter.is_exact)
-        for row in run_stages(self.stages, self._new_row(record, time, now), 0, conditions):
+        for row in run_stages(self.stages, first, 0, conditions):
             # What is kept of a hit: most values are no longer than a glance tells.
-            inputs = tuple([capped_value(expr.read(row)) for expr in self.inputs])
+            inputs = tuple([capped_value(expr.read(row)) for expr in exprs])
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
         if len(rows) > 1 and self.grouping is not None and self.unites_rows:

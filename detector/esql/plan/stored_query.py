@@ -35,12 +35,13 @@ class StoredCondition(msgspec.Struct, frozen=True, array_like=True):
 class StoredQuery(msgspec.Struct, frozen=True, array_like=True):
     """A query without what is compiled; ``tree`` and ``key_nodes`` are encoded.
 
-    ``pair``, ``rest`` and ``is_exact`` are those of the prefilter."""
+    ``pair``, ``rest``, ``caller`` and ``is_exact`` are those of the prefilter."""
 
     shape: Shape
     required_pairs: list[Pair]
     pair: list[StoredCondition]
     rest: list[StoredCondition]
+    caller: list[StoredCondition]
     is_exact: bool
     window: int | None
     window_column: str | None
@@ -113,6 +114,7 @@ def store_query(query: Query) -> StoredQuery:
         required_pairs=sorted(query.required_pairs, key=repr),
         pair=_stored(query.prefilter.pair),
         rest=_stored(query.prefilter.rest),
+        caller=_stored(query.prefilter.caller),
         is_exact=query.prefilter.is_exact,
         tree=_raw(query.tree),
         key_nodes=_raw(query.key_nodes),
@@ -136,6 +138,7 @@ def restore_query(
         _restored(stored.pair, table, options),
         _restored(stored.rest, table, options),
         stored.is_exact,
+        _restored(stored.caller, table, options),
     )
     return _DeferredQuery.of(known, compile)
 

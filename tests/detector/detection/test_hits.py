@@ -7,22 +7,27 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.cloudtrail.caller_view import NotInView
 from detector.detection import hits
 from detector.detection.digest import DigestResult, Partial, digest
-from detector.detection.record_view import NotInView, RecordView
+from detector.detection.event import inputs_at
+from detector.detection.record_view import RecordView
 from detector.detection.signature_cache import SignatureCache
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
+from detector.esql.plan.query import Query
 from detector.formats import Chunk, RawRecords, Records, read_chunks
 from detector.formats.heads import known_heads
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.ruleset import load
 from detector.rules.sigma_rules import read_sigma_files
+from tests.detector.rules.rule_scan import write_rule
 
 RULES = load()
 PATHS = ("type", "sessionContext.sessionIssuer.arn", "sessionContext", "none", "arn.of")
@@ -60,6 +65,49 @@ def _whole(source: str, chunk: Chunk, rules: list[Rule]) -> DigestResult:
 def _both(chunk: Chunk, rules: list[Rule]) -> tuple[Partial, Partial]:
     viewed = digest("file", chunk, Dispatch(rules), SignatureCache())
     return viewed.partial, _whole("file", chunk, rules).partial
+
+
+FURTHER = {
+    "parameters": ("query", "aws.cloudtrail.request_parameters: *bucketName*", ""),
+    "request": ("query", "aws.cloudtrail.request_id: r", ""),
+    "absent": ("query", "not aws.cloudtrail.flattened.request_parameters.bucketName: *", ""),
+    "caller": ("query", "user.name: an* and not event.action: ListUsers", ""),
+    "either": (
+        "query",
+        "event.action: ListUsers or aws.cloudtrail.user_identity.type: Root",
+        "",
+    ),
+    "first": (
+        "new_terms",
+        "event.outcome: success",
+        'new_terms_fields = ["cloud.region"]\nhistory_window_start = "now-7d"',
+    ),
+    "issued": (
+        "esql",
+        "from logs-* | grok aws.cloudtrail.response_elements "
+        '"accessKeyId=%{WORD:key}" | stats n = count(*), t = min(@timestamp), '
+        "i = values(event.id) by key",
+        "",
+    ),
+    "hour": (
+        "esql",
+        'from logs-* | where date_extract("hour_of_day", @timestamp) == 9 '
+        "| stats n = count(*) by aws.cloudtrail.request_parameters",
+        "",
+    ),
+}
+"""Rules that read further than a view: by name type, query and more."""
+
+
+@pytest.fixture(scope="module")
+def further_rules(tmp_path_factory: pytest.TempPathFactory) -> list[Rule]:
+    folder = tmp_path_factory.mktemp("rules")
+    for name, (type, query, more) in FURTHER.items():
+        path = write_rule(folder, query, type=type, more=more, name=f"{name}.toml")
+        path.write_text(path.read_text().replace('"r-1"', f'"{name}"'))
+    rules = load([folder], builtin=False)
+    assert not rules.problems
+    return list(rules)
 
 
 CALLERS = st.fixed_dictionaries(
@@ -118,6 +166,72 @@ def test_view_gives_the_hits_of_whole_records(records: list[dict[str, Any]]) -> 
     for rules in (list(RULES), SIGMA_RULES):
         viewed, whole = _both(Chunk(0, memoryview(bytearray(data)), lines=False), rules)
         assert viewed == whole
+
+
+def _content(partial: Partial) -> dict[bytes, Any]:
+    """Return the hits, with the matches in the order of their series and the time filled in."""
+    return {
+        identity: (
+            msgspec.structs.replace(event, matches=()),
+            sorted((series, inputs_at(inputs, event.time)) for series, inputs in event.matches),
+        )
+        for identity, event in partial.hits.items()
+    }
+
+
+@settings(max_examples=150)
+@given(records=st.lists(RECORDS, min_size=1, max_size=12), copies=st.integers(1, 3))
+def test_alike_records_have_the_hits_of_each_asked_for_itself(
+    further_rules: list[Rule], records: list[dict[str, Any]], copies: int
+) -> None:
+    alike = [
+        {**record, "eventID": f"0c0e1f3a-0000-4222-8333-{number:06}{copy:06}"}
+        for number, record in enumerate(records)
+        for copy in range(copies)
+    ]
+    data = json.dumps({"Records": alike}).encode()
+    chunk = Chunk(0, memoryview(bytearray(data)), lines=False)
+    viewed, whole = _both(chunk, further_rules)
+    assert _content(viewed) == _content(whole)
+
+
+def test_alike_records_are_evaluated_once(
+    further_rules: list[Rule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [rule for rule in further_rules if rule.rule_id in ("parameters", "first", "caller")]
+    base = {
+        "userIdentity": {"type": "IAMUser", "userName": "bob"},
+        "eventTime": "2026-03-01T09:15:00Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetBucketAcl",
+        "awsRegion": "eu-west-1",
+        "requestParameters": {"bucketName": "b"},
+    }
+    asked: list[str] = []
+    evaluate = Query.shared_rows
+
+    def counted(query: Query, record: Any) -> Any:
+        asked.append(query.shape)
+        return evaluate(query, record)
+
+    monkeypatch.setattr(Query, "shared_rows", counted)
+    alike = [
+        {**base, "eventID": f"0c0e1f3a-0000-4222-8333-{number:012}", "requestID": str(number)}
+        for number in range(5)
+    ]
+    other = {**alike[0], "eventID": "own", "requestParameters": {"bucketName": "c"}}
+    data = json.dumps({"Records": [*alike, other]}).encode()
+    hits = digest(
+        "file",
+        Chunk(0, memoryview(bytearray(data)), lines=False),
+        Dispatch(rules),
+        SignatureCache(),
+    ).partial.hits
+    assert len(hits) == 6
+    # Both parameters were asked for by two rules; the caller refused the third.
+    assert sorted(asked) == ["filter", "filter", "terms", "terms"]
+    matches = {repr(match) for event in hits.values() for match in event.matches}
+    assert len(matches) == 12, "each hit has its own request"
 
 
 def test_view_has_the_paths_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:

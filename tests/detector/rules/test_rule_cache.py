@@ -20,6 +20,7 @@ from tests.detector.rules.rule_scan import write_rule
 from tests.detector.sigma.test_files import rule as sigma_rule
 
 FUNCTIONS = {
+    "shared_inputs",
     *("layout", "stages", "keys", "inputs", "columns"),
     *("grouping", "orders", "prefilter", "sequence"),
 }
