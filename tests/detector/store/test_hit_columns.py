@@ -125,11 +125,14 @@ def test_span_and_length_are_those_of_the_hits() -> None:
     assert (len(columns), columns.span) == (3, (4, 8))
 
 
-def test_segments_that_touch_in_a_second_are_in_order_of_identity() -> None:
-    columns = columns_of([whole([1, 5], 7), whole([5, 6], 3)])
+@pytest.mark.parametrize(("first", "wanted"), [(7, [7, 3, 8, 4]), (1, [1, 2, 3, 4])])
+def test_segments_that_touch_in_a_second_are_in_order_of_identity(
+    first: int, wanted: list[int]
+) -> None:
+    columns = columns_of([whole([1, 5], first), whole([5, 6], 3)])
     hits = columns.series(WIDTH)[SERIES[0]]
     identities = [hit.identity[0] for hit in columns.hits(hits, 0, len(hits))]
-    assert identities == [7, 3, 8, 4]
+    assert identities == wanted
     assert all(one <= other for one, other in pairwise(hits.times))
 
 

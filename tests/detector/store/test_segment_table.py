@@ -74,8 +74,24 @@ def test_events_are_looked_for_near_their_times_first(store: Store) -> None:
         assert read_for(wanted, 12)[1] == [RowPlace(ten, 0)]
         [wanted] = [each.identity for each in numbered(11)]
         assert read_for(wanted, 10)[1] == [RowPlace(eleven, 0)]
-        read, found = read_for(b"nowhere", 13)
-        assert (read[0], sorted(read), found) == (eleven, sorted([one, ten, eleven, twenty]), [])
+        for time, near in ((10, ten), (13, eleven)):
+            read, found = read_for(b"nowhere", time)
+            assert (read[0], sorted(read), found) == (near, sorted([one, ten, eleven, twenty]), [])
+
+
+@pytest.mark.parametrize("more", [0, 20])
+def test_event_is_not_found_where_two_others_meet(store: Store, more: int) -> None:
+    """The end of one identity and the beginning of the next look like a third."""
+    before, after = b"\1" * 8 + bytes(8), bytes(8) + b"\1" * 8
+    table = SegmentTable(store.database)
+    with store.database.transaction() as connection:
+        # By their times; by themselves they would be the other way round.
+        rows = [StoredRow(before, event(1), 1, 0), StoredRow(after, event(2), 1, 0)]
+        table.append(connection, [*rows, *numbered(*range(100, 100 + more))], is_fresh=False)
+        asked = [bytes(16), before, after, *(row.identity for row in numbered(*range(100, 120)))]
+        found = table.locate(query_of(connection), dict.fromkeys(asked[: 3 + more], 50))
+    assert [place.number for place in found.values() if place.number < 2] in ([0, 1], [1, 0])
+    assert found.keys() == {*asked[1 : 3 + more]}
 
 
 def test_segments_of_any_time_are_returned_in_order(store: Store) -> None:
@@ -166,8 +182,11 @@ def test_segments_that_were_not_used_for_longest_are_dropped(
         assert [row.row.time for row in table.load(query, four).rows()] == [*range(30, 35)]
         assert list(table._unpacked) == [three, one, four]
         assert table.load(query, one) is held
+        for segment_id in (two, three, four):
+            table.load(query, segment_id)
+        assert list(table._unpacked) == [two, three, four]
         monkeypatch.setattr(segment_table, "_UNPACKED_PARTS", 0)
-        for segment_id in (two, three):
+        for segment_id in (one, two):
             table.load(query, segment_id)
             assert list(table._unpacked) == [segment_id]
 
@@ -185,7 +204,8 @@ def test_so_many_rows_are_merged_at_once(
             table.append(connection, numbered(*range(first, first + 8)), is_fresh=True)
         for number in range(7):
             table.append(connection, numbered(900 + number), is_fresh=False)
-        table.merge_small(connection)
+        # Another process, which holds none of them unpacked.
+        SegmentTable(store.database).merge_small(connection)
         spans = table.spans(query_of(connection), 0, 899)
         held = table.between(query_of(connection), 0, 899)
     assert spans[0][:2] == (0, 8 * merged - 1)
@@ -197,11 +217,11 @@ def test_so_many_rows_are_merged_at_once(
 
 
 def test_events_of_a_file_that_grew_are_all_given(store: Store, tmp_path: Path) -> None:
-    """Past a segment of another file, which lies between."""
+    """Past a segment of another file, which begins before them."""
     for name, records in (
-        ("x", [call(0)]),
-        ("y", [call(10)]),
-        ("x", [call(0), call(30)]),
+        ("x", [call(5)]),
+        ("y", [call(0), call(10)]),
+        ("x", [call(5), call(30)]),
     ):
         write(tmp_path, f"{name}.jsonl", lines(records))
         scan(tmp_path, store=store)
@@ -209,7 +229,7 @@ def test_events_of_a_file_that_grew_are_all_given(store: Store, tmp_path: Path) 
     with store.database.transaction() as connection:
         SegmentTable(store.database).give(connection, 1, 77)
         held = table.between(query_of(connection), START, START + 99)
-    assert sorted(row.file_id for each in held for row in each.rows()) == [2, 77, 77]
+    assert sorted(row.file_id for each in held for row in each.rows()) == [2, 2, 77, 77]
 
 
 def test_segment_that_was_merged_meanwhile_is_asked_for_again(
