@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -51,15 +52,22 @@ def records(*names: str, each: int) -> Iterable[bytes]:
     yield b"]}"
 
 
+def many(piece: bytes, count: int, head: bytes = b"", tail: bytes = b"") -> Iterable[bytes]:
+    """Yield ``head``, ``count`` pieces and ``tail``; the number is a multiple of 1,000."""
+    yield head
+    yield from repeat(piece * 1000, count // 1000)
+    yield tail
+
+
 BOMBS = {
-    "empty objects as lines": (b"{}\n" * 3_000_000,),
-    "empty lists as lines": (b"[]\n" * 3_000_000,),
-    "numbers as lines": (b"1\n" * 3_000_000,),
-    "short objects as lines": (b'{"a":1}\n' * 2_000_000,),
-    "blank lines between records": (json.dumps(CALL).encode(), b"\n" * 20_000_000, b"{}\n"),
-    "empty objects in a trail file": (b'{"Records":[', b"{}," * 8_000_000, b"{}]}"),
-    "empty objects in an array": (b"[", b"{}," * 8_000_000, b"{}]"),
-    "short objects in a trail file": (b'{"Records":[', b'{"a":1},' * 2_500_000, b"{}]}"),
+    "empty objects as lines": many(b"{}\n", 3_000_000),
+    "empty lists as lines": many(b"[]\n", 3_000_000),
+    "numbers as lines": many(b"1\n", 3_000_000),
+    "short objects as lines": many(b'{"a":1}\n', 2_000_000),
+    "blank lines between records": many(b"\n", 20_000_000, json.dumps(CALL).encode(), b"{}\n"),
+    "empty objects in a trail file": many(b"{},", 8_000_000, b'{"Records":[', b"{}]}"),
+    "empty objects in an array": many(b"{},", 8_000_000, b"[", b"{}]"),
+    "short objects in a trail file": many(b'{"a":1},', 2_500_000, b'{"Records":[', b"{}]}"),
     "10 with long resources": records("resources", each=10),
     "10 with long texts of a signature": records(
         "userAgent", "errorMessage", "sourceIPAddress", "eventName", "awsRegion", each=2

@@ -42,7 +42,7 @@ def insert_packed(
 ) -> tuple[int, Segment]:
     """Write packed rows as one segment; return it with its id."""
     # At random: no id is ever used again, also where a transaction fails.
-    segment_id = secrets.randbits(62)
+    segment_id = secrets.randbits(63)
     tier = sum(packed.rows >= limit for limit in _TIER_ROWS)
     connection.execute(
         "INSERT INTO segment (segment_id, fresh, tier, first, last, hits, identities, body) "

@@ -59,7 +59,7 @@ def golden() -> list[StoredRow]:
         (2, 3, kept(10, BEN, GET, "us", 70_000, 2, BOTH)),
         (1, 0, kept(10, ANA, GET, "us", 70_000, 1, event_id="event-3")),
         (2, 3, kept(10, BEN, PUT, "eu", 0, 7, ALONE)),
-        (2, 4, kept(601, ANA, GET, "eu", 0, 9, BOTH, stale=STALE)),
+        (2, 4, kept(601, ANA, GET, "eu", 0, 9, (*BOTH,), stale=STALE)),
         (2, 3, kept(700, BEN, GET, "us", 0, 8, stale=((705, ALONE),))),
     ]
     return [

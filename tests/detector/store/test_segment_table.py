@@ -278,3 +278,11 @@ def test_segment_is_of_the_tier_of_its_size(store: Store, count: int, tier: int)
     with store.database.transaction() as connection:
         insert_segment(connection, rows, is_fresh=False)
     assert store.database.rows("SELECT tier FROM segment") == [(tier,)]
+
+
+def test_highest_random_number_is_an_id(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has no larger ones."""
+    monkeypatch.setattr("secrets.randbits", lambda bits: (1 << bits) - 1)
+    with store.database.transaction() as connection:
+        segment_id, _ = insert_segment(connection, numbered(1), is_fresh=False)
+    assert store.database.rows("SELECT segment_id FROM segment") == [(segment_id,)]
