@@ -60,18 +60,14 @@ class HitColumns:
         """Segment and row of each event that contradicting records claim."""
         self._by_width: dict[int, Mapping[Series, SeriesHits]] = {}
         self._series: dict[Series, SeriesHits] = defaultdict(SeriesHits)
-        last = -1 << 62
+        spans = []
         for number in range(len(packed)):
             segment = self._segment(number)
             self._add(number, segment)
-            if segment.times[0] <= last:
-                self._is_sorted = False
-            last = max(last, segment.times[-1])
-        if not self._is_sorted:
+            spans.append((segment.times[0], segment.times[-1]))
+        if any(first <= last for (_, last), (first, _) in pairwise(spans)):
             for hits in self._series.values():
                 self._sort(hits)
-
-    _is_sorted = True
 
     def __len__(self) -> int:
         """The number of hits; one with several keys counts for each."""

@@ -17,7 +17,7 @@ from detector.sources.source import SourceFile
 from detector.store import FileRow, Store, schema
 from detector.store.file_table import FileRead
 from detector.store.migrations.file_paths import FILE_PATHS
-from detector.store.packing.file_key import split_path
+from detector.store.packing.file_key import FileIds, add_folders, split_path
 
 FOLDER = "/logs/AWSLogs/111122223333/CloudTrail/us-east-1/2026/03/01/"
 TRAIL_FILE = FOLDER + "111122223333_CloudTrail_us-east-1_20260301T1005Z_96285a15e836a404.json.gz"
@@ -62,6 +62,48 @@ def test_parts_make_up_the_path(path: str) -> None:
 def test_a_trail_file_has_little_of_its_own() -> None:
     assert split_path(TRAIL_FILE.encode()).name == b"1005Z_96285a15e836a404"
     assert split_path(b"/var/log/events.jsonl").name == b"events.jsonl"
+
+
+def test_parts_of_a_path_are_those_that_a_day_shares() -> None:
+    """A name without a label, and a label in a folder's name, divide none."""
+    for path, parts in (
+        (b"/logs/x_20260301T1005Z_ab.json.gz", (b"/logs/x_20260301T", b".json.gz", b"1005Z_ab")),
+        (b"/logs/_20260301T_20260302T1.gz", (b"/logs/_20260301T_20260302T", b".gz", b"1")),
+        (b"/logs/x_20260301T1005Z", (b"/logs/", b"", b"x_20260301T1005Z")),
+        (b"/_20260301T10/x.json", (b"/_20260301T10/", b"", b"x.json")),
+        (b"/a\nb_20260301T1\n2.gz\n", (b"/a\nb_20260301T", b".gz\n", b"1\n2")),
+        (b"x.json", (b"", b"", b"x.json")),
+        (b"", (b"", b"", b"")),
+    ):
+        assert split_path(path) == parts
+
+
+def test_ids_of_files_are_those_that_are_stored() -> None:
+    """Of the paths of one commit, those that were new have the numbers after the last one."""
+    one, two, three, four = PATHS[0], PATHS[1], PATHS[4], "/logs/new.json"
+    with closing(Store.open(None)) as store:
+        put(store, [one])
+        put(store, [two, three])
+        stored = dict(store.database.rows("SELECT CAST(path AS TEXT), file_id FROM file"))
+        with store.database.transaction() as connection:
+            ids = FileIds(connection)
+            ids.add_new([two, three, four], stored[one])
+            assert ids == {two: stored[two], three: stored[three]}
+            assert [ids[path] for path in (one, two, three)] == [1, 2, 3] == [*stored.values()]
+            assert ids == stored
+            with pytest.raises(ValueError):
+                ids[four]
+
+
+def test_folders_are_written_once() -> None:
+    parts = [split_path(path) for path in (b"/a/x.json", b"/a/y.json", b"/a/x_20260301T1.gz")]
+    with closing(Store.open(None)) as store, store.database.transaction() as connection:
+        ids = add_folders(connection, parts)
+        assert ids.keys() == {(b"/a/", b""), (b"/a/x_20260301T", b".gz")}
+        assert add_folders(connection, [*parts, split_path(b"/b/x")]).items() > ids.items()
+        rows = connection.execute("SELECT prefix, suffix, folder_id FROM folder").fetchall()
+        assert len(rows) == 3
+        assert {(prefix, suffix): number for prefix, suffix, number in rows}.items() > ids.items()
 
 
 def test_a_long_folder_is_stored_once(tmp_path: Path) -> None:

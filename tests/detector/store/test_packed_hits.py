@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,9 +22,13 @@ from detector.rules.dispatch import Dispatch
 from detector.sources.directory import Directory
 from detector.store import FileRead, Store
 from detector.store.event_table import EventTable
+from detector.store.packing.packed_hits import pack_hits
 from detector.store.packing.segment import Segment
+from detector.store.packing.segment_writer import SEGMENT_ROWS
 from tests.clock import Clock
 from tests.detector.store.test_conversion import rows_of
+from tests.detector.store.test_segment import golden
+from tests.detector.store.test_segments import ONE, event
 from tests.detector.trail import REGIONS, START, Raw, call, rules, sweep, write
 
 UUID = "2f1c3c3e-0000-4000-8000-00000000000"
@@ -74,6 +79,40 @@ def content(store: Store) -> list[Any]:
 @pytest.fixture(autouse=True)
 def _few_hits_are_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(united_reads, "LEAST_HITS", 1)
+
+
+def test_packed_hits_are_of_the_files_that_the_events_came_from() -> None:
+    """By numbers, in the order in which the files come, which an id takes the place of later."""
+    names = {1: "b.json", 2: "a.json"}
+    hits = {
+        identity: msgspec.structs.replace(
+            row, position=msgspec.structs.replace(row.position, source=names[file_id])
+        )
+        for identity, row, file_id, _ in golden()
+    }
+    packed = pack_hits(hits)
+    assert packed.paths == ["b.json", "a.json"]
+    assert packed.identities() == hits.keys()
+    assert packed.rules() == {"one", "two"}
+    assert packed.counts() == {"b.json": 3, "a.json": 4}
+    assert list(packed.events()) == list(hits.items())
+    placed = packed.placed({"a.json": 2, "b.json": 1}, 7)
+    rows = [row for each in placed for row in each.segment().rows()]
+    assert rows == [row._replace(generation=7) for row in golden()]
+
+
+def test_many_packed_hits_are_in_several_segments() -> None:
+    rows = {
+        number.to_bytes(16, "big"): event(number * 7 % 9000, matches=((ONE, ()),))
+        for number in range(2 * SEGMENT_ROWS + 1)
+    }
+    packed = pack_hits(rows)
+    sizes = [each.rows for each in packed.segments]
+    assert (len(sizes), sum(sizes), max(sizes) - min(sizes)) == (3, 2 * SEGMENT_ROWS + 1, 0)
+    assert packed.identities() == rows.keys()
+    assert packed.counts() == {"x": 2 * SEGMENT_ROWS + 1}
+    times = [row.time for _, row in packed.events()]
+    assert times == sorted(row.time for row in rows.values())
 
 
 @given(commits)

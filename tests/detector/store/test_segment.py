@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from array import array
 from uuid import UUID
 
@@ -178,6 +179,23 @@ def test_stale_hits_are_counted_in_order() -> None:
     segment = packed.segment()
     assert segment.numbers_of(ONE) == [0, 1, 2]
     assert list(segment.hits_between(ONE, 0, 9, 1)) == [0, 1, 2]
+
+
+def test_rows_are_counted_by_file_and_given_to_another(segment: Segment) -> None:
+    """Files have numbers until they are written; what is left is as it was."""
+    assert pack(segment.rows()).counts() == {1: 3, 2: 4}
+    placed = pack(segment.rows()).placed([70, 71, 72], 9)
+    assert placed.counts() == {71: 3, 72: 4}
+    assert placed.segment().rows() == [
+        row._replace(file_id=70 + row.file_id, generation=9) for row in golden()
+    ]
+
+
+def test_packed_rows_travel_between_processes() -> None:
+    packed = pack(golden())
+    travelled = pickle.loads(pickle.dumps(packed))
+    assert travelled == packed
+    assert travelled.segment().rows() == golden()
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,9 @@ def test_identity_set_knows_what_was_added(full: int, identities: set[bytes], ot
     assert held == 8 * len(identities)
     assert held <= full * len(known._buckets) <= max(64 * full, 4 * held)
     assert all(identity in known for identity in identities)
+    assert all(known.has_any(other[:16] + identity) for identity in identities)
+    assert known.has_any(other[:16]) == (other in known)
+    assert not known.has_any(b"")
     assert other[:8] in {identity[:8] for identity in identities} or other not in known
 
 
