@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
 
 from detector.cloudtrail.record import Record, loads
 from detector.ecs.java_text import java_text
@@ -11,6 +14,10 @@ from detector.ecs.values import ip_from_text, single
 from detector.text.time import parse_milliseconds, parse_time
 
 FieldGetter = Callable[[Record], Any]
+_T = TypeVar("_T")
+_KNOWN_STRUCTURES = 2048
+_LONGEST_KNOWN = 1024
+"""Of free structures that are remembered, and of the bytes of one."""
 
 
 def present(text: str | None) -> str | None:
@@ -54,14 +61,35 @@ def once_a_record(name: str, getter: FieldGetter) -> FieldGetter:
 
 def _decoded(field: str) -> FieldGetter:
     """Decode a free structure, without what counts as absent; None where it is no JSON."""
+    return once_a_record(
+        f"_decoded_{field}", lambda record: _of_json(getattr(record, field), _decode, _known_values)
+    )
 
-    def read(record: Record) -> Any:
-        try:
-            return _cleaned(loads(getattr(record, field)))
-        except ValueError:
-            return None
 
-    return once_a_record(f"_decoded_{field}", read)
+def _decode(raw: bytes) -> Any:
+    try:
+        return _cleaned(loads(raw))
+    except ValueError:
+        return None
+
+
+def _text_of(raw: bytes) -> str | None:
+    value = _of_json(raw, _decode, _known_values)
+    return None if value is None else java_text(value)
+
+
+_known_values = lru_cache(_KNOWN_STRUCTURES)(_decode)
+_known_texts = lru_cache(_KNOWN_STRUCTURES)(_text_of)
+
+
+def _of_json(
+    raw: bytes | msgspec.Raw, derive: Callable[[bytes], _T], known: Callable[[bytes], _T]
+) -> _T:
+    """Return what follows from JSON, which ``known`` remembers; nobody may change it.
+
+    Most calls have the parameters of others in the same bytes."""
+    data = bytes(raw)
+    return known(data) if len(data) <= _LONGEST_KNOWN else derive(data)
 
 
 def _scalar(value: Any) -> Any:
@@ -106,22 +134,21 @@ def _set(values: Iterable[str]) -> Any:
 
 def text(name: str) -> FieldGetter:
     """Read one of ``FREE_STRUCTURES`` as text."""
-    structure = FREE_STRUCTURES[name]
-
-    def read(record: Record) -> str | None:
-        value = structure(record)
-        if value is None:
-            return None
-        return java_text(value)
-
-    return once_a_record(f"_text_{name}", read)
+    field = _ATTRIBUTES[name]
+    return once_a_record(
+        f"_text_{name}", lambda record: _of_json(getattr(record, field), _text_of, _known_texts)
+    )
 
 
+_ATTRIBUTES = {
+    "request_parameters": "request_parameters",
+    "response_elements": "response_elements",
+    "additional_eventdata": "additional_event_data",
+    "service_event_details": "service_event_details",
+}
+"""The attributes of a record that the free structures are."""
 FREE_STRUCTURES: dict[str, FieldGetter] = {
-    "request_parameters": _decoded("request_parameters"),
-    "response_elements": _decoded("response_elements"),
-    "additional_eventdata": _decoded("additional_event_data"),
-    "service_event_details": _decoded("service_event_details"),
+    name: _decoded(attribute) for name, attribute in _ATTRIBUTES.items()
 }
 request_parameters = FREE_STRUCTURES["request_parameters"]
 response_elements = FREE_STRUCTURES["response_elements"]
