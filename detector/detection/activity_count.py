@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from detector.detection.activity.activity import SessionOpening
@@ -15,15 +15,18 @@ from detector.detection.activity.actor import (
 )
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
-from detector.detection.signature_cache import CallFacts, ChunkEvents, OriginEvents, OriginFacts
-from detector.formats import RecordGroup, Records
+from detector.detection.grouping.chunk_events import CallEvents, OriginEvents
+from detector.detection.signature_cache import CallFacts, OriginFacts
+from detector.formats import Records
 from detector.text.time import DAY, HOUR
 
 
-def count_activity(records: Records, events: ChunkEvents) -> ChunkActivity:
+def count_activity(
+    records: Records, by_origin: Mapping[OriginFacts, OriginEvents]
+) -> ChunkActivity:
     """Return the activity of a chunk's events."""
     counter = _Counter(records)
-    for origin, of_origin in events.by_origin.items():
+    for origin, of_origin in by_origin.items():
         counter.add_origin(origin, of_origin)
     return counter.activity()
 
@@ -61,30 +64,32 @@ class _Counter:
         first, last = events.first, events.last
         hour = first // HOUR
         if actor is None or last // HOUR != hour:
-            for group in events.groups:
-                self._add_group(group, actor, parts)
+            for of_call in events.calls:
+                self._add_calls_of(of_call, actor, parts)
             return
         count = self._extended((self._actors[actor], *parts), first, last, 1 << hour % 24)
         calls, numbers = count.calls, self._numbers
-        for group in events.groups:
-            call: CallFacts = group.head.facts.call
+        for of_call in events.calls:
+            call, indexes = of_call
             if call.is_sign_in:
-                self._add_group(group, actor, parts)
+                self._add_calls_of(of_call, actor, parts)
                 continue
             number = numbers.get(id(call))
             if number is None:
                 number = numbers[id(call)] = self._outcomes[call.outcome]
-            calls[number] = calls.get(number, 0) + len(group.indexes)
+            calls[number] = calls.get(number, 0) + len(indexes)
             if call.may_open_session:
-                self.add_openings(actor, group.indexes)
+                self.add_openings(actor, indexes)
 
-    def _add_group(self, group: RecordGroup, caller: Actor | None, parts: tuple[int, int]) -> None:
-        """Count the events of a signature by their times.
+    def _add_calls_of(
+        self, events: CallEvents, caller: Actor | None, parts: tuple[int, int]
+    ) -> None:
+        """Count the events of one call by their times.
 
         ``caller`` is None where only a whole record names it; ``parts`` are the numbers of traits
         and region."""
-        call: CallFacts = group.head.facts.call
-        for actor, indexes in self._by_actor(caller, group.indexes):
+        call, every = events
+        for actor, indexes in self._by_actor(caller, every):
             key = self._actors[actor], *parts
             if call.is_sign_in:
                 for outcome, of_outcome in self._by_outcome(call, indexes):

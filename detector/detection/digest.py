@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
 
 from detector.detection import principal_index
 from detector.detection.activity_count import count_activity
-from detector.detection.baseline import OriginSpans, widen_span
+from detector.detection.baseline import OriginSpans
 from detector.detection.event import KeptEvent, unite_events
+from detector.detection.grouping.by_number import group_by_number
+from detector.detection.grouping.by_signature import group_by_signature
+from detector.detection.grouping.chunk_events import ChunkEvents
 from detector.detection.hits import HitCollector
 from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, add_keys
-from detector.detection.signature_cache import (
-    CallFacts,
-    ChunkEvents,
-    SignatureCache,
-    SignatureFacts,
-    group_events,
-)
+from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Records, parse_records
 from detector.rules.dispatch import Dispatch
 
@@ -108,12 +104,12 @@ def digest(
     JSON.
     """
     records = parse_records(chunk, cache.heads)
-    events = group_events(records, cache, dispatch)
+    events = _group(records, cache, dispatch, counts_activity)
     stats = _stats_of(chunk, records, events)
-    partial = Partial({(source, chunk.offset): stats}, observations=_observed(events))
+    partial = Partial({(source, chunk.offset): stats}, observations=events.seen)
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
-        stats.activity = count_activity(records, events).encode()
+        stats.activity = count_activity(records, events.by_origin).encode()
     hits = HitCollector(records, dispatch, source, chunk.offset, partial.add_hit)
     for group in events.candidates:
         hits.collect(group, group.facts.rules)
@@ -121,28 +117,35 @@ def digest(
     cache.heads.keep(hits.kept_bytes)
     cache.heads.trim()
     if hits.too_deep:
-        _count(stats.rejected, "nested-too-deep", hits.too_deep)
+        too_deep = stats.rejected.get("nested-too-deep", 0) + hits.too_deep
+        stats.rejected["nested-too-deep"] = too_deep
     return DigestResult(partial, dict(hits.rule_seconds))
 
 
+def _group(
+    records: Records, cache: SignatureCache, dispatch: Dispatch, with_calls: bool
+) -> ChunkEvents:
+    """Return the events of a chunk, with the calls of each origin where they are asked for."""
+    cache.follow_heads()
+    events = ChunkEvents()
+    if records.by_number is None:
+        group_by_signature(records, events, cache, dispatch)
+    else:
+        group_by_number(records.by_number, events, cache, dispatch, with_calls)
+    return events
+
+
 def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats:
-    of_origins = events.by_origin.values()
+    spans = events.seen.seen.values()
     stats = ChunkStats(
         chunk.end,
         seen=len(records) + records.rejected.total() + records.skipped.total(),
-        skipped=dict(records.skipped),
-        rejected=dict(records.rejected),
-        first=min((each.first for each in of_origins), default=None),
-        last=max((each.last for each in of_origins), default=None),
+        skipped=dict(records.skipped + events.skipped),
+        rejected=dict(records.rejected + events.rejected),
+        first=min((first for first, _ in spans), default=None),
+        last=max((last for _, last in spans), default=None),
         bridged=records.eventbridge_count,
     )
-    for group in events.others:
-        call: CallFacts = group.head.facts.call
-        if call.skip_reason:
-            _count(stats.skipped, call.skip_reason, len(group.indexes))
-        else:
-            reason = "no-event-time" if call.is_named else "not-cloudtrail"
-            _count(stats.rejected, reason, len(group.indexes))
     if stats.bridged:
         stats.bridged_read_only = sum(
             len(group.indexes) for group in records.groups if group.head.signature.read_only is True
@@ -150,38 +153,13 @@ def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats
     return stats
 
 
-def _count(reasons: dict[str, int], reason: str, count: int) -> None:
-    reasons[reason] = reasons.get(reason, 0) + count
-
-
-def _observed(events: ChunkEvents) -> OriginSpans:
-    """Return what is observed of the events, with first and last time."""
-    spans = OriginSpans(changed=events.changed)
-    for origin, of_origin in events.by_origin.items():
-        widen_span(spans.seen, origin.observed, of_origin.first, of_origin.last)
-    return spans
-
-
 def _post(records: Records, events: ChunkEvents) -> PostingLists:
     """Return where the records of each principal are.
 
     Those that may open a session may have the access key of the session."""
-    postings: PostingLists = defaultdict(list)
-    openings = []
-    for origin, of_origin in events.by_origin.items():
-        posting = postings[origin.client.principal_hashes]
-        for group in of_origin.groups:
-            if group.head.facts.call.may_open_session:
-                openings.append(group)
-            else:
-                posting += group.indexes
-    for group in chain(openings, events.others):
-        facts: SignatureFacts = group.head.facts
-        hashes = facts.origin.client.principal_hashes
-        if not facts.call.may_open_session:
-            postings[hashes] += group.indexes
-            continue
-        for index in group.indexes:
+    postings = defaultdict(list, events.postings)
+    for hashes, indexes in events.openings:
+        for index in indexes:
             issued = issued_keys(records.encoded(index))
             postings[add_keys(hashes, issued)].append(index)
     return postings

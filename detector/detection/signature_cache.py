@@ -25,11 +25,10 @@ from detector.detection.baseline import (
     is_long_term,
     network_of,
     principal_of,
-    widen_span,
 )
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalHashes, hashes_of
-from detector.formats import KnownHeads, RecordGroup, Records
+from detector.formats import KnownHeads
 from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
@@ -121,12 +120,18 @@ class OriginFacts(msgspec.Struct, eq=False):
         changed = (account, region) if account and region else None
         return cls(client, ObservedOrigin(*client.observed, region), changed)
 
-    def remember(self, candidates: Candidates, rules: Sequence[Rule]) -> None:
-        """Remember which of ``candidates`` records of this origin may match."""
-        if len(self.rules) >= _CANDIDATES_LIMIT:
-            self.rules.clear()
-            self.verdicts.clear()
-        self.rules[candidates] = rules
+    def rules_of(
+        self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch
+    ) -> Sequence[Rule]:
+        """Return those of ``candidates`` that records of this origin, a signature's, may match."""
+        rules = self.rules.get(candidates)
+        if rules is None:
+            rules = dispatch.select(candidates, signature, self.verdicts)
+            if len(self.rules) >= _CANDIDATES_LIMIT:
+                self.rules.clear()
+                self.verdicts.clear()
+            self.rules[candidates] = rules
+        return rules
 
 
 _SIGN_IN = "signin.amazonaws.com"
@@ -152,13 +157,8 @@ class SignatureFacts(msgspec.Struct, eq=False):
         """Select the rules that records of the signature may match."""
         self.dispatch, self.rules, self.verdicts = dispatch, (), {}
         candidates = dispatch.candidates(self.signature)
-        if not candidates:
-            return
-        rules = self.origin.rules.get(candidates)
-        if rules is None:
-            rules = dispatch.select(candidates, self.signature, self.origin.verdicts)
-            self.origin.remember(candidates, rules)
-        self.rules = rules
+        if candidates:
+            self.rules = self.origin.rules_of(candidates, self.signature, dispatch)
 
 
 class SignatureCache:
@@ -186,13 +186,17 @@ class SignatureCache:
         caller, source, name, region, address, agent, error, read_only, recipient, category = (
             signature
         )
-        called_from = caller, recipient, address, agent, region
-        origin = self._origins.get(called_from)
-        if origin is None:
-            client = self._client_facts(called_from[:4])
-            origin = self._origins[called_from] = OriginFacts.of(client, region or "")
+        origin = self.origin_facts((caller, recipient, address, agent, region))
         call = self.calls[source, name, read_only, category, error]
         return SignatureFacts(signature, origin, call)
+
+    def origin_facts(self, origin: Origin) -> OriginFacts:
+        """Return what follows from an origin, the same until heads are forgotten."""
+        facts = self._origins.get(origin)
+        if facts is None:
+            client = self._client_facts(origin[:4])
+            facts = self._origins[origin] = OriginFacts.of(client, origin[4] or "")
+        return facts
 
     def _client_facts(self, client: Client) -> ClientFacts:
         facts = self.clients.get(client)
@@ -222,76 +226,3 @@ class SignatureGroup(NamedTuple):
     signature: EventSignature
     facts: SignatureFacts
     timed: list[int]
-
-
-class OriginEvents(msgspec.Struct, gc=False):
-    """The events of one origin in a chunk: groups by signature, and first and last time."""
-
-    groups: list[RecordGroup]
-    first: int
-    last: int
-
-
-class ChunkEvents(msgspec.Struct):
-    """The records of a chunk that are events, by origin.
-
-    ``changed`` are the spans of calls that change something, ``others`` the records that are no
-    events. Of ``candidates`` rules may match, in the order of the first record of each."""
-
-    by_origin: dict[OriginFacts, OriginEvents] = {}
-    changed: dict[ChangedRegion, tuple[int, int]] = {}
-    others: list[RecordGroup] = []
-    candidates: list[SignatureGroup] = []
-
-
-def group_events(records: Records, cache: SignatureCache, dispatch: Dispatch) -> ChunkEvents:
-    """Return the events of a chunk, whose ``records`` have the heads of the cache.
-
-    The work of a usual group is here: this runs for each distinct call of each chunk."""
-    cache.follow_heads()
-    events = ChunkEvents()
-    by_origin, find_origin = events.by_origin, events.by_origin.get
-    for group in records.groups:
-        head = group.head
-        facts = head.facts
-        if facts is None:
-            facts = head.facts = cache.facts_of(head.signature)
-        call = facts.call
-        if call.skip_reason:
-            events.others.append(group)
-            continue
-        if group.span is None:
-            group = _timed(group, records, events.others)
-            if group.span is None:
-                continue
-        first, last = group.span
-        origin = facts.origin
-        known = find_origin(origin)
-        if known is None:
-            by_origin[origin] = OriginEvents([group], first, last)
-        else:
-            known.groups.append(group)
-            if first < known.first:
-                known.first = first
-            if last > known.last:
-                known.last = last
-        if call.changes and origin.changed:
-            widen_span(events.changed, origin.changed, first, last)
-        if facts.dispatch is not dispatch:
-            facts.select(dispatch)
-        if facts.rules:
-            events.candidates.append(SignatureGroup(head.signature, facts, group.indexes))
-    return events
-
-
-def _timed(group: RecordGroup, records: Records, others: list[RecordGroup]) -> RecordGroup:
-    """Return the records of a group that have a time, with their span; others have none."""
-    head, indexes = group.head, group.indexes
-    times: Sequence[Any] = records.times
-    if not records.has_times:
-        untimed = [index for index in indexes if times[index] is None]
-        if untimed:
-            others.append(RecordGroup(head, untimed))
-            indexes = [index for index in indexes if times[index] is not None]
-    known = [times[index] for index in indexes]
-    return RecordGroup(head, indexes, (min(known), max(known)) if known else None)

@@ -118,7 +118,7 @@ class Records(RawRecords):
     def __init__(
         self,
         items: Sequence[Any],
-        groups: list[RecordGroup],
+        groups: list[RecordGroup] | cut.HeadGroups,
         times: Sequence[int | None],
         rejected: Counter[str] | None = None,
         skipped: Counter[str] | None = None,
@@ -132,12 +132,21 @@ class Records(RawRecords):
         """The records that came by EventBridge."""
         self.verbatim = verbatim
         """The records stand in the chunk as they are, without wrappers."""
-        self.groups = groups
-        """The records by signature, in order of the first of each."""
+        self.by_number = groups if isinstance(groups, cut.HeadGroups) else None
+        """The records by the numbers of their heads, where the native cut has numbered them."""
+        self._groups = None if isinstance(groups, cut.HeadGroups) else groups
         self.times = times
         """The event time of each record in epoch seconds; None where it is unusable."""
         self.has_times = isinstance(times, array) or None not in times
         """Every record has a usable event time."""
+
+    @property
+    def groups(self) -> list[RecordGroup]:
+        """The records by signature, in order of the first of each."""
+        if self._groups is None:
+            assert self.by_number is not None
+            self._groups = group_by_bytes(self.by_number)
+        return self._groups
 
     @property
     def by_signature(self) -> dict[EventSignature, list[int]]:
@@ -227,15 +236,16 @@ def records_of_spans(
 ) -> Records:
     """Return the records that the native cut found in ``data``.
 
-    Heads whose bytes are not known are decoded; groups that decode alike are one."""
+    What is not known of their heads is decoded."""
     items = Slices(data, spans)
-    groups = group_by_bytes(data, head_groups)
+    head_groups.table.decode(data)
     if spans.has_times:
-        return Records(items, groups, spans.times, verbatim=True)
+        return Records(items, head_groups, spans.times, verbatim=True)
     times = [
         parse_time(_head_decoder.decode(items[index]).event_time) if time == cut.NO_TIME else time
         for index, time in enumerate(spans.times)
     ]
+    groups = group_by_bytes(head_groups)
     for group in groups:
         group.span = None
     return Records(items, groups, times, verbatim=True)
@@ -248,6 +258,9 @@ def _read_as_they_are(records: Records) -> bool:
 
 def _incomplete(records: Records) -> Iterator[int]:
     """Yield the indexes of the records that lack a caller, name, source or region."""
+    if records.by_number is not None:
+        yield from records.by_number.incomplete
+        return
     for group in records.groups:
         if not group.head.is_complete:
             yield from group.indexes

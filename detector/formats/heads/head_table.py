@@ -9,25 +9,51 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from detector.cloudtrail.record import Caller, EventSignature
+from detector.cloudtrail.record import ApiCall, Caller, EventSignature, Origin, join_parts
 from detector.text.capped import TEXT_CAP, capped
 
 TABLE_CAPACITY = 1 << 16
-"""Of heads, and of texts."""
+"""Of heads, of texts, of origins and of calls."""
 _BYTES = 16 << 20
 """Of the texts that are kept; others lie in their chunk, and the table ends with it."""
 _KNOWN = struct.Struct("=qII")
 """A text: its start, its size, a hash."""
-_HEAD = struct.Struct("=14i")
-"""The parts of a head, by number."""
+_ORIGIN = struct.Struct("=9i")
+"""Who calls from where: the numbers of its texts, in the order of ``heads.h``, and whether there is
+a caller."""
+_CALL = struct.Struct("=5i")
+"""What is called: the numbers of its texts, and whether it only reads."""
+_HEAD = struct.Struct("=2i")
+"""A head: the numbers of its origin and its call."""
 _READ_ONLY = None, False, True
 
 H = TypeVar("H")
+
+
+_SIZES = {
+    "known": _KNOWN.size,
+    "origin": _ORIGIN.size,
+    "call": _CALL.size,
+    "head": _HEAD.size,
+    "group_of": 4,
+    "stamp_of": 4,
+    "text_table": 8,
+    "origin_table": 8,
+    "call_table": 8,
+    "head_table": 8,
+    "refused": 8,
+    "posting_of": 4,
+    "asked": 8,
+    "kinds": 1,
+    "slot_of_origin": 4,
+    "slot_of_posting": 4,
+}
+"""The bytes of each array for each text, origin, call or head; a hash table has two places."""
 
 
 class _Heads(ctypes.Structure):
@@ -36,51 +62,82 @@ class _Heads(ctypes.Structure):
         ("table_size", ctypes.c_int64),
         ("bytes_capacity", ctypes.c_int64),
         ("texts", ctypes.c_int64),
+        ("origins", ctypes.c_int64),
+        ("calls", ctypes.c_int64),
         ("heads", ctypes.c_int64),
         ("bytes_end", ctypes.c_int64),
         ("in_chunk", ctypes.c_int64),
         ("known", ctypes.c_void_p),
+        ("origin", ctypes.c_void_p),
+        ("call", ctypes.c_void_p),
         ("head", ctypes.c_void_p),
         ("group_of", ctypes.c_void_p),
         ("stamp_of", ctypes.c_void_p),
         ("text_table", ctypes.c_void_p),
+        ("origin_table", ctypes.c_void_p),
+        ("call_table", ctypes.c_void_p),
         ("head_table", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
         ("stamp", ctypes.c_int64),
     ]
 
 
-class HeadTable(Generic[H]):
-    """What is known of heads by their numbers, from 1 on.
+class Facts(ctypes.Structure):
+    """What is known of origins and calls, ``Facts`` in ``sums.h``."""
 
-    ``heads`` are made of signatures by ``make``. Pages of the memory that nothing was written to
-    take no room."""
+    _fields_ = [
+        ("refused", ctypes.c_void_p),
+        ("posting_of", ctypes.c_void_p),
+        ("asked", ctypes.c_void_p),
+        ("kinds", ctypes.c_void_p),
+        ("slot_of_origin", ctypes.c_void_p),
+        ("slot_of_posting", ctypes.c_void_p),
+    ]
+
+
+class HeadTable(Generic[H]):
+    """What is known of origins, calls and heads by their numbers, from 1 on.
+
+    Heads are made of signatures by ``make``. ``refused`` and ``posting_of`` (of each origin),
+    ``asked`` and ``kinds`` (of each call) are for ``sums.h``, and written by whoever decides what
+    is asked of records. Pages of the memory that nothing was written to take no room."""
 
     def __init__(self, make: Callable[[EventSignature], H], capacity: int) -> None:
         self.capacity = capacity
-        table_size = 2 * capacity
-        sizes = [_KNOWN.size * capacity, _HEAD.size * capacity, 4 * capacity, 4 * capacity]
-        sizes += [4 * table_size, 4 * table_size, _BYTES]
-        self._memory = mmap.mmap(-1, sum(sizes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        sizes = {name: size * capacity for name, size in _SIZES.items()} | {"bytes": _BYTES}
+        self._memory = mmap.mmap(
+            -1, sum(sizes.values()), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        )
         address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
-        pointers = [address + sum(sizes[:number]) for number in range(len(sizes))]
-        self.structure = _Heads(capacity, table_size, _BYTES, 1, 1, 0, 0, *pointers, 0)
-        view = memoryview(self._memory)
-        self._known = view[: sizes[0]]
-        self._heads = view[sizes[0] :][: sizes[1]]
-        self._bytes = view[sum(sizes[:-1]) :]
+        views, pointers, start = {}, {}, 0
+        for name, size in sizes.items():
+            views[name] = memoryview(self._memory)[start : start + size]
+            pointers[name] = address + start
+            start += size
+        self.structure = _Heads(capacity, 2 * capacity, _BYTES, 1, 1, 1, 1)
+        self.facts_structure = Facts()
+        for structure in (self.structure, self.facts_structure):
+            for name in pointers.keys() & {field[0] for field in structure._fields_}:
+                setattr(structure, name, pointers[name])
+        self._views = views
+        self.refused, self.asked = views["refused"].cast("Q"), views["asked"].cast("Q")
+        self.posting_of, self.kinds = views["posting_of"].cast("i"), views["kinds"]
         self._decoded = 0
         self._texts: list[Any] = [None]
         self._callers: dict[tuple[int, ...], Caller] = {}
         self._make = make
-        self.heads: list[Any] = [None]
+        self._heads: dict[int, H] = {}
+        self.origins: list[Any] = [None]
+        self.calls: list[Any] = [None]
+        self.facts: Any = None
+        """What the reader of records has found to follow from origins and calls."""
         self.may_alias = False
         """Two texts that differ may have decoded alike, and so two heads."""
 
     @property
     def is_empty(self) -> bool:
         """Nothing is known yet."""
-        return len(self.heads) == 1
+        return len(self.origins) == 1
 
     @property
     def is_spent(self) -> bool:
@@ -93,17 +150,38 @@ class HeadTable(Generic[H]):
         return int(self.structure.bytes_end)
 
     def decode(self, data: memoryview) -> None:
-        """Decode the heads that were numbered in the chunk ``data``, with their texts."""
+        """Decode the origins and calls that were numbered in the chunk ``data``."""
         if len(self._texts) < self.structure.texts:
             self._decode_texts(data)
-        if len(self.heads) < self.structure.heads:
-            self._decode_heads()
+        self.origins += map(self._origin, self._rows("origin", _ORIGIN, len(self.origins)))
+        self.calls += map(self._call, self._rows("call", _CALL, len(self.calls)))
+
+    def head(self, number: int) -> H:
+        """Return a head, the same whenever it is asked for."""
+        head = self._heads.get(number)
+        if head is None:
+            head = self._heads[number] = self._make(self.signature(number))
+        return head
+
+    def signature(self, number: int) -> EventSignature:
+        """Return the signature of a head."""
+        origin, call = self.parts(number)
+        return join_parts(self.origins[origin], self.calls[call])
+
+    def parts(self, number: int) -> tuple[int, int]:
+        """Return the numbers of a head's origin and call."""
+        origin, call = _HEAD.unpack_from(self._views["head"], _HEAD.size * number)
+        return origin, call
+
+    def _rows(self, name: str, row: struct.Struct, known: int) -> Iterator[tuple[int, ...]]:
+        end: int = getattr(self.structure, name + "s")
+        return row.iter_unpack(self._views[name][row.size * known : row.size * end])
 
     def _decode_texts(self, data: memoryview) -> None:
         first, end = _KNOWN.size * len(self._texts), _KNOWN.size * self.structure.texts
-        spans = _KNOWN.iter_unpack(self._known[first:end])
+        spans = _KNOWN.iter_unpack(self._views["known"][first:end])
         base = self._decoded
-        kept = bytes(self._bytes[base : self.structure.bytes_end])
+        kept = bytes(self._views["bytes"][base : self.structure.bytes_end])
         if kept.isascii() and b"\\" not in kept and not self.is_spent:
             text = kept.decode("ascii")
             texts = [text[start - base : start - base + size] for start, size, _ in spans]
@@ -127,27 +205,21 @@ class HeadTable(Generic[H]):
         self.may_alias |= len(text) > TEXT_CAP
         return capped(text)
 
-    def _decode_heads(self) -> None:
-        first, end = _HEAD.size * len(self.heads), _HEAD.size * self.structure.heads
-        rows = _HEAD.iter_unpack(self._heads[first:end])
-        self.heads += [self._make(self._signature_of(row)) for row in rows]
-
-    def _signature_of(self, row: tuple[int, ...]) -> EventSignature:
-        """Return the signature of a head, its parts in the order of ``heads.h``."""
-        _, _, _, _, source, name, region, address, agent, error, recipient, category, *flags = row
+    def _origin(self, row: tuple[int, ...]) -> Origin:
+        _, _, _, _, recipient, address, agent, region, has_caller = row
         texts = self._texts
-        return EventSignature(
-            self._caller(row[:4]) if flags[1] else None,
-            texts[source],
-            texts[name],
-            texts[region],
+        return (
+            self._caller(row[:4]) if has_caller else None,
+            texts[recipient],
             texts[address],
             texts[agent],
-            texts[error],
-            _READ_ONLY[flags[0]],
-            texts[recipient],
-            texts[category],
+            texts[region],
         )
+
+    def _call(self, row: tuple[int, ...]) -> ApiCall:
+        source, name, category, error, read_only = row
+        texts = self._texts
+        return texts[source], texts[name], _READ_ONLY[read_only], texts[category], texts[error]
 
     def _caller(self, names: tuple[int, ...]) -> Caller:
         """Return the caller of these texts: ARN, account, key and what invoked it."""

@@ -64,13 +64,16 @@ class KnownHeads:
         if (
             len(self._by_signature) > self._limit
             or self._kept > _KEPT_LIMIT
-            or (self._table is not None and self._table.text_bytes > _BYTES_LIMIT)
+            or (self._table is not None and self._is_large(self._table))
         ):
             self._by_signature.clear()
             self._table = None
             self._parts.clear()
             self._kept = 0
             self.generation += 1
+
+    def _is_large(self, table: HeadTable[KnownHead]) -> bool:
+        return table.text_bytes > _BYTES_LIMIT or len(table.origins) > self._limit // 2
 
     def table(self) -> HeadTable[KnownHead]:
         """Return the heads by their raw bytes, for another chunk."""

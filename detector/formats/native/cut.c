@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "heads.h"
+#include "sums.h"
 
 #define DECLINED (-1)
 #define TOO_SMALL (-2)
@@ -144,42 +144,71 @@ typedef struct {
     int32_t *ends;           /* of each group in `order` */
     int32_t *numbers;        /* of each group, that of its head */
     int64_t *firsts, *lasts; /* of each group, its least and greatest time */
+    int32_t *incomplete;     /* the records whose heads lack what makes a record */
     HitFields *hit_fields;   /* of each record */
     Heads *heads;            /* 0: the records are not grouped */
-    int64_t records, group_count, untimed, probes;
+    int64_t records, group_count, incomplete_count, untimed, probes;
     int64_t status;          /* why the last call failed */
 } Cut;
 
+/* Read texts of a head from their values, from the one at `first` on; return whether these are such. */
+static int read_texts(
+    const Text *text, Cut *cut, const Slot *slots, int first, int end, int32_t *numbers)
+{
+    for (int i = first; i < end; i++) {
+        const uint8_t *p = text->data + slots[i].start;
+        int32_t number = 0;
+        if (slots[i].size && *p != 'n') {
+            if (*p != '"') return 0;
+            number = number_text(text, cut->heads, p + 1, slots[i].size - 2, &cut->probes);
+            if (number < 0) {
+                cut->status = FULL;
+                return 0;
+            }
+        }
+        *numbers++ = number;
+    }
+    return 1;
+}
+
 /* Read the head of a record from its values; return whether these have the types of one. */
-static int read_head(const Text *text, Cut *cut, const Slot *slots, Head *head)
+static int read_head(const Text *text, Cut *cut, const Slot *slots, Origin *origin, Call *call)
 {
     const uint8_t *data = text->data;
-    if (slots[TIME].size && data[slots[TIME].start] != '"' && data[slots[TIME].start] != 'n') return 0;
-    for (int i = 0; i < TEXTS; i++) {
-        const uint8_t *p = data + slots[i].start;
-        head->parts[i] = 0;
-        if (!slots[i].size || *p == 'n') continue;
-        if (*p != '"') return 0;
-        head->parts[i] = number_text(text, cut->heads, p + 1, slots[i].size - 2, &cut->probes);
-        if (head->parts[i] < 0) {
-            cut->status = FULL;
-            return 0;
-        }
-    }
+    uint8_t time = slots[TIME].size ? data[slots[TIME].start] : 'n';
     uint8_t flag = slots[READ_ONLY].size ? data[slots[READ_ONLY].start] : 'n';
     uint8_t caller = slots[CALLER].size ? data[slots[CALLER].start] : 'n';
-    head->parts[READ_ONLY] = flag == 't' ? 2 : flag == 'f';
-    head->parts[CALLER] = caller == '{';
-    return (flag == 't' || flag == 'f' || flag == 'n') && (caller == '{' || caller == 'n');
+    call->read_only = flag == 't' ? 2 : flag == 'f';
+    origin->has_caller = caller == '{';
+    return (time == '"' || time == 'n') && (flag == 't' || flag == 'f' || flag == 'n')
+        && (caller == '{' || caller == 'n')
+        && read_texts(text, cut, slots, 0, ORIGIN_TEXTS, origin->texts)
+        && read_texts(text, cut, slots, ORIGIN_TEXTS, TEXTS, call->texts);
+}
+
+/* Whether a text is there and not empty. */
+static int says(const Heads *heads, int32_t number)
+{
+    return number && heads->known[number].size;
+}
+
+/* Whether a head has what makes it a record: source, name, region, and a caller that is named. */
+static int is_complete(const Heads *heads, const Origin *origin, const Call *call)
+{
+    return says(heads, call->texts[SOURCE - ORIGIN_TEXTS]) && says(heads, call->texts[NAME - ORIGIN_TEXTS])
+        && says(heads, origin->texts[REGION])
+        && (says(heads, origin->texts[ARN]) || says(heads, origin->texts[ACCOUNT])
+            || says(heads, origin->texts[KEY]));
 }
 
 /* Put a record into the group of its head; return whether it has one. */
 static int add_to_group(const Text *text, Cut *cut, const Slot *slots, int64_t time)
 {
-    Head head;
+    Origin origin;
+    Call call;
     Heads *heads = cut->heads;
-    if (!read_head(text, cut, slots, &head)) return 0;
-    int32_t number = number_head(heads, &head, &cut->probes);
+    if (!read_head(text, cut, slots, &origin, &call)) return 0;
+    int32_t number = number_head(heads, &origin, &call, &cut->probes);
     if (number < 0) {
         cut->status = FULL;
         return 0;
@@ -197,6 +226,8 @@ static int add_to_group(const Text *text, Cut *cut, const Slot *slots, int64_t t
     if (time > cut->lasts[group]) cut->lasts[group] = time;
     cut->groups[cut->records] = group;
     cut->ends[group]++;
+    if (!is_complete(heads, &origin, &call))
+        cut->incomplete[cut->incomplete_count++] = (int32_t)cut->records;
     return 1;
 }
 
@@ -299,7 +330,7 @@ int64_t trailhound_cut_records(const uint8_t *data, int64_t size, int32_t lines,
     Text text;
     if (size < 0 || size > UINT32_MAX || cut->capacity > INT32_MAX) return DECLINED;
     begin_text(&text, data, size, lines);
-    cut->records = cut->group_count = cut->untimed = 0;
+    cut->records = cut->group_count = cut->incomplete_count = cut->untimed = 0;
     cut->probes = PROBES_A_RECORD * PROBES_A_RECORD;
     cut->status = DECLINED;
     if (cut->heads && ++cut->heads->stamp >= INT32_MAX) return FULL;
@@ -310,6 +341,16 @@ int64_t trailhound_cut_records(const uint8_t *data, int64_t size, int32_t lines,
     }
     if (cut->heads) sort_by_group(cut);
     return cut->records;
+}
+
+/* Sum the groups of a chunk that was cut. Returns 0, or TOO_SMALL where the results have no room. */
+int64_t trailhound_sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
+{
+    if (sums->records > sums->capacity || sums->group_count > sums->records) return TOO_SMALL;
+    sums->origin_count = sums->posting_count = 0;
+    sums->asking_count = sums->opening_count = sums->skipped_count = 0;
+    sum_groups(heads, facts, sums);
+    return 0;
 }
 
 /* Count the braces that open objects, those in strings with them. */

@@ -7,20 +7,18 @@ the thread.
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
 import threading
 from array import array
-from pathlib import Path
 from typing import NamedTuple
 
 from detector.formats.heads.head_table import HeadTable
 from detector.formats.heads.known_heads import KnownHead, KnownHeads
+from detector.formats.native.library import LIBRARY
 
 NO_TIME = -(1 << 63)
 """Stands for a time in another form than CloudTrail's, or none."""
 
-_LIBRARY = Path(__file__).with_name("cut.library")
 _TOO_SMALL = -2
 _FULL = -3
 HIT_FIELDS = struct.Struct("=4I16s2?2x")
@@ -51,16 +49,20 @@ class RecordSpans(NamedTuple):
 class HeadGroups(NamedTuple):
     """The records of a chunk, grouped by the raw bytes of their heads.
 
-    ``numbers`` are those of the groups' heads in ``table``. ``order`` are the indexes of the
-    records by group, ascending in each; a group ends in ``order`` before its entry in ``ends``.
-    ``firsts`` and ``lasts`` are the least and greatest time of each."""
+    ``groups`` are those of the records, in order of the first of each; ``numbers`` are those of the
+    groups' heads in ``table``. ``order`` are the indexes of the records by group, ascending in
+    each; a group ends in ``order`` before its entry in ``ends``. ``firsts`` and ``lasts`` are the
+    least and greatest time of each. ``incomplete`` are the records that lack a caller, name,
+    source or region."""
 
     table: HeadTable[KnownHead]
-    numbers: list[int]
-    order: list[int]
-    ends: list[int]
-    firsts: list[int]
-    lasts: list[int]
+    groups: array[int]
+    numbers: array[int]
+    order: array[int]
+    ends: array[int]
+    firsts: array[int]
+    lasts: array[int]
+    incomplete: list[int]
 
 
 class _Cut(ctypes.Structure):
@@ -75,10 +77,12 @@ class _Cut(ctypes.Structure):
         ("numbers", ctypes.c_void_p),
         ("firsts", ctypes.c_void_p),
         ("lasts", ctypes.c_void_p),
+        ("incomplete", ctypes.c_void_p),
         ("hit_fields", ctypes.c_void_p),
         ("heads", ctypes.c_void_p),
         ("records", ctypes.c_int64),
         ("group_count", ctypes.c_int64),
+        ("incomplete_count", ctypes.c_int64),
         ("untimed", ctypes.c_int64),
         ("probes", ctypes.c_int64),
         ("status", ctypes.c_int64),
@@ -93,8 +97,8 @@ class _Arrays:
         self.starts, self.sizes, self.times, self.firsts, self.lasts = (
             array("q", bytes(8 * capacity)) for _ in range(5)
         )
-        self._groups, self.order, self.ends, self.numbers = (
-            array("i", bytes(4 * capacity)) for _ in range(4)
+        self.groups, self.order, self.ends, self.numbers, self.incomplete = (
+            array("i", bytes(4 * capacity)) for _ in range(5)
         )
         self.hit_fields = array("B", bytes(HIT_FIELDS.size * capacity))
         pointers = [
@@ -103,46 +107,25 @@ class _Arrays:
                 self.starts,
                 self.sizes,
                 self.times,
-                self._groups,
+                self.groups,
                 self.order,
                 self.ends,
                 self.numbers,
                 self.firsts,
                 self.lasts,
+                self.incomplete,
                 self.hit_fields,
             )
         ]
         self.structure = _Cut(capacity, *pointers)
 
 
-def _load() -> ctypes.CDLL | None:
-    if os.environ.get("TRAILHOUND_NATIVE") == "0":
-        return None
-    try:
-        library = ctypes.CDLL(str(_LIBRARY))
-        cut_records = library.trailhound_cut_records
-        count = library.trailhound_count_braces
-    except (OSError, AttributeError):  # not built, for another machine, or of another version
-        return None
-    cut_records.restype = ctypes.c_int64
-    cut_records.argtypes = [
-        ctypes.c_void_p,
-        ctypes.c_int64,
-        ctypes.c_int32,
-        ctypes.POINTER(_Cut),
-    ]
-    count.restype = ctypes.c_int64
-    count.argtypes = [ctypes.c_void_p, ctypes.c_int64]
-    return library
-
-
-_library = _load()
 _kept = threading.local()
 
 
 def is_available() -> bool:
     """Return whether the native cut was built, and is not switched off."""
-    return _library is not None
+    return LIBRARY is not None
 
 
 def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> RecordSpans | None:
@@ -150,7 +133,7 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
 
     None where there is no native cut, or where it declines the chunk."""
     size = data.nbytes
-    if _library is None or data.readonly or not size:
+    if LIBRARY is None or data.readonly or not size:
         return None
     capacity = min(size // _BYTES_A_RECORD + 64, _MAX_RECORDS)
     table = None if known is None else known.table()
@@ -160,7 +143,7 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
         arrays = _arrays(capacity)
         structure = arrays.structure
         structure.heads = None if table is None else ctypes.addressof(table.structure)
-        count = _library.trailhound_cut_records(first_byte, size, is_lines, structure)
+        count = LIBRARY.trailhound_cut_records(first_byte, size, is_lines, ctypes.byref(structure))
         if count >= 0:
             return _spans(arrays, count, table)
         if count == _TOO_SMALL and capacity < _MAX_RECORDS:
@@ -173,10 +156,10 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
 
 def count_braces(data: bytearray, start: int, end: int) -> int:
     """Count the braces that open objects between two bytes, those in strings with them."""
-    if _library is None or start >= end:
+    if LIBRARY is None or start >= end:
         return data.count(b"{", start, end)
     first_byte = ctypes.c_char.from_buffer(data, start)
-    count: int = _library.trailhound_count_braces(ctypes.byref(first_byte), end - start)
+    count: int = LIBRARY.trailhound_count_braces(ctypes.byref(first_byte), end - start)
     return count
 
 
@@ -186,11 +169,13 @@ def _spans(arrays: _Arrays, count: int, table: HeadTable[KnownHead] | None) -> R
         group_count = arrays.structure.group_count
         groups = HeadGroups(
             table,
-            arrays.numbers[:group_count].tolist(),
-            arrays.order[:count].tolist(),
-            arrays.ends[:group_count].tolist(),
-            arrays.firsts[:group_count].tolist(),
-            arrays.lasts[:group_count].tolist(),
+            arrays.groups[:count],
+            arrays.numbers[:group_count],
+            arrays.order[:count],
+            arrays.ends[:group_count],
+            arrays.firsts[:group_count],
+            arrays.lasts[:group_count],
+            arrays.incomplete[: arrays.structure.incomplete_count].tolist(),
         )
     return RecordSpans(
         arrays.starts[:count],

@@ -41,17 +41,15 @@ class Slices(Sequence[memoryview]):
         return (bytes(self._data[caller : caller + size]), text, has_code), identity
 
 
-def group_by_bytes(data: memoryview, groups: HeadGroups) -> list[RecordGroup]:
+def group_by_bytes(groups: HeadGroups) -> list[RecordGroup]:
     """Return groups of records by signature, in order of the first of each.
 
-    Heads that were not seen before are decoded from ``data``; groups that decode alike are one."""
-    table = groups.table
-    table.decode(data)
-    slices = map(slice, [0, *groups.ends], groups.ends)
+    Groups that decode alike are one."""
+    table, ends = groups.table, groups.ends.tolist()
     found = map(
         RecordGroup,
-        map(table.heads.__getitem__, groups.numbers),
-        map(groups.order.__getitem__, slices),
+        map(table.head, groups.numbers),
+        map(groups.order.tolist().__getitem__, map(slice, [0, *ends], ends)),
         zip(groups.firsts, groups.lasts, strict=True),
     )
     return _united(found) if table.may_alias else list(found)

@@ -11,9 +11,11 @@
 #define TEXT_CAP 2048
 #define PROBES_A_RECORD 64
 
+/* The fields of a record that are read: first the texts of its origin, then those of its call. */
 enum {
-    ARN, ACCOUNT, KEY, INVOKED_BY, SOURCE, NAME, REGION, ADDRESS, AGENT, ERROR, RECIPIENT, CATEGORY,
-    TEXTS, READ_ONLY = TEXTS, CALLER, PARTS, TIME = PARTS, ID, MESSAGE, WHOLE_CALLER, FIELDS
+    ARN, ACCOUNT, KEY, INVOKED_BY, RECIPIENT, ADDRESS, AGENT, REGION, ORIGIN_TEXTS,
+    SOURCE = ORIGIN_TEXTS, NAME, CATEGORY, ERROR, TEXTS,
+    READ_ONLY = TEXTS, CALLER, TIME, ID, MESSAGE, WHOLE_CALLER, FIELDS
 };
 
 /* A value's raw bytes in the chunk; `size` 0: the field is absent. */
@@ -22,38 +24,44 @@ typedef struct { uint32_t start, size; } Slot;
 /* A text without its quotes: in the bytes that are kept, or, from -1 downwards, in the chunk. */
 typedef struct { int64_t start; uint32_t size, hash; } Known;
 
-/* A head by its parts: numbers of texts, whether the call only reads (0: not said, 1: no, 2: yes), and
-   whether there is a caller. */
-typedef struct { int32_t parts[PARTS]; } Head;
+/* Who calls from where, and what is called: numbers of texts; whether there is a caller; whether the
+   call only reads (0: not said, 1: no, 2: yes). */
+typedef struct { int32_t texts[ORIGIN_TEXTS], has_caller; } Origin;
+typedef struct { int32_t texts[TEXTS - ORIGIN_TEXTS], read_only; } Call;
+
+/* A head by the numbers of its parts. */
+typedef struct { int32_t origin, call; } Head;
 
 /* What the caller keeps from chunk to chunk; all zeros when nothing is known. */
 typedef struct {
-    int64_t capacity;      /* of texts, and of heads */
+    int64_t capacity;      /* of texts, of origins, of calls, and of heads */
     int64_t table_size;    /* a power of two, at least twice the capacity */
     int64_t bytes_capacity;
-    int64_t texts, heads, bytes_end; /* how many are known; number 0 is counted, but for bytes */
+    int64_t texts, origins, calls, heads, bytes_end; /* how many are known, number 0 with them */
     int64_t in_chunk;      /* how many texts lie in the chunk: the tables end with it */
     Known *known;          /* of each text */
-    Head *head;            /* of each head */
+    Origin *origin;
+    Call *call;
+    Head *head;
     int32_t *group_of;     /* of each head: its group in the chunk of this stamp */
     int32_t *stamp_of;
-    int32_t *text_table, *head_table; /* hash tables of numbers; 0: free */
+    int32_t *text_table, *origin_table, *call_table, *head_table; /* of numbers; 0: free */
     uint8_t *bytes;
     int64_t stamp;         /* of the chunk */
 } Heads;
 
-/* Hash up to sixteen bytes a step, some of the last ones twice. */
-static uint32_t hash_bytes(const uint8_t *p, uint32_t size)
+/* Hash sixteen bytes a step, and the last ones together, of which some may be hashed twice. */
+static inline uint32_t hash_bytes(const uint8_t *p, uint32_t size)
 {
     const uint64_t factor = 0xD6E8FEB86659FD93u;
+    const uint8_t *end = p + size;
     uint64_t one = size, other = 0x9E3779B97F4A7C15u, word = 0, next;
     if (size < 8) {
         for (uint32_t i = 0; i < size; i++) word = word << 8 | p[i];
         one = (one ^ word) * factor;
         return (uint32_t)(one >> 32);
     }
-    const uint8_t *last = p + size - 8;
-    for (; last - p > 8; p += 16) {
+    for (; end - p > 16; p += 16) {
         memcpy(&word, p, 8);
         memcpy(&next, p + 8, 8);
         one = (one ^ word) * factor;
@@ -61,8 +69,8 @@ static uint32_t hash_bytes(const uint8_t *p, uint32_t size)
         one ^= one >> 32;
         other ^= other >> 32;
     }
-    memcpy(&word, p, 8);
-    memcpy(&next, last, 8);
+    memcpy(&word, size < 16 ? p : end - 16, 8);
+    memcpy(&next, end - 8, 8);
     one = (one ^ word) * factor;
     one = (one ^ (one >> 32) ^ other ^ next) * factor;
     return (uint32_t)(one >> 32);
@@ -99,25 +107,33 @@ static int32_t number_text(
     return (int32_t)heads->texts++;
 }
 
-static uint32_t hash_head(const Head *head)
+/* Return the number of a key of `size` bytes among `keys`, as that of a text. */
+static inline int32_t number_key(const Heads *heads, uint8_t *keys, int64_t *count, int32_t *table,
+    const void *key, uint32_t size, int64_t *probes)
 {
-    return hash_bytes((const uint8_t *)head, sizeof *head);
-}
-
-/* Return the number of a head, as that of a text. */
-static int32_t number_head(Heads *heads, const Head *head, int64_t *probes)
-{
-    uint32_t mask = (uint32_t)heads->table_size - 1, place = hash_head(head) & mask;
-    for (; heads->head_table[place]; place = (place + 1) & mask) {
-        int32_t number = heads->head_table[place];
-        if (!memcmp(heads->head + number, head, sizeof *head)) return number;
+    uint32_t mask = (uint32_t)heads->table_size - 1, place = hash_bytes(key, size) & mask;
+    for (; table[place]; place = (place + 1) & mask) {
+        if (!memcmp(keys + (int64_t)size * table[place], key, size)) return table[place];
         if (--*probes < 0) return -1;
     }
-    if (heads->heads >= heads->capacity) return -1;
-    heads->head[heads->heads] = *head;
-    heads->stamp_of[heads->heads] = -1;
-    heads->head_table[place] = (int32_t)heads->heads;
-    return (int32_t)heads->heads++;
+    if (*count >= heads->capacity) return -1;
+    memcpy(keys + size * *count, key, size);
+    table[place] = (int32_t)*count;
+    return (int32_t)(*count)++;
+}
+
+#define NUMBER(heads, kind, key, probes) number_key(heads, (uint8_t *)(heads)->kind, \
+    &(heads)->kind##s, (heads)->kind##_table, key, sizeof *(key), probes)
+
+/* Return the number of a head, as that of a text. */
+static int32_t number_head(Heads *heads, const Origin *origin, const Call *call, int64_t *probes)
+{
+    Head head = {NUMBER(heads, origin, origin, probes), 0};
+    if (head.origin < 0 || (head.call = NUMBER(heads, call, call, probes)) < 0) return -1;
+    int64_t known = heads->heads;
+    int32_t number = NUMBER(heads, head, &head, probes);
+    if (number == known) heads->stamp_of[number] = -1;
+    return number;
 }
 
 static void free_place(int32_t *table, int64_t table_size, uint32_t hash, int32_t number)
@@ -127,15 +143,25 @@ static void free_place(int32_t *table, int64_t table_size, uint32_t hash, int32_
     table[place] = 0;
 }
 
+static inline void forget_keys(const Heads *heads, const uint8_t *keys, int64_t *count, int32_t *table,
+    uint32_t size, int64_t before)
+{
+    while (*count > before) {
+        --*count;
+        free_place(table, heads->table_size, hash_bytes(keys + size * *count, size), (int32_t)*count);
+    }
+}
+
+#define FORGET(heads, kind, before) forget_keys(heads, (const uint8_t *)(heads)->kind, \
+    &(heads)->kind##s, (heads)->kind##_table, sizeof *(heads)->kind, before)
+
 /* Forget what was numbered since there were so many: the last first, so that no gap is left in what
    others were put behind. */
 static void forget_since(Heads *heads, const Heads *before)
 {
-    while (heads->heads > before->heads) {
-        heads->heads--;
-        free_place(heads->head_table, heads->table_size, hash_head(heads->head + heads->heads),
-            (int32_t)heads->heads);
-    }
+    FORGET(heads, head, before->heads);
+    FORGET(heads, call, before->calls);
+    FORGET(heads, origin, before->origins);
     while (heads->texts > before->texts) {
         heads->texts--;
         free_place(heads->text_table, heads->table_size, heads->known[heads->texts].hash,

@@ -11,27 +11,76 @@
 static Heads make_heads(int64_t capacity, int64_t bytes_capacity)
 {
     Heads heads = {
-        capacity, 2 * capacity, bytes_capacity, 1, 1, 0, 0, malloc(sizeof(Known) * capacity),
+        capacity, 2 * capacity, bytes_capacity, 1, 1, 1, 1, 0, 0, malloc(sizeof(Known) * capacity),
+        malloc(sizeof(Origin) * capacity), malloc(sizeof(Call) * capacity),
         malloc(sizeof(Head) * capacity), malloc(4 * capacity), malloc(4 * capacity),
-        calloc(2 * capacity, 4), calloc(2 * capacity, 4), malloc(bytes_capacity), 0,
+        calloc(2 * capacity, 4), calloc(2 * capacity, 4), calloc(2 * capacity, 4),
+        calloc(2 * capacity, 4), malloc(bytes_capacity), 0,
     };
     return heads;
 }
 
 static void free_heads(Heads *heads)
 {
-    free(heads->known); free(heads->head); free(heads->group_of); free(heads->stamp_of);
-    free(heads->text_table); free(heads->head_table); free(heads->bytes);
+    free(heads->known); free(heads->origin); free(heads->call); free(heads->head);
+    free(heads->group_of); free(heads->stamp_of); free(heads->text_table);
+    free(heads->origin_table); free(heads->call_table); free(heads->head_table);
+    free(heads->bytes);
 }
 
 static void forget_all(Heads *heads)
 {
     Heads empty = *heads;
-    empty.heads = empty.texts = 1;
+    empty.heads = empty.origins = empty.calls = empty.texts = 1;
     empty.bytes_end = empty.in_chunk = 0;
     forget_since(heads, &empty);
     for (int64_t i = 0; i < heads->table_size; i++)
-        if (heads->text_table[i] || heads->head_table[i]) abort();
+        if (heads->text_table[i] || heads->origin_table[i] || heads->call_table[i]
+            || heads->head_table[i]) abort();
+}
+
+/* Facts of some kind for each origin and call, the same whenever they are made. */
+static void check_sums(const Cut *cut)
+{
+    const Heads *heads = cut->heads;
+    int64_t all = heads->capacity, size = cut->records + 1;
+    uint64_t *refused = malloc(8 * all), *asked = malloc(8 * all);
+    int32_t *posting_of = malloc(4 * all);
+    uint8_t *kinds = malloc(all);
+    for (int64_t i = 0; i < all; i++) {
+        refused[i] = (uint64_t)(i % 3);
+        asked[i] = (uint64_t)(i % 4);
+        posting_of[i] = (int32_t)(i / 2);
+        kinds[i] = (uint8_t)(i % 8);
+    }
+    Facts facts = {refused, posting_of, asked, kinds, malloc(4 * all), malloc(4 * all)};
+    Sums sums = {
+        size, cut->records, cut->group_count, cut->groups, cut->ends, cut->numbers, cut->firsts,
+        cut->lasts, 0, 0, 0, 0, 0, malloc(4 * size), malloc(8 * size), malloc(8 * size),
+        malloc(8 * size), malloc(8 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
+        malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
+        malloc(4 * size),
+    };
+    memset(facts.slot_of_origin, 0x5A, 4 * all);
+    memset(facts.slot_of_posting, 0xFF, 4 * all);
+    if (trailhound_sum_groups(heads, &facts, &sums)) abort();
+    int64_t posted = sums.posting_count ? sums.posting_ends[sums.posting_count - 1] : 0;
+    for (int64_t i = 0; i < sums.opening_count; i++)
+        posted += cut->ends[sums.opening[i]] - (sums.opening[i] ? cut->ends[sums.opening[i] - 1] : 0);
+    if (posted != cut->records) abort();
+    int64_t events = sums.origin_count ? sums.origin_ends[sums.origin_count - 1] : 0;
+    if (events + sums.skipped_count != cut->group_count) abort();
+    free(refused); free(asked); free(posting_of); free(kinds);
+    free(facts.slot_of_origin); free(facts.slot_of_posting);
+    free(sums.origins); free(sums.origin_firsts); free(sums.origin_lasts);
+    free(sums.change_firsts); free(sums.change_lasts); free(sums.by_origin);
+    free(sums.origin_ends); free(sums.postings); free(sums.posting_ends); free(sums.posted);
+    free(sums.asking); free(sums.opening); free(sums.skipped); free(sums.slots);
+}
+
+static void check_text(const Cut *cut, int32_t number)
+{
+    if (number < 0 || number >= cut->heads->texts) abort();
 }
 
 static void check(const Cut *cut, int64_t size)
@@ -46,10 +95,15 @@ static void check(const Cut *cut, int64_t size)
     for (int64_t i = 0; i < cut->group_count; i++) {
         const Head *head = cut->heads->head + cut->numbers[i];
         if (cut->numbers[i] <= 0 || cut->numbers[i] >= cut->heads->heads
-            || cut->ends[i] <= (i ? cut->ends[i - 1] : 0) || cut->firsts[i] > cut->lasts[i]) abort();
-        for (int part = 0; part < TEXTS; part++)
-            if (head->parts[part] < 0 || head->parts[part] >= cut->heads->texts) abort();
+            || cut->ends[i] <= (i ? cut->ends[i - 1] : 0) || cut->firsts[i] > cut->lasts[i]
+            || head->origin <= 0 || head->origin >= cut->heads->origins
+            || head->call <= 0 || head->call >= cut->heads->calls) abort();
+        for (int part = 0; part < ORIGIN_TEXTS; part++)
+            check_text(cut, cut->heads->origin[head->origin].texts[part]);
+        for (int part = 0; part < TEXTS - ORIGIN_TEXTS; part++)
+            check_text(cut, cut->heads->call[head->call].texts[part]);
     }
+    if (cut->heads) check_sums(cut);
 }
 
 static int64_t cut_once(
@@ -58,16 +112,19 @@ static int64_t cut_once(
     Cut cut = {
         capacity, malloc(8 * capacity), malloc(8 * capacity), malloc(8 * capacity),
         malloc(4 * capacity), malloc(4 * capacity), malloc(4 * capacity), malloc(4 * capacity),
-        malloc(8 * capacity), malloc(8 * capacity), malloc(sizeof(HitFields) * capacity), heads,
-        0, 0, 0, 0, 0,
+        malloc(8 * capacity), malloc(8 * capacity), malloc(4 * capacity),
+        malloc(sizeof(HitFields) * capacity), heads, 0, 0, 0, 0, 0, 0,
     };
-    int64_t texts = heads ? heads->texts : 0, known = heads ? heads->heads : 0;
+    Heads before = {0};
+    if (heads) before = *heads;
     int64_t count = trailhound_cut_records(data, size, lines, &cut);
     if (count >= 0) check(&cut, size);
-    else if (heads && (heads->texts != texts || heads->heads != known)) abort();
+    else if (heads && (heads->texts != before.texts || heads->heads != before.heads
+        || heads->origins != before.origins || heads->calls != before.calls)) abort();
     if (heads && (heads->in_chunk || count == FULL)) forget_all(heads);
     free(cut.starts); free(cut.sizes); free(cut.times); free(cut.groups); free(cut.order);
-    free(cut.ends); free(cut.numbers); free(cut.firsts); free(cut.lasts); free(cut.hit_fields);
+    free(cut.ends); free(cut.numbers); free(cut.firsts); free(cut.lasts); free(cut.incomplete);
+    free(cut.hit_fields);
     return count;
 }
 

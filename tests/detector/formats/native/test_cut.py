@@ -202,6 +202,17 @@ def test_heads_of_the_same_text_are_one_however_it_is_written() -> None:
 
 
 @needs_native
+def test_texts_have_one_number_whatever_follows() -> None:
+    known = KnownHeads()
+    for follows in (b"", b" ", b" " * 99):
+        records = [b'{"userAgent":"%s"%s}' % (b"a" * size, follows) for size in range(70)]
+        data = memoryview(bytearray(b"[%s]" % b",".join(records)))
+        assert cut.cut(data, False, known)
+        sizes = known.table().structure.texts, known.table().structure.heads
+        assert sizes == (1 + 70, 1 + 70)
+
+
+@needs_native
 def test_heads_without_room_are_forgotten_or_get_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_heads, "TABLE_CAPACITY", 4)
     known = KnownHeads()

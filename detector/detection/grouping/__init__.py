@@ -1,0 +1,1 @@
+"""The events of a chunk, by what their signatures have in common."""

@@ -1,0 +1,177 @@
+"""The events of a chunk from its records by the numbers of their heads.
+
+The native library sums them by origin and by principal. What runs in Python runs once for each
+origin of a chunk, not for each distinct call; and for calls of which some rule may match.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.cloudtrail.record import ApiCall, join_parts
+from detector.detection.baseline import widen_span
+from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
+from detector.detection.principal_index import PrincipalHashes
+from detector.detection.signature_cache import (
+    CallFacts,
+    OriginFacts,
+    SignatureCache,
+    SignatureFacts,
+    SignatureGroup,
+)
+from detector.formats.heads.head_table import HeadTable
+from detector.formats.heads.known_heads import KnownHead
+from detector.formats.native.cut import HeadGroups
+from detector.formats.native.sums import (
+    IS_CHANGE,
+    IS_SKIPPED,
+    MAY_OPEN,
+    GroupSums,
+    sum_groups,
+)
+from detector.rules.dispatch import Candidates, Dispatch
+
+_UNNUMBERED = 1 << 63
+"""The bit of the sets of candidates that have none of their own; these are asked for each head."""
+
+
+def group_by_number(
+    groups: HeadGroups,
+    events: ChunkEvents,
+    cache: SignatureCache,
+    dispatch: Dispatch,
+    with_calls: bool,
+) -> None:
+    """Add the events of a chunk's groups, whose table has the heads of the cache.
+
+    Those of an origin are listed by their calls where that is asked for (``with_calls``)."""
+    known: NumberedFacts = groups.table.facts
+    if known is None or known.dispatch is not dispatch:
+        known = groups.table.facts = NumberedFacts(groups.table, cache, dispatch)
+    known.learn()
+    sums = sum_groups(groups)
+    _observe(sums, events, known)
+    events.postings = {
+        known.hashes[number]: indexes
+        for number, indexes in zip(sums.postings, sums.posted, strict=True)
+    }
+    members = _Members(groups)
+    for group in sums.opening:
+        origin, _ = known.parts(groups.numbers[group])
+        events.openings.append((origin.client.principal_hashes, members[group]))
+    for group in sums.skipped:
+        _, call = known.parts(groups.numbers[group])
+        events.skipped[call.skip_reason or ""] += len(members[group])
+    for group in sums.asking:
+        facts = known.judged(groups.numbers[group])
+        if facts.rules:
+            events.candidates.append(SignatureGroup(facts.signature, facts, members[group]))
+    if with_calls:
+        events.by_origin = _list_calls(groups, sums, known, members)
+
+
+def _observe(sums: GroupSums, events: ChunkEvents, known: NumberedFacts) -> None:
+    """Widen the spans of what is observed of origins."""
+    seen, changed = events.seen.seen, events.seen.changed
+    for number, span, changes in zip(sums.origins, sums.spans, sums.changes, strict=True):
+        origin = known.origins[number]
+        widen_span(seen, origin.observed, *span)
+        if changes[0] <= changes[1] and origin.changed:
+            widen_span(changed, origin.changed, *changes)
+
+
+class _Members:
+    """The records of the groups of a chunk."""
+
+    def __init__(self, groups: HeadGroups) -> None:
+        self._order, self._ends = groups.order, groups.ends
+
+    def __getitem__(self, group: int) -> list[int]:
+        start = self._ends[group - 1] if group else 0
+        return self._order[start : self._ends[group]].tolist()
+
+
+def _list_calls(
+    groups: HeadGroups, sums: GroupSums, known: NumberedFacts, members: _Members
+) -> dict[OriginFacts, OriginEvents]:
+    by_origin: dict[OriginFacts, OriginEvents] = {}
+    for number, span, numbers in zip(sums.origins, sums.spans, sums.groups_of_origin, strict=True):
+        calls = [
+            CallEvents(known.parts(groups.numbers[group])[1], members[group]) for group in numbers
+        ]
+        events = by_origin.setdefault(known.origins[number], OriginEvents([], *span))
+        # Of two texts that decode alike there are two numbers, and one origin.
+        events.calls += calls
+        events.first, events.last = min(events.first, span[0]), max(events.last, span[1])
+    return by_origin
+
+
+class NumberedFacts:
+    """What follows from the origins and calls of a table, by their numbers.
+
+    ``hashes`` are those of principals, by the numbers of their postings."""
+
+    def __init__(
+        self, table: HeadTable[KnownHead], cache: SignatureCache, dispatch: Dispatch
+    ) -> None:
+        self.dispatch = dispatch
+        self.origins: list[Any] = [None]
+        self.hashes: list[PrincipalHashes] = []
+        self._table = table
+        self._cache = cache
+        self._calls: list[Any] = [None]
+        self._postings: dict[PrincipalHashes, int] = {}
+        self._questions: dict[Candidates, int] = {}
+        self._judged: dict[int, SignatureFacts] = {}
+
+    def learn(self) -> None:
+        """Tell the table what follows from its origins and calls that came since the last time."""
+        table = self._table
+        for number in range(len(self.origins), len(table.origins)):
+            origin = self._cache.origin_facts(table.origins[number])
+            self.origins.append(origin)
+            table.posting_of[number] = self._posting_of(origin.client.principal_hashes)
+            table.refused[number] = 0
+        for number in range(len(self._calls), len(table.calls)):
+            call = self._cache.calls[table.calls[number]]
+            self._calls.append(call)
+            table.kinds[number] = (
+                IS_SKIPPED * bool(call.skip_reason)
+                | MAY_OPEN * call.may_open_session
+                | IS_CHANGE * call.changes
+            )
+            table.asked[number] = self._question_of(table.calls[number])
+
+    def parts(self, number: int) -> tuple[OriginFacts, CallFacts]:
+        """Return what follows from the origin and the call of a head."""
+        origin, call = self._table.parts(number)
+        return self.origins[origin], self._calls[call]
+
+    def judged(self, number: int) -> SignatureFacts:
+        """Return what follows from a head, with the rules that its records may match."""
+        facts = self._judged.get(number)
+        if facts is not None:
+            return facts
+        facts = SignatureFacts(self._table.signature(number), *self.parts(number))
+        facts.select(self.dispatch)
+        origin, call = self._table.parts(number)
+        question = self._table.asked[call]
+        if facts.rules or question == _UNNUMBERED:
+            self._judged[number] = facts
+        else:
+            self._table.refused[origin] |= question
+        return facts
+
+    def _posting_of(self, hashes: PrincipalHashes) -> int:
+        number = self._postings.setdefault(hashes, len(self.hashes))
+        if number == len(self.hashes):
+            self.hashes.append(hashes)
+        return number
+
+    def _question_of(self, call: ApiCall) -> int:
+        """Return the bit of the candidates of a call; 0 where it has none."""
+        candidates = self.dispatch.candidates(join_parts((None,) * 5, call))
+        if not candidates:
+            return 0
+        number = self._questions.setdefault(candidates, len(self._questions))
+        return min(1 << number, _UNNUMBERED)

@@ -1,0 +1,54 @@
+"""What the records of a chunk show together, however they were grouped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from detector.detection.baseline import OriginSpans
+from detector.detection.principal_index import PostingLists, PrincipalHashes
+from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
+
+
+class CallEvents(NamedTuple):
+    """The events of one call by one origin, by the indexes of their records."""
+
+    call: CallFacts
+    indexes: Sequence[int]
+
+
+class OriginEvents(msgspec.Struct, gc=False):
+    """The events of one origin in a chunk, by call, and their first and last time."""
+
+    calls: list[CallEvents]
+    first: int
+    last: int
+
+    def add(self, events: CallEvents, first: int, last: int) -> None:
+        """Add the events of a call, between these times."""
+        self.calls.append(events)
+        if first < self.first:
+            self.first = first
+        if last > self.last:
+            self.last = last
+
+
+class ChunkEvents(msgspec.Struct):
+    """The records of a chunk, and those of them that are events.
+
+    ``seen`` is what is observed of the events, with first and last time. ``postings`` say where
+    the records of principals are, but for those of ``openings``, which may have the key of a
+    session beside. ``skipped`` and ``rejected`` count the records that are no events, by reason.
+    Of ``candidates`` rules may match, in the order of the first record of each. ``by_origin`` is
+    empty where the calls of origins were not asked for."""
+
+    seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
+    postings: PostingLists = {}
+    openings: list[tuple[PrincipalHashes, Sequence[int]]] = []
+    skipped: Counter[str] = msgspec.field(default_factory=Counter)
+    rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    candidates: list[SignatureGroup] = []
+    by_origin: dict[OriginFacts, OriginEvents] = {}

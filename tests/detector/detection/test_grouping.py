@@ -1,0 +1,108 @@
+"""The two ways of grouping the events of a chunk say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.detection.digest import Partial, digest
+from detector.detection.grouping import by_number
+from detector.detection.signature_cache import SignatureCache
+from detector.formats import Chunk
+from detector.formats.native import cut
+from detector.rules.dispatch import Dispatch
+from detector.rules.ruleset import load
+from tests.detector.strategies import trails
+from tests.detector.trail import Raw, call, document
+
+pytestmark = pytest.mark.skipif(not cut.is_available(), reason="the native cut was not built")
+RULES = [rule for rule in load() if rule.alerts]
+CLAIMS: tuple[Raw, ...] = (
+    {},
+    {"eventCategory": "NetworkActivity"},
+    {"eventSource": "sts.amazonaws.com", "eventName": "AssumeRole", "readOnly": True},
+    {
+        "eventSource": "sts.amazonaws.com",
+        "eventName": "AssumeRole",
+        "responseElements": {"credentials": {"accessKeyId": "ASIAIOSFODNN7EXAMPLE"}},
+    },
+    {"eventName": "RunInstances", "readOnly": False},
+    {"eventName": "StopLogging", "eventSource": "cloudtrail.amazonaws.com", "readOnly": False},
+    {"userAgent": "aws-cli/2.1 \\ é"},
+    {"userAgent": "x" * 5000},
+    {"userIdentity": {"type": "AWSAccount", "accountId": "210987654321"}},
+    {"userIdentity": None},
+    {"awsRegion": "eu-west-1", "errorCode": "AccessDenied"},
+)
+
+
+@st.composite
+def mixed_trails(draw: st.DrawFn) -> list[list[Raw]]:
+    """Chunks of calls, many of which have a part in common."""
+    claims = st.sampled_from(CLAIMS)
+    return draw(
+        st.lists(
+            st.lists(
+                st.builds(
+                    lambda at, one, other: {**call(at, event_id=f"e{at}"), **one, **other},
+                    st.integers(0, 5),
+                    claims,
+                    claims,
+                ),
+                min_size=1,
+                max_size=12,
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+
+
+def digested(chunks: Sequence[list[Raw]], limit: int, counts_activity: bool) -> list[Partial]:
+    """Digest chunks after each other with one cache."""
+    cache, dispatch = SignatureCache(limit), Dispatch(RULES)
+    return [
+        digest(
+            "x",
+            Chunk(0, memoryview(bytearray(document(records))), False),
+            dispatch,
+            cache,
+            counts_activity,
+        ).partial
+        for records in chunks
+    ]
+
+
+@settings(max_examples=100)
+@given(st.one_of(mixed_trails(), st.lists(trails(), max_size=2)), st.integers(1, 9), st.booleans())
+def test_numbers_and_signatures_give_the_same(
+    chunks: list[list[Raw]], limit: int, counts_activity: bool
+) -> None:
+    by_numbers = digested(chunks, limit, counts_activity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cut, "LIBRARY", None)
+        by_signatures = digested(chunks, limit, True)
+    for each, other in zip(by_numbers, by_signatures, strict=True):
+        if not counts_activity:
+            for stats in other.chunks.values():
+                stats.activity = b""
+        assert each == other
+
+
+def test_rules_are_asked_without_a_bit_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = [[{**call(number), **claim} for number, claim in enumerate(CLAIMS)]] * 2
+    expected = digested(chunks, 100, False)
+    monkeypatch.setattr(by_number, "_UNNUMBERED", 1)
+    assert digested(chunks, 100, False) == expected
+
+
+def test_other_rules_are_asked_again() -> None:
+    cache = SignatureCache()
+    chunk = Chunk(0, memoryview(bytearray(document([call(at) for at in range(3)]))), False)
+    hits = [
+        len(digest("x", chunk, Dispatch(rules), cache).partial.hits) for rules in (RULES, [], RULES)
+    ]
+    assert hits == [3, 0, 3]
