@@ -22,7 +22,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 """From the least to the most severe."""
 
 
-class Flag(msgspec.Struct, frozen=True):
+class Flag(msgspec.Struct, frozen=True, gc=False):
     """A correlated signal: how often, and its first and last time."""
 
     flag: str
@@ -40,7 +40,7 @@ class Flag(msgspec.Struct, frozen=True):
         }
 
 
-class Risk(msgspec.Struct, frozen=True):
+class Risk(msgspec.Struct, frozen=True, gc=False):
     """A score from 0 to 100, its severity and its summands.
 
     A part is (what, points); the parts are in the order in which they are added."""
@@ -50,7 +50,7 @@ class Risk(msgspec.Struct, frozen=True):
     parts: list[tuple[str, int]]
 
 
-class AlertContext(msgspec.Struct, frozen=True):
+class AlertContext(msgspec.Struct, frozen=True, gc=False):
     """What is known around an alert."""
 
     flags: list[Flag] = []
@@ -60,7 +60,7 @@ class AlertContext(msgspec.Struct, frozen=True):
     """The rule's score with the points of the flags; None until these are known."""
 
 
-class Lifecycle(msgspec.Struct, frozen=True):
+class Lifecycle(msgspec.Struct, frozen=True, gc=False):
     """How an alert came about: its revision, and the ids of the alerts that it supersedes."""
 
     revision: int = 1
@@ -68,7 +68,7 @@ class Lifecycle(msgspec.Struct, frozen=True):
     supersedes: list[str] = []
 
 
-class Handling(msgspec.Struct, frozen=True):
+class Handling(msgspec.Struct, frozen=True, gc=False):
     """Who has an alert, and what its notes say.
 
     ``verdict`` is that of the latest note that has decided; ``tickets`` are in the order in which
@@ -80,7 +80,7 @@ class Handling(msgspec.Struct, frozen=True):
     tickets: list[str] = []
 
 
-class Triage(msgspec.Struct, frozen=True):
+class Triage(msgspec.Struct, frozen=True, gc=False):
     """What was decided on an alert.
 
     ``broke_through``: the novelties for which the suppressions that match it do not hide it."""
@@ -91,7 +91,7 @@ class Triage(msgspec.Struct, frozen=True):
     handling: Handling = Handling()
 
 
-class Alert(msgspec.Struct, frozen=True):
+class Alert(msgspec.Struct, frozen=True, gc=False):
     """The view over the four parts of an alert, each with one writer.
 
     ``derive`` makes the finding, ``correlate`` the context, the store the lifecycle; analysts and

@@ -46,7 +46,7 @@ ObservationSpans = dict[Observation, tuple[int, int]]
 """First and last event time of each observation, in epoch seconds."""
 
 
-class Baseline(msgspec.Struct, frozen=True):
+class Baseline(msgspec.Struct, frozen=True, gc=False):
     """What the baseline says of one alert; times in epoch seconds.
 
     ``since`` is when the account's history begins; ``principal_first`` and ``key_first`` are the

@@ -19,7 +19,7 @@ from detector.rules.rule_summary import RuleSummary, WindowMode
 _NETWORK_COLUMN = "source_as_organization_name"
 
 
-class Window(msgspec.Struct, frozen=True):
+class Window(msgspec.Struct, frozen=True, gc=False):
     """The half-open span ``[start, end)`` in epoch seconds that an alert covers."""
 
     mode: WindowMode
@@ -27,7 +27,7 @@ class Window(msgspec.Struct, frozen=True):
     end: int
 
 
-class Facets(msgspec.Struct, frozen=True):
+class Facets(msgspec.Struct, frozen=True, gc=False):
     """The distinct values over an alert's events, each list sorted.
 
     Suppressions match them, and lists show them."""
@@ -72,7 +72,7 @@ class Facets(msgspec.Struct, frozen=True):
         )
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """What a rule found in a window, or in an event where it only filters.
 
     ``window`` is None for a rule that only filters: it gives one alert an event. Times are epoch

@@ -84,7 +84,8 @@ class Pipeline:
     times are judged against, ``risk`` the weight of flags. Outside of ``bounds`` the source looks
     for nothing, so nothing is missing there. A live run evicts what is older than ``retention``
     seconds; None: nothing. It calls ``swept`` each time that it has looked through the source. What
-    principals do is counted unless nobody will ask (``counts_activity``).
+    principals do is counted unless nobody will ask (``counts_activity``), and updates have the
+    alerts that changed unless nobody will look at these (``tells_alerts``).
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Pipeline:
         retention: int | None = None,
         swept: Callable[[], None] = lambda: None,
         counts_activity: bool = True,
+        tells_alerts: bool = True,
     ) -> None:
         self._store = store
         self._source = source
@@ -109,6 +111,7 @@ class Pipeline:
         self._retention = retention
         self._swept = swept
         self._counts_activity = counts_activity
+        self._tells_alerts = tells_alerts
         self._verify_due = float("-inf")
         self._evicted_at = float("-inf")
         self._derive_due = float("-inf")
@@ -354,7 +357,7 @@ class Pipeline:
         if live and changes.live and not changes:
             return  # nothing has happened
         update = Update(
-            alerts=self._store.alerts.get_all(changes.changed),
+            alerts=self._store.alerts.get_all(changes.changed) if self._tells_alerts else (),
             withdrawn=tuple(changes.withdrawn),
             accounting=self._store.files.accounting(),
             live=live,

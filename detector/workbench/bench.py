@@ -42,7 +42,8 @@ class LogScan:
         """Read the hits of one rule of a set."""
         alone = rules.without([each.rule_id for each in rules if each.rule_id != rule.rule_id])
         with closing(Store.open(None)) as store, closing(self._open_source()) as source:
-            Pipeline(store, alone, source, self._jobs).scan(self._publish)
+            pipeline = Pipeline(store, alone, source, self._jobs, tells_alerts=False)
+            pipeline.scan(self._publish)
             return HeldRule(rule, rules.mode, store.windows.hit_columns(rule.rule_id))
 
 

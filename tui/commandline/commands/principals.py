@@ -101,9 +101,16 @@ def _read(
     recorded = store.files.read_to_end() if bounds else None
     source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
     stack.callback(source.close)
-    Pipeline(store, load_rules(args), source, args.jobs, risk=load_risk(), bounds=bounds).scan(
-        narrate_update
+    pipeline = Pipeline(
+        store,
+        load_rules(args),
+        source,
+        args.jobs,
+        risk=load_risk(),
+        bounds=bounds,
+        tells_alerts=False,
     )
+    pipeline.scan(narrate_update)
 
 
 def _count(rows: Sequence[PrincipalRow], principals: PrincipalList) -> str:

@@ -14,6 +14,7 @@ from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH
 from detector.filter import Filter
 from detector.filter.schemas import ALERTS
+from detector.ingest.garbage import rare_collections
 from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting, FileState
@@ -72,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
             clock=time.time if now is None else lambda: float(now),
             bounds=bounds,
             counts_activity=bool(args.db),
+            tells_alerts=False,
         )
+        stack.enter_context(rare_collections())
         file_counts = _scan_until_told_to_end(pipeline, store)
         in_bounds = _alerts_between(store, since, until)
         filter_time = now or store.files.newest_event_time() or time.time()
