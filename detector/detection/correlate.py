@@ -18,9 +18,10 @@ from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
-from detector.detection.alert import Alert, AlertContext, Flag
+from detector.detection.alert import AlertContext, Flag
 from detector.detection.baseline import Baseline, is_new
 from detector.detection.event import Event, KeptEvent
+from detector.detection.finding import Finding
 from detector.detection.principal import STS, RelatedPrincipals
 from detector.detection.principal_index import PrincipalIndex, related_hashes
 from detector.detection.record_search import SearchRequest
@@ -262,7 +263,7 @@ def _indexes_by_chunk(events: Iterable[OwnEvent]) -> dict[tuple[str, int], set[i
 
 
 def context_of(
-    alert: Alert,
+    finding: Finding,
     events: Sequence[OwnCall],
     signal_flags: Sequence[Flag],
     baseline: Baseline,
@@ -272,17 +273,17 @@ def context_of(
 
     The flags come from its signals, as ``signal_flags``, from its own ``events`` (which are not
     needed unless ``has_event_flags``) and from the baseline."""
-    if not alert.event_ids:  # an alert about a log file: its risk is the rule's
-        return AlertContext([], None, table.risk(alert.rule.risk_score, [], []))
-    flags = [*signal_flags, *_event_flags(events), *_baseline_flags(alert, baseline)]
+    if not finding.event_ids:  # an alert about a log file: its risk is the rule's
+        return AlertContext([], None, table.risk(finding.rule.risk_score, [], []))
+    flags = [*signal_flags, *_event_flags(events), *_baseline_flags(finding, baseline)]
     flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))
-    tools = tool_signatures_of(alert.facets.user_agents)
-    return AlertContext(flags, baseline, table.risk(alert.rule.risk_score, flags, tools))
+    tools = tool_signatures_of(finding.facets.user_agents)
+    return AlertContext(flags, baseline, table.risk(finding.rule.risk_score, flags, tools))
 
 
-def has_event_flags(alert: Alert) -> bool:
+def has_event_flags(finding: Finding) -> bool:
     """Return whether events of an alert raise flags by themselves."""
-    facets = alert.facets
+    facets = finding.facets
     return bool(facets.denied or tool_signatures_of(facets.user_agents))
 
 
@@ -298,12 +299,12 @@ def _event_flags(events: Sequence[OwnCall]) -> Iterator[Flag]:
             yield Flag(name, len(times), min(times), max(times))
 
 
-def _baseline_flags(alert: Alert, baseline: Baseline) -> Iterator[Flag]:
-    if not baseline.has_enough_history(alert.start):
+def _baseline_flags(finding: Finding, baseline: Baseline) -> Iterator[Flag]:
+    if not baseline.has_enough_history(finding.start):
         return
     newest = baseline.newest_first()
-    if newest is not None and is_new(newest, alert.start):
+    if newest is not None and is_new(newest, finding.start):
         yield Flag("first-seen-principal", 1, newest, newest)
     if baseline.unused_regions:
         count = len(baseline.unused_regions)
-        yield Flag("unused-region", count, alert.first_event, alert.last_event)
+        yield Flag("unused-region", count, finding.first_event, finding.last_event)

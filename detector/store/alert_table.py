@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence, Set
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,10 +14,12 @@ from detector.detection.alert import Alert, AlertContext, Handling, Lifecycle, T
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import OwnEvent
 from detector.detection.event import Event
-from detector.detection.finding import Finding
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, pages, raises_damaged
 from detector.store.event_table import Paths
+from detector.store.packing.finding_rows import RuleSummaries
+from detector.store.packing.lineage_rows import Lineages
+from detector.store.segments.segment_table import StateQuery, query_of
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import UNDECIDED, NoteBody
@@ -47,16 +50,23 @@ _NOTES = (
 """What the notes of an alert say now, oldest first."""
 
 _COLUMNS = (
-    "content, revision, settled, coalesce(status, 'open'), supersedes, context, "
-    f"coalesce(assignee.name, ''), {_NOTES}, start, a.rowid"
+    "a.alert_id, f.summary_id, f.content, revision, settled, coalesce(status, 'open'), supersedes, "
+    f"c.content, coalesce(assignee.name, ''), {_NOTES}, start, a.number"
 )
-_DECIDED = "LEFT JOIN status USING (alert_id) LEFT JOIN assignee USING (alert_id)"
-_SELECT = f"SELECT {_COLUMNS} FROM alert a {_DECIDED}"
+_PARTS = (
+    "CROSS JOIN alert_finding f ON f.number = a.number "
+    "LEFT JOIN alert_context c ON c.number = a.number "
+    "LEFT JOIN status USING (alert_id) LEFT JOIN assignee USING (alert_id)"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM alert a {_PARTS}"
 _SELECT_BY_IDS = (
     f"SELECT {_COLUMNS} FROM json_each(?) wanted CROSS JOIN alert a ON a.alert_id = wanted.value "
-    f"{_DECIDED} ORDER BY wanted.key"
+    f"{_PARTS} ORDER BY wanted.key"
 )
-_finding_decoder = msgspec.msgpack.Decoder(Finding)
+_SELECT_FINDING = (
+    "SELECT alert_id, summary_id, content FROM alert JOIN alert_finding USING (number) "
+    "WHERE alert_id = ?"
+)
 _context_decoder = msgspec.msgpack.Decoder(AlertContext)
 _notes_decoder = msgspec.json.Decoder(list[NoteBody])
 _NO_CONTEXT = AlertContext()
@@ -72,10 +82,16 @@ class AlertTable:
         self._database = database
         self._windows = windows
         self._suppressions = suppressions
+        self.summaries = RuleSummaries()
 
     def all(self) -> list[Alert]:
         """Return every alert, the newest window first."""
-        return self._assemble(self._database.rows(f"{_SELECT} ORDER BY start DESC, a.alert_id"))
+        query = self._database.rows
+        # In the order of an index: SQLite would sort whole rows.
+        alerts = self._assemble(query, query(f"{_SELECT} ORDER BY start DESC"))
+        alerts.sort(key=attrgetter("alert_id"))
+        alerts.sort(key=attrgetter("start"), reverse=True)
+        return alerts
 
     def batches(self, size: int = _BATCH) -> Iterator[list[Alert]]:
         """Yield every alert, the newest window first, ``size`` at a time.
@@ -85,15 +101,15 @@ class AlertTable:
         last = (1 << 62, 0)
         while True:
             rows = self._database.rows(
-                f"{_SELECT} WHERE (start, a.rowid) < (?, ?) "
-                "ORDER BY start DESC, a.rowid DESC LIMIT ?",
+                f"{_SELECT} WHERE (start, a.number) < (?, ?) "
+                "ORDER BY start DESC, a.number DESC LIMIT ?",
                 *last,
                 size,
             )
             if not rows:
                 return
             last = rows[-1][-2:]
-            yield self._assemble(rows)
+            yield self._assemble(self._database.rows, rows)
 
     def in_scope(self, suppressions: Iterable[Suppression]) -> Iterator[list[Alert]]:
         """Yield the alerts that suppressions may match.
@@ -111,7 +127,8 @@ class AlertTable:
             else:
                 others.append(suppression)
         rows = self._database.rows(
-            f"SELECT DISTINCT alert_id FROM alert_who WHERE who IN ({', '.join('?' * len(names))})",
+            "SELECT DISTINCT alert_id FROM alert_who JOIN alert USING (number) "
+            f"WHERE who IN ({', '.join('?' * len(names))})",
             *names,
         )
         ids = {alert_id for (alert_id,) in rows}
@@ -127,40 +144,39 @@ class AlertTable:
         last = 0
         while True:
             rows = self._database.rows(
-                "SELECT alert_id, content, rowid FROM alert WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                "SELECT alert_id, summary_id, content, number FROM alert "
+                "JOIN alert_finding USING (number) WHERE number > ? ORDER BY number LIMIT ?",
                 last,
                 _BATCH,
             )
             if not rows:
                 return ids
             last = rows[-1][-1]
-            for alert_id, content, _ in rows:
-                finding = _finding_decoder.decode(content)
+            for alert_id, *packed, _ in rows:
+                finding = self.summaries.unpack(self._database.rows, alert_id, *packed)
                 if any(matches(suppression, finding) for suppression in suppressions):
                     ids.append(alert_id)
 
     def get(self, alert_id: str) -> Alert | None:
         """Return the alert of this id."""
-        alerts = self._assemble(self._database.rows(f"{_SELECT} WHERE a.alert_id = ?", alert_id))
+        query = self._database.rows
+        alerts = self._assemble(query, query(f"{_SELECT} WHERE a.alert_id = ?", alert_id))
         return alerts[0] if alerts else None
 
     def read(self, connection: sqlite3.Connection, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
         """Return alerts as they are in the transaction of ``connection``."""
-        rows = connection.execute(_SELECT_BY_IDS, (json_text(list(alert_ids)),)).fetchall()
-        return tuple(self._assemble(rows))
+        return self._of_ids(query_of(connection), alert_ids)
 
     def get_all(self, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
         """Return the alerts of these ids, without those that no longer stand."""
-        return tuple(
-            self._assemble(self._database.rows(_SELECT_BY_IDS, json_text(list(alert_ids))))
-        )
+        return self._of_ids(self._database.rows, alert_ids)
 
     def related(self, alert_id: str) -> list[Alert]:
         """Return the other alerts of its principals and access keys, the oldest first."""
         ids = self._database.rows(
-            "SELECT DISTINCT other.alert_id FROM alert_who own JOIN alert_who other USING (who) "
-            "WHERE own.alert_id = ? AND other.alert_id != ? AND who NOT GLOB '[0-9]*'",
-            alert_id,
+            "SELECT DISTINCT other.alert_id FROM alert a JOIN alert_who own USING (number) "
+            "JOIN alert_who also USING (who) JOIN alert other ON other.number = also.number "
+            "WHERE a.alert_id = ? AND other.number != a.number AND who NOT GLOB '[0-9]*'",
             alert_id,
         )
         alerts = self.get_all(other for (other,) in ids)
@@ -180,9 +196,8 @@ class AlertTable:
         """Return the events of an alert, by time and region."""
         for window in self._windows.of_alerts(self._database.rows, [alert_id]):
             events = self._windows.events(window)
-            content = self._database.value("SELECT content FROM alert WHERE alert_id = ?", alert_id)
-            if content is not None:
-                finding = _finding_decoder.decode(content)
+            for packed in self._database.rows(_SELECT_FINDING, alert_id):
+                finding = self.summaries.unpack(self._database.rows, *packed)
                 if finding.window is None:
                     # Its second may hold other events, each with an alert of its own or none.
                     events = [event for event in events if event.event_id in finding.event_ids]
@@ -213,10 +228,9 @@ class AlertTable:
 
         Nobody where there is no such alert.
         """
-        stored = self._database.value("SELECT lineage FROM alert WHERE alert_id = ?", alert_id)
-        if not stored:
-            return RelatedPrincipals(PrincipalNames())
-        return msgspec.json.decode(stored, type=RelatedPrincipals)
+        query = self._database.rows
+        rows = query("SELECT lineage_id FROM alert WHERE alert_id = ?", alert_id)
+        return Lineages(query)[rows[0][0]] if rows else RelatedPrincipals(PrincipalNames())
 
     def settle(self, watermark: float) -> AlertChanges:
         """Settle the alerts whose windows the watermark (epoch seconds) has passed."""
@@ -227,18 +241,23 @@ class AlertTable:
             ).fetchall()
             return AlertChanges(tuple(alert_id for (alert_id,) in settled))
 
+    def _of_ids(self, query: StateQuery, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
+        rows = query(_SELECT_BY_IDS, json_text(list(alert_ids)))
+        return tuple(self._assemble(query, rows))
+
     @raises_damaged
-    def _assemble(self, rows: Sequence[Any]) -> list[Alert]:
+    def _assemble(self, query: StateQuery, rows: Sequence[Any]) -> list[Alert]:
         """Decode rows of ``_SELECT``, and apply the active suppressions."""
         suppressions = SuppressionIndex(self._suppressions.active())
         alerts = []
         for row in rows:
-            content, revision, settled, status, supersedes, stored_context, name, notes, *_ = row
+            alert_id, summary_id, content, revision, settled, status, supersedes, *rest = row
+            stored_context, name, notes, *_ = rest
             context = _NO_CONTEXT
             if stored_context:
                 context = _context_decoder.decode(stored_context)
             alert = Alert(
-                _finding_decoder.decode(content),
+                self.summaries.unpack(query, alert_id, summary_id, content),
                 context,
                 Lifecycle(revision, bool(settled), msgspec.json.decode(supersedes)),
                 Triage(status, handling=_handling(name, notes)),

@@ -6,15 +6,15 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from detector.cloudtrail.object_key import selection_folder
-from detector.detection.alert import Alert
 from detector.detection.baseline import Baseline, ObservationSpans, RegionHistory, principal_of
+from detector.detection.finding import Finding
 from detector.store.database import Database
 
 _IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of observation that the context of an alert depends on."""
 _MARK_ALERTS = """
 UPDATE alert SET stale = 1
-WHERE until > :first AND alert_id IN (SELECT alert_id FROM alert_who WHERE who = :who)
+WHERE until > :first AND number IN (SELECT number FROM alert_who WHERE who = :who)
 AND NOT EXISTS (
     SELECT 1 FROM sight
     WHERE kind = :kind AND who = :who AND what = :what AND first <= :first
@@ -99,17 +99,17 @@ class AlertBaselines:
             connection.execute("SELECT 1 FROM sight WHERE kind = 'selection' LIMIT 1").fetchone()
         )
 
-    def of_alert(self, alert: Alert) -> Baseline:
+    def of_finding(self, finding: Finding) -> Baseline:
         """Return what is usual for an alert's principal, keys and regions."""
-        start = alert.start
-        facets, account = alert.facets, alert.account
+        start = finding.start
+        facets, account = finding.facets, finding.account
         keys = [self._first("access-key", key) for key in facets.access_keys]
         changed = {
             region: self._first("changed-region", account, region) for region in facets.regions
         }
         principal_first = None
-        if alert.principal:
-            principal_first = self._first("principal", principal_of(alert.principal))
+        if finding.principal:
+            principal_first = self._first("principal", principal_of(finding.principal))
         return Baseline(
             since=self._first("account", account),
             principal_first=principal_first,

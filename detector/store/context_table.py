@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.alert import Alert, Flag
+from detector.detection.alert import Flag
 from detector.detection.baseline import principal_of
 from detector.detection.correlate import (
     SIGNAL_REACH,
@@ -29,7 +29,14 @@ from detector.detection.signals.signal_index import SignalIndex
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import AlertBaselines
 from detector.store.database import Database, pages, raises_damaged
+from detector.store.derivation.stale_alerts import (
+    StaleAlert,
+    own_calls,
+    own_identities,
+    read_stale_alerts,
+)
 from detector.store.event_table import EventTable
+from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
 from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_table import StateQuery, query_of
 from detector.store.signals.signal_table import SignalTable, signal_span
@@ -38,7 +45,6 @@ from detector.store.window_table import SegmentRow, WindowTable
 
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
 _ALERTS_AT_ONCE = 1_000
-_finding_decoder = msgspec.msgpack.Decoder(Finding)
 _INDEXED_AT_ONCE = 32 * _ALERTS_AT_ONCE
 """Alerts whose signals are read together: alerts close in time mostly have the same signals."""
 
@@ -76,21 +82,19 @@ class ContextTable:
             "SELECT min(first), max(last) FROM log_file WHERE sequence > ?", after
         )[0]
         rows = self._database.rows(
-            "SELECT alert_id, start, until, lineage, searched FROM alert "
+            "SELECT alert_id, start, until, lineage_id, searched FROM alert "
             "WHERE searched < ? AND (searched < 0 OR (start <= ? AND until > ?)) ORDER BY start",
             newest,
             (last or 0) + SIGNAL_REACH,
             (first or 0) - SIGNAL_REACH,
         )
         own = self._alerts.own_events(alert_id for alert_id, *_ in rows)
-        lineages: dict[str, RelatedPrincipals] = {}
+        lineages = Lineages(self._database.rows)
         searches = []
-        for alert_id, start, until, stored_lineage, searched in rows:
-            lineage = lineages.get(stored_lineage)
-            if lineage is None:
-                lineage = msgspec.json.decode(stored_lineage, type=RelatedPrincipals)
-                lineages[stored_lineage] = lineage
-            watch = SearchRequest(alert_id, lineage, start - SIGNAL_REACH, until + SIGNAL_REACH)
+        for alert_id, start, until, lineage_id, searched in rows:
+            watch = SearchRequest(
+                alert_id, lineages[lineage_id], start - SIGNAL_REACH, until + SIGNAL_REACH
+            )
             searches.append(PendingSearch(watch, searched, own.get(alert_id, frozenset())))
         return newest, searches
 
@@ -112,25 +116,27 @@ class ContextTable:
             for name in (client.arn, client.access_key, client.role_arn, issued_key)
         }
         with self._database.transaction() as connection:
+            lineages = Lineages(query_of(connection))
+            named: dict[int, bool] = {}
             rows = []
             # One that is not there was superseded, by an alert that is searched for itself.
-            for alert_id, stored_lineage in connection.execute(
-                f"SELECT alert_id, lineage FROM alert WHERE {_IS_WANTED}",
+            for number, alert_id, lineage_id in connection.execute(
+                f"SELECT number, alert_id, lineage_id FROM alert WHERE {_IS_WANTED}",
                 (json_text(list(searched)),),
-            ):
-                sequence, lineage = searched[alert_id], stored_lineage
-                related = hops.get(alert_id)
-                if related is None:
-                    related = msgspec.json.decode(lineage, type=RelatedPrincipals)
-                else:
+            ).fetchall():
+                if alert_id in hops:
                     # With a session that was not known before, all files must be searched again.
-                    sequence, lineage = -1, msgspec.json.encode(related).decode()
-                rows.append((lineage, sequence, not names.isdisjoint(related.names()), alert_id))
+                    related = hops[alert_id]
+                    _put_lineage(connection, number, related)
+                    is_named, sequence = not names.isdisjoint(related.names()), -1
+                else:
+                    if lineage_id not in named:
+                        named[lineage_id] = not names.isdisjoint(lineages[lineage_id].names())
+                    is_named, sequence = named[lineage_id], searched[alert_id]
+                rows.append((sequence, is_named, number))
             self._signals.put(connection, signals)
             connection.executemany(
-                "UPDATE alert SET lineage = ?, searched = ?, stale = max(stale, ?) "
-                "WHERE alert_id = ?",
-                rows,
+                "UPDATE alert SET searched = ?, stale = max(stale, ?) WHERE number = ?", rows
             )
 
     def refresh(self, table: RiskTable) -> AlertChanges:
@@ -142,18 +148,21 @@ class ContextTable:
             if table_changed:
                 connection.execute("UPDATE alert SET stale = 1")
             stale = [
-                alert_id
-                for (alert_id,) in connection.execute(
+                number
+                for (number,) in connection.execute(
                     # In order of time, so that alerts looked at together share segments.
-                    "SELECT alert_id FROM alert WHERE stale = 1 ORDER BY start, alert_id"
+                    "SELECT number FROM alert WHERE stale = 1 ORDER BY start, alert_id"
                 )
             ]
             baselines = AlertBaselines(connection)
+            lineages = Lineages(query_of(connection))
             changed: list[str] = []
             for indexed in pages(stale, _INDEXED_AT_ONCE):
-                signals = self._signals_of(connection, indexed)
+                signals = self._signals_of(connection, indexed, lineages)
                 for wanted in pages(indexed, _ALERTS_AT_ONCE):
-                    alerts = self._alerts.read(connection, wanted)
+                    alerts = read_stale_alerts(
+                        query_of(connection), wanted, lineages, self._alerts.summaries
+                    )
                     changed += self._put_contexts(connection, alerts, signals, baselines, table)
             connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
             if self._suppressions.any():
@@ -168,9 +177,9 @@ class ContextTable:
         if alert is None:
             return {}
         related = self._alerts.lineage(alert_id)
-        start, end = signal_span(alert)
+        start, end = signal_span(alert.finding)
         signals = self._signals.near(query, [related], start, end).events(
-            related, start, end, _identities(self._own_rows(query, [alert_id])[alert_id])
+            related, start, end, own_identities(None, self._own_rows(query, [alert_id]), alert_id)
         )
         times = {event.identity: event.time for found in signals.values() for event in found}
         events = self._events.read(times)
@@ -191,7 +200,7 @@ class ContextTable:
         start, end = spans[0]
         names = _baseline_names(self._alerts.lineage(alert_id))
         near = self._database.rows(
-            "SELECT DISTINCT alert_id FROM alert_who JOIN alert USING (alert_id) "
+            "SELECT DISTINCT alert_id FROM alert_who JOIN alert USING (number) "
             f"WHERE who IN ({', '.join('?' * len(names))}) AND start < ? AND until > ?",
             *names,
             end + seconds,
@@ -204,14 +213,16 @@ class ContextTable:
             events.update(signals)
         return sorted(events, key=lambda event: (event.time, event.event_id))
 
-    def _signals_of(self, connection: sqlite3.Connection, alert_ids: Sequence[str]) -> SignalIndex:
+    def _signals_of(
+        self, connection: sqlite3.Connection, numbers: Sequence[int], lineages: Lineages
+    ) -> SignalIndex:
         """Return the signals that any of these alerts may have."""
         rows = connection.execute(
-            "SELECT lineage, min(start), max(until) FROM alert "
-            f"WHERE {_IS_WANTED} GROUP BY lineage",
-            (json_text(alert_ids),),
+            "SELECT lineage_id, min(start), max(until) FROM alert "
+            "WHERE number IN (SELECT value FROM json_each(?)) GROUP BY lineage_id",
+            (json_text(numbers),),
         ).fetchall()
-        related = [msgspec.json.decode(lineage, type=RelatedPrincipals) for lineage, *_ in rows]
+        related = [lineages[lineage_id] for lineage_id, *_ in rows]
         start, end = min(first for _, first, _ in rows), max(last for *_, last in rows)
         return self._signals.near(
             query_of(connection), related, start - SIGNAL_REACH, end + SIGNAL_REACH
@@ -220,7 +231,7 @@ class ContextTable:
     def _put_contexts(
         self,
         connection: sqlite3.Connection,
-        alerts: Sequence[Alert],
+        alerts: Sequence[StaleAlert],
         signals: SignalIndex,
         baselines: AlertBaselines,
         table: RiskTable,
@@ -229,42 +240,46 @@ class ContextTable:
 
         A change of the context together with one of the events is a single revision.
         """
-        query = query_of(connection)
-        stored = {
-            alert_id: rest
-            for alert_id, *rest in connection.execute(
-                f"SELECT alert_id, lineage, context, told FROM alert WHERE {_IS_WANTED}",
-                (json_text([alert.alert_id for alert in alerts]),),
-            )
-        }
-        related = {
-            alert_id: msgspec.json.decode(lineage, type=RelatedPrincipals)
-            for alert_id, (lineage, *_) in stored.items()
-        }
-        spans = {alert.alert_id: signal_span(alert) for alert in alerts}
-        own = self._own_rows(query, stored)
+        identities = {alert.number: alert.own_identity for alert in alerts}
+        own = self._own_rows(
+            query_of(connection),
+            [each.finding.alert_id for each in alerts if identities[each.number] is None],
+        )
         flags = {
-            alert_id: signals.flags(related[alert_id], *span, partial(_identities, own[alert_id]))
-            for alert_id, span in spans.items()
+            alert.finding.alert_id: signals.flags(
+                alert.related,
+                *signal_span(alert.finding),
+                partial(own_identities, identities[alert.number], own, alert.finding.alert_id),
+            )
+            for alert in alerts
         }
-        self._add_alert_flags(connection, alerts, flags)
-        rows = []
+        self._add_alert_flags(connection, [alert.finding for alert in alerts], flags)
+        revisions = []
+        contexts = []
         changed = []
         for alert in alerts:
-            alert_id, revision = alert.alert_id, alert.revision
-            events = _own_calls(alert, own[alert_id]) if has_event_flags(alert) else []
-            baseline = baselines.of_alert(alert)
+            finding, revision = alert.finding, alert.revision
+            alert_id = finding.alert_id
+            events: list[OwnCall] = []
+            if has_event_flags(finding):
+                events = own_calls(finding, own.get(alert_id))
+            baseline = baselines.of_finding(finding)
             content = msgspec.msgpack.encode(
-                context_of(alert, events, flags[alert_id], baseline, table)
+                context_of(finding, events, flags[alert_id], baseline, table)
             )
-            _, before, told_revision = stored[alert_id]
-            if before not in (None, content) and told_revision == revision:
+            if alert.context not in (None, content) and alert.told == revision:
                 revision += 1
-            rows.append((revision, revision, content, alert_id))
-            if before != content:
+            revisions.append((revision, revision, alert.number))
+            if alert.context != content:
+                contexts.append((alert.number, content))
                 changed.append(alert_id)
         connection.executemany(
-            "UPDATE alert SET revision = ?, told = ?, context = ? WHERE alert_id = ?", rows
+            "UPDATE alert SET revision = ?, told = ? WHERE number = ?", revisions
+        )
+        connection.executemany(
+            "INSERT INTO alert_context (number, content) VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET content = excluded.content",
+            contexts,
         )
         return changed
 
@@ -278,7 +293,7 @@ class ContextTable:
     def _add_alert_flags(
         self,
         connection: sqlite3.Connection,
-        alerts: Sequence[Alert],
+        findings: Sequence[Finding],
         flags: dict[str, list[Flag]],
     ) -> None:
         """Add flags for the principal's other alerts nearby, of flag rules.
@@ -297,23 +312,34 @@ class ContextTable:
             (rule_ids,),
         ).fetchone()[0]:
             return
-        for alert in alerts:
-            start, end = signal_span(alert)
-            names = _baseline_names(self._alerts.lineage(alert.alert_id))
+        for finding in findings:
+            start, end = signal_span(finding)
+            names = _baseline_names(self._alerts.lineage(finding.alert_id))
             nearby: dict[str, list[Finding]] = defaultdict(list)
-            for rule_id, _, content in connection.execute(
-                "SELECT DISTINCT rule_id, alert_id, content FROM alert "
-                "JOIN series USING (series_id) JOIN alert_who USING (alert_id) "
+            for rule_id, *packed in connection.execute(
+                "SELECT DISTINCT rule_id, alert_id, summary_id, content FROM alert "
+                "JOIN series USING (series_id) JOIN alert_who USING (number) "
+                "JOIN alert_finding USING (number) "
                 "WHERE alert_id != ? AND start < ? AND until > ? "
                 "AND rule_id IN (SELECT value FROM json_each(?)) "
                 f"AND who IN ({', '.join('?' * len(names))})",
-                (alert.alert_id, end, start, rule_ids, *names),
-            ):
-                nearby[raising[rule_id]].append(_finding_decoder.decode(content))
+                (finding.alert_id, end, start, rule_ids, *names),
+            ).fetchall():
+                other = self._alerts.summaries.unpack(query_of(connection), *packed)
+                nearby[raising[rule_id]].append(other)
             for flag, others in nearby.items():
                 first = min(other.first_event for other in others)
                 last = max(other.last_event for other in others)
-                flags[alert.alert_id].append(Flag(flag, len(others), first, last))
+                flags[finding.alert_id].append(Flag(flag, len(others), first, last))
+
+
+def _put_lineage(connection: sqlite3.Connection, number: int, related: RelatedPrincipals) -> None:
+    lineage = Lineage.of(related)
+    insert_lineages(connection, [lineage])
+    connection.execute(
+        "UPDATE alert SET lineage_id = ?, has_hop = ? WHERE number = ?",
+        (lineage.lineage_id, lineage.has_hop, number),
+    )
 
 
 def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
@@ -323,22 +349,3 @@ def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
         *lineage.own.keys,
         *lineage.hop.keys,
     }
-
-
-def _identities(rows: Iterable[SegmentRow]) -> set[bytes]:
-    return {segment.identity(number) for segment, number in rows}
-
-
-def _own_calls(alert: Alert, rows: Iterable[SegmentRow]) -> list[OwnCall]:
-    """Return the calls from which an alert's own events raise flags."""
-    if alert.window is None:
-        # Its second may hold other events, each with an alert of its own or none.
-        rows = [row for row in rows if row.segment.event_id(row.number) in alert.event_ids]
-    return [
-        OwnCall(
-            segment.times[number],
-            segment.call(number).error_code,
-            segment.client(number).user_agent,
-        )
-        for segment, number in rows
-    ]

@@ -8,10 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-import msgspec
-
 from detector.cloudtrail.record import json_text
 from detector.detection.alert import Alert
+from detector.detection.finding import Finding
 from detector.detection.log_integrity import INTEGRITY_RULES, OBJECT_KEY_FIELD, integrity_alert
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.sources.time_bounds import Bounds
@@ -19,11 +18,14 @@ from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.completeness import Completeness
 from detector.store.database import Database
 from detector.store.history_table import HistoryTable
+from detector.store.packing.finding_rows import pack_finding, put_findings
+from detector.store.packing.lineage_rows import Lineage, insert_lineages
 from detector.store.suppression_table import SuppressionTable
 
 _RULE_IDS = [rule.id for rule in INTEGRITY_RULES.values()]
 _NEVER_SEARCHED = 1 << 62
 """No call speaks of a log file: there are no signals to search for."""
+_NOBODY = Lineage.of(RelatedPrincipals(PrincipalNames()))
 
 
 class IntegrityAlerts:
@@ -55,26 +57,22 @@ class IntegrityAlerts:
         standing = {alert.alert_id for alert in alerts}
         for finding in self._completeness.findings(final=True):
             standing.add(integrity_alert(finding).alert_id)
-        stored = self._stored_contents()
-        changed = [
-            alert
-            for alert in alerts
-            if stored.get(alert.alert_id) != msgspec.msgpack.encode(alert.finding)
-        ]
+        stored = self._stored_findings()
+        changed = [alert for alert in alerts if stored.get(alert.alert_id) != alert.finding]
         gone = [alert_id for alert_id in stored if alert_id not in standing]
         if not (changed or gone):
             return AlertChanges()
         return self._write(changed, gone)
 
-    def _stored_contents(self) -> dict[str, bytes]:
+    def _stored_findings(self) -> dict[str, Finding]:
         """Return what is stored of each alert about a log file, by id."""
-        return dict(
-            self._database.rows(
-                "SELECT alert_id, content FROM alert JOIN series USING (series_id) "
-                "WHERE rule_id IN (?, ?)",
-                *_RULE_IDS,
-            )
+        query = self._database.rows
+        rows = query(
+            "SELECT alert_id, summary_id, content FROM alert JOIN series USING (series_id) "
+            "JOIN alert_finding USING (number) WHERE rule_id IN (?, ?)",
+            *_RULE_IDS,
         )
+        return {row[0]: self._alerts.summaries.unpack(query, *row) for row in rows}
 
     def _write(self, changed: Sequence[Alert], gone: Sequence[str]) -> AlertChanges:
         """Write alerts that are new or differ, and withdraw others."""
@@ -102,18 +100,19 @@ def _put_alert(connection: sqlite3.Connection, alert: Alert) -> None:
         "width = 1 RETURNING series_id",
         (alert.rule.id, json_text(list(alert.key.values()))),
     ).fetchone()
-    connection.execute(
-        "INSERT INTO alert (alert_id, series_id, start, until, content, revision, settled, "
-        "supersedes, context, lineage, searched, stale, told) "
-        "VALUES (?, ?, ?, ?, ?, 1, 1, '[]', NULL, ?, ?, 1, 0) ON CONFLICT (alert_id) DO "
-        "UPDATE SET content = excluded.content, revision = revision + 1",
+    insert_lineages(connection, [_NOBODY])
+    ((number,),) = connection.execute(
+        "INSERT INTO alert (alert_id, series_id, start, until, revision, settled, supersedes, "
+        "lineage_id, has_hop, searched, stale, told) "
+        "VALUES (?, ?, ?, ?, 1, 1, '[]', ?, 0, ?, 1, 0) ON CONFLICT (alert_id) DO "
+        "UPDATE SET revision = revision + 1 RETURNING number",
         (
             alert.alert_id,
             series_id,
             alert.first_event,
             alert.last_event + 1,
-            msgspec.msgpack.encode(alert.finding),
-            msgspec.json.encode(RelatedPrincipals(PrincipalNames())).decode(),
+            _NOBODY.lineage_id,
             _NEVER_SEARCHED,
         ),
-    )
+    ).fetchall()
+    put_findings(connection, [(number, pack_finding(alert.finding))])

@@ -7,6 +7,7 @@ import sqlite3
 import msgspec
 
 from detector.cloudtrail.record import identity
+from detector.store.migrations.alert_parts import ALERT_PARTS, add_alert_functions
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.hunt_tables import HUNT_TABLES
 from detector.store.migrations.watch_tables import WATCH_TABLES
@@ -353,6 +354,7 @@ INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
     *AFTER_PACKING,
     HUNT_TABLES,
     FILE_PATHS,
+    ALERT_PARTS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -366,6 +368,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.create_function("event_identity", 1, _event_identity, deterministic=True)
     add_conversions(connection)
     add_path_functions(connection)
+    add_alert_functions(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -6,8 +6,8 @@ The analyst's decisions on an alert go on to the alert that supersedes it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,15 +21,17 @@ from detector.detection.principal import RelatedPrincipals
 from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges
 from detector.store.history_table import HistoryTable
+from detector.store.packing.finding_rows import PackedFinding, pack_finding, put_findings
+from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
+from detector.store.segments.segment_table import query_of
 from detector.store.window_table import key_text
 
 _MARK_BY_NAME = (
     "UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? "
-    "AND alert_id IN (SELECT alert_id FROM alert_who WHERE who = ?)"
+    "AND number IN (SELECT number FROM alert_who WHERE who = ?)"
 )
 _MARK_BY_HOP = (
-    """UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? """
-    """AND instr(lineage, '"hop":{"arns":[],"roles":[],"keys":[]}') = 0"""
+    "UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? AND has_hop = 1"
 )
 """Those known by other names too, whichever these are; few are."""
 
@@ -37,16 +39,47 @@ _MARK_BY_HOP = (
 class StoredAlert(msgspec.Struct):
     """An alert as it was derived before."""
 
+    number: int
     start: int
     until: int
+    summary_id: int
     content: bytes
     revision: int
     supersedes: list[str]
     lineage: RelatedPrincipals
 
+    def has_content(self, packed: PackedFinding) -> bool:
+        """Tell whether a finding is the stored one."""
+        return self.content == packed.content and self.summary_id == packed.summary.summary_id
+
     def is_near(self, start: int, until: int, seconds: int) -> bool:
         """Tell whether an alert overlaps ``[start, until)``, or is within ``seconds`` of it."""
         return self.start < until + seconds and start < self.until + seconds
+
+
+class _NewAlert(NamedTuple):
+    """An alert that is written for the first time; ``series`` is its rule's id and key."""
+
+    finding: Finding
+    packed: PackedFinding
+    series: tuple[str, str]
+    revision: int
+    supersedes: Set[str]
+    lineage: Lineage
+
+    def row(self) -> tuple[Any, ...]:
+        """Return the row of ``alert`` without its number."""
+        start, until = self.finding.extent
+        return (
+            self.finding.alert_id,
+            *self.series,
+            start,
+            until,
+            self.revision,
+            _json(sorted(self.supersedes)),
+            self.lineage.lineage_id,
+            self.lineage.has_hop,
+        )
 
 
 class AlertReconciliation:
@@ -57,9 +90,8 @@ class AlertReconciliation:
         self._history = history
         self._changed: list[str] = []
         self._withdrawn: list[str] = []
-        self._new_series: list[tuple[str, str, int]] = []
-        self._new_alerts: list[tuple[Any, ...]] = []
-        self._new_names: list[tuple[str, str]] = []
+        self._new_series: dict[tuple[str, str], int] = {}
+        self._new_alerts: list[_NewAlert] = []
         self._related: list[tuple[int, int, str]] = []
         self._spans: list[tuple[int, int]] = []
 
@@ -80,9 +112,9 @@ class AlertReconciliation:
         raises_flag = rule.flag and rule.query.shape != "filter"
         gone = {alert_id: alert for alert_id, alert in stored.items() if alert_id not in derived}
         for alert_id, finding in derived.items():
-            content = msgspec.msgpack.encode(finding)
+            packed = pack_finding(finding)
             before = stored.get(alert_id)
-            if before is not None and before.content == content:
+            if before is not None and before.has_content(packed):
                 continue
             start, until = finding.extent
             superseded = [
@@ -91,7 +123,7 @@ class AlertReconciliation:
                 if old.is_near(start, until, supersede_window(rule))
             ]
             predecessors = {old_id: gone.pop(old_id) for old_id in superseded}
-            self._put(series, width, finding, content, before, predecessors)
+            self._put(series, width, finding, packed, before, predecessors)
             if superseded:
                 self._supersede(superseded, alert_id, is_joined=before is not None)
             self._withdrawn += superseded
@@ -107,22 +139,25 @@ class AlertReconciliation:
 
     def write(self) -> None:
         """Write the alerts that are new."""
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)", self._new_series
+        connection = self._connection
+        connection.executemany(
+            "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)",
+            [(*name, width) for name, width in self._new_series.items()],
         )
         self._new_series.clear()
-        self._connection.executemany(
-            "INSERT INTO alert (alert_id, series_id, start, until, content, revision, "
-            "settled, supersedes, context, lineage, searched, stale, told) "
-            "VALUES (?, (SELECT series_id FROM series WHERE rule_id = ? AND key = ?), "
-            "?, ?, ?, ?, 0, ?, NULL, ?, -1, 1, 0)",
-            self._new_alerts,
+        insert_lineages(connection, {alert.lineage for alert in self._new_alerts})
+        ((last,),) = connection.execute("SELECT coalesce(max(number), 0) FROM alert").fetchall()
+        numbered = list(enumerate(self._new_alerts, last + 1))
+        connection.executemany(
+            "INSERT INTO alert (number, alert_id, series_id, start, until, revision, settled, "
+            "supersedes, lineage_id, has_hop, searched, stale, told) "
+            "VALUES (?, ?, (SELECT series_id FROM series WHERE rule_id = ? AND key = ?), "
+            "?, ?, ?, 0, ?, ?, ?, -1, 1, 0)",
+            [(number, *alert.row()) for number, alert in numbered],
         )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO alert_who (who, alert_id) VALUES (?, ?)", self._new_names
-        )
+        put_findings(connection, [(number, alert.packed) for number, alert in numbered])
+        put_names(connection, [(number, alert.finding) for number, alert in numbered])
         self._new_alerts.clear()
-        self._new_names.clear()
 
     def finish(self) -> AlertChanges:
         """Write everything, and return what has changed."""
@@ -136,7 +171,7 @@ class AlertReconciliation:
         series: Series,
         width: int,
         finding: Finding,
-        content: bytes,
+        packed: PackedFinding,
         before: StoredAlert | None,
         superseded: Mapping[str, StoredAlert],
     ) -> None:
@@ -144,42 +179,34 @@ class AlertReconciliation:
         supersedes = set(superseded)
         for old in superseded.values():
             supersedes.update(old.supersedes)
-        start, until = finding.extent
         lineage = RelatedPrincipals.of(finding.facets)
         if before is None:
             name = (series.rule_id, key_text(series))
-            self._new_series.append((*name, width))
+            self._new_series[name] = width
             revision = 1 + max((old.revision for old in superseded.values()), default=0)
             self._new_alerts.append(
-                (
-                    finding.alert_id,
-                    *name,
-                    start,
-                    until,
-                    content,
-                    revision,
-                    _json(sorted(supersedes)),
-                    _json(lineage),
-                )
+                _NewAlert(finding, packed, name, revision, supersedes, Lineage.of(lineage))
             )
-            self._new_names += names_of(finding)
             return
         supersedes.update(before.supersedes)
+        start, until = finding.extent
         self._connection.execute(
-            "UPDATE alert SET start = ?, until = ?, content = ?, revision = revision + 1, "
-            "stale = 1, supersedes = ? WHERE alert_id = ?",
-            (start, until, content, _json(sorted(supersedes)), finding.alert_id),
+            "UPDATE alert SET start = ?, until = ?, revision = revision + 1, "
+            "stale = 1, supersedes = ? WHERE number = ?",
+            (start, until, _json(sorted(supersedes)), before.number),
         )
+        put_findings(self._connection, [(before.number, packed)])
         if lineage.own != before.lineage.own or (start, until) != (before.start, before.until):
-            self._search_anew(finding, lineage)
+            self._search_anew(before.number, finding, Lineage.of(lineage))
 
-    def _search_anew(self, finding: Finding, lineage: RelatedPrincipals) -> None:
+    def _search_anew(self, number: int, finding: Finding, lineage: Lineage) -> None:
         """Write who counts as its principal; its signals are searched for anew."""
+        insert_lineages(self._connection, [lineage])
         self._connection.execute(
-            "UPDATE alert SET lineage = ?, searched = -1 WHERE alert_id = ?",
-            (_json(lineage), finding.alert_id),
+            "UPDATE alert SET lineage_id = ?, has_hop = ?, searched = -1 WHERE number = ?",
+            (lineage.lineage_id, lineage.has_hop, number),
         )
-        self._new_names += names_of(finding)
+        put_names(self._connection, [(number, finding)])
 
     def _withdraw(self, alert_id: str) -> None:
         """Delete an alert that no longer follows from its window."""
@@ -270,28 +297,40 @@ def stored_alerts(
     connection: sqlite3.Connection, series_id: int, start: int, end: int
 ) -> dict[str, StoredAlert]:
     """Return the alerts of a series that overlap ``[start, end)``, by id."""
-    alerts = {}
-    for alert_id, alert_start, until, content, revision, supersedes, lineage in connection.execute(
-        "SELECT alert_id, start, until, content, revision, supersedes, lineage FROM alert "
+    lineages = Lineages(query_of(connection))
+    rows = connection.execute(
+        "SELECT number, alert_id, start, until, summary_id, content, revision, supersedes, "
+        "lineage_id FROM alert JOIN alert_finding USING (number) "
         "WHERE series_id = ? AND start < ? AND until > ?",
         (series_id, end, start),
-    ):
+    ).fetchall()
+    alerts = {}
+    for number, alert_id, *span, summary_id, content, revision, supersedes, lineage_id in rows:
+        first, until = span
         alerts[alert_id] = StoredAlert(
-            alert_start,
+            number,
+            first,
             until,
+            summary_id,
             content,
             revision,
             msgspec.json.decode(supersedes),
-            msgspec.json.decode(lineage, type=RelatedPrincipals),
+            lineages[lineage_id],
         )
     return alerts
 
 
-def names_of(finding: Finding) -> Iterable[tuple[str, str]]:
-    """Return the names under which an alert is found, as rows of ``alert_who``."""
-    facets = finding.facets
-    names = {*facets.accounts, *facets.access_keys, *map(principal_of, facets.arns)}
-    return [(name, finding.alert_id) for name in names]
+def put_names(connection: sqlite3.Connection, findings: Iterable[tuple[int, Finding]]) -> None:
+    """Write the names under which alerts are found, by number."""
+    rows: set[tuple[str, int]] = set()
+    for number, finding in findings:
+        facets = finding.facets
+        names = {*facets.accounts, *facets.access_keys, *map(principal_of, facets.arns)}
+        rows.update((name, number) for name in names)
+    # In the order of the table, whose pages are then written one after the other.
+    connection.executemany(
+        "INSERT OR IGNORE INTO alert_who (who, number) VALUES (?, ?)", sorted(rows)
+    )
 
 
 def _json(value: object) -> str:

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from detector.cloudtrail.record import json_text
-from detector.detection.alert import Alert
 from detector.detection.correlate import SIGNAL_REACH, Signal
+from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.signals.signal_index import FlaggedEvent, SignalIndex
 from detector.store.database import Database
@@ -86,7 +86,7 @@ class SignalTable:
         return SignalIndex(map(FlaggedEvent._make, rows))
 
 
-def signal_span(alert: Alert) -> tuple[int, int]:
+def signal_span(finding: Finding) -> tuple[int, int]:
     """Return the span in which an event is a signal of an alert."""
-    start, end = alert.extent
+    start, end = finding.extent
     return start - SIGNAL_REACH, end + SIGNAL_REACH

@@ -5,20 +5,30 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.event import Series, inputs_at
+from detector.detection.finding import Finding
 from detector.esql.plan.accumulators import Inputs
 from detector.store import schema
+from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.segment import Segment, StoredRow
 
 ROWS = next(
     number for number, step in enumerate(schema.MIGRATIONS) if "CREATE TABLE segment " in step
 )
 """The last version that had a row for each event and hit."""
+_PARTS = """
+SELECT alert_id, summary_id, f.content, series_id, start, until, revision, settled, supersedes,
+    c.content, l.body, searched, stale, told
+FROM today.alert a JOIN today.alert_finding f USING (number)
+    JOIN today.lineage l USING (lineage_id) LEFT JOIN today.alert_context c USING (number)
+"""
 
 
 def take_back(path: Path, version: int = ROWS) -> None:
@@ -45,11 +55,10 @@ def take_back(path: Path, version: int = ROWS) -> None:
             names = [_columns(db, schema_name, table) for schema_name in ("main", "today")]
             shared = ", ".join(name for name in names[0] if name in names[1])
             db.execute(f"DELETE FROM main.{table}")
-            if table == "signal":
+            if table in ("signal", "alert", "alert_who"):
                 continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
-        db.create_function("whole_alert", 1, _whole_alert)
-        db.execute("UPDATE main.alert SET content = whole_alert(content)")
+        _join_alerts(db)
         _unpack(db)
         db.execute(
             "INSERT INTO main.signal (alert_id, flag, identity) SELECT alert_id, flag, identity "
@@ -61,11 +70,33 @@ def take_back(path: Path, version: int = ROWS) -> None:
     older.replace(path)
 
 
-def _whole_alert(content: bytes) -> bytes:
-    """Return the content of an alert with the parts that have columns of their own."""
+def _join_alerts(db: sqlite3.Connection) -> None:
+    """Write one row for each alert, with all its parts."""
+    query = partial(_query, db)
+    summaries = RuleSummaries()
+    for alert_id, summary_id, content, *rest in query(_PARTS):
+        finding = summaries.unpack(query, alert_id, summary_id, content)
+        db.execute(
+            "INSERT INTO main.alert (alert_id, content, series_id, start, until, revision, "
+            "settled, supersedes, context, lineage, searched, stale, told) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (alert_id, _whole_alert(finding), *rest),
+        )
+    db.execute(
+        "INSERT INTO main.alert_who (who, alert_id) "
+        "SELECT who, alert_id FROM today.alert_who JOIN today.alert USING (number)"
+    )
+
+
+def _query(db: sqlite3.Connection, sql: str, *parameters: Any) -> list[Any]:
+    return db.execute(sql, parameters).fetchall()
+
+
+def _whole_alert(finding: Finding) -> bytes:
+    """Return the content of an alert with the parts that had no columns of their own."""
     others = {"flags": [], "baseline": None, "risk": None, "revision": 1, "settled": False}
     triage = {"status": "open", "suppressed_by": None, "broke_through": [], "supersedes": []}
-    return msgspec.msgpack.encode(msgspec.msgpack.decode(content) | others | triage)
+    return msgspec.msgpack.encode(msgspec.to_builtins(finding) | others | triage)
 
 
 def _columns(db: sqlite3.Connection, schema_name: str, table: str) -> list[str]:

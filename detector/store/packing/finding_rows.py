@@ -1,0 +1,108 @@
+"""The rows of findings: what a finding repeats of its rule is stored once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detector.detection.finding import Facets, Finding, Window
+from detector.ecs.values import Value
+from detector.rules.rule_summary import RuleSummary
+from detector.store.packing.content_id import content_id
+
+
+class _Content(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A finding without its rule, and without the id that its row has."""
+
+    window: Window | None
+    key: dict[str, Value]
+    columns: dict[str, Value]
+    event_ids: list[str]
+    first_event: int
+    last_event: int
+    facets: Facets
+
+
+class SummaryRow(NamedTuple):
+    """The row of a rule's summary."""
+
+    summary_id: int
+    body: bytes
+
+    @classmethod
+    def of(cls, summary: RuleSummary) -> SummaryRow:
+        """Return the row of a summary."""
+        body = msgspec.msgpack.encode(summary)
+        return cls(content_id(body), body)
+
+
+class PackedFinding(NamedTuple):
+    """A finding as it is stored."""
+
+    summary: SummaryRow
+    content: bytes
+
+
+_content_decoder = msgspec.msgpack.Decoder(_Content)
+
+
+def pack_finding(finding: Finding) -> PackedFinding:
+    """Pack a finding."""
+    content = _Content(
+        finding.window,
+        finding.key,
+        finding.columns,
+        finding.event_ids,
+        finding.first_event,
+        finding.last_event,
+        finding.facets,
+    )
+    return PackedFinding(SummaryRow.of(finding.rule), msgspec.msgpack.encode(content))
+
+
+def put_findings(
+    connection: sqlite3.Connection, findings: Sequence[tuple[int, PackedFinding]]
+) -> None:
+    """Write the findings of alerts, by number, in the place of those that are there."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO rule_summary (summary_id, body) VALUES (?, ?)",
+        {packed.summary for _, packed in findings},
+    )
+    connection.executemany(
+        "INSERT INTO alert_finding (number, summary_id, content) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET summary_id = excluded.summary_id, content = excluded.content",
+        [(number, packed.summary.summary_id, packed.content) for number, packed in findings],
+    )
+
+
+class RuleSummaries(dict[int, RuleSummary]):
+    """The summaries of rules by id: the findings of a rule share one."""
+
+    def read(self, query: Callable[..., list[Any]], summary_id: int) -> RuleSummary:
+        """Return a summary. Raises MsgspecError where it is damaged."""
+        summary = self.get(summary_id)
+        if summary is None:
+            rows = query("SELECT body FROM rule_summary WHERE summary_id = ?", summary_id)
+            body = rows[0][0] if rows else b""
+            summary = self[summary_id] = msgspec.msgpack.decode(body, type=RuleSummary)
+        return summary
+
+    def unpack(
+        self, query: Callable[..., list[Any]], alert_id: str, summary_id: int, packed: bytes
+    ) -> Finding:
+        """Unpack the finding of an alert. Raises MsgspecError where it is damaged."""
+        content = _content_decoder.decode(packed)
+        return Finding(
+            alert_id,
+            self.read(query, summary_id),
+            content.window,
+            content.key,
+            content.columns,
+            content.event_ids,
+            content.first_event,
+            content.last_event,
+            content.facets,
+        )

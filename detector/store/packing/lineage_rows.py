@@ -1,0 +1,50 @@
+"""The rows of lineages: alerts of the same principals share one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detector.detection.principal import PrincipalNames, RelatedPrincipals
+from detector.store.packing.content_id import content_id
+
+_decoder = msgspec.json.Decoder(RelatedPrincipals)
+_NO_HOP = PrincipalNames()
+
+
+class Lineage(NamedTuple):
+    """The row of related principals."""
+
+    lineage_id: int
+    body: str
+    has_hop: bool
+    """Whether they are known by other names too."""
+
+    @classmethod
+    def of(cls, related: RelatedPrincipals) -> Lineage:
+        """Return the row of related principals."""
+        body = msgspec.json.encode(related)
+        return cls(content_id(body), body.decode(), related.hop != _NO_HOP)
+
+
+def insert_lineages(connection: sqlite3.Connection, lineages: Iterable[Lineage]) -> None:
+    """Write the lineages that are new."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO lineage (lineage_id, body) VALUES (?, ?)",
+        [lineage[:2] for lineage in sorted(lineages)],
+    )
+
+
+class Lineages(dict[int, RelatedPrincipals]):
+    """Related principals by the number of their row: equal ones are the same object."""
+
+    def __init__(self, query: Callable[..., list[Any]]) -> None:
+        self._query = query
+
+    def __missing__(self, lineage_id: int) -> RelatedPrincipals:
+        rows = self._query("SELECT body FROM lineage WHERE lineage_id = ?", lineage_id)
+        related = self[lineage_id] = _decoder.decode(rows[0][0] if rows else "")
+        return related
