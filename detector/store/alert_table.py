@@ -17,6 +17,7 @@ from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, pages, raises_damaged
 from detector.store.event_table import Paths
+from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.lineage_rows import Lineages
 from detector.store.segments.segment_table import StateQuery, query_of
@@ -129,7 +130,7 @@ class AlertTable:
         rows = self._database.rows(
             "SELECT DISTINCT alert_id FROM alert_who JOIN alert USING (number) "
             f"WHERE who IN ({', '.join('?' * len(names))})",
-            *names,
+            *map(name_number, names),
         )
         ids = {alert_id for (alert_id,) in rows}
         if others:
@@ -176,7 +177,7 @@ class AlertTable:
         ids = self._database.rows(
             "SELECT DISTINCT other.alert_id FROM alert a JOIN alert_who own USING (number) "
             "JOIN alert_who also USING (who) JOIN alert other ON other.number = also.number "
-            "WHERE a.alert_id = ? AND other.number != a.number AND who NOT GLOB '[0-9]*'",
+            "WHERE a.alert_id = ? AND other.number != a.number AND who >= 0",
             alert_id,
         )
         alerts = self.get_all(other for (other,) in ids)

@@ -9,12 +9,13 @@ from detector.cloudtrail.object_key import selection_folder
 from detector.detection.baseline import Baseline, ObservationSpans, RegionHistory, principal_of
 from detector.detection.finding import Finding
 from detector.store.database import Database
+from detector.store.packing.content_id import name_number
 
 _IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of observation that the context of an alert depends on."""
 _MARK_ALERTS = """
 UPDATE alert SET stale = 1
-WHERE until > :first AND number IN (SELECT number FROM alert_who WHERE who = :who)
+WHERE until > :first AND number IN (SELECT number FROM alert_who WHERE who = :name)
 AND NOT EXISTS (
     SELECT 1 FROM sight
     WHERE kind = :kind AND who = :who AND what = :what AND first <= :first
@@ -74,7 +75,13 @@ class BaselineTable:
             connection.executemany(
                 _MARK_ALERTS,
                 [
-                    {"kind": kind, "who": who, "what": what, "first": first}
+                    {
+                        "kind": kind,
+                        "who": who,
+                        "name": name_number(who),
+                        "what": what,
+                        "first": first,
+                    }
                     for (kind, who, what), (first, _) in spans.items()
                     if kind in _IN_CONTEXT
                 ],

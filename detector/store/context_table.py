@@ -36,6 +36,7 @@ from detector.store.derivation.stale_alerts import (
     read_stale_alerts,
 )
 from detector.store.event_table import EventTable
+from detector.store.packing.content_id import name_number
 from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
 from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_table import StateQuery, query_of
@@ -342,10 +343,8 @@ def _put_lineage(connection: sqlite3.Connection, number: int, related: RelatedPr
     )
 
 
-def _baseline_names(lineage: RelatedPrincipals) -> set[str]:
-    """Return the names in ``alert_who`` that count as one principal."""
-    return {
-        *map(principal_of, (*lineage.own.arns, *lineage.hop.arns)),
-        *lineage.own.keys,
-        *lineage.hop.keys,
-    }
+def _baseline_names(lineage: RelatedPrincipals) -> set[int]:
+    """Return the names that count as one principal, as ``alert_who`` has them."""
+    arns = (*lineage.own.arns, *lineage.hop.arns)
+    names = (*map(principal_of, arns), *lineage.own.keys, *lineage.hop.keys)
+    return set(map(name_number, names))

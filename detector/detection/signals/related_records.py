@@ -8,29 +8,31 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
 from detector.cloudtrail.record import EventSignature, Head, Record, signature_of, skip_reason
 from detector.detection.event import KeptEvent, Position
-from detector.detection.principal import STS, RelatedPrincipals
+from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import (
     Predicate,
     RecordMatch,
-    SearchRequest,
     chunks_at,
     decode_record,
     scan_chunk,
 )
 from detector.detection.record_view import RecordView, read_hit_fields
+from detector.detection.signals.record_requests import (
+    RecordRequests,
+    RelatedRequest,
+    RequestsByName,
+)
 from detector.formats import Chunk, RawRecords, Unreadable, split_records
 from detector.sources.open_file import open_file
 from detector.text.capped import TEXT_CAP
 from detector.text.time import parse_time
-
-RelatedRequest = SearchRequest[RelatedPrincipals]
 
 
 class ChunkRequest(NamedTuple):
@@ -78,59 +80,6 @@ def _related(match: RecordMatch) -> RelatedRecord:
     return RelatedRecord(identity, row, signature, lambda: match.record)
 
 
-class _RequestsByName:
-    """The numbers of requests by the names that they select callers by."""
-
-    def __init__(self, requests: Sequence[RelatedRequest]) -> None:
-        self._arns: dict[str, list[int]] = defaultdict(list)
-        self._roles: dict[str, list[int]] = defaultdict(list)
-        self._keys: dict[str, list[int]] = defaultdict(list)
-        self._own_keys: dict[str, list[int]] = defaultdict(list)
-        for number, request in enumerate(requests):
-            own, hop = request.selector.own, request.selector.hop
-            for by_name, names in (
-                (self._arns, (*own.arns, *hop.arns)),
-                (self._roles, own.roles),
-                (self._keys, (*own.keys, *hop.keys)),
-                (self._own_keys, own.keys),
-            ):
-                for name in names:
-                    by_name[name].append(number)
-
-    def of(self, row: KeptEvent) -> Iterator[int]:
-        """Yield the requests for principals whose event a row is, some several times.
-
-        That is what ``RelatedPrincipals.has_session`` tells of one."""
-        client = row.client
-        yield from self._arns.get(client.arn, ())
-        yield from self._keys.get(client.access_key, ())
-        yield from self._roles.get(client.role_arn, ())
-        if row.issued_key:
-            yield from self._own_keys.get(row.issued_key, ())
-
-
-class _Candidates:
-    """The requests that may select some records, of which thousands may share a role."""
-
-    def __init__(
-        self, requests: Sequence[RelatedRequest], numbers: Set[int], by_name: _RequestsByName
-    ) -> None:
-        self._requests = requests
-        self._numbers = numbers
-        self._by_name = by_name
-
-    def contain(self, time: int) -> bool:
-        """Tell whether a time is in the span of one."""
-        return any(self._requests[number].contains(time) for number in self._numbers)
-
-    def select(self, row: KeptEvent) -> bool:
-        """Tell whether one selects an event."""
-        return any(
-            number in self._numbers and self._requests[number].contains(row.time)
-            for number in self._by_name.of(row)
-        )
-
-
 class _ChunkSearch:
     """The search of a chunk by its principal index."""
 
@@ -150,18 +99,18 @@ class _ChunkSearch:
         for number, request in enumerate(requests):
             for key_hash in hashes_of(request.selector.principal_keys() or ()):
                 numbers_by_hash[key_hash].append(number)
-        by_name = _RequestsByName(requests)
+        by_name = RequestsByName(requests)
         for hashes, record_indexes in index.lookup(numbers_by_hash.keys()):
             numbers: set[int] = set()
             for key_hash in hashes:
                 numbers.update(numbers_by_hash.get(key_hash, ()))
-            candidates = _Candidates(requests, numbers, by_name)
+            candidates = RecordRequests(requests, numbers, by_name)
             for record_index in record_indexes:
                 found = self._find(record_index, candidates)
                 if found is not None:
                     yield found
 
-    def _find(self, index: int, candidates: _Candidates) -> RelatedRecord | None:
+    def _find(self, index: int, candidates: RecordRequests) -> RelatedRecord | None:
         """Return the record at an index, if a request selects it."""
         head = self._head(index)
         time = parse_time(head.event_time) if head else None
@@ -174,7 +123,7 @@ class _ChunkSearch:
         if event is None:
             return None
         identity, row = event
-        if not candidates.select(row):
+        if not candidates.select(row.client, row.issued_key, time):
             return None
         return RelatedRecord(identity, row, signature, partial(decode_record, self._records, index))
 

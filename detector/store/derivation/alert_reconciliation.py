@@ -21,6 +21,7 @@ from detector.detection.principal import RelatedPrincipals
 from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges
 from detector.store.history_table import HistoryTable
+from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import PackedFinding, pack_finding, put_findings
 from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
 from detector.store.segments.segment_table import query_of
@@ -92,7 +93,7 @@ class AlertReconciliation:
         self._withdrawn: list[str] = []
         self._new_series: dict[tuple[str, str], int] = {}
         self._new_alerts: list[_NewAlert] = []
-        self._related: list[tuple[int, int, str]] = []
+        self._related: list[tuple[int, int, int]] = []
         self._spans: list[tuple[int, int]] = []
 
     def add(
@@ -224,7 +225,8 @@ class AlertReconciliation:
         span = (until + SIGNAL_REACH, start - SIGNAL_REACH)
         self._spans.append(span)
         self._related += [
-            (*span, name) for name in {*map(principal_of, lineage.own.arns), *lineage.own.keys}
+            (*span, name_number(name))
+            for name in {*map(principal_of, lineage.own.arns), *lineage.own.keys}
         ]
 
     def _supersede(self, old_ids: Sequence[str], new_id: str, is_joined: bool) -> None:
@@ -322,11 +324,15 @@ def stored_alerts(
 
 def put_names(connection: sqlite3.Connection, findings: Iterable[tuple[int, Finding]]) -> None:
     """Write the names under which alerts are found, by number."""
-    rows: set[tuple[str, int]] = set()
+    rows: set[tuple[int, int]] = set()
+    numbers: dict[str, int] = {}
     for number, finding in findings:
         facets = finding.facets
         names = {*facets.accounts, *facets.access_keys, *map(principal_of, facets.arns)}
-        rows.update((name, number) for name in names)
+        for name in names:
+            if name not in numbers:
+                numbers[name] = name_number(name)
+            rows.add((numbers[name], number))
     # In the order of the table, whose pages are then written one after the other.
     connection.executemany(
         "INSERT OR IGNORE INTO alert_who (who, number) VALUES (?, ?)", sorted(rows)

@@ -11,6 +11,7 @@ import msgspec
 
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
+from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import pack_finding
 from detector.store.packing.lineage_rows import Lineage
 
@@ -48,7 +49,7 @@ CREATE TABLE alert_context (   -- flags, baseline and risk, once known
     content BLOB NOT NULL
 ) STRICT;
 CREATE TABLE alert_name (      -- the accounts, keys and principals of an alert
-    who    TEXT NOT NULL,
+    who    INTEGER NOT NULL,            -- a hash of the name; of accounts, negative
     number INTEGER NOT NULL REFERENCES alert_row ON DELETE CASCADE,
     PRIMARY KEY (who, number)
 ) STRICT, WITHOUT ROWID;
@@ -96,8 +97,10 @@ def part_alerts(connection: sqlite3.Connection) -> None:
         )
         if context is not None:
             connection.execute("INSERT INTO alert_context VALUES (?, ?)", (number, context))
-    connection.execute(
-        "INSERT INTO alert_name SELECT who, alert.rowid FROM alert_who JOIN alert USING (alert_id)"
+    names = connection.execute("SELECT who, alert.rowid FROM alert_who JOIN alert USING (alert_id)")
+    connection.executemany(
+        "INSERT INTO alert_name VALUES (?, ?)",
+        ((name_number(name), number) for name, number in names),
     )
 
 

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from detector.detection.alert import Flag
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
-from detector.detection.signals.signal_index import FlaggedEvent, SignalIndex
+from detector.detection.record_search import SearchRequest
+from detector.detection.signals.record_requests import RecordRequests, RequestsByName
+from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller, SignalIndex
 
 ARNS, KEYS, ROLES = ("arn:a", "arn:b", ""), ("AKIA1", "AKIA2", ""), ("role/r", "role/s", "")
 some = st.lists
@@ -53,3 +55,28 @@ def test_flags_are_those_of_each_event_in_span(
         flag: [(event.time, event.identity) for event in found]
         for flag, found in index.events(who, start, end, left_out).items()
     } == {flag: sorted(found) for flag, found in expected.items()}
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.tuples(related, st.integers(0, 6), st.integers(3, 9)), max_size=6),
+    st.sets(st.integers(0, 5)),
+    st.builds(SignalCaller, *map(st.sampled_from, (ARNS, KEYS, ROLES))),
+    st.sampled_from(KEYS),
+    st.integers(0, 9),
+)
+def test_requests_are_found_by_name_as_by_asking_each(
+    asked: list[tuple[RelatedPrincipals, int, int]],
+    numbers: set[int],
+    caller: SignalCaller,
+    issued_key: str,
+    time: int,
+) -> None:
+    requests = [SearchRequest("", *each) for each in asked]
+    numbers &= set(range(len(requests)))
+    of_record = RecordRequests(requests, numbers, RequestsByName(requests))
+    due = [requests[number] for number in numbers if requests[number].contains(time)]
+    assert of_record.contain(time) == bool(due)
+    assert of_record.select(caller, issued_key, time) == any(
+        request.selector.has_session(caller, issued_key) for request in due
+    )

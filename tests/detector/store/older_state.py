@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import json_text
+from detector.detection.baseline import principal_of
 from detector.detection.event import Series, inputs_at
 from detector.detection.finding import Finding
 from detector.esql.plan.accumulators import Inputs
@@ -76,16 +77,18 @@ def _join_alerts(db: sqlite3.Connection) -> None:
     summaries = RuleSummaries()
     for alert_id, summary_id, content, *rest in query(_PARTS):
         finding = summaries.unpack(query, alert_id, summary_id, content)
+        facets = finding.facets
+        names = {*facets.accounts, *facets.access_keys, *map(principal_of, facets.arns)}
+        db.executemany(
+            "INSERT INTO main.alert_who (who, alert_id) VALUES (?, ?)",
+            [(name, alert_id) for name in names],
+        )
         db.execute(
             "INSERT INTO main.alert (alert_id, content, series_id, start, until, revision, "
             "settled, supersedes, context, lineage, searched, stale, told) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (alert_id, _whole_alert(finding), *rest),
         )
-    db.execute(
-        "INSERT INTO main.alert_who (who, alert_id) "
-        "SELECT who, alert_id FROM today.alert_who JOIN today.alert USING (number)"
-    )
 
 
 def _query(db: sqlite3.Connection, sql: str, *parameters: Any) -> list[Any]:

@@ -34,6 +34,9 @@ TABLES = (
     SIGNALS,
     "SELECT path, hits, duplicate FROM file ORDER BY path",
     "SELECT alert_id, rule_id, key, width FROM alert JOIN series USING (series_id) ORDER BY 1",
+    "SELECT alert_id, who FROM alert_who JOIN alert USING (number) ORDER BY 1, 2",
+    "SELECT alert_id, body, has_hop, searched, stale, told FROM alert "
+    "JOIN lineage USING (lineage_id) ORDER BY 1",
     "SELECT DISTINCT rule_id, rule_number.width FROM rule_number JOIN series USING (rule_id) "
     "ORDER BY rule_id",
 )
