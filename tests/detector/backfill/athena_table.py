@@ -37,6 +37,10 @@ class AthenaTable:
             for column in ddl.find_all(exp.ColumnDef)
             if column.parent is ddl.this
         }
+        # Asked once: it parses the names of the types.
+        self._texts = {
+            name for name, kind in self._columns.items() if kind.is_type("text", "varchar")
+        }
         rows = work / "rows.jsonl"
         rows.write_text("".join(json.dumps(self._row(*each)) + "\n" for each in files))
         types = {
@@ -55,14 +59,14 @@ class AthenaTable:
     def _row(self, path: Path, record: Record) -> Record:
         account, _, region, *day = path.parts[-7:-1]
         row: Record = {"account": account, "region": region, "day": "/".join(day)}
-        for name, value in record.items():
-            kind = self._columns.get(name.lower())
-            if kind is None:
+        for key, value in record.items():
+            name = key.lower()
+            if name not in self._columns:
                 continue
-            is_text = kind.is_type("text", "varchar")
+            is_text = name in self._texts
             if is_text and value is not None and not isinstance(value, str):
                 value = json.dumps(value)
-            row[name.lower()] = value if is_text else _lower_keys(value)
+            row[name] = value if is_text else _lower_keys(value)
         return row
 
     def unload(self, statement: str, path: Path) -> list[Record]:
