@@ -10,7 +10,7 @@ import pytest
 
 from detector.store import Store
 from detector.store.packing.segment import Segment, StoredRow
-from detector.store.packing.segment_writer import insert_segment
+from detector.store.packing.segment_writer import insert_segment, segments_of
 from detector.store.segments import segment_table
 from detector.store.segments.segment_table import (
     RowPlace,
@@ -268,6 +268,19 @@ def test_spans_are_found_between(start: int, end: int, wanted: list[int]) -> Non
     assert SpanIndex(spans).between(start, end) == wanted
     before_1970 = [SegmentSpan(first - 50, last - 50, number) for first, last, number in spans]
     assert SpanIndex(before_1970).between(start - 50, end - 50) == wanted
+
+
+def test_rows_are_ordered_by_time_and_identity_alone() -> None:
+    """Whatever else they hold: events are not compared."""
+    rows = [
+        StoredRow(bytes([identity] * 16), event(time, region=region), file_id, 0)
+        for file_id, (time, identity, region) in enumerate(
+            [(5, 1, "b"), (3, 2, "b"), (5, 0, "z"), (3, 2, "a"), (3, 1, "c")]
+        )
+    ]
+    (ordered,) = segments_of(rows)
+    assert [row.file_id for row in ordered] == [4, 1, 3, 2, 0]
+    assert list(segments_of([])) == []
 
 
 @pytest.mark.parametrize(
