@@ -1,4 +1,4 @@
-"""The baseline: first and last observation of each principal, key, region, client."""
+"""The baseline: the first observation of each principal, key, region, client."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from detector.cloudtrail.object_key import selection_folder
-from detector.detection.baseline import Baseline, ObservationSpans, RegionHistory, principal_of
+from detector.detection.baseline import (
+    Baseline,
+    ObservationSpans,
+    ObservedOrigin,
+    OriginSpans,
+    RegionHistory,
+    principal_of,
+)
 from detector.detection.finding import Finding
 from detector.store.database import Database
 from detector.store.packing.content_id import name_number
 
 _IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of observation that the context of an alert depends on."""
+_KNOWN_ORIGINS = 1 << 14
+"""Callers in regions of which it is remembered when they were first observed."""
 _MARK_ALERTS = """
 UPDATE alert SET stale = 1
 WHERE until > :first AND number IN (SELECT number FROM alert_who WHERE who = :name)
@@ -29,6 +38,8 @@ class BaselineTable:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._known: dict[ObservedOrigin, int] = {}
+        """The first times of callers in regions that are stored, or later ones."""
 
     def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, RegionHistory]:
         """Return when calls were first seen in each region.
@@ -64,13 +75,31 @@ class BaselineTable:
         """Note which of the files that were read are from a backfill."""
         folders = {selection_folder(path) for path in paths} - {None}
         connection.executemany(
-            "INSERT OR IGNORE INTO sight (kind, who, what, first, last) "
-            "VALUES ('selection', ?, '', 0, 0)",
+            "INSERT OR IGNORE INTO sight (kind, who, what, first) VALUES ('selection', ?, '', 0)",
             [(folder,) for folder in folders],
         )
 
+    def put(self, connection: sqlite3.Connection, spans: OriginSpans) -> None:
+        """Write what was observed of callers, and before what is known of them."""
+        never = float("inf")
+        earlier = {
+            origin: span
+            for origin, span in spans.seen.items()
+            if span[0] < self._known.get(origin, never)
+        }
+        self.extend(connection, OriginSpans(earlier, spans.changed).observations())
+
+    def learn(self, spans: OriginSpans) -> None:
+        """Remember what has been committed."""
+        if len(self._known) + len(spans.seen) > _KNOWN_ORIGINS:
+            self._known.clear()
+        if len(spans.seen) > _KNOWN_ORIGINS:
+            return
+        for origin, (first, _) in spans.seen.items():
+            self._known[origin] = min(first, self._known.get(origin, first))
+
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
-        """Extend spans of observations; mark alerts whose past has changed."""
+        """Write the first times of observations; mark alerts whose past has changed."""
         if connection.execute("SELECT EXISTS (SELECT 1 FROM alert_who)").fetchone()[0]:
             connection.executemany(
                 _MARK_ALERTS,
@@ -87,12 +116,10 @@ class BaselineTable:
                 ],
             )
         connection.executemany(
-            "INSERT INTO sight (kind, who, what, first, last) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET "
-            "first = min(first, excluded.first), last = max(last, excluded.last) "
-            "WHERE excluded.first < first OR excluded.last > last",
+            "INSERT INTO sight (kind, who, what, first) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET first = excluded.first WHERE excluded.first < first",
             # In the order of the table, which neighbours of a row are found fastest in.
-            [(*observation, *span) for observation, span in sorted(spans.items())],
+            [(*observation, first) for observation, (first, _) in sorted(spans.items())],
         )
 
 

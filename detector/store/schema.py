@@ -9,6 +9,7 @@ import msgspec
 from detector.cloudtrail.record import identity
 from detector.store.migrations.alert_parts import ALERT_PARTS, add_alert_functions
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
+from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
 from detector.store.migrations.watch_tables import WATCH_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
@@ -355,6 +356,7 @@ INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
     HUNT_TABLES,
     FILE_PATHS,
     ALERT_PARTS,
+    FIRST_OBSERVATIONS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

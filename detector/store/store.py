@@ -200,6 +200,7 @@ class Store:
         prepared = self._prepare(reads, newest_allowed)
         with self.database.transaction() as connection:
             self._write(connection, prepared)
+        self.baseline.learn(prepared.partial.observations)
 
     def load(
         self,
@@ -275,7 +276,7 @@ class Store:
         self.files.add_duplicates(connection, duplicates)
         self.signals.forget(connection, written.revised)
         self.derivation.mark_revised(connection, written.revised)
-        self.baseline.extend(connection, partial.observations.observations())
+        self.baseline.put(connection, partial.observations)
         self.baseline.mark_selections(connection, (read.file.path for read in reads))
         self.activity.append(connection, reads)
         self.watches.append(connection, to_search)

@@ -58,6 +58,9 @@ def take_back(path: Path, version: int = ROWS) -> None:
             db.execute(f"DELETE FROM main.{table}")
             if table in ("signal", "alert", "alert_who"):
                 continue
+            if table == "sight":
+                db.execute("INSERT INTO main.sight SELECT *, first FROM today.sight")
+                continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
         _join_alerts(db)
         _unpack(db)
