@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import itemgetter
 
 from detector.detection.alert import Alert
 from detector.triage.suppression import SCOPE_VALUES, Scope, Suppression, apply_suppressions
@@ -36,8 +35,7 @@ class SuppressionIndex:
             values = SCOPE_VALUES[scope](alert.finding.facets)
             if len(values) == 1:  # an alert with several values is in no exact scope
                 candidates += by_value.get(values[0], ())
-        candidates.sort(key=itemgetter(0))
-        return [suppression for _, suppression in candidates]
+        return [suppression for _, suppression in sorted(candidates)]  # no number is twice in it
 
     def judge(self, alert: Alert) -> Alert:
         """Return an alert as hidden, or with what breaks through the suppressions."""

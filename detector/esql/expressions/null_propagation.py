@@ -93,7 +93,7 @@ def compile_function_call(
         compute = _as_single(compute)
     if "*" in marks:
         compute = _map_values(compute)
-    reads = [_argument_getter(expr, mark) for expr, mark in zip(exprs, marks, strict=True)]
+    reads = list(map(_argument_getter, exprs, marks))
     maps_many = any(expr.many and mark == "*" for expr, mark in zip(exprs, marks, strict=True))
     return CompiledExpr(
         propagate_null(compute, reads),

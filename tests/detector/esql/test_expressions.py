@@ -7,6 +7,7 @@ import pytest
 from detector.ecs.fields import field_table
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.null_propagation import _map_values
 from detector.esql.expressions.scope import NOW, RECORD, TIME, ColumnScope, CompiledExpr, RowLayout
 from detector.esql.parser import parse_expression
 from detector.text.time import format_shortest
@@ -540,3 +541,17 @@ def test_spelling_is_free(spelling):
 def test_unit_of_time(unit, milliseconds):
     assert evaluate(f"to_long(@timestamp + 2 {unit}) - to_long(@timestamp)")[0] == 2 * milliseconds
     assert evaluate(f"to_long(@timestamp + 2{unit}) - to_long(@timestamp)")[0] == 2 * milliseconds
+
+
+@pytest.mark.parametrize(
+    "value, mapped",
+    [
+        ("1", 1),
+        (["1", "x", "3", "0", "5"], [1, 3, 5]),
+        (["x", "0", "3"], 3),
+        (["x", "0"], None),
+    ],
+)
+def test_values_that_give_none_are_left_out(value, mapped):
+    """Wherever they are: "x" raises an error, and "0" gives null."""
+    assert _map_values(lambda text: int(text) or None)(value) == mapped

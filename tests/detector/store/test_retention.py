@@ -83,6 +83,25 @@ def test_evict_drops_old_windows_without_alert(store: Store, clock: Clock, tmp_p
     assert scan(tmp_path, store=store).accounting.late_dropped == 0, "nothing is read again for it"
 
 
+def test_segments_of_kept_alerts_stay_as_they_are(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Only those from which something goes are written anew."""
+    for name, records in (
+        ("a", sweep(10)),
+        ("b", [*sweep(10, 600), call(1200)]),
+        ("c", later(40, *sweep(10))),
+    ):
+        write(tmp_path, f"{name}.json", records)
+        scan(tmp_path, store=store)
+    query = "SELECT segment_id FROM segment ORDER BY first"
+    before = store.database.rows(query)
+    clock.now += 42 * DAY
+    assert store.retention.evict(RETENTION) == (1, 1)
+    after = store.database.rows(query)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
+
+
 def test_record_for_evicted_window_is_counted_as_late(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:
