@@ -14,7 +14,7 @@ import struct
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO, NamedTuple
@@ -96,6 +96,9 @@ class Content(io.RawIOBase):
         self.failed = False
         self._budget = budget
         self._unread = b""
+        # A gzip file's own makes a copy; that of its reader does not.
+        reader = getattr(stream, "_buffer", stream) if container == "gzip" else stream
+        self._readinto: Callable[[Any], int] = reader.readinto
 
     def readable(self) -> bool:
         return True
@@ -106,7 +109,7 @@ class Content(io.RawIOBase):
             view[: len(part)] = part
             return len(part)
         try:
-            count: int = self.stream.readinto(view)
+            count = self._readinto(view)
         except Exception as error:
             self.failed = True
             raise self.problem(error) from None
