@@ -67,7 +67,7 @@ class KnownHeads:
             or (self._table is not None and self._is_large(self._table))
         ):
             self._by_signature.clear()
-            self._table = None
+            self._drop_table()
             self._parts.clear()
             self._kept = 0
             self.generation += 1
@@ -78,6 +78,7 @@ class KnownHeads:
     def table(self) -> HeadTable[KnownHead]:
         """Return the heads by their raw bytes, for another chunk."""
         if self._table is None or self._table.is_spent:
+            self._drop_table()
             self._table = HeadTable(self._of_texts, TABLE_CAPACITY)
         return self._table
 
@@ -90,8 +91,15 @@ class KnownHeads:
             capacity = 4 * self._table.capacity
         if capacity > limit:
             return False
+        self._drop_table()
         self._table = HeadTable(self._of_texts, capacity)
         return True
+
+    def _drop_table(self) -> None:
+        """Let go of the table at once: its facts refer to it."""
+        if self._table is not None:
+            self._table.facts = None
+        self._table = None
 
     def keep(self, size: int) -> None:
         """Count bytes of records that the facts of heads have come to keep."""

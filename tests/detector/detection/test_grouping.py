@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +14,7 @@ from detector.detection.digest import Partial, digest
 from detector.detection.grouping import by_number
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk
+from detector.formats.heads import known_heads
 from detector.formats.native import cut
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
@@ -106,3 +109,17 @@ def test_other_rules_are_asked_again() -> None:
         len(digest("x", chunk, Dispatch(rules), cache).partial.hits) for rules in (RULES, [], RULES)
     ]
     assert hits == [3, 0, 3]
+
+
+def test_what_is_forgotten_is_freed_without_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = SignatureCache()
+    chunk = Chunk(0, memoryview(bytearray(document([call(at) for at in range(3)]))), False)
+    gc.disable()
+    try:
+        digest("x", chunk, Dispatch(RULES), cache)
+        table = weakref.ref(cache.heads.table())
+        monkeypatch.setattr(known_heads, "_BYTES_LIMIT", 0)
+        cache.heads.trim()
+        assert table() is None
+    finally:
+        gc.enable()
