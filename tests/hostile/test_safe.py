@@ -85,7 +85,7 @@ def test_clip_fits_its_cells(text: str, cells: int) -> None:
 def test_clip_counts_wide_characters_twice() -> None:
     assert safe.clip("日本語語", 8) == "日本語語"
     assert safe.clip("日本語語", 7) == "日本語…"
-    assert safe.clip("abc", 2) == "a…"
+    assert [safe.clip("abc", cells) for cells in (3, 2, 1, 0)] == ["abc", "a…", "…", ""]
 
 
 def test_content_has_the_style_that_is_given() -> None:
