@@ -189,8 +189,8 @@ class HitCollector:
     ) -> _Outcome | None:
         """Return what rules say of records like one; None where it has to be evaluated whole."""
         values = None
-        if verdict.outcomes and verdict.reads:
-            values = _values_of(self._records.record(index), verdict.reads)
+        if verdict.outcomes:
+            values = _values_of(lambda: self._records.record(index), verdict.reads)
             outcome = verdict.outcomes.get(values)
             if outcome is not None:
                 return outcome
@@ -210,7 +210,7 @@ class HitCollector:
             verdict.settled = outcome
         elif len(verdict.outcomes) < _OUTCOMES_LIMIT:
             if values is None:
-                values = _values_of(record.record, verdict.reads) if verdict.reads else ()
+                values = _values_of(lambda: record.record, verdict.reads)
             verdict.outcomes[values] = outcome
             self.kept_bytes += _outcome_size(values, outcome)
         return outcome
@@ -282,8 +282,13 @@ class HitCollector:
         self._add(identity, event)
 
 
-def _values_of(record: Record, names: Sequence[str]) -> tuple[object, ...]:
-    """Return the values of attributes, by which outcomes are remembered."""
+def _values_of(decode: Callable[[], Record], names: Sequence[str]) -> tuple[object, ...]:
+    """Return the values of attributes, by which outcomes are remembered.
+
+    A record is decoded only where some are read."""
+    if not names:
+        return ()
+    record = decode()
     values = [getattr(record, name) for name in names]
     return tuple([bytes(each) if isinstance(each, msgspec.Raw) else each for each in values])
 

@@ -53,6 +53,8 @@ class KnownHeads:
         self._table: HeadTable[KnownHead] | None = None
         self._parts: dict[Any, Any] = {}
         self._kept = 0
+        self._dropped_origins = 0
+        """Of tables that were let go of: what follows from them is kept until all is forgotten."""
         self.generation = 0
         """Grows when all is forgotten."""
 
@@ -61,19 +63,21 @@ class KnownHeads:
 
     def trim(self) -> None:
         """Forget all, where that is much. Within a chunk a signature keeps its head."""
-        if (
-            len(self._by_signature) > self._limit
-            or self._kept > _KEPT_LIMIT
-            or (self._table is not None and self._is_large(self._table))
-        ):
+        if len(self._by_signature) > self._limit or self._kept > _KEPT_LIMIT or self._is_large():
             self._by_signature.clear()
             self._drop_table()
+            self._dropped_origins = 0
             self._parts.clear()
             self._kept = 0
             self.generation += 1
 
-    def _is_large(self, table: HeadTable[KnownHead]) -> bool:
-        return table.text_bytes > _BYTES_LIMIT or len(table.origins) > self._limit // 2
+    def _is_large(self) -> bool:
+        origins = self._dropped_origins
+        if self._table is not None:
+            if self._table.text_bytes > _BYTES_LIMIT:
+                return True
+            origins += len(self._table.origins)
+        return origins > self._limit // 2
 
     def table(self) -> HeadTable[KnownHead]:
         """Return the heads by their raw bytes, for another chunk."""
@@ -99,6 +103,7 @@ class KnownHeads:
         """Let go of the table at once: its facts refer to it."""
         if self._table is not None:
             self._table.facts = None
+            self._dropped_origins += len(self._table.origins)
         self._table = None
 
     def keep(self, size: int) -> None:

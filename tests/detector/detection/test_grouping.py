@@ -123,3 +123,16 @@ def test_what_is_forgotten_is_freed_without_the_collector(monkeypatch: pytest.Mo
         assert table() is None
     finally:
         gc.enable()
+
+
+def test_what_follows_from_origins_is_bounded_without_their_table() -> None:
+    cache, dispatch = SignatureCache(4), Dispatch([])
+    known = []
+    for number in range(40):
+        records = [call(at, sourceIPAddress=f"10.0.{number}.{at}") for at in range(3)]
+        # So long a text lies in its chunk, with which the table ends.
+        records.append({**call(3), "userAgent": f"{number}" * 3000})
+        data = memoryview(bytearray(document(records)))
+        digest("x", Chunk(0, data, False), dispatch, cache)
+        known.append(cache.heads.generation)
+    assert known[-1] >= 20

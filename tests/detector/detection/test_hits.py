@@ -28,6 +28,7 @@ from detector.rules.rule import CompileContext, Rule
 from detector.rules.ruleset import load
 from detector.rules.sigma_rules import read_sigma_files
 from tests.detector.rules.rule_scan import write_rule
+from tests.detector.trail import call, document
 
 RULES = load()
 PATHS = ("type", "sessionContext.sessionIssuer.arn", "sessionContext", "none", "arn.of")
@@ -232,6 +233,27 @@ def test_alike_records_are_evaluated_once(
     assert sorted(asked) == ["filter", "filter", "terms", "terms"]
     matches = {repr(match) for event in hits.values() for match in event.matches}
     assert len(matches) == 12, "each hit has its own request"
+
+
+def test_alike_records_are_evaluated_once_where_only_their_ids_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rule(tmp_path, 'from logs-* | where event.action == "ListUsers" | keep event.id')
+    dispatch, cache = Dispatch(load([tmp_path], builtin=False)), SignatureCache()
+    asked = []
+    evaluate = Query.shared_rows
+
+    def counted(query: Query, record: Any) -> Any:
+        asked.append(query)
+        return evaluate(query, record)
+
+    monkeypatch.setattr(Query, "shared_rows", counted)
+    ids = [f"0c0e1f3a-0000-4222-8333-{number:012}" for number in range(5)]
+    records = [call(eventName="ListUsers", event_id=event_id) for event_id in ids]
+    chunk = Chunk(0, memoryview(bytearray(document(records))), lines=False)
+    hits = digest("file", chunk, dispatch, cache).partial.hits
+    assert sorted(inputs for event in hits.values() for _, (inputs,) in event.matches) == ids
+    assert len(asked) == 1
 
 
 def test_view_has_the_paths_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
