@@ -19,8 +19,17 @@ true until where with
 RESERVED_WORDS = frozenset(_RESERVED.split())
 """Words that name no field, in lower case only."""
 
+
+def _comment(depth: int) -> str:
+    """Return a pattern of comments that hold others, ``depth`` deep."""
+    inner = r"[^*/]|\*(?!/)|/(?!\*)"
+    if depth:
+        inner = f"{inner}|{_comment(depth - 1)}"
+    return rf"/\*(?:{inner})*\*/"
+
+
 _TOKEN = re.compile(
-    r"(?P<blank>\s+|//[^\n]*|/\*.*?\*/)"
+    rf"(?P<blank>\s+|//[^\n]*|{_comment(3)}|/\*.*?\*/)"
     r'|(?P<raw>"""(?:.*?)"""+)'
     r'|(?P<string>"(?:\\.|[^"\\\r\n])*")'
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"

@@ -10,13 +10,16 @@ from detector.esql import ast, kql
 from detector.esql.errors import EsqlError, Span
 from detector.esql.field_checks import check_searchable
 from detector.esql.lucene.parser import parse_lucene
+from detector.esql.tree_walk import join_conditions
 
-SEARCH_FUNCTIONS = frozenset({"kql", "qstr", "match", "match_phrase", "term"})
+SEARCH_FUNCTIONS = frozenset({"kql", "qstr", "match", "match_phrase", "multi_match", "term"})
 _OF_QUERIES = {"kql": kql.parse_kql, "qstr": parse_lucene}
 
 
 def search_condition(call: ast.Call) -> ast.Expression:
     """Build the condition of a call of a search function. Raises EsqlError."""
+    if call.name == "multi_match":
+        return _multi_match(call)
     parse = _OF_QUERIES.get(call.name)
     match call.arguments:
         case [ast.Literal(str(text), span=span)] if parse is not None:
@@ -26,6 +29,15 @@ def search_condition(call: ast.Call) -> ast.Expression:
     if parse is not None:
         raise EsqlError(call.span, f"{call.name} takes one string")
     raise EsqlError(call.span, f"{call.name} takes a field and a constant; leave out its options")
+
+
+def _multi_match(call: ast.Call) -> ast.Expression:
+    """Build the condition that a constant is in one of several fields."""
+    if len(call.arguments) < 2:
+        raise EsqlError(call.span, "multi_match takes a constant and the fields to search")
+    value, *fields = call.arguments
+    conditions = [match_condition(field, value, call.span) for field in fields]
+    return join_conditions("or", conditions, call.span)
 
 
 def match_condition(field: ast.Expression, value: ast.Expression, span: Span) -> ast.FieldMatch:

@@ -12,6 +12,7 @@ from lark.tree import Meta
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError, Span
 from detector.esql.full_text import SEARCH_FUNCTIONS, match_condition, search_condition
+from detector.esql.time_range import time_range_condition
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
@@ -230,6 +231,8 @@ class _Builder(Transformer[Token, Any]):
         call = ast.Call(_unquoted(parts[0]).lower(), parts[1] or (), span=self.span(meta))
         if call.name in SEARCH_FUNCTIONS:
             return search_condition(call)
+        if call.name == "trange":
+            return time_range_condition(call)
         return call
 
     def call_on_rows(self, meta: Meta, parts: list[Any]) -> ast.Call:

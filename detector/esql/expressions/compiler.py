@@ -17,6 +17,7 @@ from detector.esql import ast
 from detector.esql.comparisons import COMPARISONS
 from detector.esql.errors import EsqlError
 from detector.esql.expressions.constants import coerce_text, compile_literal, compile_timespan
+from detector.esql.expressions.date_arithmetic import compile_date_arithmetic
 from detector.esql.expressions.kql_match import compile_field_match, compile_range_match
 from detector.esql.expressions.null_propagation import (
     compile_function_call,
@@ -27,13 +28,13 @@ from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, c
 from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.expressions.value_match import compile_same_text, compile_value_match
 from detector.esql.expressions.value_scope import ValueScope
-from detector.esql.functions import FUNCTIONS, UNSUPPORTED, Function
+from detector.esql.functions import FUNCTIONS, Function
 from detector.esql.functions.aggregates import AGGREGATES
 from detector.esql.functions.registry import ConstantCheck
 from detector.esql.functions.signature import common_type
+from detector.esql.functions.unsupported import UNSUPPORTED
 from detector.esql.like import matcher
 from detector.text.suggest import nearest
-from detector.text.time import within_calendar
 
 
 class Compiler:
@@ -235,11 +236,7 @@ class Compiler:
     def _arithmetic(self, node: ast.Arithmetic) -> CompiledExpr:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in "+-":
-            if right.type in SPANS:
-                left = coerce_text(left, "date", node.left.span)
-            if left.type in SPANS:
-                right = coerce_text(right, "date", node.right.span)
-            shifted = _shift_date(left, right, node.operator)
+            shifted = compile_date_arithmetic(node, left, right)
             if shifted is not None:
                 return shifted
         type = common_type(left.type, right.type)
@@ -305,7 +302,8 @@ def _unknown_function(node: ast.Call) -> EsqlError:
     if name in AGGREGATES:
         return EsqlError(node.span, f"{name} is an aggregate: it can stand in stats only")
     if name in UNSUPPORTED:
-        return EsqlError(node.span, f"the function {name.upper()} is not supported")
+        reason = UNSUPPORTED[name]
+        return EsqlError(node.span, f"the function {name.upper()} is not supported: {reason}")
     own = (each for each in FUNCTIONS if "." not in each)  # the others are of another language
     names = (*own, *SPECIAL_FUNCTIONS, *AGGREGATES)
     return EsqlError(node.span, f"no function {name}{nearest(name, names)}")
@@ -329,23 +327,6 @@ def _in_constants(read: Getter, options: set[Any]) -> CompiledExpr:
 
 def _by_ip_order(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     return lambda a, b: test(values.ip_order(str(a)), values.ip_order(str(b)))
-
-
-def _shift_date(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledExpr | None:
-    """Compile a date plus or minus a timespan; None for other types."""
-    times = 1 if sign == "+" else -1
-    if left.type in SPANS and right.type == "date" and sign == "+":
-        left, right = right, left
-    if left.type != "date" or right.type not in SPANS:
-        return None
-    return CompiledExpr(
-        propagate_null(
-            lambda date, amount: within_calendar(amount.added_to(date, times)),
-            [single_getter(left), single_getter(right)],
-        ),
-        "date",
-        constant=left.constant and right.constant,
-    )
 
 
 def _divide_toward_zero(a: int, b: int) -> int:

@@ -23,6 +23,21 @@ def single_getter(expr: CompiledExpr) -> Getter:
     return read_single
 
 
+def widened_getter(expr: CompiledExpr, type: Type) -> Getter:
+    """Make a getter that converts numbers to double where ``type`` is double."""
+    read = expr.read
+    if type != "double" or expr.type == "double":
+        return read
+
+    def read_double(row: Any) -> Any:
+        value = read(row)
+        if isinstance(value, list):
+            return [float(number) for number in value]
+        return None if value is None else float(value)
+
+    return read_double
+
+
 def propagate_null(compute: Callable[..., Any], reads: Sequence[Getter]) -> Getter:
     """Make a getter of ``compute`` over the values that ``reads`` give.
 

@@ -81,6 +81,15 @@ class TemporalAmount(msgspec.Struct, frozen=True):
     def negative(self) -> TemporalAmount:
         return TemporalAmount(-self.amount, self.unit)
 
+    def plus(self, other: TemporalAmount) -> TemporalAmount | None:
+        """Return the sum of two durations or two periods; None for days and months."""
+        if self.unit in DURATIONS and other.unit in DURATIONS:
+            return TemporalAmount(self.length + other.length, "ms")
+        days, months = self.days + other.days, self.months + other.months
+        if not months:
+            return TemporalAmount(days, "days")
+        return None if days else TemporalAmount(months, "months")
+
     def added_to(self, ms: int, times: int) -> int:
         """Return the date ``times`` (which may be negative) this amount after ``ms``."""
         if not self.months:

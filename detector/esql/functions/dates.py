@@ -133,6 +133,26 @@ def date_extract(part: str, date: int) -> int:
     return _part_function(part)(from_milliseconds(date))
 
 
+@function("year(date) -> long")
+def year(date: int) -> int:
+    return from_milliseconds(date).year
+
+
+@function("month(date) -> long")
+def month(date: int) -> int:
+    return from_milliseconds(date).month
+
+
+@function("day(date) -> long")
+def day(date: int) -> int:
+    return from_milliseconds(date).day
+
+
+@function("hour(date) -> long")
+def hour(date: int) -> int:
+    return from_milliseconds(date).hour
+
+
 @function("day_name(date) -> keyword")
 def day_name(date: int) -> str:
     return DAY_NAMES[from_milliseconds(date).weekday()]

@@ -15,6 +15,8 @@ from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, functio
 
 _MOST_VALUES = 1 << 16
 """Values of a multivalue that a function makes; more would only come of a query that doubles."""
+_EXACT_DOUBLES = 2**52
+"""Doubles tell all integers below this apart."""
 
 
 @function("mv_count(any[]) -> integer")
@@ -62,6 +64,59 @@ def mv_median(values: list[Any], *, types: Sequence[Type]) -> Any:
     return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) // 2
 
 
+@function("mv_percentile(number[], number) -> first")
+def mv_percentile(values: list[Any], percentile: float, *, types: Sequence[Type]) -> Any:
+    """Interpolate linearly between the two nearest values; between integers it is cut."""
+    if not 0 <= percentile <= 100:
+        raise ValueError("a percentile is a number from 0 to 100")
+    ordered = sorted(values)
+    index = percentile / 100.0 * (len(ordered) - 1)
+    low = math.floor(index)
+    if low == len(ordered) - 1:
+        return ordered[-1]
+    fraction, lower, upper = index - low, ordered[low], ordered[low + 1]
+    if types[0] != "double":
+        return _between_integers(fraction, lower, upper)
+    if lower < 0 < upper:  # their difference may be more than a double holds
+        return (lower + fraction * upper) - fraction * lower
+    return lower + fraction * (upper - lower)
+
+
+def _between_integers(fraction: float, lower: int, upper: int) -> int:
+    """Interpolate, cut towards zero; by doubles where they tell all integers apart."""
+    if lower > -_EXACT_DOUBLES and upper < _EXACT_DOUBLES:
+        return lower + int(fraction * (upper - lower))
+    numerator, denominator = fraction.as_integer_ratio()
+    scaled = lower * denominator + numerator * (upper - lower)
+    return scaled // denominator if scaled >= 0 else -(-scaled // denominator)
+
+
+@function("mv_median_absolute_deviation(number[]) -> first")
+def mv_median_absolute_deviation(values: list[Any], *, types: Sequence[Type]) -> Any:
+    """Return the median distance from the median; between two integers both are cut."""
+    is_double = types[0] == "double"
+    middle = _halved_sum if is_double else _cut_mean
+    center = middle(sorted(values))
+    return in_range(middle(sorted(abs(value - center) for value in values)), types[0])
+
+
+def _halved_sum(ordered: list[float]) -> float:
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return low / 2 + high / 2
+
+
+def _cut_mean(ordered: list[int]) -> int:
+    total = ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
+    return total // 2 if total >= 0 else -(-total // 2)
+
+
+@function("mv_pseries_weighted_sum(double[], double) -> double")
+def mv_pseries_weighted_sum(values: list[float], exponent: float) -> Any:
+    """Sum the values, the i-th divided by ``i ** exponent``."""
+    terms = (value / math.pow(place, exponent) for place, value in enumerate(values, start=1))
+    return in_range(math.fsum(terms), "double")
+
+
 @function("mv_dedupe(same[]) -> same[]")
 def mv_dedupe(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
@@ -89,6 +144,19 @@ def mv_contains(superset: list[Any], subset: list[Any]) -> bool:
 def mv_intersection(left: list[Any], right: list[Any]) -> list[Any]:
     right_values = set(right)
     return [value for value in dict.fromkeys(left) if value in right_values]
+
+
+@function("mv_intersects(same{}, same{}) -> boolean")
+def mv_intersects(left: list[Any], right: list[Any]) -> bool:
+    """Check whether the lists share a value; null is the empty list."""
+    return not set(left).isdisjoint(right)
+
+
+@function("mv_difference(same{}, same{}) -> same[]")
+def mv_difference(left: list[Any], right: list[Any]) -> list[Any]:
+    """Return the values of ``left`` that ``right`` lacks; null is the empty list."""
+    removed = set(right)
+    return [value for value in left if value not in removed]
 
 
 @function("mv_union(same{}, same{}) -> same[]")

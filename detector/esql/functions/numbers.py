@@ -93,6 +93,22 @@ def hypot(a: Any, b: Any) -> float:
     return math.hypot(a, b)
 
 
+@function("copy_sign(number, number) -> first")
+def copy_sign(magnitude: Any, sign: Any, *, types: Sequence[Type]) -> Any:
+    """Give ``magnitude`` the sign of ``sign``."""
+    if types[0] == "double":
+        return math.copysign(magnitude, sign)
+    return in_range(-abs(magnitude) if sign < 0 else abs(magnitude), types[0])
+
+
+@function("scalb(number, long) -> double")
+def scalb(number: Any, exponent: int) -> Any:
+    """Return ``number * 2 ** exponent``; null beyond what a double holds."""
+    if not -(2**31) <= exponent < 2**31:
+        raise ValueError
+    return math.ldexp(number, exponent)
+
+
 @function("pi() -> double")
 def pi() -> float:
     return math.pi
@@ -117,3 +133,25 @@ def greatest(*values: list[Any], types: Sequence[Type]) -> Any:
 @function("least(same[], same[]...) -> same")
 def least(*values: list[Any], types: Sequence[Type]) -> Any:
     return min(chain.from_iterable(values), key=order(types[0]))
+
+
+@function("clamp(same, same, same) -> same")
+def clamp(value: Any, least_value: Any, most_value: Any, *, types: Sequence[Type]) -> Any:
+    """Return what is nearest to ``value`` from ``least_value`` to ``most_value``."""
+    key = order(types[0])
+    return _widened(min(max(value, least_value, key=key), most_value, key=key), types)
+
+
+@function("clamp_min(same, same) -> same")
+def clamp_min(value: Any, least_value: Any, *, types: Sequence[Type]) -> Any:
+    return _widened(max(value, least_value, key=order(types[0])), types)
+
+
+@function("clamp_max(same, same) -> same")
+def clamp_max(value: Any, most_value: Any, *, types: Sequence[Type]) -> Any:
+    return _widened(min(value, most_value, key=order(types[0])), types)
+
+
+def _widened(value: Any, types: Sequence[Type]) -> Any:
+    """Convert one of several numbers to double where another of them is one."""
+    return float(value) if "double" in types else value

@@ -49,6 +49,11 @@ def byte_length(text: str) -> int:
     return len(text.encode(errors="surrogatepass"))
 
 
+@function("bit_length(keyword) -> integer")
+def bit_length(text: str) -> int:
+    return 8 * byte_length(text)
+
+
 @function("substring(keyword, integer, integer?) -> keyword")
 def substring(text: str, start: int, length: int | None = None) -> str:
     """Cut a part out of a text.
@@ -200,6 +205,11 @@ def url_decode(text: str) -> str:
 @function("url_encode(keyword) -> keyword")
 def url_encode(text: str) -> str:
     return urllib.parse.quote_plus(text, safe="*-._")
+
+
+@function("url_encode_component(keyword) -> keyword")
+def url_encode_component(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
 
 
 def _hash_name(algorithm: str) -> str:

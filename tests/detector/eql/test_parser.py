@@ -23,6 +23,8 @@ def holds(query: str, **changed) -> bool:
         "any where true",
         'any where event.action == "DescribeInstances" // a comment',
         'any where /* a\ncomment */ not event.action == "x" and `event.action` : "describe*"',
+        "any where /* a /* comment */ in another */ true // /* and a line",
+        "any /* a /* where true */ where true",
         'any where event.action == """DescribeInstances"""',
         'any where "\\u{44}escribeInstances" == event.action',
         'any where not event.action == "x" or false',

@@ -9,6 +9,7 @@ from detector.esql.errors import EsqlError
 from detector.esql.expressions.compiler import Compiler
 from detector.esql.expressions.null_propagation import _map_values
 from detector.esql.expressions.scope import NOW, RECORD, TIME, ColumnScope, CompiledExpr, RowLayout
+from detector.esql.functions.unsupported import UNSUPPORTED
 from detector.esql.parser import parse_expression
 from detector.text.time import format_shortest
 from tests.detector.esql.conftest import START, record
@@ -142,6 +143,17 @@ n is null                                         | True
 n is not null                                     | False
 mv is not null                                    | True
 s is null                                         | False
+i == 7 is null                                    | False
+none == 7 is null                                 | True
+none == 7 is not null                             | False
+not i == 7 is null                                | True
+i == 7 in (true)                                  | True
+
+# comments, also one in another
+i /* a /* b */ c */ == 7                          | True
+/* /* /* a */ */ ** */ i == 7                     | True
+i /* a /* b */ == 7                               | True
+i /* a */ - /* b */ 7 // /* c                     | 0
 
 # like: the whole text, * and ?
 s like "H*"                                       | True
@@ -206,6 +218,15 @@ l * l                                             | None
 "2024-02-29"::date + 1 year                       | 2025-02-28T00:00:00Z
 1 week + @timestamp                               | 2026-01-08T00:00:00Z
 now()                                             | 2026-01-01T01:00:00Z
+"2026-01-31" + 1 month                            | 2026-02-28T00:00:00Z
+@timestamp + (1 day + 2 days)                     | 2026-01-04T00:00:00Z
+@timestamp + (1 hour - 30 minutes)                | 2026-01-01T00:30:00Z
+@timestamp - (1 year + 1 month)                   | 2024-12-01T00:00:00Z
+trange(1 hour)                                    | False
+trange(61 minutes)                                | True
+trange("2025-12-31", "2026-01-01")                | True
+trange("2026-01-01", "2026-01-02")                | False
+trange(1767225599999, 1767225600000)              | True
 date_trunc(30 seconds, "2026-01-01T00:00:59Z"::datetime) | 2026-01-01T00:00:30Z
 date_trunc(1 hour, "1985-02-18T10:35:26Z"::date)  | 1985-02-18T10:00:00Z
 date_trunc(1 day, "1985-02-18T10:35:26Z"::date)   | 1985-02-18T00:00:00Z
@@ -217,6 +238,24 @@ date_trunc(240 hours, "1985-02-18"::date)         | 1985-02-11T00:00:00Z
 date_trunc(1 second, "1969-12-31T23:59:59.5Z"::date) | 1969-12-31T23:59:59Z
 date_trunc(1 hour, nodate)                        | None
 bucket(@timestamp, 1 hour)                        | 2026-01-01T00:00:00Z
+bucket("1985-07-09"::date, 20, "1985-01-01", "1986-01-01") | 1985-07-01T00:00:00Z
+bucket("1985-07-09"::date, 100, "1985-01-01", "1986-01-01") | 1985-07-08T00:00:00Z
+bin(i, 5)                                         | 5.0
+bucket(-1, 5)                                     | -5.0
+bucket(d, 0.75)                                   | 2.25
+bucket(26000, 20, 25324, 74999)                   | 25000.0
+bucket(none, 5)                                   | None
+bucket(nums, 5)                                   | None
+round_to(i, 1, 5, 10)                             | 5
+round_to(0, 5, 1)                                 | 1
+round_to(d, 1, 2)                                 | 2.0
+round_to(i, 1.5, 9)                               | 1.5
+round_to(@timestamp, "2025-01-01", "2026-06-01")  | 2025-01-01T00:00:00Z
+round_to(none, 1)                                 | None
+year("2022-05-06T13:00:00Z"::date)                | 2022
+month("2022-05-06T13:00:00Z"::date)               | 5
+day("2022-05-06T13:00:00Z"::date)                 | 6
+hour("2022-05-06T13:00:00Z"::date)                | 13
 date_diff("seconds", "2026-01-01", "2026-01-01T01:00:00Z") | 3600
 date_diff("seconds", "2026-01-01T01:00:00Z", "2026-01-01") | -3600
 date_diff("minute", "2026-01-01", "2026-01-01T00:01:59Z")  | 1
@@ -250,6 +289,14 @@ coalesce(mv, s)                                   | ['a', 'b', 'a']
 greatest(1, 5, 3)                                 | 5
 greatest(1, none)                                 | None
 least("b", "a")                                   | 'a'
+clamp(i, 1, 5)                                    | 5
+clamp(i, 8, 9)                                    | 8
+clamp(i, 9, 8)                                    | 8
+clamp(i, 1, 9.5)                                  | 7.0
+clamp_min("b", "a")                               | 'b'
+clamp_max(ip, "9.0.0.1"::ip)                      | '9.0.0.1'
+clamp_max(ip6, "9.0.0.1"::ip)                     | '9.0.0.1'
+clamp_max(nums, 1)                                | None
 
 # text
 concat(s, " ", "World")                           | 'Hello World'
@@ -271,6 +318,7 @@ locate(s, "x")                                    | 0
 length(s)                                         | 5
 length("é")                                       | 1
 byte_length("é")                                  | 2
+bit_length("é")                                   | 16
 length(n)                                         | None
 to_lower(s)                                       | 'hello'
 to_upper(mv)                                      | ['A', 'B', 'A']
@@ -293,6 +341,7 @@ from_base64("!")                                  | None
 to_base64("hello")                                | 'aGVsbG8='
 md5("a")                                          | '0cc175b9c0f1b6a831c399e269772661'
 url_decode("a%20b+c")                             | 'a b c'
+url_encode_component("a b/~é")                    | 'a%20b%2F~%C3%A9'
 
 # conversions
 to_string(7)                                      | '7'
@@ -324,6 +373,32 @@ to_datetime(" 2026-01-01")                        | None
 to_datetime(1.5)                                  | 1970-01-01T00:00:00.002Z
 to_datetime(1e300)                                | None
 cbrt(27)                                          | 3.0
+copy_sign(i, -2.5)                                | -7
+copy_sign(-2.5, i)                                | 2.5
+scalb(3, 2)                                       | 12.0
+scalb(3, 2000)                                    | None
+scalb(3, l)                                       | None
+multi_match("Hello", n, s)                        | True
+multi_match("x", n, s)                            | False
+mv_percentile([5, 5, 10, 12, 5000], 50)           | 10
+mv_percentile([1, 4], 50)                         | 2
+mv_percentile([-4, -1], 50)                       | -3
+mv_percentile(floats, 25)                         | 1.875
+mv_percentile(floats, 100)                        | 3.0
+mv_percentile([9223372036854775804, 9223372036854775807], 50) | 9223372036854775805
+mv_percentile(nums, 101)                          | None
+mv_percentile(none, 50)                           | None
+mv_median_absolute_deviation([0, 2, 5, 6])        | 2
+mv_median_absolute_deviation([-3, 0])             | 1
+mv_median_absolute_deviation(floats)              | 0.75
+mv_pseries_weighted_sum([70.0, 45.0, 21.0, 21.0, 21.0], 1.5) | 94.45465156212452
+mv_intersects(mv, ["b", "x"])                     | True
+mv_intersects(mv, "x")                            | False
+mv_intersects(mv, n)                              | False
+mv_difference(mv, "b")                            | ['a', 'a']
+mv_difference(mv, n)                              | ['a', 'b', 'a']
+mv_difference(mv, mv)                             | None
+mv_difference(n, mv)                              | None
 s : "Hello"                                       | True
 s : "hello"                                       | False
 mv : "b"                                          | True
@@ -457,8 +532,27 @@ def test_expression_type(expression, type):
         ('evnt.action == "x"', 1, "no column evnt.action here; did you mean event.action?"),
         ('start_with(s, "x")', 1, "no function start_with; did you mean starts_with?"),
         ("count(*)", 1, "count is an aggregate"),
-        ("categorize(s)", 1, "the function CATEGORIZE is not supported"),
-        ("mv_percentile(nums, 50)", 1, "the function MV_PERCENTILE is not supported"),
+        ("categorize(s)", 1, "the function CATEGORIZE is not supported: it cuts texts"),
+        ("st_x(s)", 1, "the function ST_X is not supported: it works on points"),
+        ("to_version(s)", 1, "TO_VERSION is not supported: there is no such type here"),
+        ("mv_percentile(s, 50)", 15, "argument 1 of mv_percentile must be a number"),
+        ('@timestamp - "1 day"', 14, "write a timespan without quotes, such as 1 day"),
+        ('"1 day" + @timestamp', 1, "write a timespan without quotes"),
+        ("@timestamp + (1 month - 1 day)", 15, "days and months have no sum here"),
+        ("1 day + 1 hour", 1, "+ does not work on date_period and time_duration"),
+        ("bucket(i, 0)", 11, "the size of a bucket must not be 0"),
+        ("bucket(i, d)", 11, "a number that is written here must stand here"),
+        ("bucket(i, 20, 5, 5)", 1, "at least 1 bucket, and from below to"),
+        ("bucket(i, 2.5, 1, 5)", 11, "the number of buckets is a whole one"),
+        ("bucket(i, 20, 5)", 1, "bucket takes a value and a size"),
+        ("bucket(s, 20, 5, 6)", 8, "bucket cuts a date or a number, not keyword"),
+        ('bucket(@timestamp, 0, "2025", "2026")', 20, "a whole one, at least 1"),
+        ('bucket(@timestamp, 9, @timestamp, "2026")', 23, "a date that is written here"),
+        ("round_to(i, none)", 13, "round_to takes constants of the value's type"),
+        ('round_to(s, "a")', 13, "round_to takes constants of the value's type"),
+        ("trange(5)", 8, "a timespan such as 1 hour must stand here"),
+        ("trange(@timestamp, now())", 8, "trange takes constants"),
+        ('multi_match("x")', 1, "multi_match takes a constant and the fields"),
         ("to_string(1 day)", 11, "argument 1 of to_string must be a value, not date_period"),
         ('mv_sort(nums, "up")', 15, "the order is ASC or DESC"),
         ('@timestamp > "2026-01-01 00:00:00"', 14, "write it like 2026-03-01"),
@@ -500,6 +594,13 @@ def test_refusal_has_its_column(expression, column, says):
     assert says in caught.value.message
     assert (caught.value.line, caught.value.column) == (1, column)
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", sorted(UNSUPPORTED))
+def test_function_that_is_not_here_is_refused_with_its_reason(name):
+    with pytest.raises(EsqlError) as caught:
+        evaluate(f"{name}(s)")
+    assert f"the function {name.upper()} is not supported: " in caught.value.message
 
 
 @pytest.mark.parametrize(

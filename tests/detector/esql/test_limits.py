@@ -24,7 +24,7 @@ DIGITS = "9" * 5000
         ("eval x = 1e999", "too large"),
         (f"limit {DIGITS}", "too large"),
         (f"eval x = date_trunc({DIGITS} seconds, @timestamp)", "too large"),
-        (f'eval x = @timestamp + "{DIGITS} days"', "does not work on date and keyword"),
+        (f'eval x = @timestamp + "{DIGITS} days"', "a text beside a date is a date"),
         ("stats n = count(*) by w = date_trunc(400 days, @timestamp)", "over 365 days"),
         ("where `a\nb` == 1", r"no column a\nb"),
     ],

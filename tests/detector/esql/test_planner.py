@@ -32,6 +32,12 @@ def plan_after_from(text):
             "w",
         ),
         ("| stats n = count(*) by w = tbucket(1 day), user.name", 86400, "w"),
+        (
+            '| stats n = count(*) by w = bucket(@timestamp, 24, "2026-01-01", "2026-01-02"), '
+            "user.name",
+            3600,
+            "w",
+        ),
     ],
 )
 def test_window_is_found_where_defined(text, window, column):

@@ -1,0 +1,68 @@
+"""Choose the size of the buckets of a range, as ES|QL's BUCKET does.
+
+At most as many buckets as are wanted, of a size that people are used to.
+"""
+
+from __future__ import annotations
+
+import math
+
+from detector.esql.expressions.timespan import TemporalAmount, date_truncator
+
+_SIZES = (
+    (1, "year"),
+    (1, "month"),
+    (1, "week"),
+    (1, "day"),
+    (12, "hours"),
+    (3, "hours"),
+    (1, "hour"),
+    (30, "minutes"),
+    (10, "minutes"),
+    (5, "minutes"),
+    (1, "minute"),
+    (30, "seconds"),
+    (10, "seconds"),
+    (5, "seconds"),
+    (1, "second"),
+    (100, "ms"),
+    (50, "ms"),
+    (10, "ms"),
+    (1, "ms"),
+)
+_MOST_LONG_BUCKETS = 1 << 16
+"""More weeks, months or years than any two dates are apart that can be written."""
+
+
+def date_bucket_size(most: int, start: int, end: int) -> TemporalAmount:
+    """Return the shortest size of which ``most`` reach from ``start`` to ``end`` (ms).
+
+    A year where none is long enough."""
+    best = TemporalAmount(*_SIZES[0])
+    for size in _SIZES:
+        amount = TemporalAmount(*size)
+        if _reaches(amount, most, start, end):
+            best = amount
+    return best
+
+
+def _reaches(amount: TemporalAmount, most: int, start: int, end: int) -> bool:
+    first = date_truncator(amount)(start)
+    if amount.length:
+        return first + most * amount.length >= end
+    count = min(most, _MOST_LONG_BUCKETS)
+    try:
+        return amount.added_to(first, count) >= end
+    except (ValueError, OverflowError):
+        return True  # beyond the last date that can be written
+
+
+def number_bucket_size(most: int, start: float, end: float) -> float | None:
+    """Return a power of ten, or half of one, of which about ``most`` reach from start to end.
+
+    None where the range is empty, or no bucket wanted."""
+    if most < 1 or not start < end:
+        return None
+    precise = (end - start) / most
+    power = math.pow(10, math.ceil(math.log10(precise)))
+    return power / 2 if precise < power / 2 else power

@@ -1,0 +1,47 @@
+"""Read ES|QL's ``trange``, a condition on ``@timestamp``, to comparisons.
+
+The start is left out of a range, and the end is in it.
+"""
+
+from __future__ import annotations
+
+from detector.esql import ast
+from detector.esql.errors import EsqlError
+from detector.esql.tree_walk import join_conditions, walk
+
+_TIME = "@timestamp"
+
+
+def time_range_condition(call: ast.Call) -> ast.Expression:
+    """Build the condition of ``trange(timespan)`` or ``trange(start, end)``. Raises EsqlError."""
+    start: ast.Expression
+    end: ast.Expression
+    match call.arguments:
+        case [timespan]:
+            end = ast.Call("now", (), span=call.span)
+            start = ast.Arithmetic("-", end, _timespan(timespan), span=call.span)
+        case [first, last]:
+            start, end = _date(first), _date(last)
+        case _:
+            raise EsqlError(call.span, "trange takes a timespan, or a start and an end")
+    column = ast.Column(_TIME, span=call.span)
+    bounds = [
+        ast.Compare(">", column, start, span=call.span),
+        ast.Compare("<=", column, end, span=call.span),
+    ]
+    return join_conditions("and", bounds, call.span)
+
+
+def _timespan(argument: ast.Expression) -> ast.Timespan:
+    if not isinstance(argument, ast.Timespan):
+        raise EsqlError(argument.span, "a timespan such as 1 hour must stand here")
+    return argument
+
+
+def _date(argument: ast.Expression) -> ast.Expression:
+    """Return a constant date: a text, milliseconds, or an expression of constants."""
+    if any(isinstance(node, ast.Column) for node in walk(argument)):
+        raise EsqlError(argument.span, "trange takes constants")
+    if isinstance(argument, ast.Literal) and isinstance(argument.value, int):
+        return ast.Call("to_datetime", (argument,), span=argument.span)
+    return argument
