@@ -141,10 +141,10 @@ def function_call(name: str, arguments: tuple[ast.Expression, ...], span: Span) 
 
     Raises EsqlError for one that is not."""
     name = _NAME_BY_LOWER.get(name.lower(), name)
-    if name in _ENDGAME:
-        raise EsqlError(span, f"{name} is not supported; {_ENDGAME[name]}")
+    plain = name.removesuffix("~")
+    if plain in _ENDGAME:
+        raise EsqlError(span, f"{name} is not supported; {_ENDGAME[plain]}")
     if name not in _NAMES:
-        plain = name.removesuffix("~")
         if plain in _NAMES:
             raise EsqlError(span, f"{plain} has no form with ~")
         raise EsqlError(span, f"no function {name}{nearest(name, _NAMES)}")

@@ -36,8 +36,13 @@ UNSUPPORTED_COMMANDS = (
     "show",
     "metrics",
     "ts",
+    "ts_info",
+    "metrics_info",
     "promql",
     "set",
+    "mmr",
+    "insist",
+    "explain",
     "registered_domain",
     "uri_parts",
     "user_agent",
@@ -53,6 +58,13 @@ _REMEDIES = {
     "completion": ": a model of language lies in Elasticsearch; leave it out, with what reads it",
     "rerank": ": a model of language lies in Elasticsearch; sort by a column",
     "sample": ": which events it leaves is left to chance; leave it out",
+    "mmr": ": it works on vectors, and CloudTrail has none",
+    "ts": ": it reads metrics; use from",
+    "promql": ": it reads metrics; use from",
+    "metrics_info": ": it describes metrics, and CloudTrail has none",
+    "ts_info": ": it describes metrics, and CloudTrail has none",
+    "registered_domain": ": use dissect, grok or split",
+    "uri_parts": ": use dissect, grok or split",
     "user_agent": ": user_agent.name and user_agent.original are fields already",
 }
 """What to do instead."""
@@ -123,7 +135,7 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
             span,
             f"no such command: {word}{nearest(word, commands)} (expected {', '.join(commands)})",
         )
-    if "COMPARISON" in expected and word in _OPERATORS:
+    if word in _OPERATORS and not {"COMPARISON", "_AND"}.isdisjoint(expected):
         return EsqlError(span, _OPERATORS[word])
     if text[start - 1 : start + 1] == "<>":
         return EsqlError(span, "<> is not an operator; use !=")
@@ -156,6 +168,6 @@ def _expectation(terminals: set[str]) -> str:
     words = {_SIGNS.get(t, t.lstrip("_").lower()) for t in terminals}
     if words >= {"a name", "a number", "a string"}:
         words = words - _VALUE - {"a name", "not"} | {"an expression"}
-    if "a comparison" in words:
+    if "and" in words:
         words = words - _OPERATION | {"an operator"}
     return " or ".join(sorted(words)) or "nothing more"

@@ -18,7 +18,8 @@ _SERIES = """
 absent_over_time avg_over_time count_distinct_over_time count_over_time delta deriv
 first_over_time idelta increase irate last_over_time max_over_time min_over_time
 percentile_over_time present_over_time rate stddev_over_time sum_over_time variance_over_time
-to_aggregate_metric_double to_counter to_exponential_histogram to_gauge to_tdigest without
+to_aggregate_metric_double to_aggregatemetricdouble to_counter to_exponential_histogram to_gauge
+to_tdigest without bottomk limitk
 """
 _SPATIAL = """
 st_buffer st_centroid_agg st_contains st_dimension st_disjoint st_distance st_envelope
@@ -46,6 +47,10 @@ UNSUPPORTED: dict[str, str] = {
     **dict.fromkeys(("chunk", "top_snippets", "extract_snippets"), _WORDS),
     **dict.fromkeys(("any_match", "filter", "map"), _LAMBDA),
     "categorize": "it cuts texts into words and makes groups of its own; group by a field",
+    **dict.fromkeys(
+        ("fmt_bytes", "fmt_bytes_si", "fmt_duration", "fmt_percent"),
+        "it writes a number for people; leave it out",
+    ),
     "date_unit_count": "write date_diff of two dates",
     "earliest": "write first(x, @timestamp)",
     "latest": "write last(x, @timestamp)",

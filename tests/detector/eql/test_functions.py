@@ -109,6 +109,7 @@ def test_function_of_two_fields_takes_no_wildcards():
         ),
         ("length~(user.name) == 1", "length has no form with ~"),
         ('wildcard(user.name, "a*")', "wildcard is not supported; use like~ or :"),
+        ('wildcard~(user.name, "a*")', "wildcard~ is not supported; use like~ or :"),
         ('arrayContains(user.name, "a")', "arrayContains is not supported"),
         ("number(user.name) / 2 == 1", "the text decides whether number() gives a whole number"),
         ('string(1 + number(user.name)) == "2"', "the text decides whether number()"),

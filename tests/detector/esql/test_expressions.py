@@ -584,6 +584,8 @@ def test_expression_type(expression, type):
         ("s : none", 5, "one constant must stand here"),
         ('length(s) : "x"', 1, "the name of a field must stand here"),
         ("s == ?name", 6, "parameters"),
+        ('s == "x" && yes', 10, "&& is not an operator; use and"),
+        ('s like "a%" escape "!"', 13, "unexpected escape; expected an operator"),
         ("s ==", 5, "expected an expression"),
         ('(s == "x"', 10, "expected"),
     ],

@@ -10,10 +10,14 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from sigma.correlations import SigmaCorrelationType
+from sigma.modifiers import modifier_mapping
 
 from detector.ecs.fields import field_table
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.sigma_rules import read_sigma_files
+from detector.sigma.correlation import TYPES
+from detector.sigma.modifiers import MODIFIERS
 from tests.detector.head_check import rows_of
 from tests.detector.sigma import oracle
 
@@ -245,6 +249,11 @@ def test_networks_match_oracle(network):
     for address in ("10.0.0.7", "11.0.0.1", "2001:db8::1", "ec2.amazonaws.com", ""):
         record = {"sourceIPAddress": address}
         assert finds(read_rule(text), record) == oracle.hits(text, record), address
+
+
+def test_everything_that_pysigma_knows_is_read():
+    assert set(modifier_mapping) <= set(MODIFIERS)
+    assert {each.name.lower() for each in SigmaCorrelationType} <= set(TYPES)
 
 
 # --- what pySigma does not say
