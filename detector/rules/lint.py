@@ -8,8 +8,12 @@ from typing import NamedTuple
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.errors import Span
+from detector.esql.expressions.compiler import Compiler
+from detector.esql.expressions.scope import ColumnScope, RowLayout
+from detector.esql.functions import FUNCTIONS
 from detector.esql.lucene.parser import idle_clauses
 from detector.esql.plan.predicate_analysis import columns_in, conjuncts
+from detector.esql.tree_walk import walk
 from detector.rules.null_effects import null_effects
 from detector.rules.rule_file import Metadata
 from detector.rules.rule_types import EVERYTHING
@@ -35,10 +39,32 @@ def lint_rule(
     if metadata.language == "lucene":
         advice += _idle_clauses(metadata.query_text)
     if metadata.type == "esql":
+        advice += _null_constants(tree, fields)
         if strict_nulls:
             advice += _null_negations(tree, fields)
         advice += _coarse_suppression(tree, metadata)
     return sorted(advice)
+
+
+def _null_constants(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
+    """Advise of calls that are null whatever the event: Elasticsearch warns of them, too."""
+    compiler = Compiler(ColumnScope(RowLayout(), fields))
+    for node in walk(tree):
+        if not isinstance(node, ast.Call) or not _are_written(node.arguments):
+            continue
+        if node.name in FUNCTIONS and compiler.compile(node).value is None:
+            yield _advice(
+                node.span,
+                f"{node.name} of these constants is null: they are out of its domain, or the "
+                "result is too large",
+            )
+
+
+def _are_written(arguments: tuple[ast.Expression, ...]) -> bool:
+    """Check whether arguments are constants, and none is null."""
+    return bool(arguments) and all(
+        isinstance(each, ast.Literal) and each.value is not None for each in arguments
+    )
 
 
 def _idle_clauses(text: str) -> Iterator[Advice]:

@@ -72,7 +72,8 @@ def _date_size(node: ast.Call, count: CompiledExpr, ends: list[CompiledExpr]) ->
         date = coerce_text(end, "date", node.arguments[index].span)
         if date.type != "date" or not date.constant:
             raise EsqlError(
-                node.arguments[index].span, "a date that is written here must stand here"
+                node.arguments[index].span,
+                "a date that is written here must stand here (now() is one with --now only)",
             )
         dates.append(date.value)
     if count.type == "double" or count_of < 1:

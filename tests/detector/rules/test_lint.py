@@ -66,6 +66,18 @@ def test_lint_is_silent_where_nothing_is_dropped(tmp_path, condition):
     assert lint_notes(tmp_path, f"{FROM}| where {condition} | keep event.id") == []
 
 
+@pytest.mark.parametrize("call", ["acos(2)", "log(-1)", "mv_percentile([1, 2], 101)", "cosh(800)"])
+def test_lint_reports_constants_outside_of_a_domain(tmp_path, call):
+    (note,) = lint_notes(tmp_path, f"{FROM}| where length(event.action) > {call} | keep event.id")
+    assert note.startswith(f"{call.partition('(')[0]} of these constants is null:")
+
+
+@pytest.mark.parametrize("call", ["acos(1)", "acos(null)", "pi()", "acos(length(event.action))"])
+def test_lint_is_silent_on_calls_that_may_have_a_value(tmp_path, call):
+    query = f"{FROM}| where length(event.action) > {call} | keep event.id"
+    assert lint_notes(tmp_path, query) == []
+
+
 def test_lint_is_silent_with_intended_nulls(tmp_path):
     query = f'{FROM}| where not {CONSOLE} == "true" | keep event.id'
     assert lint_notes(tmp_path, query, more='[trailhound]\nnulls = "intended"') == []
