@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from detector.ingest import pipeline
 from detector.store import Store
 from detector.triage.note import NoteBody
 from tests.commandline.cli import ONLY_REFERENCE, Cli, Ran, one_line, two_sweeps
@@ -64,6 +65,22 @@ def test_tail_prints_new_and_revised_alerts(tail: Cli, tmp_path: Path) -> None:
     assert first["alert_id"] == revised["alert_id"] != other["alert_id"]
     assert first["revision"] == 1 < revised["revision"]
     assert "files 5 found = 5 read" in ran.err
+
+
+@pytest.mark.parametrize(("error", "scores"), [(None, [21]), ("Client.Denied", [21, 31])])
+def test_tail_prints_an_alert_again_where_its_flags_say_more(
+    tail: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: str | None,
+    scores: list[int],
+) -> None:
+    """One that is found while files are read is not held back until its flags are known."""
+    monkeypatch.setattr(pipeline, "PUBLISH_EVERY", 0)
+    write(tmp_path / "live", "a.json", sweep(10, errorCode=error))
+    alerts = tail().objects
+    assert [alert["risk"]["score"] for alert in alerts] == scores
+    assert {alert["revision"] for alert in alerts} == {1}
 
 
 def test_tail_resumes_where_it_stopped(tail: Cli, tmp_path: Path) -> None:

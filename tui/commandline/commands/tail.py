@@ -156,6 +156,7 @@ def _narrate_wait(holder: str) -> None:
 def _printed_state(alert: Alert) -> tuple[object, ...]:
     """Return what must change before an alert is printed again.
 
-    Flags and risk are found only after everything is read, and then raise no revision.
+    Flags and risk are found only after everything is read, and then raise no revision. A risk that
+    is the rule's own is shown before.
     """
-    return alert.revision, alert.flags, alert.risk
+    return alert.revision, alert.flags, alert.score, alert.severity
