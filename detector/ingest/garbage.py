@@ -1,7 +1,7 @@
 """The collector of cyclic garbage, while logs are read.
 
-What is read makes hardly any, and the collector looks through all that is held again and again: it
-took 6 % of a scan.
+What is read makes hardly any (of 320,000 records with 20,000 alerts less than 2,000 objects), and
+the collector looks through all that is held again and again.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-_ALLOCATIONS = 50_000
-"""Objects that are made, and not freed, between collections."""
+_ALLOCATIONS = 500_000
+"""Objects that are made, and not freed, between collections: cyclic garbage of these may take some
+fifty megabytes."""
 
 
 def collect_rarely() -> None:
@@ -28,5 +29,6 @@ def rare_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # so that what is held now counts as old, and is not looked through at once
         gc.unfreeze()
         gc.set_threshold(*threshold)
