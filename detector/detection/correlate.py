@@ -16,11 +16,13 @@ from itertools import groupby
 from operator import attrgetter
 from typing import BinaryIO, NamedTuple
 
+import msgspec
+
 from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
 from detector.detection.alert import AlertContext, Flag
 from detector.detection.baseline import Baseline, is_new
-from detector.detection.event import Event, KeptEvent
+from detector.detection.event import Event, KeptEvent, uuid_text
 from detector.detection.finding import Finding
 from detector.detection.principal import STS, RelatedPrincipals
 from detector.detection.principal_index import PrincipalIndex, related_hashes
@@ -35,7 +37,7 @@ SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
 
 
-class OwnEvent(NamedTuple):
+class OwnEvent(msgspec.Struct, frozen=True, gc=False):
     """Where the record of an alert's own event is."""
 
     path: str
@@ -44,12 +46,19 @@ class OwnEvent(NamedTuple):
     """In its chunk."""
 
 
-class OwnCall(NamedTuple):
-    """What an alert's own event is asked for."""
+class OwnCall(msgspec.Struct, frozen=True, gc=False):
+    """An alert's own event, which is no signal of it, and what it is asked for."""
 
+    identity: bytes
+    other_id: str | None
+    """Its id; None where that is the UUID in lower case that the identity is."""
     time: int
     error_code: str
     user_agent: str
+
+    @property
+    def event_id(self) -> str:
+        return self.other_id or uuid_text(self.identity)
 
 
 class PendingSearch(NamedTuple):

@@ -20,6 +20,7 @@ from detector.store.event_table import Paths
 from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.lineage_rows import Lineages
+from detector.store.packing.segment import Segment
 from detector.store.segments.segment_table import StateQuery, query_of
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
@@ -211,17 +212,18 @@ class AlertTable:
         What opened a session tells who is related, whosever event it is."""
         query = self._database.rows
         paths = Paths(query)
-        own: dict[str, Set[OwnEvent]] = {}
-        for window, rows in self._windows.rows(query, self._windows.of_alerts(query, alert_ids)):
-            places = [
-                segment.place(number)
-                for segment, number in rows
-                if not segment.opens_session(number)
-            ]
-            own[window.alert_id] = {
-                OwnEvent(paths[file_id], offset, index) for file_id, offset, index in places
-            }
-        return own
+
+        def place(segment: Segment, number: int) -> OwnEvent | None:
+            if segment.opens_session(number):
+                return None
+            file_id, offset, index = segment.place(number)
+            return OwnEvent(paths[file_id], offset, index)
+
+        places = self._windows.rows(query, self._windows.of_alerts(query, alert_ids), place)
+        return {
+            alert_id: {event for event in events if event is not None}
+            for alert_id, events in places.items()
+        }
 
     @raises_damaged
     def lineage(self, alert_id: str) -> RelatedPrincipals:

@@ -31,7 +31,9 @@ from detector.store.baseline_table import AlertBaselines
 from detector.store.database import Database, pages, raises_damaged
 from detector.store.derivation.stale_alerts import (
     StaleAlert,
-    own_calls,
+    alert_batches,
+    flagging_calls,
+    own_call,
     own_identities,
     read_stale_alerts,
 )
@@ -42,11 +44,10 @@ from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_table import StateQuery, query_of
 from detector.store.signals.signal_table import SignalTable, signal_span
 from detector.store.suppression_table import SuppressionTable
-from detector.store.window_table import SegmentRow, WindowTable
+from detector.store.window_table import WindowTable
 
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
-_ALERTS_AT_ONCE = 1_000
-_INDEXED_AT_ONCE = 32 * _ALERTS_AT_ONCE
+_INDEXED_AT_ONCE = 32_000
 """Alerts whose signals are read together: alerts close in time mostly have the same signals."""
 
 
@@ -160,10 +161,10 @@ class ContextTable:
             changed: list[str] = []
             for indexed in pages(stale, _INDEXED_AT_ONCE):
                 signals = self._signals_of(connection, indexed, lineages)
-                for wanted in pages(indexed, _ALERTS_AT_ONCE):
-                    alerts = read_stale_alerts(
-                        query_of(connection), wanted, lineages, self._alerts.summaries
-                    )
+                stored = read_stale_alerts(
+                    query_of(connection), indexed, lineages, self._alerts.summaries
+                )
+                for alerts in alert_batches(stored):
                     changed += self._put_contexts(connection, alerts, signals, baselines, table)
             connection.execute("UPDATE alert SET stale = 0 WHERE stale = 1")
             if self._suppressions.any():
@@ -179,9 +180,8 @@ class ContextTable:
             return {}
         related = self._alerts.lineage(alert_id)
         start, end = signal_span(alert.finding)
-        signals = self._signals.near(query, [related], start, end).events(
-            related, start, end, own_identities(None, self._own_rows(query, [alert_id]), alert_id)
-        )
+        own = {call.identity for call in self._own_calls(query, [alert_id])[alert_id]}
+        signals = self._signals.near(query, [related], start, end).events(related, start, end, own)
         times = {event.identity: event.time for found in signals.values() for event in found}
         events = self._events.read(times)
         return {
@@ -241,16 +241,13 @@ class ContextTable:
 
         A change of the context together with one of the events is a single revision.
         """
-        identities = {alert.number: alert.own_identity for alert in alerts}
-        own = self._own_rows(
+        own = self._own_calls(
             query_of(connection),
-            [each.finding.alert_id for each in alerts if identities[each.number] is None],
+            [alert.finding.alert_id for alert in alerts if alert.own_identity is None],
         )
         flags = {
             alert.finding.alert_id: signals.flags(
-                alert.related,
-                *signal_span(alert.finding),
-                partial(own_identities, identities[alert.number], own, alert.finding.alert_id),
+                alert.related, *signal_span(alert.finding), partial(own_identities, alert, own)
             )
             for alert in alerts
         }
@@ -261,9 +258,9 @@ class ContextTable:
         for alert in alerts:
             finding, revision = alert.finding, alert.revision
             alert_id = finding.alert_id
-            events: list[OwnCall] = []
+            events: Sequence[OwnCall] = ()
             if has_event_flags(finding):
-                events = own_calls(finding, own.get(alert_id))
+                events = flagging_calls(finding, own.get(alert_id))
             baseline = baselines.of_finding(finding)
             content = msgspec.msgpack.encode(
                 context_of(finding, events, flags[alert_id], baseline, table)
@@ -284,12 +281,11 @@ class ContextTable:
         )
         return changed
 
-    def _own_rows(self, query: StateQuery, alert_ids: Iterable[str]) -> dict[str, list[SegmentRow]]:
-        """Return the events of alerts, where they are packed."""
-        rows: dict[str, list[SegmentRow]] = {alert_id: [] for alert_id in alert_ids}
-        for window, found in self._windows.rows(query, self._windows.of_alerts(query, rows)):
-            rows[window.alert_id] = found
-        return rows
+    def _own_calls(self, query: StateQuery, alert_ids: Iterable[str]) -> dict[str, list[OwnCall]]:
+        """Return the events in the windows of alerts."""
+        ids = list(alert_ids)
+        found = self._windows.rows(query, self._windows.of_alerts(query, ids), own_call)
+        return {alert_id: found.get(alert_id, []) for alert_id in ids}
 
     def _add_alert_flags(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from operator import attrgetter
@@ -117,13 +118,17 @@ class EventTable:
         query = self._segments.committed
         found: dict[bytes, Event] = {}
         paths = Paths(query)
-        for identity, time in times.items():
-            for segment in self._segments.between(query, time, time + 1):
+        ordered = sorted((time, identity) for identity, time in times.items())
+        if not ordered:
+            return found
+        for segment in self._segments.between(query, ordered[0][0], ordered[-1][0] + 1):
+            first = bisect_left(ordered, (segment.times[0], b""))
+            last = bisect_left(ordered, (segment.times[-1] + 1, b""))
+            for time, identity in ordered[first:last]:
                 number = segment.find(identity, time)
                 if number is not None:
                     path = paths[segment.file_id(number)]
                     found[identity] = segment.row(number, path).event(identity)
-                    break
         return found
 
     def rows_at(

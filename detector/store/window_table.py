@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.event import Event, Series
-from detector.detection.finding import alert_id as name_alert
 from detector.detection.window import Hit
 from detector.store.database import Database, raises_damaged
 from detector.store.event_table import Paths
 from detector.store.packing.segment import Segment, StoredRow, without_matches
+from detector.store.segments.alert_windows import AlertWindow, AlertWindows
 from detector.store.segments.hit_columns import HitColumns
-from detector.store.segments.segment_spans import SpanIndex
 from detector.store.segments.segment_table import (
     SegmentGone,
     SegmentTable,
@@ -32,23 +31,7 @@ from detector.store.segments.segment_table import (
 )
 
 _order = attrgetter("order")
-
-
-class AlertWindow(msgspec.Struct, frozen=True):
-    """The span of an alert's series in which its events are."""
-
-    alert_id: str
-    series: Series
-    width: int
-    start: int
-    until: int
-
-
-class SegmentRow(NamedTuple):
-    """An event where it is packed."""
-
-    segment: Segment
-    number: int
+_Row = TypeVar("_Row")
 
 
 class WindowTable:
@@ -72,44 +55,32 @@ class WindowTable:
 
     def stored(self, query: StateQuery, window: AlertWindow) -> list[StoredRow]:
         """Return the rows of a window's events, by time and identity."""
-        ((_, found),) = self.rows(query, [window])
-        return sorted((segment.stored(number) for segment, number in found), key=_order)
+        rows = self.rows(query, [window], Segment.stored)
+        return sorted(rows[window.alert_id], key=_order)
 
     def rows(
-        self, query: StateQuery, windows: Iterable[AlertWindow]
-    ) -> Iterator[tuple[AlertWindow, list[SegmentRow]]]:
-        """Yield the rows of the events of each window, in no order, without unpacking them."""
-        windows = list(windows)
-        start = min((window.start for window in windows), default=0)
-        end = max((window.until for window in windows), default=0)
-        spans = SpanIndex(self._segments.spans(query, start, end))
-        held: Mapping[int, Segment] = {}
-        by_alert: dict[AlertWindow, dict[str, list[SegmentRow]]] = {}
-        for window in windows:
-            # Of a rule that filters, a second may hold many events, each with an alert of its own.
-            second = msgspec.structs.replace(window, alert_id="")
-            if second in by_alert:
-                yield window, by_alert[second].get(window.alert_id, [])
-                continue
+        self,
+        query: StateQuery,
+        windows: Iterable[AlertWindow],
+        read: Callable[[Segment, int], _Row],
+    ) -> dict[str, list[_Row]]:
+        """Return what ``read`` returns of each event of each window, in no order, by alert.
+
+        It is given a segment and the number of a row. Each segment is looked up once for all
+        windows, and none is held: the windows of a batch may have more of them than fit in memory.
+        """
+        wanted = AlertWindows(windows)
+        while True:
+            rows: dict[str, list[_Row]] = defaultdict(list)
             try:
-                held = self._segments.among(query, spans, window.start, window.until, held)
-                segments: Iterable[Segment] = held.values()
-            except SegmentGone:
-                segments = self._segments.between(query, window.start, window.until)
-            found = [
-                SegmentRow(segment, number)
-                for segment in segments
-                if segment.numbers_of(window.series)
-                for number in segment.hits_between(
-                    window.series, window.start, window.until, window.width
-                )
-            ]
-            if window.series.key is None:
-                by_alert[second] = defaultdict(list)
-                for row in found:
-                    by_alert[second][_alert_of(row, window)].append(row)
-                found = by_alert[second].get(window.alert_id, [])
-            yield window, found
+                for span in self._segments.spans(query, wanted.start, wanted.end):
+                    if wanted.overlap(span):
+                        segment = self._segments.load(query, span.segment_id)
+                        for alert_id, number in wanted.events_in(segment):
+                            rows[alert_id].append(read(segment, number))
+                return rows
+            except SegmentGone:  # it has been merged meanwhile, and there is another
+                continue
 
     def hits(
         self, query: StateQuery, series: Series, width: int, start: float, end: float
@@ -174,14 +145,6 @@ class WindowTable:
         )
         connection.execute("DELETE FROM series WHERE rule_id = ?", (rule_id,))
         _forget_runs(connection, rule_id)
-
-
-def _alert_of(row: SegmentRow, window: AlertWindow) -> str:
-    """Return the id of the alert that a rule without a window gives an event."""
-    segment, number = row
-    event_id = segment.event_id(number)
-    key = segment.client(number).account, event_id
-    return name_alert(window.series.rule_id, event_id, key)
 
 
 def stored_series(rule_id: str, key: str) -> Series:

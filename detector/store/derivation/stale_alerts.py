@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from detector.cloudtrail.record import identity, json_text
@@ -10,10 +10,11 @@ from detector.detection.correlate import OwnCall
 from detector.detection.event import uuid_text
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
+from detector.store.database import pages
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.lineage_rows import Lineages
+from detector.store.packing.segment import Segment
 from detector.store.segments.segment_table import StateQuery
-from detector.store.window_table import SegmentRow
 
 _STALE_ALERTS = (
     "SELECT a.number, alert_id, summary_id, f.content, lineage_id, s.key = 'null', revision, told, "
@@ -22,6 +23,11 @@ _STALE_ALERTS = (
     "CROSS JOIN alert_finding f ON f.number = a.number "
     "LEFT JOIN alert_context c ON c.number = a.number ORDER BY wanted.key"
 )
+_READ_AT_ONCE = 1_000
+_BATCH_SIZE = 1 << 18
+"""Events that are held at once; each takes some 0.2 kilobytes, with its id in the alert."""
+_ALERT_SIZE = 32
+"""Events that take as much memory as an alert without its events."""
 
 
 class StaleAlert(NamedTuple):
@@ -49,42 +55,60 @@ class StaleAlert(NamedTuple):
 
 def read_stale_alerts(
     query: StateQuery, numbers: Sequence[int], lineages: Lineages, summaries: RuleSummaries
-) -> list[StaleAlert]:
+) -> Iterator[StaleAlert]:
     """Read alerts by number, in the order of these."""
-    alerts = []
-    for number, alert_id, summary_id, content, lineage_id, is_single, *stored in query(
-        _STALE_ALERTS, json_text(list(numbers))
-    ):
-        finding = summaries.unpack(query, alert_id, summary_id, content)
-        alerts.append(StaleAlert(number, finding, lineages[lineage_id], bool(is_single), *stored))
-    return alerts
+    for page in pages(numbers, _READ_AT_ONCE):
+        for number, alert_id, summary_id, content, lineage_id, is_single, *stored in query(
+            _STALE_ALERTS, json_text(list(page))
+        ):
+            finding = summaries.unpack(query, alert_id, summary_id, content)
+            yield StaleAlert(number, finding, lineages[lineage_id], bool(is_single), *stored)
 
 
-def own_identities(
-    known: bytes | None, own: Mapping[str, Iterable[SegmentRow]], alert_id: str
-) -> set[bytes]:
-    """Return the identities of an alert's events: of the one that is known, or of its rows."""
-    if known is not None:
-        return {known}
-    return {segment.identity(number) for segment, number in own[alert_id]}
+def own_call(segment: Segment, number: int) -> OwnCall:
+    """Return what a row of a segment is asked for."""
+    return OwnCall(
+        segment.identity(number),
+        segment.other_id(number),
+        segment.times[number],
+        segment.call(number).error_code,
+        segment.client(number).user_agent,
+    )
 
 
-def own_calls(finding: Finding, rows: Iterable[SegmentRow] | None) -> list[OwnCall]:
-    """Return the calls from which an alert's own events raise flags.
+def own_identities(alert: StaleAlert, calls: Mapping[str, Iterable[OwnCall]]) -> set[bytes]:
+    """Return the identities of an alert's own events: of its only one, or of its ``calls``."""
+    if alert.own_identity is not None:
+        return {alert.own_identity}
+    return {call.identity for call in calls[alert.finding.alert_id]}
 
-    ``rows`` is None where the alert is a single event, whose facets tell all of it."""
-    if rows is None:
+
+def flagging_calls(finding: Finding, calls: Sequence[OwnCall] | None) -> Sequence[OwnCall]:
+    """Return the calls from which an alert's own events raise flags, of those of its window.
+
+    ``calls`` is None where the alert is a single event, whose facets tell all of it."""
+    if calls is None:
         facets = finding.facets
+        (event_id,) = finding.event_ids
         error_code, user_agent = "".join(facets.error_codes), "".join(facets.user_agents)
-        return [OwnCall(finding.first_event, error_code, user_agent)]
+        return [OwnCall(identity("", event_id), None, finding.first_event, error_code, user_agent)]
     if finding.window is None:
         # Its second may hold other events, each with an alert of its own or none.
-        rows = [row for row in rows if row.segment.event_id(row.number) in finding.event_ids]
-    return [
-        OwnCall(
-            segment.times[number],
-            segment.call(number).error_code,
-            segment.client(number).user_agent,
-        )
-        for segment, number in rows
-    ]
+        return [call for call in calls if call.event_id in finding.event_ids]
+    return calls
+
+
+def alert_batches(alerts: Iterable[StaleAlert]) -> Iterator[list[StaleAlert]]:
+    """Divide alerts so that each part has so few events that they fit in memory.
+
+    A part is large all the same: its events may be in all segments, which are unpacked for it."""
+    batch: list[StaleAlert] = []
+    size = 0
+    for alert in alerts:
+        batch.append(alert)
+        size += _ALERT_SIZE + len(alert.finding.event_ids)
+        if size >= _BATCH_SIZE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -307,7 +307,11 @@ class Segment:
 
     def event_id(self, number: int) -> str:
         """Return the event's id as the log has it."""
-        return self._body.event_ids.get(number) or uuid_text(self.identity(number))
+        return self.other_id(number) or uuid_text(self.identity(number))
+
+    def other_id(self, number: int) -> str | None:
+        """Return the event's id; None where it is the UUID in lower case that the identity is."""
+        return self._body.event_ids.get(number)
 
     def opens_session(self, number: int) -> bool:
         """Tell whether an event is a call to STS that issued a key."""

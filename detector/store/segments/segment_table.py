@@ -22,7 +22,7 @@ from detector.store.packing.segment_writer import (
     insert_segment,
     segments_of,
 )
-from detector.store.segments.segment_spans import SegmentSpan, SpanIndex
+from detector.store.segments.segment_spans import SegmentSpan
 
 _MERGED = 8
 """Segments of one tier that are merged."""
@@ -96,23 +96,6 @@ class SegmentTable:
                 return [self.load(query, span.segment_id) for span in self.spans(query, start, end)]
             except SegmentGone:  # it has been merged meanwhile, and there is another
                 continue
-
-    def among(
-        self,
-        query: StateQuery,
-        spans: SpanIndex,
-        start: float,
-        end: float,
-        held: Mapping[int, Segment],
-    ) -> dict[int, Segment]:
-        """Return the segments of ``between`` by id, from spans that were read before.
-
-        ``held`` are the segments of the span asked for before: one span may have more of them than
-        are held unpacked, and the next has mostly the same. Raises SegmentGone."""
-        return {
-            segment_id: held[segment_id] if segment_id in held else self.load(query, segment_id)
-            for segment_id in spans.between(start, end)
-        }
 
     def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
         """Return where events are stored, by identity; ``times`` are those they should have.

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from detector.detection.baseline import ObservationSpans
@@ -133,7 +132,7 @@ def test_windows_hold_the_events_of_a_series(scanned: Database) -> None:
     [alert] = alerts_of(scanned).all()
     [window] = windows.of_alerts(scanned.rows, [alert.alert_id])
     assert len(windows.events(window)) == 10
-    later = msgspec.structs.replace(window, start=START + 1, until=START + 2)
+    later = window._replace(start=START + 1, until=START + 2)
     assert windows.events(later) == []
 
 

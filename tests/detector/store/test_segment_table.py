@@ -15,9 +15,7 @@ from detector.store.segments import segment_table
 from detector.store.segments.segment_table import (
     RowPlace,
     SegmentGone,
-    SegmentSpan,
     SegmentTable,
-    SpanIndex,
     StateQuery,
     query_of,
 )
@@ -114,24 +112,6 @@ def test_segments_of_any_time_are_returned_in_order(store: Store) -> None:
             # Another process, which holds none of them unpacked.
             held = SegmentTable(store.database).between(query, start, end)
             assert [each.times for each in held] == [[time] for time in times]
-
-
-def test_segments_of_the_span_before_are_not_read_again(store: Store) -> None:
-    table = SegmentTable(store.database)
-    with store.database.transaction() as connection:
-        for first in (0, 10, 20):
-            table.append(connection, numbered(first, first + 5), is_fresh=False)
-        query = query_of(connection)
-        spans = table.spans(query, 0, 99)
-        one, two, three = [span.segment_id for span in spans]
-        index = SpanIndex(spans)
-        table = SegmentTable(store.database)
-        before = table.among(query, index, 0, 11, {})
-        assert {key: each.times for key, each in before.items()} == {one: [0, 5], two: [10, 15]}
-        after = SegmentTable(store.database).among(query, index, 10, 99, before)
-        assert list(after) == [two, three]
-        assert after[two] is before[two]
-        assert after[three].times == [20, 25]
 
 
 def test_segments_are_fresh_until_alerts_were_derived(store: Store) -> None:
@@ -248,26 +228,6 @@ def test_segment_that_was_merged_meanwhile_is_asked_for_again(
         table.append(connection, numbered(1, 2), is_fresh=False)
         assert len(table.between(query_of(connection), 0, 9)) == 1
     assert not gone
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "wanted"),
-    [
-        (0, 9, [1, 2]),
-        (5, 6, [1]),
-        (6, 7, [1, 2]),
-        (8, 9, [1, 2]),
-        (9, 12, [2]),
-        (13, 20, []),
-        (0, 0, []),
-    ],
-)
-def test_spans_are_found_between(start: int, end: int, wanted: list[int]) -> None:
-    """A segment may end before one that began before it."""
-    spans = [SegmentSpan(0, 8, 1), SegmentSpan(6, 12, 2), SegmentSpan(30, 31, 3)]
-    assert SpanIndex(spans).between(start, end) == wanted
-    before_1970 = [SegmentSpan(first - 50, last - 50, number) for first, last, number in spans]
-    assert SpanIndex(before_1970).between(start - 50, end - 50) == wanted
 
 
 def test_rows_are_ordered_by_time_and_identity_alone() -> None:
