@@ -13,6 +13,7 @@ from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
 from detector.store.migrations.watch_tables import WATCH_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
+from detector.store.packing.migration_functions import MigrationFunctions
 
 SQLITE = sqlite3.sqlite_version
 """The version of the SQLite library that Python brings."""
@@ -366,11 +367,13 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Migrate the tables to the newest version, in one transaction.
 
     Tables of the newest version are not written to, so that a state opens on a full disk too.
+    Raises MsgspecError where what is converted is damaged.
     """
-    connection.create_function("event_identity", 1, _event_identity, deterministic=True)
-    add_conversions(connection)
-    add_path_functions(connection)
-    add_alert_functions(connection)
+    functions = MigrationFunctions(connection)
+    functions.add("event_identity", 1, _event_identity)
+    add_conversions(functions)
+    add_path_functions(functions)
+    add_alert_functions(functions)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -383,6 +386,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
+        if functions.raised:
+            raise functions.raised[0] from None
         raise
 
 

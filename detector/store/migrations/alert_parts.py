@@ -14,6 +14,7 @@ from detector.detection.principal import RelatedPrincipals
 from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import pack_finding
 from detector.store.packing.lineage_rows import Lineage
+from detector.store.packing.migration_functions import MigrationFunctions
 
 ALERT_PARTS = """
 CREATE TABLE rule_summary (    -- what findings repeat of their rules
@@ -70,9 +71,9 @@ CREATE INDEX alert_who_alert ON alert_who (number);
 It calls ``part_alerts``."""
 
 
-def add_alert_functions(connection: sqlite3.Connection) -> None:
+def add_alert_functions(functions: MigrationFunctions) -> None:
     """Add the function that the migration calls."""
-    connection.create_function("part_alerts", 0, partial(part_alerts, connection))
+    functions.add("part_alerts", 0, partial(part_alerts, functions.connection))
 
 
 def part_alerts(connection: sqlite3.Connection) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from detector.store.packing.file_key import split_path
+from detector.store.packing.migration_functions import MigrationFunctions
 
 _KEPT = (
     "file_id, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, "
@@ -100,9 +99,9 @@ CREATE VIEW file AS            -- with its path
 """It calls ``path_part``."""
 
 
-def add_path_functions(connection: sqlite3.Connection) -> None:
+def add_path_functions(functions: MigrationFunctions) -> None:
     """Add the function that the migration calls."""
-    connection.create_function("path_part", 2, _path_part, deterministic=True)
+    functions.add("path_part", 2, _path_part)
 
 
 def _path_part(path: bytes, number: int) -> bytes:

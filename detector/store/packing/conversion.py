@@ -14,6 +14,7 @@ import msgspec
 
 from detector.detection.event import Event, KeptEvent, Match, Series, inputs_without_time
 from detector.detection.finding import Finding
+from detector.store.packing.migration_functions import MigrationFunctions
 from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
 from detector.store.packing.signal_rows import share_signals
@@ -132,12 +133,13 @@ AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS, FINDINGS, LOADED_DAYS)
 """The migrations that follow that of watches, in order."""
 
 
-def add_conversions(connection: sqlite3.Connection) -> None:
+def add_conversions(functions: MigrationFunctions) -> None:
     """Add the functions that migrations call."""
-    connection.create_function("pack_events", 0, partial(pack_events, connection))
-    connection.create_function("share_signals", 0, partial(share_signals, connection))
-    connection.create_function("count_hits", 0, partial(count_hits, connection))
-    connection.create_function("finding_of", 1, finding_of, deterministic=True)
+    connection = functions.connection
+    functions.add("pack_events", 0, partial(pack_events, connection))
+    functions.add("share_signals", 0, partial(share_signals, connection))
+    functions.add("count_hits", 0, partial(count_hits, connection))
+    functions.add("finding_of", 1, finding_of)
 
 
 def finding_of(content: bytes) -> bytes:

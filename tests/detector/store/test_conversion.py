@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import detector.rules
 from detector.detection.event import Matches
 from detector.rules.ruleset import load
-from detector.store import Store
+from detector.store import Damaged, Store
 from detector.store.packing import conversion
 from detector.store.packing.segment import Segment, StoredRow
 from tests.detector.rules.rule_scan import write_rule
@@ -120,3 +121,16 @@ def test_older_state_becomes_what_it_was_made_from(
         sizes = store.database.rows("SELECT length(identities) / 16, fresh FROM segment ORDER BY 1")
         assert sizes[1:] == [(7, 1)] * (len(sizes) - 1)
         assert sizes[0][0] < 7 and sizes[0][1] == 1
+
+
+def test_older_state_with_a_damaged_alert_is_damaged(tmp_path: Path) -> None:
+    path, logs = tmp_path / "hunt.db", tmp_path / "logs"
+    logs.mkdir()
+    write(logs, "trail.json", sweep())
+    with closing(Store.open(path)) as store:
+        scan(logs, store=store)
+    take_back(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE alert SET content = x'00'")
+    with pytest.raises(Damaged, match="doctor --save"):
+        Store.open(path)
