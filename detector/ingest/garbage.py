@@ -13,6 +13,8 @@ from collections.abc import Iterator
 _ALLOCATIONS = 500_000
 """Objects that are made, and not freed, between collections: cyclic garbage of these may take some
 fifty megabytes."""
+_LIVE_ALLOCATIONS = 50_000
+"""The same where a screen waits for each collection."""
 
 
 def collect_rarely() -> None:
@@ -31,4 +33,17 @@ def rare_collections() -> Iterator[None]:
     finally:
         gc.freeze()  # so that what is held now counts as old, and is not looked through at once
         gc.unfreeze()
+        gc.set_threshold(*threshold)
+
+
+@contextlib.contextmanager
+def fewer_collections() -> Iterator[None]:
+    """Collect cyclic garbage less often for a while, without a pause that a screen would show.
+
+    What is held stays where it is: the other threads of an app do make garbage."""
+    threshold = gc.get_threshold()
+    gc.set_threshold(_LIVE_ALLOCATIONS, *threshold[1:])
+    try:
+        yield
+    finally:
         gc.set_threshold(*threshold)

@@ -17,7 +17,7 @@ import msgspec
 from detector.detection.alert import Alert
 from detector.detection.risk import RiskTable, load_risk_table
 from detector.ingest.decision_watch import DecisionWatch
-from detector.ingest.garbage import rare_collections
+from detector.ingest.garbage import fewer_collections, rare_collections
 from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
     FetchedTask,
@@ -165,28 +165,34 @@ class Pipeline:
         """
         try:
             while not stop.is_set():
-                begun = time.monotonic()
-                self._follow_decisions()
-                self._change_rules()
-                ended = self._source.ended()
-                tasks = self._due_tasks(is_final=ended)
-                interval = max(_SWEEP_EVERY, 10 * (time.monotonic() - begun))
-                self._read_all(tasks, publish, stop)
-                if stop.is_set():
-                    return
-                self._derive()
-                self._verify(is_final=ended)
-                self._correlate(stop)
-                # All that was found is read, so the clock itself is the watermark.
-                self._unpublished.add(self._store.alerts.settle(self._clock()))
-                self._evict()
-                self._publish(publish, live=True)
-                self._swept()
-                if ended:
+                with fewer_collections():
+                    interval = self._read_new(stop, publish)
+                if interval is None:
                     return
                 self._source.wait(stop, interval)
         finally:
             self._workers.close()
+
+    def _read_new(self, stop: threading.Event, publish: Callable[[Update], None]) -> float | None:
+        """Read what has come; return the seconds until the next sweep, None where there is none."""
+        begun = time.monotonic()
+        self._follow_decisions()
+        self._change_rules()
+        ended = self._source.ended()
+        tasks = self._due_tasks(is_final=ended)
+        interval = max(_SWEEP_EVERY, 10 * (time.monotonic() - begun))
+        self._read_all(tasks, publish, stop)
+        if stop.is_set():
+            return None
+        self._derive()
+        self._verify(is_final=ended)
+        self._correlate(stop)
+        # All that was found is read, so the clock itself is the watermark.
+        self._unpublished.add(self._store.alerts.settle(self._clock()))
+        self._evict()
+        self._publish(publish, live=True)
+        self._swept()
+        return None if ended else interval
 
     def rule_seconds(self) -> dict[str, float]:
         """Return the seconds each rule has taken since it was loaded."""

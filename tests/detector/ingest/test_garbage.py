@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from detector.ingest.garbage import rare_collections
+from detector.ingest.garbage import fewer_collections, rare_collections
 
 
 @pytest.fixture
@@ -41,3 +41,19 @@ def test_what_is_held_is_hardly_looked_through(collections: list[int]) -> None:
     assert gc.get_threshold() == threshold
     del each, held
     assert gc.collect() >= 100_000
+
+
+def test_what_is_held_is_looked_through_rarely_while_a_screen_waits(
+    collections: list[int],
+) -> None:
+    """Only what is young, a few times; and what other threads make is still collected."""
+    threshold = gc.get_threshold()
+    gc.collect()
+    with fewer_collections():
+        collections.clear()
+        held: list[list[object]] = [[] for _ in range(120_000)]
+        assert set(collections) == {0}
+        assert len(collections) <= 3
+        assert gc.get_freeze_count() == 0
+    assert gc.get_threshold() == threshold
+    assert len(held) == 120_000
