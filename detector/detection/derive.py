@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from detector.detection import sequences, window
 from detector.detection.event import EVENT_TIME
@@ -249,8 +250,15 @@ def _finding(
         window=alert_window,
         key=key,
         columns=columns,
-        event_ids=sorted({hit.row.id_of(hit.identity) for hit in hits}),
+        event_ids=_distinct(sorted(hit.row.id_of(hit.identity) for hit in hits)),
         first_event=hits[0].time,
         last_event=hits[-1].time,
         facets=Facets.of([hit.row for hit in hits]),
     )
+
+
+def _distinct(ordered: list[str]) -> list[str]:
+    """Return texts in order without those that are there again: a set of many takes memory."""
+    if any(before == text for before, text in pairwise(ordered)):
+        return list(dict.fromkeys(ordered))
+    return ordered

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple, Protocol, TypeVar
 
 from detector.detection.event import KeptEvent
@@ -28,6 +30,9 @@ class Hit(NamedTuple):
     identity: bytes
     inputs: Inputs
     row: KeptEvent
+
+
+_time = attrgetter("time")
 
 
 class HitSpan(NamedTuple):
@@ -57,13 +62,10 @@ def tumbling(
     """Yield the starts of the epoch-aligned windows that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
-    index = 0
-    while index < len(hits):
-        start = hits[index].time // width * width
+    for start, inside in groupby(hits, key=lambda hit: hit.time // width * width):
         group = new_group()
-        while index < len(hits) and hits[index].time < start + width:
-            group.add(hits[index].inputs)
-            index += 1
+        for hit in inside:
+            group.add(hit.inputs)
         if meets(group, start):
             yield start
 
@@ -74,16 +76,16 @@ def sliding(
     """Yield the starts of spans from a hit that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
-    group, added, retracted = new_group(), 0, 0
-    for start, next_index in _moments(hits):
-        while added < len(hits) and hits[added].time < start + width:
-            group.add(hits[added].inputs)
-            added += 1
+    group, coming = new_group(), iter(hits)
+    upcoming = next(coming, None)
+    for start, together in groupby(hits, key=_time):
+        while upcoming is not None and upcoming.time < start + width:
+            group.add(upcoming.inputs)
+            upcoming = next(coming, None)
         if meets(group, start):
             yield start
-        for _ in range(next_index - retracted):
+        for _ in together:
             group.retract()
-        retracted = next_index
 
 
 def lookback(
@@ -92,23 +94,16 @@ def lookback(
     """Yield the starts of spans to a hit that meet a rule.
 
     ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
-    group, added, retracted = new_group(), 0, 0
-    for time, next_index in _moments(hits):
-        for hit in hits[added:next_index]:
+    group, leaving = new_group(), iter(hits)
+    oldest = next(leaving, None)
+    for time, together in groupby(hits, key=_time):
+        for hit in together:
             group.add(hit.inputs)
-        added = next_index
-        while hits[retracted].time <= time - width:
+        while oldest is not None and oldest.time <= time - width:
             group.retract()
-            retracted += 1
+            oldest = next(leaving, None)
         if meets(group, time - width + 1):
             yield time - width + 1
-
-
-def _moments(hits: Sequence[Hit]) -> Iterator[tuple[int, int]]:
-    """Yield each time of hits, and the index after its last."""
-    for next_index, hit in enumerate(hits, 1):
-        if next_index == len(hits) or hits[next_index].time != hit.time:
-            yield hit.time, next_index
 
 
 def merge_spans(
@@ -129,7 +124,3 @@ def merge_spans(
     for start, end in spans:
         first = bisect_left(hits, start, key=_time)
         yield HitSpan(start, end, hits[first : bisect_left(hits, end, first, key=_time)])
-
-
-def _time(hit: Hit) -> int:
-    return hit.time

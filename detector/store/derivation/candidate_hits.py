@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from operator import attrgetter, itemgetter
-from typing import NamedTuple
 
 from detector.detection.derive import may_raise_alert
-from detector.detection.event import KeptEvent, Series, inputs_at
 from detector.detection.window import Hit
-from detector.esql.plan.accumulators import Inputs
+from detector.store.derivation.packed_series import PackedSeries, SeriesSlice, SharedRow
 from detector.store.derivation.touched_windows import Candidate
 from detector.store.packing.segment import Segment
 from detector.store.segments.segment_spans import SegmentSpan
@@ -19,7 +16,6 @@ from detector.store.window_table import WindowTable
 
 _MAX_HITS = 1 << 16
 """Hits that are collected at once; each takes a fifth of a kilobyte."""
-_time = attrgetter("time")
 
 
 def batches(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
@@ -36,16 +32,6 @@ def batches(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
         yield batch
 
 
-class _PackedHit(NamedTuple):
-    """A hit that is not unpacked; its inputs are those of its match, without the time."""
-
-    time: int
-    identity: bytes
-    inputs: Inputs
-    segment: Segment
-    number: int
-
-
 class CandidateHits:
     """The hits of some candidates; ``near`` are the segments in which these are."""
 
@@ -59,17 +45,15 @@ class CandidateHits:
     ) -> None:
         self._query = query
         self._windows = windows
-        self._hits: dict[Series, list[_PackedHit]] = {each.series: [] for each in candidates}
+        self._hits = {each.series: PackedSeries() for each in candidates}
         self._widths = {each.series: each.span.width for each in candidates}
-        self._rows: dict[tuple[int, int], KeptEvent] = {}
-        """By segment and number: several rules look at one event."""
         first = min((each.first for each in candidates), default=0)
         last = max((each.last for each in candidates), default=-1)
         for span in near:
             if span.first <= last and span.last >= first:
                 self._collect(segments.load(query, span.segment_id), first, last)
         for hits in self._hits.values():
-            hits.sort(key=itemgetter(0, 1))
+            hits.sort()
 
     def between(
         self, candidate: Candidate, start: int, end: int, has_alerts: bool
@@ -81,20 +65,12 @@ class CandidateHits:
             width = candidate.span.width
             return self._windows.hits(self._query, candidate.series, width, start, end)
         hits = self._hits[candidate.series]
-        first = bisect_left(hits, start, key=_time)
-        hits = hits[first : bisect_left(hits, end, first, key=_time)]
+        first = bisect_left(hits.times, start)
+        last = bisect_left(hits.times, end, first)
         rule = candidate.span.rule
-        if not has_alerts and not may_raise_alert(rule, [hit.inputs for hit in hits]):
+        if not has_alerts and not may_raise_alert(rule, hits.inputs_without_time(first, last)):
             return ()
-        return [self._unpack(hit) for hit in hits]
-
-    def _unpack(self, hit: _PackedHit) -> Hit:
-        time, identity, inputs, segment, number = hit
-        place = id(segment), number
-        row = self._rows.get(place)
-        if row is None:
-            row = self._rows[place] = segment.row(number)
-        return Hit(time, identity, inputs_at(inputs, time), row)
+        return SeriesSlice(hits, range(first, last))
 
     def _collect(self, segment: Segment, first: int, last: int) -> None:
         """Collect hits from the time ``first`` to ``last``."""
@@ -105,16 +81,26 @@ class CandidateHits:
             for matches in segment.packed_matches
         ]
         begin, end = bisect_left(segment.times, first), bisect_left(segment.times, last + 1)
+        kinds: dict[tuple[int, object], list[tuple[PackedSeries, int]]] = {}
         for number in range(begin, end):
             found = wanted[segment.match[number]]
             if not found or number in stale:
                 continue
-            time, identity = segment.times[number], segment.identity(number)
-            for hits, inputs in found:
-                hits.append(_PackedHit(time, identity, inputs, segment, number))
+            time = segment.times[number]
+            name = time, segment.common_parts(number)
+            kind = kinds.get(name)
+            if kind is None:
+                shared = SharedRow(segment, number)
+                kind = kinds[name] = [
+                    (hits, hits.new_kind(inputs, shared)) for hits, inputs in found
+                ]
+            identity = segment.identity(number)
+            for hits, kind_number in kind:
+                hits.add(time, identity, kind_number)
         for number in stale:
             for series, width in self._widths.items():
                 hit = segment.hit(number, series, width)
                 if hit is not None:
-                    packed = _PackedHit(hit.time, hit.identity, hit.inputs, segment, number)
-                    self._hits[series].append(packed)
+                    hits = self._hits[series]
+                    kind_number = hits.new_kind(hit.inputs, SharedRow(segment, number))
+                    hits.add(hit.time, hit.identity, kind_number)

@@ -6,6 +6,7 @@ compress; all else is numbers into tables of parts.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -214,7 +215,7 @@ class Segment:
         self._body = content
         self._identities = identities
         start = self._body.start
-        self.times = [start + passed for passed in self._body.times.numbers()]
+        self.times = array("q", [start + passed for passed in self._body.times.numbers()])
         self.match = self._body.match.numbers()
         self._client, self._call = self._body.client.numbers(), self._body.call.numbers()
         self._region, self._chunk = self._body.region.numbers(), self._body.chunk.numbers()
@@ -283,6 +284,17 @@ class Segment:
     def region(self, number: int) -> str:
         """Return where a row's call was made."""
         return self._body.regions[self._region[number]]
+
+    def common_parts(self, number: int) -> tuple[object, ...]:
+        """Return what a row has in common with others, but for its time, as numbers of parts."""
+        body = self._body
+        return (
+            self.match[number],
+            self._client[number],
+            self._call[number],
+            self._region[number],
+            body.event_ids.get(number),
+        )
 
     def stale(self, number: int) -> tuple[tuple[int, Matches], ...]:
         """Return the matches of other records of the same identity, by their time."""
