@@ -15,7 +15,7 @@ from detector.store.segments.segment_table import SegmentTable, StateQuery
 from detector.store.window_table import WindowTable
 
 _MAX_HITS = 1 << 16
-"""Hits that are collected at once; each takes a fifth of a kilobyte."""
+"""Hits that are collected at once, but for those of one series."""
 
 
 def batches(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:

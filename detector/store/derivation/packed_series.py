@@ -66,12 +66,18 @@ class PackedSeries:
         self._kind.append(kind)
 
     def sort(self) -> None:
-        """Sort by time and identity."""
-        order = sorted(range(len(self)), key=self.identity)
-        order.sort(key=self.times.__getitem__)
-        self._identities = bytearray().join(map(self.identity, order))
-        self.times = array("q", map(self.times.__getitem__, order))
-        self._kind = array("I", map(self._kind.__getitem__, order))
+        """Sort by time and identity; what sorting takes, it takes for one second at a time."""
+        by_time: dict[int, array[int]] = {}
+        for index, time in enumerate(self.times):
+            by_time.setdefault(time, array("I")).append(index)
+        kinds, identities = self._kind, bytearray()
+        self.times, self._kind = array("q"), array("I")
+        for time in sorted(by_time):
+            for index in sorted(by_time[time], key=self.identity):
+                self.times.append(time)
+                self._kind.append(kinds[index])
+                identities += self.identity(index)
+        self._identities = identities
 
     def identity(self, index: int) -> bytes:
         """Return the identity of a hit."""
