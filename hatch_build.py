@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import runpy
 import shlex
 import subprocess
 import sys
@@ -57,7 +58,9 @@ def _compile(target: str) -> bool:
         words = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
         # Such as "ccache gcc -pthread": Python's own options are not for this library.
         compiler = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
-    command = [*compiler, *_FLAGS, "-o", str(LIBRARY), str(FOLDER / "cut.c")]
+    digest = runpy.run_path(str(FOLDER / "sources.py"))["digest_sources"](FOLDER)
+    named = f'-DTRAILHOUND_SOURCES="{digest}"'
+    command = [*compiler, *_FLAGS, named, "-o", str(LIBRARY), str(FOLDER / "cut.c")]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:

@@ -353,6 +353,15 @@ int64_t trailhound_sum_groups(const Heads *heads, const Facts *facts, Sums *sums
     return 0;
 }
 
+/* The digest of the sources that the build names: a library of others is not called. */
+#ifndef TRAILHOUND_SOURCES
+#define TRAILHOUND_SOURCES ""
+#endif
+const char *trailhound_sources(void)
+{
+    return TRAILHOUND_SOURCES;
+}
+
 /* Count the braces that open objects, those in strings with them. */
 int64_t trailhound_count_braces(const uint8_t *data, int64_t size)
 {

@@ -14,7 +14,7 @@ from detector import __version__
 from detector.ecs.address_database import AddressDatabaseError
 from detector.ecs.asn import open_asn
 from detector.ecs.geo import open_geo
-from detector.formats.native import cut
+from detector.formats.native import cut, library
 from detector.rules.ruleset import load
 from detector.sources.open import expand_lists
 from detector.sources.source import NoSource
@@ -84,6 +84,9 @@ def _native_cut() -> Check:
         return Check("native cut", "ok", "records are cut in native code")
     if os.environ.get("TRAILHOUND_NATIVE") == "0":
         return Check("native cut", "ok", "switched off by TRAILHOUND_NATIVE=0")
+    if library.is_outdated():
+        finding = "built from other sources, or for another machine, and not used"
+        return Check("native cut", "warning", finding, "install trailhound again")
     finding = "not built: records are cut in Python; install with a C compiler to have it"
     return Check("native cut", "ok", finding)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from detector.formats import Chunk, KnownHeads
 from detector.formats.heads import known_heads
 from detector.formats.native import cut
+from detector.formats.native import library as native_library
 from detector.formats.records import cut_in_python, records_of_spans
 from fuzz.targets import native
 from tests.detector.formats.native.mutations import mutated_documents, plain_documents
@@ -263,6 +265,27 @@ def test_switch_takes_the_path_in_python() -> None:
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "False\n"
+
+
+@needs_native
+def test_library_of_other_sources_is_not_used(tmp_path: Path) -> None:
+    folder = Path(native_library.__file__).parent
+    for path in [*folder.glob("*.[ch]"), folder / "cut.library"]:
+        shutil.copy(path, tmp_path)
+    module = shutil.copy(folder / "library.py", tmp_path)
+
+    def is_outdated() -> bool:
+        spec = importlib.util.spec_from_file_location("library_beside_other_sources", module)
+        assert spec is not None and spec.loader is not None
+        library = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(library)
+        assert (library.LIBRARY is None) == library.is_outdated()
+        return bool(library.is_outdated())
+
+    assert not is_outdated()
+    with open(tmp_path / "sums.h", "a") as file:
+        file.write("/* newer */\n")
+    assert is_outdated()
 
 
 def _write(folder: Path, documents: Iterable[bytes]) -> list[str]:
