@@ -86,7 +86,7 @@ def test_packed_rows_are_summed_up() -> None:
 def test_segment_answers_as_its_rows_do(segment: Segment) -> None:
     rows = golden()
     assert segment.rows() == rows
-    assert (len(segment), segment.times) == (7, [-9, 8, 10, 10, 10, 601, 700])
+    assert (len(segment), list(segment.times)) == (7, [-9, 8, 10, 10, 10, 601, 700])
     for number, (identity, row, file_id, generation) in enumerate(rows):
         position = row.position
         assert segment.identity(number) == identity

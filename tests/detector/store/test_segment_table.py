@@ -111,7 +111,7 @@ def test_segments_of_any_time_are_returned_in_order(store: Store) -> None:
             assert [(span.first, span.last) for span in spans] == [(time, time) for time in times]
             # Another process, which holds none of them unpacked.
             held = SegmentTable(store.database).between(query, start, end)
-            assert [each.times for each in held] == [[time] for time in times]
+            assert [list(each.times) for each in held] == [[time] for time in times]
 
 
 def test_segments_are_fresh_until_alerts_were_derived(store: Store) -> None:
