@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from detector.detection.derive import derive, has_distinct
+from detector.detection.derive import derive, has_distinct, may_raise_alert
 from detector.detection.event import KeptEvent, Position
 from detector.detection.finding import Finding, Window, alert_id
 from detector.detection.window import Hit
@@ -215,3 +216,19 @@ def test_distinct_values_are_counted_by_input() -> None:
     assert not has_distinct(rows, [(0, 3)])
     assert not has_distinct(rows, [(0, 2), (1, 2)])
     assert not has_distinct([(["a"], 1)], [(0, 5), (1, 2)])
+
+
+@pytest.mark.parametrize(
+    ("rows", "grouping", "may_be"),
+    [
+        (1, SimpleNamespace(merges=False), False),  # too few hits
+        (2, SimpleNamespace(merges=False), False),  # too few values
+        (2, SimpleNamespace(merges=True), True),
+        (2, None, True),
+        (1, None, False),
+    ],
+)
+def test_series_without_enough_hits_raises_no_alert(rows: int, grouping: Any, may_be: bool) -> None:
+    query = SimpleNamespace(min_hits=2, grouping=grouping, min_distinct=((0, 2),))
+    rule: Any = SimpleNamespace(query=query)
+    assert may_raise_alert(rule, [("same",)] * rows) is may_be
