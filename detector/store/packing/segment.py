@@ -293,6 +293,7 @@ class Segment:
             self._client[number],
             self._call[number],
             self._region[number],
+            body.issued_keys.get(number),
             body.event_ids.get(number),
         )
 

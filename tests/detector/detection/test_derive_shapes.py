@@ -77,6 +77,20 @@ def test_rule_that_only_filters_gives_an_alert_for_each_event(tmp_path: Path) ->
     assert alerts[0].rule == rule.summary
 
 
+def test_event_of_a_uuid_is_named_by_it(tmp_path: Path) -> None:
+    rule = rule_of(tmp_path, "from logs-* | where event.action is not null | keep cloud.region")
+    (alert,) = derived(rule, CALLS[:1], name="0c0e1f3a-0000-4222-8333-00000000000{}")
+    event_id = "0c0e1f3a-0000-4222-8333-000000000000"
+    assert alert.event_ids == [event_id]
+    assert alert.alert_id == alert_id("r-1", event_id, (ACCOUNT, event_id))
+
+
+def test_events_of_one_id_are_named_once(tmp_path: Path) -> None:
+    rule = rule_of(tmp_path, "event.action: *", "query", SUPPRESSION)
+    (alert,) = derived(rule, [(40, EAST), (40, WEST), (41, EAST)], name="e")
+    assert alert.event_ids == ["e"]
+
+
 def test_events_close_together_are_one_alert(tmp_path: Path) -> None:
     rule = rule_of(tmp_path, "event.action: *", "query", SUPPRESSION)
     calls = [*CALLS[:1], (40, WEST), *CALLS[1:]]

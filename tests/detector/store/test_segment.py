@@ -106,6 +106,24 @@ def test_segment_answers_as_its_rows_do(segment: Segment) -> None:
     assert list(segment.stale_rows()) == [5, 6]
 
 
+def test_common_parts_differ_where_rows_do_beside_time_and_place() -> None:
+    rows = [
+        kept(1, ANA, GET, "eu", 0, 0, ALONE),
+        kept(2, BEN, GET, "eu", 0, 0, ALONE),
+        kept(3, ANA, PUT, "eu", 0, 0, ALONE),
+        kept(4, ANA, GET, "us", 0, 0, ALONE),
+        kept(5, ANA, GET, "eu", 0, 0, BOTH),
+        kept(6, ANA, GET, "eu", 0, 0, ALONE, issued_key="ASIA1"),
+        kept(7, ANA, GET, "eu", 0, 0, ALONE, event_id="event-1"),
+        kept(8, ANA, GET, "eu", 0, 0, ALONE, event_id="event-2"),
+        kept(9, ANA, GET, "eu", 70_000, 9, ALONE),
+    ]
+    stored = [StoredRow(bytes([number]) * 16, row, 1, 0) for number, row in enumerate(rows)]
+    parts = list(map(pack(stored).segment().common_parts, range(len(rows))))
+    assert parts[0] == parts[-1]
+    assert len(set(parts)) == len(rows) - 1
+
+
 def test_rows_are_found_by_identity_and_time(segment: Segment) -> None:
     for number, stored in enumerate(golden()):
         assert segment.find(stored.identity, stored.row.time) == number
