@@ -47,8 +47,8 @@ def send_over_tls(
                 connection.sendall(data)
                 # A server that refuses a certificate says so only now; one that has taken the
                 # message may close without a word.
-                with contextlib.suppress(ssl.SSLEOFError, TimeoutError):
-                    connection.unwrap()
+                with contextlib.suppress(TimeoutError):
+                    _close(connection, timeout)
         except ssl.SSLCertVerificationError as error:
             reason = f"certificate not accepted: {error.verify_message}"
             raise SinkError(reason, retry=True) from None
@@ -58,6 +58,25 @@ def send_over_tls(
             # A reset may overtake the refusal: what was sent counts as refused and goes again.
             reason = "TLS: the server reset the connection, as one that refuses a certificate does"
             raise SinkError(reason, retry=True) from None
+
+
+def _close(connection: ssl.SSLSocket, timeout: float) -> None:
+    """Say goodbye, and hear what the server says.
+
+    ``unwrap`` takes a refusal that it reads for a goodbye: it is to read nothing."""
+    with contextlib.suppress(ssl.SSLEOFError):
+        connection.settimeout(0)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            connection.recv(1)
+        try:
+            connection.unwrap()
+        except ssl.SSLWantReadError:
+            connection.settimeout(timeout)
+            connection.recv(1)
+            return
+        raise SinkError("TLS: the server closed the connection at once", retry=True)
+    if socket.socket.recv(connection, 1, socket.MSG_PEEK):
+        raise SinkError("TLS: the server closed the connection, with a refusal", retry=True)
 
 
 def _refuse_password() -> str:

@@ -7,9 +7,11 @@ import hmac
 import json
 import re
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +259,32 @@ def test_syslog_over_tls_proves_who_it_is(certificates: Certificates) -> None:
         known_client = Syslog(f"{address}&cert={certificates.client}&key={certificates.client_key}")
         known_client.send(Notice.of(known(), is_first=True))
         assert b"Many regions" in received.get(timeout=30)
+
+
+def test_refusal_that_comes_before_the_message_is_heard(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = threading.Event()
+    send = ssl.SSLSocket.sendall
+
+    def send_late(connection: ssl.SSLSocket, data: bytes) -> None:
+        assert closed.wait(30)
+        send(connection, data)
+
+    def refuse(server: socket.socket) -> None:
+        context = certificates.server_context(asks=True)
+        with suppress(OSError), server.accept()[0] as connection:
+            context.wrap_socket(connection, server_side=True)
+        closed.set()
+
+    monkeypatch.setattr(ssl.SSLSocket, "sendall", send_late)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=refuse, args=(server,))
+        thread.start()
+        address = f"tls://127.0.0.1:{server.getsockname()[1]}?ca={certificates.authority}"
+        with pytest.raises(SinkError, match=r"^TLS: "):
+            Syslog(address).send(Notice.of(known(), is_first=True))
+        thread.join()
 
 
 @pytest.mark.parametrize(
