@@ -1,10 +1,19 @@
 """Start trailhound: its command, and ``python -m tui``."""
 
+import gc
 import sys
 
 
 def run() -> int:
     """Run trailhound, and say where other packages stand in the place of its own."""
+    try:
+        return _run()
+    finally:
+        gc.freeze()  # What is left goes with the process: Python need not look for garbage in it.
+
+
+def _run() -> int:
+    """Run the command; the status is 1 where the packages are not ours."""
     try:
         from tui.commandline.main import main
     except ImportError as error:

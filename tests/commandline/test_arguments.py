@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from detector import __version__
 from detector.simulate.__main__ import main as simulate
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import sweep, write
+from tui.commandline.parser import COMMANDS, command_parser
 
 SLIPS = {
     "stauts": "status",
@@ -144,3 +147,20 @@ def test_overwritten_packages_are_said() -> None:
     )
     assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (1, "", 1)
     assert "another distribution has overwritten its packages" in ran.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_parser_of_one_command_takes_what_that_of_all_takes(command: str) -> None:
+    one, every = help_texts(command_parser(command)), help_texts(command_parser())
+    assert set(one) == {command}
+    assert one[command] == every[command]
+
+
+def help_texts(parser: argparse.ArgumentParser) -> dict[str, list[str]]:
+    """Return the help of each command, with that of the commands below it."""
+    return {
+        name: [below.format_help(), *chain.from_iterable(help_texts(below).values())]
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, below in action.choices.items()
+    }

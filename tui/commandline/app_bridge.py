@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from detector.ingest.garbage import uncollected
+
 if TYPE_CHECKING:
     from tui.app.key_listing import KeyGroup as KeyGroup
     from tui.model.opened import Opened
@@ -25,7 +27,8 @@ def run_app(
 
     ``sources`` says in a few words what is read. Raises what ``opening`` raised.
     """
-    from tui.app import launch
+    with uncollected():
+        from tui.app import launch
 
     return launch.run(opening, sources, keys, clock)
 

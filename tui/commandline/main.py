@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from detector.ingest.garbage import uncollected
 from tui.commandline.parser import COMMANDS, app_parser, command_first, command_parser
 from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError, UsageError
 
@@ -32,12 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] in (["help"], ["version"]) and not Path(arguments[0]).exists():
         arguments = [*arguments[1:2], f"--{arguments[0]}"]
     is_command = bool(arguments) and arguments[0] in COMMANDS
-    parser = command_parser() if is_command else app_parser()
+    parser = command_parser(arguments[0]) if is_command else app_parser()
     args = parser.parse_args(arguments)
     try:
         if not is_command:
             _refuse_misspelt_command(args.sources)
-        command = import_module(f"tui.commandline.commands.{args.module}")
+        with uncollected():
+            command = import_module(f"tui.commandline.commands.{args.module}")
         if is_command:
             from tui.commandline.narration import be_quiet
 
