@@ -11,27 +11,24 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import groupby
 from operator import attrgetter
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.cloudtrail.tool_signatures import tool_signatures, tool_signatures_of
 from detector.detection.alert import AlertContext, Flag
 from detector.detection.baseline import Baseline, is_new
-from detector.detection.event import Event, KeptEvent, uuid_text
+from detector.detection.event import Event, uuid_text
 from detector.detection.finding import Finding
-from detector.detection.principal import STS, RelatedPrincipals
+from detector.detection.principal import RelatedPrincipals
 from detector.detection.principal_index import PrincipalIndex, related_hashes
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
-from detector.detection.signals.related_records import ChunkRequest, search_file
-from detector.rules.dispatch import Dispatch
-from detector.rules.rule import Rule
-from detector.sources.open_file import open_file
+from detector.detection.signals.related_records import ChunkRequest, ChunkRequests
+from detector.detection.signals.signal_finder import Signal
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
@@ -82,44 +79,6 @@ class ChunkRef(NamedTuple):
     sequence: int
 
 
-class Signal(NamedTuple):
-    """An event near an alert, with the flags it raises.
-
-    It has none where it only opens a session."""
-
-    identity: bytes
-    row: KeptEvent
-    flags: tuple[str, ...]
-
-    @property
-    def event(self) -> Event:
-        """The event as a whole."""
-        return self.row.event(self.identity)
-
-
-ChunkRequests = Mapping[int, ChunkRequest]
-"""What to search in the chunks of a file, by their offset."""
-
-
-def find_signals(
-    path: str,
-    requests: ChunkRequests,
-    flagging: Dispatch,
-    opener: Callable[[str], BinaryIO] = open_file,
-) -> Iterator[Signal]:
-    """Search the signals in a file."""
-
-    rules_for = flagging.rules_for
-
-    def may_be_signal(signature: EventSignature) -> bool:
-        return bool(rules_for(signature)) or signature.event_source == STS
-
-    for identity, row, signature, decode in search_file(path, requests, may_be_signal, opener):
-        flags = _flags_by(rules_for(signature), decode, row.time)
-        if flags or row.issued_key:
-            yield Signal(identity, row, flags)
-
-
 def find_hops(
     searches: Iterable[PendingSearch], signals: Iterable[Signal]
 ) -> dict[str, RelatedPrincipals]:
@@ -141,44 +100,6 @@ def find_hops(
         if after != before:
             related[alert_id] = after
     return related
-
-
-def flagging_events(rules: Iterable[Rule]) -> Dispatch:
-    """Select the rules whose flag is raised by single events.
-
-    A flag rule of another shape raises its flag by the windows that it finds."""
-    return Dispatch(rule for rule in rules if rule.flag and rule.query.shape == "filter")
-
-
-def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
-    """Return the flags that an event raises, sorted."""
-    rules = flagging.rules_for(signature_of(record.head()))
-    return _flags_by(rules, lambda: record, event.time)
-
-
-def _flags_by(
-    rules: Iterable[Rule], decode: Callable[[], Record | None], time: int
-) -> tuple[str, ...]:
-    """Return the flags of rules that a record passes, of those that its signature may pass.
-
-    ``decode`` returns the record, which an exact prefilter does not ask for."""
-    return tuple(
-        sorted(
-            {
-                rule.flag
-                for rule in rules
-                if rule.flag and (rule.query.prefilter.is_exact or _matches(rule, decode(), time))
-            }
-        )
-    )
-
-
-def _matches(rule: Rule, record: Record | None, time: int) -> bool:
-    """Return whether a record passes a rule's filter."""
-    try:
-        return record is not None and rule.query.accepts(record, time)
-    except RecursionError:
-        return False
 
 
 def group_by_file(

@@ -36,8 +36,8 @@ _decoder = msgspec.msgpack.Decoder(_EncodedIndex)
 class PrincipalIndex:
     """The decoded index of a chunk.
 
-    ``verbatim`` says that the records stand in the chunk as they are, which reading them again
-    needs to know."""
+    ``verbatim`` says that the records stand in the chunk as they are, without wrappers, which
+    reading them again need not find out."""
 
     def __init__(self, encoded: bytes) -> None:
         decoded = _decoder.decode(encoded)

@@ -7,7 +7,7 @@ records in a chunk. Whatever is not read has a reason.
 from detector.formats.chunks import Chunk, read_chunks
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
 from detector.formats.heads.known_heads import KnownHeads, RecordGroup
-from detector.formats.records import RawRecords, Records, parse_records, split_records
+from detector.formats.records import RawRecords, Records, parse_records
 
 __all__ = [
     "Chunk",
@@ -21,5 +21,4 @@ __all__ = [
     "Unreadable",
     "parse_records",
     "read_chunks",
-    "split_records",
 ]

@@ -186,25 +186,28 @@ class _TimeCache(dict[str | None, int | None]):
         return time
 
 
-def parse_records(chunk: Chunk, known: KnownHeads | None = None) -> Records:
+def parse_records(
+    chunk: Chunk, known: KnownHeads | None = None, is_verbatim: bool = False
+) -> Records:
     """Find the records of a chunk. Raises Incomplete or Unreadable.
 
-    ``known`` are the heads of chunks that were parsed before."""
+    ``known`` are the heads of chunks that were parsed before. A chunk that was found verbatim when
+    it was parsed before (``is_verbatim``) is not asked for wrappers again."""
     if chunk.problem is not None:
         return _unread_member(chunk.problem)
     if known is None:
         known = KnownHeads()
     known.trim()
     try:
-        return _parse(chunk, _strip_bom(chunk.data), known)
+        return _parse(chunk, _strip_bom(chunk.data), known, is_verbatim)
     except MemoryError:
         raise Unreadable("too-large", "out of memory while reading it") from None
 
 
-def _parse(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
+def _parse(chunk: Chunk, data: memoryview, known: KnownHeads, is_verbatim: bool) -> Records:
     try:
         records = _parse_plain(chunk, data, known)
-        if records.has_times and _read_as_they_are(records):
+        if records.has_times and (is_verbatim or _read_as_they_are(records)):
             return records
     except (ValueError, RecursionError):
         pass
@@ -264,22 +267,6 @@ def _incomplete(records: Records) -> Iterator[int]:
     for group in records.groups:
         if not group.head.is_complete:
             yield from group.indexes
-
-
-def split_records(chunk: Chunk, verbatim: bool) -> RawRecords:
-    """Find the records of a chunk again, without their heads.
-
-    ``verbatim`` is that of its ``Records``. Raises Incomplete or Unreadable where the file has
-    changed since and the chunk is no JSON.
-    """
-    if not verbatim:
-        return parse_records(chunk)
-    data = _strip_bom(chunk.data)
-    try:
-        spans = cut.cut(data, chunk.lines)
-        return RawRecords(Slices(data, spans) if spans else _split(chunk, data))
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("corrupt-json", str(error)) from None
 
 
 def _strip_bom(data: memoryview) -> memoryview:

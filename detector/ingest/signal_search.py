@@ -6,14 +6,9 @@ import threading
 from collections.abc import Iterable, Iterator, Set
 from itertools import chain, islice
 
-from detector.detection.correlate import (
-    ChunkRequests,
-    Signal,
-    find_hops,
-    find_signals,
-    flagging_events,
-    group_by_file,
-)
+from detector.detection.correlate import find_hops, group_by_file
+from detector.detection.signals.related_records import ChunkRequests
+from detector.detection.signals.signal_finder import Signal, SignalFinder, flagging_events
 from detector.ingest.known_files import KnownFiles
 from detector.ingest.workers import Workers, is_worthwhile
 from detector.rules.ruleset import RuleSet
@@ -86,9 +81,8 @@ class SignalSearch:
         files = chain(first, files)
         if is_worthwhile(self._jobs, count, size):
             return self._workers.search_files(files)
-        return chain.from_iterable(
-            find_signals(path, requests, self._flagging) for path, requests in files
-        )
+        finder = SignalFinder(self._flagging)
+        return chain.from_iterable(finder.find(path, requests) for path, requests in files)
 
     def _find_moved(self, paths: Iterable[str]) -> set[tuple[str, FileRow]]:
         """Return the files that are no longer at their path."""

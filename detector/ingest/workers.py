@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
-from detector.detection.correlate import ChunkRequests, Signal, find_signals, flagging_events
 from detector.detection.digest import Partial
+from detector.detection.signals.related_records import ChunkRequests
+from detector.detection.signals.signal_finder import Signal, SignalFinder, flagging_events
 from detector.formats import Chunk, Unreadable
 from detector.ingest.garbage import collect_rarely
 from detector.ingest.reader import (
@@ -102,9 +103,9 @@ class Workers:
             merge_usage(usage)
             yield from signals
         if dead:
-            flagging = flagging_events(self._rules)
+            finder = SignalFinder(flagging_events(self._rules))
             for path, requests in dead:
-                yield from find_signals(path, requests, flagging)
+                yield from finder.find(path, requests)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -247,7 +248,7 @@ def _is_rereadable(chunk: Chunk) -> bool:
 # In the other processes
 
 _digester: LocalDigester
-_flagging: Dispatch
+_finder: SignalFinder
 _RuleSeconds = dict[str, float]
 _LineSpan = tuple[str, int, int]
 """A file, and the first and last byte (exclusive) of whole lines in it."""
@@ -255,9 +256,9 @@ _TimedPartial = tuple[Partial, _RuleSeconds]
 
 
 def _start(rules: RuleSet, counts_activity: bool) -> None:
-    global _digester, _flagging
+    global _digester, _finder
     _digester = LocalDigester(Dispatch(rule for rule in rules if rule.alerts), counts_activity)
-    _flagging = flagging_events(rules)
+    _finder = SignalFinder(flagging_events(rules))
     collect_rarely()
 
 
@@ -281,5 +282,5 @@ def _digest_lines(span: _LineSpan) -> _TimedPartial:
 def _search_batch(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:
     signals: list[Signal] = []
     for path, requests in batch:
-        signals += find_signals(path, requests, _flagging)
+        signals += _finder.find(path, requests)
     return signals, drain_usage()

@@ -31,8 +31,8 @@ from detector.delivery.alert_export import alert_object
 from detector.delivery.list_export import html_page
 from detector.delivery.timesketch import timesketch_event
 from detector.detection.alert import Alert
-from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
+from detector.detection.signals.signal_finder import flagging_events
 from detector.ecs.fields import FieldTable
 from detector.investigation import pivot, report
 from detector.investigation.case import Case, CaseError

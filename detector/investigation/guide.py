@@ -16,9 +16,10 @@ from detector.cloudtrail.record import Record
 from detector.cloudtrail.tool_signatures import tool_signatures_of
 from detector.detection.alert import Alert
 from detector.detection.baseline import Baseline, first_seen
-from detector.detection.correlate import SIGNAL_REACH, flags_of
+from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import Event
 from detector.detection.principal import RelatedPrincipals
+from detector.detection.signals.signal_finder import flags_of
 from detector.ecs.fields import FieldTable
 from detector.investigation.pivot import EventRow, Pivot, count_actions, pivot_around
 from detector.investigation.selectors import AllOf, Condition, FieldSelector

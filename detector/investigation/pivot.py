@@ -15,9 +15,10 @@ import msgspec
 
 from detector.cloudtrail.call_object import call_object_in_json
 from detector.detection.alert import Alert
-from detector.detection.correlate import SIGNAL_REACH, flags_of
+from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import Event, Position
 from detector.detection.record_search import RecordMatch, SearchRequest, Selector, scan_file
+from detector.detection.signals.signal_finder import flags_of
 from detector.formats import NotALog, Unreadable
 from detector.rules.dispatch import Dispatch
 from detector.sources.day_folder import files_in_folder, is_day_folder

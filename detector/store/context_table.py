@@ -16,7 +16,6 @@ from detector.detection.correlate import (
     SIGNAL_REACH,
     OwnCall,
     PendingSearch,
-    Signal,
     context_of,
     has_event_flags,
 )
@@ -25,6 +24,7 @@ from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
+from detector.detection.signals.signal_finder import Signal
 from detector.detection.signals.signal_index import SignalIndex
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import AlertBaselines

@@ -13,7 +13,8 @@ from detector.backfill.spark.prune_hits import prune_hits, unite_hits
 from detector.backfill.spark.rows import StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle, unpack_rules
 from detector.backfill.spark.urls import recorded_path
-from detector.detection.correlate import ChunkRequests, PendingSearch
+from detector.detection.correlate import PendingSearch
+from detector.detection.signals.related_records import ChunkRequests
 
 if TYPE_CHECKING:
     import pyarrow as pa

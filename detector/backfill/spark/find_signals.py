@@ -10,12 +10,11 @@ from detector.backfill.spark.digest_files import TrailObject
 from detector.backfill.spark.rows import StepRow, decode_place
 from detector.detection.correlate import (
     ChunkRef,
-    ChunkRequests,
     PendingSearch,
-    Signal,
-    find_signals,
     group_by_file,
 )
+from detector.detection.signals.related_records import ChunkRequests
+from detector.detection.signals.signal_finder import Signal, SignalFinder
 from detector.rules.dispatch import Dispatch
 
 _SEQUENCE = 1
@@ -52,5 +51,6 @@ def search_objects(
     objects: Iterable[TrailObject], requests: Mapping[str, ChunkRequests], flagging: Dispatch
 ) -> Iterator[Signal]:
     """Search files for what is requested of each."""
+    finder = SignalFinder(flagging)
     for each in objects:
-        yield from find_signals(each.path, requests[each.path], flagging, each.open)
+        yield from finder.find(each.path, requests[each.path], each.open)

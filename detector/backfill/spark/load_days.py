@@ -21,9 +21,10 @@ from detector.backfill.spark.rows import (
     encode_body,
 )
 from detector.backfill.spark.rule_bundle import RuleBundle
-from detector.detection.correlate import Signal, find_hops
+from detector.detection.correlate import find_hops
 from detector.detection.digest import ChunkStats, Partial
 from detector.detection.risk import RiskTable
+from detector.detection.signals.signal_finder import Signal
 from detector.rules.ruleset import RuleSet
 from detector.sources.day_folder import folder_above, is_day_folder
 from detector.sources.source import SourceFile

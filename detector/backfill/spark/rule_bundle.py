@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from detector.detection.correlate import flagging_events
+from detector.detection.signals.signal_finder import flagging_events
 from detector.ingest.reader import LocalDigester
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet, RuleSpec

@@ -46,7 +46,9 @@ from detector.backfill.spark.urls import (
     escape_pattern,
     recorded_path,
 )
-from detector.detection.correlate import ChunkRequests, PendingSearch, Signal
+from detector.detection.correlate import PendingSearch
+from detector.detection.signals.related_records import ChunkRequests
+from detector.detection.signals.signal_finder import Signal
 
 _SETTINGS = {
     # Trail files are small: a task reads as many as make up some megabytes.

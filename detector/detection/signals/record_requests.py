@@ -1,24 +1,31 @@
-"""The search requests that a record is due for, found by its caller's names."""
+"""The spans of time in which a caller's records are searched for, found by the caller's names."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 
 from detector.detection.principal import Caller, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 
 RelatedRequest = SearchRequest[RelatedPrincipals]
+Spans = list[tuple[int, int]]
+"""Spans ``[start, end)`` of time in order, of which no two touch."""
 
 
-class RequestsByName:
-    """The numbers of requests by the names that they select callers by."""
+class RequestedSpans:
+    """The spans of requests, by the names that the requests select callers by.
+
+    Thousands of requests may share a role, and thousands of records a caller: what is asked of a
+    caller is worked out once."""
 
     def __init__(self, requests: Sequence[RelatedRequest]) -> None:
+        self._requests = requests
         self._arns: dict[str, list[int]] = defaultdict(list)
         self._roles: dict[str, list[int]] = defaultdict(list)
         self._keys: dict[str, list[int]] = defaultdict(list)
         self._own_keys: dict[str, list[int]] = defaultdict(list)
+        self._known: dict[tuple[str, ...], Spans] = {}
         for number, request in enumerate(requests):
             own, hop = request.selector.own, request.selector.hop
             for by_name, names in (
@@ -30,34 +37,38 @@ class RequestsByName:
                 for name in names:
                     by_name[name].append(number)
 
-    def of(self, caller: Caller, issued_key: str) -> Iterator[int]:
-        """Yield the requests whose principals have a session, some several times.
+    def of(self, caller: Caller, issued_key: str) -> Spans:
+        """Return when calls are searched for; ``issued_key`` is that of the session they opened.
 
         ``RelatedPrincipals.has_session`` tells it of one request."""
-        yield from self._arns.get(caller.arn, ())
-        yield from self._keys.get(caller.access_key, ())
-        yield from self._roles.get(caller.role_arn, ())
+        names = caller.arn, caller.access_key, caller.role_arn, issued_key
+        spans = self._known.get(names)
+        if spans is None:
+            numbers = set(self._numbers(*names))
+            spans = self._known[names] = _united(
+                [(self._requests[number].start, self._requests[number].end) for number in numbers]
+            )
+        return spans
+
+    def _numbers(self, arn: str, access_key: str, role_arn: str, issued_key: str) -> Iterator[int]:
+        yield from self._arns.get(arn, ())
+        yield from self._keys.get(access_key, ())
+        yield from self._roles.get(role_arn, ())
         if issued_key:
             yield from self._own_keys.get(issued_key, ())
 
 
-class RecordRequests:
-    """The requests that may select some records, of which thousands may share a role."""
+def _united(spans: Spans) -> Spans:
+    """Unite the spans that overlap or touch."""
+    united: Spans = []
+    for start, end in sorted(spans):
+        if united and start <= united[-1][1]:
+            united[-1] = united[-1][0], max(united[-1][1], end)
+        else:
+            united.append((start, end))
+    return united
 
-    def __init__(
-        self, requests: Sequence[RelatedRequest], numbers: Set[int], by_name: RequestsByName
-    ) -> None:
-        self._requests = requests
-        self._numbers = numbers
-        self._by_name = by_name
 
-    def contain(self, time: int) -> bool:
-        """Tell whether a time is in the span of one."""
-        return any(self._requests[number].contains(time) for number in self._numbers)
-
-    def select(self, caller: Caller, issued_key: str, time: int) -> bool:
-        """Tell whether one selects a call; ``issued_key`` is that of the session it opened."""
-        return any(
-            number in self._numbers and self._requests[number].contains(time)
-            for number in self._by_name.of(caller, issued_key)
-        )
+def contains(spans: Spans, time: int) -> bool:
+    """Tell whether a time is in one of the spans."""
+    return any(start <= time < end for start, end in spans)

@@ -1,18 +1,17 @@
 """Search files again for the records of related principals.
 
-What a head tells is read first. The rest of an event is made once for the records that have it in
-common, so only calls to STS and odd records are decoded whole.
+The records of a chunk are grouped by their heads, as when they were read. What a head tells is
+asked once for all of its records, and the rest of an event is made once for those that have it in
+common; only calls to STS and odd records are decoded whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-from detector.cloudtrail.record import EventSignature, Head, Record, signature_of, skip_reason
+from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.detection.event import KeptEvent, Position
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalIndex, hashes_of
@@ -25,14 +24,13 @@ from detector.detection.record_search import (
 )
 from detector.detection.record_view import RecordView, read_hit_fields
 from detector.detection.signals.record_requests import (
-    RecordRequests,
     RelatedRequest,
-    RequestsByName,
+    RequestedSpans,
+    Spans,
+    contains,
 )
-from detector.formats import Chunk, RawRecords, Unreadable, split_records
+from detector.formats import KnownHeads, Records, Unreadable, parse_records
 from detector.sources.open_file import open_file
-from detector.text.capped import TEXT_CAP
-from detector.text.time import parse_time
 
 
 class ChunkRequest(NamedTuple):
@@ -42,26 +40,31 @@ class ChunkRequest(NamedTuple):
     principal_index: bytes
 
 
-class RelatedRecord(NamedTuple):
-    """A record of related principals, by the identity and the row of its event.
+ChunkRequests = Mapping[int, ChunkRequest]
+"""What to search in the chunks of a file, by their offset."""
 
-    ``decode`` returns the whole record, None where there is none."""
 
-    identity: bytes
-    row: KeptEvent
+class RelatedRecords(NamedTuple):
+    """Records of related principals that share a signature, by identity and row of their events.
+
+    ``decode`` returns the whole record of an index in the chunk, None where there is none."""
+
     signature: EventSignature
-    decode: Callable[[], Record | None]
+    events: list[tuple[bytes, KeptEvent]]
+    decode: Callable[[int], Record | None]
 
 
 def search_file(
     path: str,
-    requests: Mapping[int, ChunkRequest],
+    requests: ChunkRequests,
     predicate: Predicate,
+    known: KnownHeads,
     opener: Callable[[str], BinaryIO] = open_file,
-) -> Iterator[RelatedRecord]:
+) -> Iterator[RelatedRecords]:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
-    A file that has gone or cannot be read has no matches, or those before that.
+    A file that has gone or cannot be read has no matches, or those before that. ``known`` are the
+    heads of files that were searched before.
     """
     with contextlib.suppress(OSError, Unreadable), opener(path) as file:
         for chunk in chunks_at(file, requests.keys()):
@@ -70,110 +73,98 @@ def search_file(
                 yield from map(_related, scan_chunk(path, chunk, chunk_requests, predicate))
             else:
                 index = PrincipalIndex(principal_index)
-                search = _ChunkSearch(path, chunk, index.verbatim, predicate)
-                yield from search.run(index, chunk_requests)
+                records = parse_records(chunk, known, index.verbatim)
+                search = _ChunkSearch(Position(path, chunk.offset, 0), records, chunk_requests)
+                yield from search.run(index, predicate)
 
 
-def _related(match: RecordMatch) -> RelatedRecord:
-    identity, row = KeptEvent.of_event(match.event)
+def _related(match: RecordMatch) -> RelatedRecords:
     signature = signature_of(match.record.head())
-    return RelatedRecord(identity, row, signature, lambda: match.record)
+    return RelatedRecords(signature, [KeptEvent.of_event(match.event)], lambda _: match.record)
 
 
 class _ChunkSearch:
     """The search of a chunk by its principal index."""
 
-    def __init__(self, path: str, chunk: Chunk, verbatim: bool, predicate: Predicate) -> None:
-        self._path = path
-        self._offset = chunk.offset
-        self._records: RawRecords = split_records(chunk, verbatim)
-        self._predicate = predicate
-        self._templates: dict[Any, KeptEvent | None] = {}
-        """Events without time, id and position, by what they are made of; None where it is odd."""
+    def __init__(
+        self, start: Position, records: Records, requests: Sequence[RelatedRequest]
+    ) -> None:
+        self._start = start
+        self._records = records
+        self._requests = requests
+        self._spans = RequestedSpans(requests)
 
-    def run(
-        self, index: PrincipalIndex, requests: Sequence[RelatedRequest]
-    ) -> Iterator[RelatedRecord]:
+    def run(self, index: PrincipalIndex, predicate: Predicate) -> Iterator[RelatedRecords]:
         """Search only the records that have a principal key of the requests."""
-        numbers_by_hash: dict[int, list[int]] = defaultdict(list)
-        for number, request in enumerate(requests):
-            for key_hash in hashes_of(request.selector.principal_keys() or ()):
-                numbers_by_hash[key_hash].append(number)
-        by_name = RequestsByName(requests)
-        for hashes, record_indexes in index.lookup(numbers_by_hash.keys()):
-            numbers: set[int] = set()
-            for key_hash in hashes:
-                numbers.update(numbers_by_hash.get(key_hash, ()))
-            candidates = RecordRequests(requests, numbers, by_name)
-            for record_index in record_indexes:
-                found = self._find(record_index, candidates)
-                if found is not None:
-                    yield found
+        keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
+        wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
+        for group in self._records.groups:
+            signature = group.head.signature
+            if not wanted.isdisjoint(group.indexes) and predicate(signature):
+                indexes = [index for index in group.indexes if index in wanted]
+                events = list(self._events(signature, indexes))
+                if events:
+                    yield RelatedRecords(signature, events, self._decode)
 
-    def _find(self, index: int, candidates: RecordRequests) -> RelatedRecord | None:
-        """Return the record at an index, if a request selects it."""
-        head = self._head(index)
-        time = parse_time(head.event_time) if head else None
-        if head is None or time is None or not candidates.contain(time):
-            return None
-        signature = signature_of(head)
-        if skip_reason(signature) or not self._predicate(signature):
-            return None
-        event = self._event(index, signature, time)
-        if event is None:
-            return None
-        identity, row = event
-        if not candidates.select(row.client, row.issued_key, time):
-            return None
-        return RelatedRecord(identity, row, signature, partial(decode_record, self._records, index))
+    def _position(self, index: int) -> Position:
+        return Position(self._start.source, self._start.offset, index)
 
-    def _head(self, index: int) -> Head | None:
-        """Decode a head; None of a record that cannot be read."""
-        try:
-            if memoryview(self._records.encoded(index)).nbytes <= TEXT_CAP:
-                return self._records.head(index)
-        except (ValueError, RecursionError, IndexError):
-            pass
-        record = decode_record(self._records, index)
-        return record.head() if record else None
+    def _decode(self, index: int) -> Record | None:
+        return decode_record(self._records, index)
 
-    def _event(
-        self, index: int, signature: EventSignature, time: int
-    ) -> tuple[bytes, KeptEvent] | None:
-        """Return identity and row of the event of a record; None where it cannot be read."""
-        position = Position(self._path, self._offset, index)
+    def _events(
+        self, signature: EventSignature, indexes: Sequence[int]
+    ) -> Iterator[tuple[bytes, KeptEvent]]:
+        """Yield identity and row of those records of a signature that a request selects."""
         # The key that a call to STS issued stands beyond its view.
-        if signature.event_source == STS:
-            return self._whole_event(index, time, position)
-        raw = self._records.raw_hit(index)
-        if raw is not None:
+        is_whole = signature.event_source == STS
+        views: dict[Any, tuple[KeptEvent | None, Spans]] = {}
+        for index in indexes:
+            time = self._records.times[index]
+            if time is None:
+                continue
+            raw = None if is_whole else self._records.raw_hit(index)
+            if raw is None:
+                yield from self._decoded_event(signature, index, time, is_whole)
+                continue
             view, identity = raw
-            template = self._template((signature, view), index)
-            if template is not None:
-                return identity, template.copy_at(time, position, ())
-            return self._whole_event(index, time, position)
+            if view not in views:
+                views[view] = self._template(signature, index)
+            template, spans = views[view]
+            if template is None:
+                yield from self._decoded_event(signature, index, time, is_whole=True)
+            elif contains(spans, time):
+                position = self._position(index)
+                yield identity, template.copy_at(time, position, ())
+
+    def _template(self, signature: EventSignature, index: int) -> tuple[KeptEvent | None, Spans]:
+        """Return what the events of a signature and a view have in common, and when they count.
+
+        The event has no time and id; it is None where the record is odd."""
         fields = read_hit_fields(self._records.encoded(index))
-        template = self._template((signature, fields.decided_by), index) if fields else None
-        if fields is None or template is None:
-            return self._whole_event(index, time, position)
-        return template.at(fields.eventID or "", time, position, ())
+        view = RecordView.of(signature, fields) if fields else None
+        if view is None:
+            return None, []
+        template = KeptEvent.of_view(view, self._start)
+        return template, self._spans.of(template.client, "")
 
-    def _template(self, key: tuple[EventSignature, Any], index: int) -> KeptEvent | None:
-        """Return what the events of a signature and a view have in common."""
-        if key not in self._templates:
-            fields = read_hit_fields(self._records.encoded(index))
-            view = RecordView.of(key[0], fields) if fields else None
-            place = Position(self._path, self._offset, 0)
-            self._templates[key] = KeptEvent.of_view(view, place) if view else None
-        return self._templates[key]
-
-    def _whole_event(
-        self, index: int, time: int, position: Position
-    ) -> tuple[bytes, KeptEvent] | None:
-        record = decode_record(self._records, index)
-        if record is None:
-            return None
-        try:
-            return KeptEvent.of(record, self._records.canonical(index), time, position)
-        except RecursionError:
-            return None  # counted as rejected where it was read
+    def _decoded_event(
+        self, signature: EventSignature, index: int, time: int, is_whole: bool
+    ) -> Iterator[tuple[bytes, KeptEvent]]:
+        """Yield the event of a record whose id must be decoded, or all of it."""
+        position = self._position(index)
+        fields = None if is_whole else read_hit_fields(self._records.encoded(index))
+        view = RecordView.of(signature, fields) if fields else None
+        if fields is not None and view is not None:
+            template = KeptEvent.of_view(view, position)
+            event = template.at(fields.eventID or "", time, position, ())
+        else:
+            record = self._decode(index)
+            if record is None:
+                return
+            try:
+                event = KeptEvent.of(record, self._records.canonical(index), time, position)
+            except RecursionError:
+                return  # counted as rejected where it was read
+        if contains(self._spans.of(event[1].client, event[1].issued_key), time):
+            yield event

@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from detector.cloudtrail.record import json_text
-from detector.detection.correlate import SIGNAL_REACH, Signal
+from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
+from detector.detection.signals.signal_finder import Signal
 from detector.detection.signals.signal_index import FlaggedEvent, SignalIndex
 from detector.store.database import Database
 from detector.store.event_table import EventTable

@@ -1,12 +1,14 @@
 """The index of signals, against looking at each event for each alert."""
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.alert import Flag
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
-from detector.detection.signals.record_requests import RecordRequests, RequestsByName
+from detector.detection.signals.record_requests import RequestedSpans, contains
 from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller, SignalIndex
 
 ARNS, KEYS, ROLES = ("arn:a", "arn:b", ""), ("AKIA1", "AKIA2", ""), ("role/r", "role/s", "")
@@ -60,23 +62,17 @@ def test_flags_are_those_of_each_event_in_span(
 @settings(max_examples=300)
 @given(
     st.lists(st.tuples(related, st.integers(0, 6), st.integers(3, 9)), max_size=6),
-    st.sets(st.integers(0, 5)),
     st.builds(SignalCaller, *map(st.sampled_from, (ARNS, KEYS, ROLES))),
     st.sampled_from(KEYS),
-    st.integers(0, 9),
 )
-def test_requests_are_found_by_name_as_by_asking_each(
-    asked: list[tuple[RelatedPrincipals, int, int]],
-    numbers: set[int],
-    caller: SignalCaller,
-    issued_key: str,
-    time: int,
+def test_spans_of_a_caller_are_those_of_each_request_that_selects_it(
+    asked: list[tuple[RelatedPrincipals, int, int]], caller: SignalCaller, issued_key: str
 ) -> None:
     requests = [SearchRequest("", *each) for each in asked]
-    numbers &= set(range(len(requests)))
-    of_record = RecordRequests(requests, numbers, RequestsByName(requests))
-    due = [requests[number] for number in numbers if requests[number].contains(time)]
-    assert of_record.contain(time) == bool(due)
-    assert of_record.select(caller, issued_key, time) == any(
-        request.selector.has_session(caller, issued_key) for request in due
-    )
+    spans = RequestedSpans(requests).of(caller, issued_key)
+    for time in range(11):
+        assert contains(spans, time) == any(
+            request.contains(time) and request.selector.has_session(caller, issued_key)
+            for request in requests
+        )
+    assert all(first[1] < second[0] for first, second in itertools.pairwise(spans))

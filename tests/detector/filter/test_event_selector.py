@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from detector.detection.correlate import flagging_events
 from detector.detection.indicator import parse_indicators
+from detector.detection.signals.signal_finder import flagging_events
 from detector.filter import parse_filter
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS

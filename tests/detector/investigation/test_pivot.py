@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from detector.cloudtrail.record import decode
-from detector.detection.correlate import flagging_events
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
+from detector.detection.signals.signal_finder import flagging_events
 from detector.ecs.fields import field_table
 from detector.investigation import pivot
 from detector.investigation.case import CaseError

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from detector.delivery.list_export import ExportColumn, ListExport
-from detector.detection.correlate import flagging_events
 from detector.detection.indicator import Indicator
+from detector.detection.signals.signal_finder import flagging_events
 from detector.filter.event_selector import EventQuery
 from detector.filter.schemas import EVENTS
 from detector.investigation.activity_export import EVENT_EXPORT, event_row_object

@@ -12,9 +12,9 @@ from pathlib import Path
 from detector.cloudtrail.call_object import call_object_in_json
 from detector.cloudtrail.object_key import trail_file
 from detector.delivery.timesketch import timesketch_event
-from detector.detection.correlate import flagging_events
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import Selector
+from detector.detection.signals.signal_finder import flagging_events
 from detector.ecs.fields import field_table
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot

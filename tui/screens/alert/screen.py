@@ -13,8 +13,8 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Markdown
 
 from detector.detection.alert import Alert
-from detector.detection.correlate import flagging_events
 from detector.detection.event import Event
+from detector.detection.signals.signal_finder import flagging_events
 from detector.investigation.guide import Answer
 from detector.investigation.pivot import Pivot
 from detector.rules.rule import Rule

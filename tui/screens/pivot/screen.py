@@ -15,7 +15,7 @@ from textual.widgets import Static
 from detector.cloudtrail.attacker_use import attacker_use
 from detector.detection.alert import Alert
 from detector.detection.baseline import principal_of
-from detector.detection.correlate import flagging_events
+from detector.detection.signals.signal_finder import flagging_events
 from detector.filter import Filter
 from detector.filter.schemas import EVENTS
 from detector.investigation import pivot

@@ -1,0 +1,112 @@
+"""Find signals: the events that flag rules match, among the records of related principals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import BinaryIO, NamedTuple
+
+from detector.cloudtrail.record import EventSignature, Record, signature_of, skip_reason
+from detector.detection.event import Event, KeptEvent
+from detector.detection.principal import STS
+from detector.detection.signals.related_records import ChunkRequests, search_file
+from detector.formats import KnownHeads
+from detector.rules.dispatch import Dispatch
+from detector.rules.rule import Rule
+from detector.sources.open_file import open_file
+from detector.text.value_cache import ValueCache
+
+
+class Signal(NamedTuple):
+    """An event near an alert, with the flags it raises.
+
+    It has none where it only opens a session."""
+
+    identity: bytes
+    row: KeptEvent
+    flags: tuple[str, ...]
+
+    @property
+    def event(self) -> Event:
+        """The event as a whole."""
+        return self.row.event(self.identity)
+
+
+def flagging_events(rules: Iterable[Rule]) -> Dispatch:
+    """Select the rules whose flag is raised by single events.
+
+    A flag rule of another shape raises its flag by the windows that it finds."""
+    return Dispatch(rule for rule in rules if rule.flag and rule.query.shape == "filter")
+
+
+def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
+    """Return the flags that an event raises, sorted."""
+    rules = flagging.rules_for(signature_of(record.head()))
+    return _Flags.of(rules).raised_by(lambda: record, event.time)
+
+
+class _Flags(NamedTuple):
+    """The flags that records of a signature raise, and the rules to ask for more."""
+
+    certain: tuple[str, ...]
+    asked: tuple[Rule, ...]
+
+    @classmethod
+    def of(cls, rules: Iterable[Rule]) -> _Flags:
+        """Tell the flags of rules that records of a signature may match."""
+        certain, asked = set(), []
+        for rule in rules:
+            if rule.flag and rule.query.prefilter.is_exact:
+                certain.add(rule.flag)
+            elif rule.flag:
+                asked.append(rule)
+        return cls(tuple(sorted(certain)), tuple(asked))
+
+    def raised_by(self, decode: Callable[[], Record | None], time: int) -> tuple[str, ...]:
+        """Return the flags that a record raises, sorted; it is decoded where rules ask for it."""
+        if not self.asked:
+            return self.certain
+        record = decode()
+        more = {rule.flag for rule in self.asked if rule.flag and _matches(rule, record, time)}
+        return tuple(sorted(more.union(self.certain)))
+
+
+def _matches(rule: Rule, record: Record | None, time: int) -> bool:
+    """Return whether a record passes a rule's filter."""
+    try:
+        return record is not None and rule.query.accepts(record, time)
+    except RecursionError:
+        return False
+
+
+class SignalFinder:
+    """Finds signals in files, and keeps what it learned of calls and callers for the next file."""
+
+    def __init__(self, flagging: Dispatch) -> None:
+        self._flagging = flagging
+        self._heads = KnownHeads()
+        self._flags: ValueCache[EventSignature, _Flags] = ValueCache(self._flags_of)
+
+    def find(
+        self,
+        path: str,
+        requests: ChunkRequests,
+        opener: Callable[[str], BinaryIO] = open_file,
+    ) -> Iterator[Signal]:
+        """Search the signals in a file."""
+        for records in search_file(path, requests, self._may_be_signal, self._heads, opener):
+            flags = self._flags[records.signature]
+            for identity, row in records.events:
+                decode = partial(records.decode, row.position.index)
+                raised = flags.raised_by(decode, row.time)
+                if raised or row.issued_key:
+                    yield Signal(identity, row, raised)
+
+    def _may_be_signal(self, signature: EventSignature) -> bool:
+        if skip_reason(signature):
+            return False
+        certain, asked = self._flags[signature]
+        return bool(certain or asked) or signature.event_source == STS
+
+    def _flags_of(self, signature: EventSignature) -> _Flags:
+        return _Flags.of(self._flagging.rules_for(signature))
