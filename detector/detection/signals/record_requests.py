@@ -9,8 +9,8 @@ from detector.detection.principal import Caller, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 
 RelatedRequest = SearchRequest[RelatedPrincipals]
-Spans = list[tuple[int, int]]
-"""Spans ``[start, end)`` of time in order, of which no two touch."""
+TimeSpans = list[tuple[int, int]]
+"""TimeSpans ``[start, end)`` of time in order, of which no two touch."""
 
 
 class RequestedSpans:
@@ -25,7 +25,7 @@ class RequestedSpans:
         self._roles: dict[str, list[int]] = defaultdict(list)
         self._keys: dict[str, list[int]] = defaultdict(list)
         self._own_keys: dict[str, list[int]] = defaultdict(list)
-        self._known: dict[tuple[str, ...], Spans] = {}
+        self._known: dict[tuple[str, ...], TimeSpans] = {}
         for number, request in enumerate(requests):
             own, hop = request.selector.own, request.selector.hop
             for by_name, names in (
@@ -37,7 +37,7 @@ class RequestedSpans:
                 for name in names:
                     by_name[name].append(number)
 
-    def of(self, caller: Caller, issued_key: str) -> Spans:
+    def of(self, caller: Caller, issued_key: str) -> TimeSpans:
         """Return when calls are searched for; ``issued_key`` is that of the session they opened.
 
         ``RelatedPrincipals.has_session`` tells it of one request."""
@@ -58,9 +58,9 @@ class RequestedSpans:
             yield from self._own_keys.get(issued_key, ())
 
 
-def _united(spans: Spans) -> Spans:
+def _united(spans: TimeSpans) -> TimeSpans:
     """Unite the spans that overlap or touch."""
-    united: Spans = []
+    united: TimeSpans = []
     for start, end in sorted(spans):
         if united and start <= united[-1][1]:
             united[-1] = united[-1][0], max(united[-1][1], end)
@@ -69,6 +69,6 @@ def _united(spans: Spans) -> Spans:
     return united
 
 
-def contains(spans: Spans, time: int) -> bool:
+def is_within(spans: TimeSpans, time: int) -> bool:
     """Tell whether a time is in one of the spans."""
     return any(start <= time < end for start, end in spans)

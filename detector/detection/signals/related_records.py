@@ -26,8 +26,8 @@ from detector.detection.record_view import RecordView, read_hit_fields
 from detector.detection.signals.record_requests import (
     RelatedRequest,
     RequestedSpans,
-    Spans,
-    contains,
+    TimeSpans,
+    is_within,
 )
 from detector.formats import KnownHeads, Records, Unreadable, parse_records
 from detector.sources.open_file import open_file
@@ -118,7 +118,7 @@ class _ChunkSearch:
         """Yield identity and row of those records of a signature that a request selects."""
         # The key that a call to STS issued stands beyond its view.
         is_whole = signature.event_source == STS
-        views: dict[Any, tuple[KeptEvent | None, Spans]] = {}
+        views: dict[Any, tuple[KeptEvent | None, TimeSpans]] = {}
         for index in indexes:
             time = self._records.times[index]
             if time is None:
@@ -133,11 +133,13 @@ class _ChunkSearch:
             template, spans = views[view]
             if template is None:
                 yield from self._decoded_event(signature, index, time, is_whole=True)
-            elif contains(spans, time):
+            elif is_within(spans, time):
                 position = self._position(index)
                 yield identity, template.copy_at(time, position, ())
 
-    def _template(self, signature: EventSignature, index: int) -> tuple[KeptEvent | None, Spans]:
+    def _template(
+        self, signature: EventSignature, index: int
+    ) -> tuple[KeptEvent | None, TimeSpans]:
         """Return what the events of a signature and a view have in common, and when they count.
 
         The event has no time and id; it is None where the record is odd."""
@@ -166,5 +168,5 @@ class _ChunkSearch:
                 event = KeptEvent.of(record, self._records.canonical(index), time, position)
             except RecursionError:
                 return  # counted as rejected where it was read
-        if contains(self._spans.of(event[1].client, event[1].issued_key), time):
+        if is_within(self._spans.of(event[1].client, event[1].issued_key), time):
             yield event

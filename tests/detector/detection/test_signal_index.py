@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from detector.detection.alert import Flag
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
-from detector.detection.signals.record_requests import RequestedSpans, contains
+from detector.detection.signals.record_requests import RequestedSpans, is_within
 from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller, SignalIndex
 
 ARNS, KEYS, ROLES = ("arn:a", "arn:b", ""), ("AKIA1", "AKIA2", ""), ("role/r", "role/s", "")
@@ -71,7 +71,7 @@ def test_spans_of_a_caller_are_those_of_each_request_that_selects_it(
     requests = [SearchRequest("", *each) for each in asked]
     spans = RequestedSpans(requests).of(caller, issued_key)
     for time in range(11):
-        assert contains(spans, time) == any(
+        assert is_within(spans, time) == any(
             request.contains(time) and request.selector.has_session(caller, issued_key)
             for request in requests
         )
