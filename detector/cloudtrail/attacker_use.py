@@ -5,11 +5,12 @@ The lines are ours, in ``attacker_uses.toml``; technique ids are MITRE ATT&CK's.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
+
+import tomli
 
 
 class AttackerUse(NamedTuple):
@@ -31,6 +32,6 @@ def _uses() -> Mapping[tuple[str, str], AttackerUse]:
     text = Path(__file__).with_name("attacker_uses.toml").read_text("utf-8")
     return {
         (service, name): AttackerUse(*use)
-        for service, uses in tomllib.loads(text).items()
+        for service, uses in tomli.loads(text).items()
         for name, use in uses.items()
     }

@@ -9,12 +9,13 @@ begins their names with a small letter and hides secrets.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
+
+import tomli
 
 from detector.cloudtrail.record import Record, decode, loads
 from detector.text.abbreviations import short_arn
@@ -102,7 +103,7 @@ def _templates() -> Mapping[str, Mapping[str, _Template]]:
     return MappingProxyType(
         {
             service: {name: _parse_template(template) for name, template in calls.items()}
-            for service, calls in tomllib.loads(text).items()
+            for service, calls in tomli.loads(text).items()
         }
     )
 

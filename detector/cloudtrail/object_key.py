@@ -7,9 +7,9 @@ few minutes ahead of it.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from detector.text.late_pattern import late_pattern
 from detector.text.time import parse_time
 
 TRAIL, DIGEST = "CloudTrail", "CloudTrail-Digest"
@@ -17,11 +17,11 @@ TRAIL, DIGEST = "CloudTrail", "CloudTrail-Digest"
 BACKFILL_FOLDER = "trailhound-unload-"
 """How the name of a folder begins into which a backfill unloads the calls that it selects."""
 
-_NAME = re.compile(
+_NAME = late_pattern(
     r"(?P<account>\d{12})_(?P<folder>CloudTrail(?:-[A-Za-z]+)?)_(?P<region>[a-z0-9-]+)_"
     r"(?:.*_)?(?P<label>\d{8}T\d{4,6}Z)(?:_?[A-Za-z0-9]{8,32})?\.json(?:\.gz)?$"
 )
-_PREFIX = re.compile(
+_PREFIX = late_pattern(
     r"(?:^|/)(?P<account>\d{12})/(?P<folder>CloudTrail(?:-[A-Za-z]+)?)/(?P<region>[a-z0-9-]+)(?:/|$)"
 )
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from detector.text.abbreviations import short_arn
+from detector.text.late_pattern import late_pattern
 
-_SSO_ROLE = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
+_SSO_ROLE = late_pattern(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 """The role of a permission set of IAM Identity Center, whose session is named for its user."""
-_INSTANCE = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+_INSTANCE = late_pattern(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _MAX_PATH = 32
 """Characters of a resource from which its path is left out."""
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from functools import cached_property
 from operator import attrgetter
@@ -18,6 +17,7 @@ import msgspec
 
 from detector.cloudtrail.convert_fields import convert_fields
 from detector.text.capped import TEXT_CAP, capped
+from detector.text.late_pattern import late_pattern
 
 _IRREGULAR = {
     "event_id": "eventID",
@@ -355,7 +355,7 @@ def _parse_int(digits: str) -> int | str:
     return int(digits) if len(digits) < 4300 else digits
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = late_pattern("[\ud800-\udfff]")
 
 
 def _escape_surrogates(value: Any) -> Any:
@@ -382,7 +382,7 @@ def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:
     return "sha256:" + hashlib.sha256(json_text(loads(raw)).encode()).hexdigest()
 
 
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_UUID = late_pattern(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def identity(account: str, event_id: str) -> bytes:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from detector.text.late_pattern import late_pattern
+
 Leaning = Literal["attack", "benign", "neutral"]
 
 
@@ -22,29 +24,35 @@ class ToolSignature(NamedTuple):
     because: str
 
 
-_BOTOCORE = re.compile(r"botocore[/#](\d[\d.]*)", re.IGNORECASE)
+_BOTOCORE = late_pattern(r"botocore[/#](\d[\d.]*)", re.IGNORECASE)
 
 
 def _has_two_botocores(user_agent: str) -> bool:
     return len(set(_BOTOCORE.findall(user_agent))) > 1
 
 
+def _names(pattern: str) -> Callable[[str], object]:
+    """Return what searches for a pattern, in capitals or not."""
+    late = late_pattern(pattern, re.IGNORECASE)
+    return lambda user_agent: late.search(user_agent)
+
+
 _SIGNATURES: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
     (
         ToolSignature("kali", "attack", "Kali Linux kernel"),
-        re.compile(r"\bkali\b|[-.]kali\d", re.IGNORECASE).search,
+        _names(r"\bkali\b|[-.]kali\d"),
     ),
     (
         ToolSignature("parrot", "attack", "Parrot OS kernel"),
-        re.compile(r"parrot\d*[-.]|\bparrot\b", re.IGNORECASE).search,
+        _names(r"parrot\d*[-.]|\bparrot\b"),
     ),
     (
         ToolSignature("pentoo", "attack", "Pentoo kernel"),
-        re.compile(r"pentoo", re.IGNORECASE).search,
+        _names(r"pentoo"),
     ),
     (
         ToolSignature("pacu", "attack", "names Pacu"),
-        re.compile(r"pacu", re.IGNORECASE).search,
+        _names(r"pacu"),
     ),
     (
         ToolSignature(
@@ -56,38 +64,35 @@ _SIGNATURES: tuple[tuple[ToolSignature, Callable[[str], object]], ...] = (
     ),
     (
         ToolSignature("stratus", "attack", "names Stratus Red Team"),
-        re.compile(r"stratus-red-team", re.IGNORECASE).search,
+        _names(r"stratus-red-team"),
     ),
     (
         ToolSignature("trufflehog", "attack", "names TruffleHog"),
-        re.compile(r"trufflehog", re.IGNORECASE).search,
+        _names(r"trufflehog"),
     ),
     (
         ToolSignature("prowler", "benign", "Prowler's partner number or name"),
-        re.compile(r"APN_1826889|\bprowler\b", re.IGNORECASE).search,
+        _names(r"APN_1826889|\bprowler\b"),
     ),
     (
         ToolSignature("scoutsuite", "benign", "names Scout Suite"),
-        re.compile(r"scout ?suite", re.IGNORECASE).search,
+        _names(r"scout ?suite"),
     ),
     (
         ToolSignature("cloudmapper", "benign", "names CloudMapper"),
-        re.compile(r"cloudmapper", re.IGNORECASE).search,
+        _names(r"cloudmapper"),
     ),
     (
         ToolSignature("steampipe", "benign", "names Steampipe"),
-        re.compile(r"steampipe", re.IGNORECASE).search,
+        _names(r"steampipe"),
     ),
     (
         ToolSignature("terraform", "benign", "names Terraform"),
-        re.compile(r"terraform", re.IGNORECASE).search,
+        _names(r"terraform"),
     ),
     (
         ToolSignature("console", "benign", "AWS console client"),
-        re.compile(
-            r"console\.(?:ec2\.)?amazon(?:aws)?\.com|EC2Console|aws-internal/3|AWS-Console",
-            re.IGNORECASE,
-        ).search,
+        _names(r"console\.(?:ec2\.)?amazon(?:aws)?\.com|EC2Console|aws-internal/3|AWS-Console"),
     ),
 )
 

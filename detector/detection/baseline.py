@@ -8,13 +8,13 @@ come later correct it.
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
+from detector.text.late_pattern import late_pattern
 from detector.text.time import DAY, format_age
 
 ObservationKind = Literal[
@@ -224,7 +224,7 @@ def agent_family(user_agent: str) -> str:
     return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
 
 
-_PLAIN_ADDRESS = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}")
+_PLAIN_ADDRESS = late_pattern(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}")
 """The form of all addresses but those with a zone or an embedded IPv4 address."""
 
 

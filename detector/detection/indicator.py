@@ -16,14 +16,15 @@ from detector.detection.baseline import network_of, principal_of
 from detector.detection.event import Event
 from detector.detection.principal import required_substring, session_principal
 from detector.ecs.values import ip_from_text
+from detector.text.late_pattern import late_pattern
 
 IndicatorKind = Literal["address", "network", "key", "arn", "account", "event", "agent"]
 
 MAX_INDICATORS = 10_000
 """Lines of a list that are taken; more are said to be left out."""
-_KEY = re.compile(r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,124}")
-_ACCOUNT = re.compile(r"[0-9]{12}")
-_EVENT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KEY = late_pattern(r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,124}")
+_ACCOUNT = late_pattern(r"[0-9]{12}")
+_EVENT = late_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Indicator(msgspec.Struct, frozen=True, order=True):

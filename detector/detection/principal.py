@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -11,6 +10,7 @@ import msgspec
 from detector.cloudtrail.record import EventSignature, Head, Record
 from detector.detection.baseline import principal_of
 from detector.detection.finding import Facets
+from detector.text.late_pattern import late_pattern
 
 
 class Caller(Protocol):
@@ -132,7 +132,7 @@ def caller_keys(head: Head | EventSignature) -> set[str]:
     return {key for key in keys if key}
 
 
-_ACCESS_KEY_ID = re.compile(rb'"accessKeyId"\s*:\s*"([^"]+)"')
+_ACCESS_KEY_ID = late_pattern(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
 def issued_keys(record: bytes | msgspec.Raw) -> set[str]:
@@ -140,7 +140,7 @@ def issued_keys(record: bytes | msgspec.Raw) -> set[str]:
     return {key.decode(errors="replace") for key in _ACCESS_KEY_ID.findall(record)}
 
 
-_ROLE_ARN = re.compile(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
+_ROLE_ARN = late_pattern(r"arn:([^:]+):iam::(\d*):role/(?:.*/)?([^/]+)")
 
 
 def session_principal(role_arn: str) -> str | None:
@@ -151,7 +151,7 @@ def session_principal(role_arn: str) -> str | None:
     return f"arn:{match[1]}:sts::{match[2]}:assumed-role/{match[3]}"
 
 
-_UNESCAPED_RUN = re.compile(r"[A-Za-z0-9_.-]+")
+_UNESCAPED_RUN = late_pattern(r"[A-Za-z0-9_.-]+")
 """Characters that JSON always writes as they are."""
 _COMMON_RUNS = frozenset(
     {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import msgspec
+import tomli
 
 from detector.cloudtrail.tool_signatures import ToolSignature
 from detector.detection.alert import Flag, Risk
@@ -75,7 +75,7 @@ def load_risk_table(override: Path | None = None) -> RiskTable:
         return table
     try:
         own = msgspec.convert(
-            tomllib.loads(override.read_text(encoding="utf-8")), dict[str, dict[str, int]]
+            tomli.loads(override.read_text(encoding="utf-8")), dict[str, dict[str, int]]
         )
         merged = {
             name: {**getattr(table, name), **own.pop(name, {})}
@@ -91,4 +91,4 @@ def load_risk_table(override: Path | None = None) -> RiskTable:
 @cache
 def _built_in_table() -> RiskTable:
     text = Path(__file__).with_name("risk.toml").read_text(encoding="utf-8")
-    return msgspec.convert(tomllib.loads(text), RiskTable)
+    return msgspec.convert(tomli.loads(text), RiskTable)

@@ -5,11 +5,12 @@ Source: the integration's ingest pipeline, whose tables are in ``integration.tom
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from detector.cloudtrail.record import Head, Record
 from detector.ecs import getters
@@ -19,7 +20,7 @@ from detector.ecs.values import many, single
 
 @lru_cache(1)
 def _tables() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("integration.toml").read_text("utf-8"))
+    return tomli.loads(Path(__file__).with_name("integration.toml").read_text("utf-8"))
 
 
 # categories

@@ -7,9 +7,10 @@ is none of AWS's own clients: these are nearly all, and are told without it.
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from detector.text.late_pattern import late_pattern
 
 if TYPE_CHECKING:
     from ua_parser import OS, Device, Domain, UserAgent
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
 _LONGEST_AGENT = 4096
 """Characters of an agent that are looked at; CloudTrail cuts at 1,024."""
-_AWS_CLIENT = re.compile(
+_AWS_CLIENT = late_pattern(
     r"\[?(?:APN/1\.0 HashiCorp/1\.0 Terraform/\S+ \(\+https://www\.terraform\.io\) "
     r"terraform-provider-aws/[\d.]+ )?"
     r"(aws-cli|Boto3?|aws-sdk-(?:cpp|go(?:-v2)?|java|nodejs|ruby2?))"
     r"/(\d+\.\d+(?:\.\d+)?)(?=[ \]]|$)"
 )
-_NOT_LISTED = re.compile(
+_NOT_LISTED = late_pattern(
     r"AWS Internal|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com"
     r"|aws-sdk-(?:js|rust|php|dotnet|kotlin|swift)/[\d.]+(?: (?:ua|os|lang|md|cfg|m)/[\w.#,~-]+)*"
 )

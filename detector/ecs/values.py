@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Literal
 
+from detector.text.late_pattern import late_pattern
 from detector.text.time import format_milliseconds, format_shortest, parse_milliseconds
 
 Value = None | bool | int | float | str | list[Any]
@@ -98,7 +99,7 @@ def ip_from_text(text: str) -> str | None:
     return str((address.version == 6 and address.ipv4_mapped) or address)
 
 
-_ISO_DATE = re.compile(
+_ISO_DATE = late_pattern(
     r"\d{4}(-\d\d(-\d\d(T\d\d(:\d\d(:\d\d([.,]\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?)?)?", re.ASCII
 )
 
@@ -129,7 +130,7 @@ def order(type: Type) -> Callable[[Any], Any]:
 
 _MAX_DIGITS = 40
 """A longer text is a number that no type can hold, or has leading zeros."""
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = late_pattern(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def number_from_text(text: str, type: Type) -> Any:

@@ -9,6 +9,7 @@ import re
 from typing import Literal, NamedTuple, NoReturn
 
 from detector.esql.errors import EsqlError, Span, span_at
+from detector.text.late_pattern import late_pattern
 
 TokenKind = Literal["name", "quoted-name", "string", "number", "sign", "end"]
 
@@ -28,7 +29,7 @@ def _comment(depth: int) -> str:
     return rf"/\*(?:{inner})*\*/"
 
 
-_TOKEN = re.compile(
+_TOKEN = late_pattern(
     rf"(?P<blank>\s+|//[^\n]*|{_comment(3)}|/\*.*?\*/)"
     r'|(?P<raw>"""(?:.*?)"""+)'
     r'|(?P<string>"(?:\\.|[^"\\\r\n])*")'
@@ -38,7 +39,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>==|!=|<=|>=|[<>:=!+\-*/%.,()\[\]|?])",
     re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{2,8})\}|(.))", re.DOTALL)
+_ESCAPE = late_pattern(r"\\(?:u\{([0-9A-Fa-f]{2,8})\}|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from detector.text.late_pattern import late_pattern
+
 PartValues = list[str | None]
 
 
@@ -109,5 +111,5 @@ def _key(text: str, number: int, delimiter: str) -> _Key:
     return _Key(name, int(digits) if slash else number, padded, delimiter)
 
 
-_MODIFIER = re.compile(r"([+*&?])(.*)", re.DOTALL)
+_MODIFIER = late_pattern(r"([+*&?])(.*)", re.DOTALL)
 """The first modifier of a key, wherever it stands, and the name after it."""

@@ -17,6 +17,7 @@ import msgspec
 
 from detector.ecs.values import Type, converted_number
 from detector.esql.regex import Regex, Spans
+from detector.text.late_pattern import late_pattern
 from detector.text.suggest import nearest
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -198,7 +199,7 @@ class _Translation:
         return f"(?P<{label}>"
 
 
-_PART = re.compile(
+_PART = late_pattern(
     r"%\{(?P<named>\w+)(?::(?P<column>[\w.@-]+)(?::(?P<type>\w+))?)?\}"
     r"|\(\?<(?P<own>[A-Za-z_@][\w.@-]*)>|\[:(?P<posix>\w+):\]|\\.",
     re.DOTALL,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 
+from detector.text.late_pattern import late_pattern
+
 _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r"}
 _UNSUPPORTED = {"~": "complement (~)", "&": "intersection (&)", "<": "a numeric interval (<)"}
-_COUNTED = re.compile(r"\{([0-9]{1,4})(,([0-9]{0,4}))?\}")
+_COUNTED = late_pattern(r"\{([0-9]{1,4})(,([0-9]{0,4}))?\}")
 _ANY_TEXT = "(?s:.*)"
 _NOTHING = r"[^\x00-\x{10FFFF}]"
 

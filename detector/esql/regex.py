@@ -21,6 +21,7 @@ from re import _compiler, _parser  # type: ignore[attr-defined]
 from re import _constants as ops
 from typing import Any
 
+from detector.text.late_pattern import late_pattern
 from detector.text.linear_regex import compile_regex, encodable
 
 Spans = list[tuple[int, int]]
@@ -34,7 +35,7 @@ _FIRST_MARK = 0xE000
 _LAST_MARK = _FIRST_MARK + (1 << _MOST_ASSERTIONS) - 1
 _TOP_BIT = 1 << _MOST_ASSERTIONS - 1  # of the first assertion, whose marks are then one range
 _MARKS = f"\\x{{{_FIRST_MARK:X}}}-\\x{{{_LAST_MARK:X}}}"
-_MARK = re.compile(f"[{chr(_FIRST_MARK)}-{chr(_LAST_MARK)}]")
+_MARK = late_pattern(f"[{chr(_FIRST_MARK)}-{chr(_LAST_MARK)}]")
 _NO_MARK = chr(_LAST_MARK + 1)  # of the private range too: nothing tells it from a mark of a text
 
 _SPACE = (

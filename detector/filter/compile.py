@@ -13,6 +13,7 @@ from detector.filter.field_types import During, Test, TextMatches
 from detector.filter.fields import Field, Fields
 from detector.filter.parser import FilterError, FilterNode, FilterValue
 from detector.filter.text_match import Contains
+from detector.text.late_pattern import late_pattern
 
 R = TypeVar("R")
 
@@ -82,7 +83,7 @@ def parse_unfinished(text: str, fields: Fields[R], reference: float) -> Filter[R
             text = text[: error.offset]
 
 
-_LAST_WORD = re.compile(r"(?:^|(?<=[\s(!-]))[a-z]+$", re.IGNORECASE)
+_LAST_WORD = late_pattern(r"(?:^|(?<=[\s(!-]))[a-z]+$", re.IGNORECASE)
 
 
 def _without_half_name(text: str, fields: Fields[R]) -> str:

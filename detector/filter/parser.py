@@ -20,6 +20,7 @@ from typing import NoReturn
 import msgspec
 
 from detector.filter.time_expressions import INTERVAL, KEYWORDS, reads_as_time
+from detector.text.late_pattern import late_pattern
 
 MAX_FILTER_LENGTH = 4_000
 """In characters."""
@@ -89,14 +90,14 @@ class Disjunction(msgspec.Struct, frozen=True):
 
 FilterNode = FieldTerm | TimeTerm | Negation | Conjunction | Disjunction
 
-FIELD = re.compile(
+FIELD = late_pattern(
     r"(?!arn:)([a-z][\w.-]*)(:?(?:!=|>=|<=|=|>|<)|:(?!:(?!:)|//))", re.IGNORECASE | re.ASCII
 )
 """What stands before a value: a field and an operator. ``arn:``, ``a::b`` and ``s3://`` are text;
 ``x:::1`` is not."""
 
-_WORD = re.compile(r"[^\s()\"]+")
-_BLANK = re.compile(r"\s*")
+_WORD = late_pattern(r"[^\s()\"]+")
+_BLANK = late_pattern(r"\s*")
 
 
 def parse(text: str) -> tuple[FilterNode | None, str]:

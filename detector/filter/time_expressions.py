@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from detector.text.late_pattern import late_pattern
 from detector.text.suggest import nearest
 from detector.text.time import DAY, SECONDS_PER_UNIT, parse_date_span, seconds_of_day
 
 KEYWORDS = {"since": ">=", "after": ">", "before": "<", "until": "<="}
 """Words before a time, and the comparison that each means."""
 
-INTERVAL = re.compile(r"([0-9]{1,5})([smhdw])", re.IGNORECASE)
-_OFFSET = re.compile(rf"now(?:([+-]){INTERVAL.pattern})?", re.IGNORECASE)
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?Z?", re.IGNORECASE)
+_NUMBER_AND_UNIT = r"([0-9]{1,5})([smhdw])"
+INTERVAL = late_pattern(_NUMBER_AND_UNIT, re.IGNORECASE)
+_OFFSET = late_pattern(rf"now(?:([+-]){_NUMBER_AND_UNIT})?", re.IGNORECASE)
+_CLOCK = late_pattern(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?Z?", re.IGNORECASE)
 _DAYS = {"today": 0, "yesterday": 1}
 
-_ALONE = re.compile(
+_ALONE = late_pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.]+(?:[+-][0-9]{2}:?[0-9]{2})?)?Z?", re.IGNORECASE
 )
 

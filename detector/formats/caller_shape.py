@@ -6,7 +6,6 @@ under names of their own; then a caller that ought to have an ARN and shows none
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -15,6 +14,7 @@ import msgspec
 from detector.cloudtrail.record import UserIdentity
 from detector.formats.text_forms import structure
 from detector.formats.values import JsonObject, as_object, one_value, squash, text_of
+from detector.text.late_pattern import late_pattern
 
 
 class NoCaller(Exception):
@@ -49,12 +49,12 @@ _ALIASES = {
     "principal": "principalid",
     "sessionissuerarn": "sessioncontextsessionissuerarn",
 }
-_ARN = re.compile(
+_ARN = late_pattern(
     r"arn:aws[a-z-]*:(?:iam::\d{12}:(?:user/|root)|sts::\d{12}:(?:assumed-role|federated-user)/)"
     r"[\w+=,.@/-]*"
 )
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
-_KEY = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{8,124}")
+_ROLE_ARN = late_pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
+_KEY = late_pattern(r"(?:AKIA|ASIA)[A-Z0-9]{8,124}")
 _TYPES_WITH_ARN = frozenset({"IAMUser", "AssumedRole", "Role", "Root", "FederatedUser"})
 _DEEPEST = 4
 """Wrappers around a caller."""

@@ -15,13 +15,14 @@ from collections.abc import Iterator
 import msgspec
 
 from detector.cloudtrail.record import loads
+from detector.text.late_pattern import late_pattern
 
 WHITESPACE = b" \t\r\n"
 PARTS_CAP, LEAST_PART = 2_000_000, 16
 """A value of more parts that have fewer bytes on average is not split; CloudTrail's have 35."""
 
 _scanner = json.JSONDecoder(strict=False, parse_int=str)  # integers of any length
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]|,', re.S)
+_TOKEN = late_pattern(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]|,', re.S)
 _value_decoder = msgspec.json.Decoder(msgspec.Raw)
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])

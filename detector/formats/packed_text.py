@@ -26,17 +26,18 @@ from detector.formats.decompress import (
     unzstd,
 )
 from detector.formats.errors import Unreadable
+from detector.text.late_pattern import late_pattern
 
 _LITERAL_CAP = 1 << 20
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
-_DATA_URL = re.compile(rb"data:[^,]{0,200};base64,")
-_HEX = re.compile(rb"(?:0?x)?((?:[0-9a-fA-F]{2}){40,})")
-_BYTES_LITERAL = re.compile(rb"b(?:'.*'|\".*\")", re.DOTALL)
-_BEGINS_URL = re.compile(rb"\+*%(?:7[Bb]|5[Bb])")
-_ESCAPED_BYTE = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BASE64 = late_pattern(rb"[A-Za-z0-9+/_-]{40,}={0,2}")
+_DATA_URL = late_pattern(rb"data:[^,]{0,200};base64,")
+_HEX = late_pattern(rb"(?:0?x)?((?:[0-9a-fA-F]{2}){40,})")
+_BYTES_LITERAL = late_pattern(rb"b(?:'.*'|\".*\")", re.DOTALL)
+_BEGINS_URL = late_pattern(rb"\+*%(?:7[Bb]|5[Bb])")
+_ESCAPED_BYTE = late_pattern(rb"%([0-9A-Fa-f]{2})")
 _BYTES = [bytes([number]) for number in range(256)]
-_BEGINS_HTML = re.compile(rb"[\[{]\s*(?:\{\s*)?&(?:quot|#34|#[xX]22);")
-_PACKED_JSON = re.compile(
+_BEGINS_HTML = late_pattern(rb"[\[{]\s*(?:\{\s*)?&(?:quot|#34|#[xX]22);")
+_PACKED_JSON = late_pattern(
     rb"(?:data:[^,]{0,200};base64,)?"
     rb"(?:ey[AIJ]|ewo|ew0|W3s|WyB|Wwo|Ww0|H4sI|eJ[wyz]|eNr|eAE|QlpoO|KLUv/|/Td6)"
     rb"[A-Za-z0-9+/_-]{60}|"

@@ -7,16 +7,16 @@ their line ends. The pieces of different streams may lie between each other.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from detector.formats.json_spans import decode_string, split_members
 from detector.formats.text_forms import contains_json, is_value
+from detector.text.late_pattern import late_pattern
 
 PIECES_CAP = 16 << 20
 """Bytes of the pieces of one record. CloudTrail's own records are at most 1 MB."""
-_CRI = re.compile(rb"\S{10,64} (stdout|stderr) ([PF])(?::\S*)? ")
+_CRI = late_pattern(rb"\S{10,64} (stdout|stderr) ([PF])(?::\S*)? ")
 _LOG = b'"log"'
 _OF_LINE = frozenset({"log", "time", "date", "@timestamp"})
 

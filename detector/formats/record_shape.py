@@ -21,6 +21,7 @@ from detector.formats.caller_shape import NoCaller, read_caller
 from detector.formats.text_forms import structure
 from detector.formats.time_forms import time_text
 from detector.formats.values import JsonObject, as_object, one_value, squash, text_of
+from detector.text.late_pattern import late_pattern
 
 FREE_STRUCTURES = (
     "requestParameters",
@@ -61,11 +62,11 @@ _PREFIXES_TRIED = 8
 _FOUND = ("eventTime", "eventSource", "eventName", "awsRegion")
 _FLAGS = ("readOnly", "managementEvent", "sessionCredentialFromConsole")
 
-_SOURCE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com")
-_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}")
-_NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,127}")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_TYPE = re.compile(r"_[a-z]$")
+_SOURCE = late_pattern(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com")
+_REGION = late_pattern(r"[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}")
+_NAME = late_pattern(r"[A-Z][A-Za-z0-9]{2,127}")
+_UUID = late_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_TYPE = late_pattern(r"_[a-z]$")
 _TIME_NAMES = ("eventtime", "eventdatetime", "timegenerated")
 """What names of the time of an event begin with. Others (``date``, ``ingestionTime``) are
 of its arrival."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -43,17 +42,18 @@ from detector.formats.record_shape import (
 from detector.formats.tables.json_table import begins_table, rows_of_array, rows_of_object
 from detector.formats.text_forms import BLANK, contains_json, json_values, struct_json
 from detector.formats.values import RECORD_CAP, JsonObject, as_object, squash
+from detector.text.late_pattern import late_pattern
 from detector.text.time import parse_time
 
 NESTING_CAP = 12
 """Wrappers that may be nested in each other."""
-_HINT = re.compile(
+_HINT = late_pattern(
     rb"amazonaws|event[._ ]?(?:[Ss]ource|[Nn]ame|json|Json)|Event ?(?:Source|Name)|EVENT|"
     rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|[A-Za-z0-9+/_-]{64}|"
     rb"\[\s*123,\s*(?:34|10|13|32),"
 )
 """What stands in every text that holds records, plain, as base64 or as numbers of bytes."""
-_BYTES = re.compile(rb"\[\s*123\s*,[\d\s,]+\]")
+_BYTES = late_pattern(rb"\[\s*123\s*,[\d\s,]+\]")
 _head_decoder = msgspec.json.Decoder(Head)
 
 Members = dict[str, bytes]

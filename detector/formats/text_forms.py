@@ -20,6 +20,7 @@ from detector.formats.decompress import Budget
 from detector.formats.errors import Unreadable
 from detector.formats.json_spans import WHITESPACE, split_values
 from detector.formats.packed_text import begins_packed, unpack_text
+from detector.text.late_pattern import late_pattern
 
 BLANK = WHITESPACE + b"\0"
 """What may stand around a line: a log that was truncated while written has zeros in it."""
@@ -27,15 +28,21 @@ _LITERAL_CAP = 1 << 20
 _STRUCTURE_CAP = 1 << 20
 """Bytes that a structure may unpack to."""
 _NO_VALUE = frozenset({"", "null", "NULL", "None", "nan", "NaN", r"\N", "<null>"})
-_JSON_BEGINS = re.compile(rb'\{\s*"|\[\s*[\[{"]|\{\s*\x27')
-_JSON_BEGINS_TEXT = re.compile(_JSON_BEGINS.pattern.decode())
-_LITERAL_BEGINS = re.compile(rb"[\[{]\s*(?:\{\s*)?'")
-_LITERAL_BEGINS_TEXT = re.compile(_LITERAL_BEGINS.pattern.decode())
-_SCALAR = re.compile(rb'".*"|null|true|false|-?\d[\d.eE+-]*', re.DOTALL)
-_BRACKET = re.compile(rb"[\[\]{}]")
-_COMMENT = re.compile(rb"(?:#|//|--|;|<!--|/\*|\*)")
-_PAIR = re.compile(r"\s*([A-Za-z_]\w*)\s*=")
-_SPACED, _CLOSE = re.compile(r"[{}\[\]]|,\s"), re.compile(r"[{}\[\]]|,(?=[A-Za-z_]\w*=)")
+_JSON_BEGINNING = r'\{\s*"|\[\s*[\[{"]|\{\s*\x27'
+_JSON_BEGINS, _JSON_BEGINS_TEXT = (
+    late_pattern(_JSON_BEGINNING.encode()),
+    late_pattern(_JSON_BEGINNING),
+)
+_LITERAL_BEGINNING = r"[\[{]\s*(?:\{\s*)?'"
+_LITERAL_BEGINS, _LITERAL_BEGINS_TEXT = (
+    late_pattern(_LITERAL_BEGINNING.encode()),
+    late_pattern(_LITERAL_BEGINNING),
+)
+_SCALAR = late_pattern(rb'".*"|null|true|false|-?\d[\d.eE+-]*', re.DOTALL)
+_BRACKET = late_pattern(rb"[\[\]{}]")
+_COMMENT = late_pattern(rb"(?:#|//|--|;|<!--|/\*|\*)")
+_PAIR = late_pattern(r"\s*([A-Za-z_]\w*)\s*=")
+_SPACED, _CLOSE = late_pattern(r"[{}\[\]]|,\s"), late_pattern(r"[{}\[\]]|,(?=[A-Za-z_]\w*=)")
 """Names of users and sessions may have commas and ``=``, but no spaces."""
 
 

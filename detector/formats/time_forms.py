@@ -12,23 +12,24 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from detector.text.late_pattern import late_pattern
 from detector.text.time import format_time, parse_time
 
 _TEXT_CAP = 64
-_EPOCH = re.compile(r"\d{10}(?:\d{3}|\d{6}|\d{9})?(?:\.\d*)?|\d\.\d+E\d\d?")
+_EPOCH = late_pattern(r"\d{10}(?:\d{3}|\d{6}|\d{9})?(?:\.\d*)?|\d\.\d+E\d\d?")
 _FIRST_EPOCH, _LAST_EPOCH = 1e9, 1e10
 """In seconds: from 2001, before there was AWS, to 2286."""
-_DOT_NET = re.compile(r"/Date\((\d+)(?:[+-]\d{4})?\)/")
-_UTC_NAME = re.compile(r"\s*Z?\s*[(\[]?(?:Etc/UTC|UTC|GMT|Z)[)\]]?$", re.IGNORECASE)
-_ZONE_BEHIND_OFFSET = re.compile(
+_DOT_NET = late_pattern(r"/Date\((\d+)(?:[+-]\d{4})?\)/")
+_UTC_NAME = late_pattern(r"\s*Z?\s*[(\[]?(?:Etc/UTC|UTC|GMT|Z)[)\]]?$", re.IGNORECASE)
+_ZONE_BEHIND_OFFSET = late_pattern(
     r"((?:UTC|GMT)?[+-]\d\d:?\d\d) ?(?:UTC|GMT|\[[\w/+-]+\]|\([\w ]+\))(?: m=[+-][\d.]+)?$"
 )
 """The zone once more in words, as Go, Java and JavaScript write it; and Go's other clock."""
-_UTC_WITHIN = re.compile(r" (?:UTC|GMT)(?= \d{4}$)")
-_WRITTEN_VALUE = re.compile(r"""(?:[A-Za-z]\w*\()?(["'])(.+)\1\)?""")
+_UTC_WITHIN = late_pattern(r" (?:UTC|GMT)(?= \d{4}$)")
+_WRITTEN_VALUE = late_pattern(r"""(?:[A-Za-z]\w*\()?(["'])(.+)\1\)?""")
 """A time in quotes, or in a call of a program, as in ``ISODate("…")``."""
-_OFFSET_NAME = re.compile(r"\s*[(\[]?(?:UTC|GMT)?([+-]\d\d:?(?:\d\d)?)[)\]]?$")
-_FRACTION = re.compile(r"(:\d\d)[.,]\d+")
+_OFFSET_NAME = late_pattern(r"\s*[(\[]?(?:UTC|GMT)?([+-]\d\d:?(?:\d\d)?)[)\]]?$")
+_FRACTION = late_pattern(r"(:\d\d)[.,]\d+")
 _LAYOUTS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y%m%d%H%M%S",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+
+from detector.text.late_pattern import late_pattern
 
 JsonObject = dict[str, Any]
 RECORD_CAP = 16 << 20
 """Bytes of one record. CloudTrail's own are at most 1 MB."""
 
-_JOINTS = re.compile(r"[^0-9a-z]+")
+_JOINTS = late_pattern(r"[^0-9a-z]+")
 _NAME_CAP = 256
 
 

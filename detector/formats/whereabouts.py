@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from detector.formats.record_shape import prefix_of_record
 from detector.formats.values import squash
+from detector.text.late_pattern import late_pattern
 
 _STEPS_CAP = 1_000_000
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_FIELD = re.compile(rb"event_?source\W{0,20}[a-z0-9-]+\.amazonaws\.com", re.IGNORECASE)
+_NAME = late_pattern(r"[A-Za-z_]\w*")
+_FIELD = late_pattern(rb"event_?source\W{0,20}[a-z0-9-]+\.amazonaws\.com", re.IGNORECASE)
 
 
 class Whereabouts(NamedTuple):

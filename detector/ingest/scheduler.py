@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -15,6 +14,7 @@ from detector.sources.day_folder import folder_above, is_day_folder
 from detector.sources.open_file import is_remote
 from detector.sources.source import Source, SourceFile, unique_files
 from detector.store import FileRow, Store
+from detector.text.late_pattern import late_pattern
 
 _RETRY_AFTER = 30.0
 _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
@@ -24,7 +24,7 @@ _PASSING = ("reading", "being-written", "link", "out-of-range", "retry", "bucket
 _GIVE_UP_AFTER = 24 * 3600.0
 _MILLISECOND = 1_000_000
 """Nanoseconds; a backfill knows times no finer."""
-_LABEL = re.compile(r"_(\d{8}T\d{4})Z_")
+_LABEL = late_pattern(r"_(\d{8}T\d{4})Z_")
 
 
 class ReadScheduler:

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+import tomli
 
 from detector.inventory.inventory import Inventory, KnownCaller, NamedNetwork
 
@@ -83,7 +83,7 @@ def _read(path: Path) -> _Tables:
     if content.lstrip()[:1] == b"{":
         listed = msgspec.json.decode(content, type=_Organization)
         return _Tables({account.id: account.name for account in listed.accounts})
-    tables = msgspec.convert(tomllib.loads(content.decode("utf-8-sig")), _Tables)
+    tables = msgspec.convert(tomli.loads(content.decode("utf-8-sig")), _Tables)
     for account in tables.accounts:
         if not (account.isdecimal() and len(account) == 12):
             raise ValueError(f"accounts: {account!r} is no account id of 12 digits")

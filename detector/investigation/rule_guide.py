@@ -9,11 +9,11 @@ Timeline from investigation guides".
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import tomli
 
 from detector.cloudtrail.record import Record, loads
 from detector.detection.alert import Alert
@@ -76,7 +76,7 @@ def rule_answers(
 
 def _tables(rule: Rule) -> list[Any]:
     try:
-        transform = tomllib.loads(rule.path.read_text(encoding="utf-8-sig")).get("transform")
+        transform = tomli.loads(rule.path.read_text(encoding="utf-8-sig")).get("transform")
     except (OSError, ValueError):
         return []  # the file has gone since the rule was loaded
     if not isinstance(transform, dict):

@@ -29,6 +29,7 @@ from detector.rules.lint import Advice
 from detector.rules.rule import SIGMA_TYPES, CompileContext, Rule, query_options
 from detector.rules.rule_file import Metadata, RuleError, RuleNotice
 from detector.sigma.fields import SIGMA_FIELDS
+from detector.text.late_pattern import late_pattern
 from detector.text.private_files import replace_file
 
 ReadResult = Rule | RuleNotice | RuleError
@@ -41,7 +42,7 @@ _MOST_FILES = 16
 _MOST_BYTES = 1 << 28
 """What the cache may take on the disk; the files that were used last stay."""
 _HASH_SIZE = 32
-_READS_TABLES = re.compile(r"\b(?:enrich|lookup)\b", re.IGNORECASE)
+_READS_TABLES = late_pattern(r"\b(?:enrich|lookup)\b", re.IGNORECASE)
 
 
 class _StoredRule(msgspec.Struct, frozen=True, tag="rule"):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 import tomli
 
+from detector.text.late_pattern import late_pattern
 from detector.text.visible import visible
 
 
@@ -227,7 +228,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 _KEY_PARTS = 200
-_LONG_KEY = re.compile(rf"[\s\[]*(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_KEY_PARTS}}}")
+_LONG_KEY = late_pattern(rf"[\s\[]*(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_KEY_PARTS}}}")
 
 
 def _refuse_long_keys(text: str) -> None:

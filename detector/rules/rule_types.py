@@ -5,7 +5,6 @@ A type that is not ES|QL becomes the tree that the same query would have in ES|Q
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,6 +22,7 @@ from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
 from detector.esql.tree_walk import join_conditions
 from detector.rules.rule_file import Metadata, RuleError
+from detector.text.late_pattern import late_pattern
 from detector.text.time import DAY, SECONDS_PER_UNIT
 
 _UNSUPPORTED_TYPES = {
@@ -46,7 +46,7 @@ EVERYTHING = ("", "*", "*:*")
 """Queries of Kibana's query bar that every event passes."""
 _EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
 """The fields that are an event's time here."""
-_DATE_MATH = re.compile(r"now-([0-9]{1,9})([smhdw])")
+_DATE_MATH = late_pattern(r"now-([0-9]{1,9})([smhdw])")
 
 
 class QueryContext(msgspec.Struct, frozen=True):

@@ -9,13 +9,14 @@ waited for while it changes, and read then, whatever it is called.
 from __future__ import annotations
 
 import os
-import re
 import time
+
+from detector.text.late_pattern import late_pattern
 
 SETTLE_SECONDS = 2.0
 """Seconds in which a file that is being written changes."""
 
-_TEMPORARY = re.compile(
+_TEMPORARY = late_pattern(
     r"\.(?:gz|json|jsonl|ndjson)\.(?!\d+$)[A-Fa-f0-9]{8}$"  # aws s3 cp and sync: NAME.gz.1a2B3c4D
     r"|\.(?:gz|json|jsonl|ndjson)\d{6,10}$"  # s5cmd: NAME.json.gz123456789
     r"|\.partial$"  # rclone

@@ -8,13 +8,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import stat
 from pathlib import Path
 
 from detector.store.errors import StateError
+from detector.text.late_pattern import late_pattern
 
-_OURS = re.compile(rb"trailhound \(process \d+\)")
+_OURS = late_pattern(rb"trailhound \(process \d+\)")
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MAX_BYTES = 100
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import orjson
 
-_ACTIVE = re.compile(
+from detector.text.late_pattern import late_pattern
+
+_ACTIVE = late_pattern(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from detector.text.late_pattern import late_pattern
 from detector.text.visible import visible
 
 WHOLE = 1 << 20
@@ -27,7 +28,7 @@ def code(text: str) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
+_ACTIVE = late_pattern(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
 
 
 def plain(text: str) -> str:

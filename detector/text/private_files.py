@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from detector.text.late_pattern import late_pattern
+
 _HEADS = (
     b"# Hunt log\n",
     b"# Alerts\n",
@@ -50,7 +52,7 @@ _HEADS = (
     b'{"set":{',
     b"<?xml version='1.0' encoding='utf-8'?>\n<testsuite name=\"trailhound ",
 )
-_EXPORT = re.compile(
+_EXPORT = late_pattern(
     b"|".join(
         [
             *map(re.escape, _HEADS),

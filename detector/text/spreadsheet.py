@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from detector.text.late_pattern import late_pattern
 from detector.text.markdown import WHOLE
 from detector.text.visible import visible
 
@@ -15,8 +15,8 @@ BYTE_ORDER_MARK = "\ufeff"
 """What tells a spreadsheet that a file is UTF-8."""
 
 _SIGN = "[=+\\-@|%\u2212\ufe62\ufe63\ufe66\ufe6a\ufe6b\uff05\uff0b\uff0d\uff1d\uff20\uff5c]"
-_FORMULA = re.compile(rf"[\s\"']*{_SIGN}")
-_INNER_FORMULA = re.compile(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
+_FORMULA = late_pattern(rf"[\s\"']*{_SIGN}")
+_INNER_FORMULA = late_pattern(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

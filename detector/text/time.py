@@ -11,13 +11,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from detector.text.late_pattern import late_pattern
+
 MINUTE, HOUR, DAY, WEEK = 60, 3_600, 86_400, 7 * 86_400
 SECONDS_PER_UNIT = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 
 # --- instants in seconds
 
-_MINUTE_PREFIX = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:")
-_DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?")
+_MINUTE_PREFIX = late_pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:")
+_DATE_TIME = late_pattern(
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|z|[+-]\d\d:?\d\d)?"
+)
 _SECOND_SUFFIXES = {f"{second:02}Z": second for second in range(60)}
 _YEAR_9999 = 253_370_764_800
 """A window that begins before it ends at a time that can be written."""
@@ -69,7 +73,7 @@ def format_time(seconds: int | float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"
 
 
-_DATE_SPAN = re.compile(
+_DATE_SPAN = late_pattern(
     r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})"
     r"(?::([0-9]{2})(?:[.,][0-9]+)?)?([+-][0-9]{2}:?[0-9]{2})?)?)?)?Z?",
     re.IGNORECASE,
@@ -115,7 +119,7 @@ def seconds_of_day(hour: str, minute: str, second: str) -> int:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_PARTIAL_DATE_TIME = re.compile(
+_PARTIAL_DATE_TIME = late_pattern(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?"
     r"\s*(Z|[+-]\d\d:?(?:\d\d)?)?)?)?)?"
 )
@@ -210,7 +214,7 @@ def _format_day(day: int) -> str:
 
 # --- durations
 
-_INTERVAL = re.compile(r"\s*(\d{1,5})\s*([mhdw])\s*")
+_INTERVAL = late_pattern(r"\s*(\d{1,5})\s*([mhdw])\s*")
 
 
 def parse_interval(text: str) -> int:

@@ -6,9 +6,10 @@ show them through ``visible``; evidence in JSON stays byte for byte.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
+
+from detector.text.late_pattern import late_pattern
 
 LIMIT = 2_000
 """Characters of one string that are shown; the rest is cut."""
@@ -18,7 +19,7 @@ _MAX_MARKS = 3
 
 # Printable to Unicode, yet nothing is seen: joiners, fillers, the empty braille cell, variation
 # selectors (which also change widths and can carry hidden bytes).
-_UNSEEN = re.compile(
+_UNSEEN = late_pattern(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 

@@ -6,7 +6,6 @@ other's words only where both change the same part.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -14,6 +13,7 @@ import msgspec
 
 from detector.detection.activity.actor import actor_of_arn
 from detector.detection.event import Event
+from detector.text.late_pattern import late_pattern
 from detector.text.plural import plural
 from detector.text.time import format_time, parse_date_span
 
@@ -28,10 +28,10 @@ HUNT_FIELDS = ("name", "hypothesis", "since", "until", "accounts", "principals",
 """The parts of a hunt that are texts, each in the form in which it is typed."""
 
 _TEXT_PARTS = (*HUNT_FIELDS, "state")
-_ACCOUNT = re.compile(r"[0-9]{12}")
+_ACCOUNT = late_pattern(r"[0-9]{12}")
 _NAME_LENGTH = 120
 _DETAIL_LENGTH = 100
-_SEPARATORS = re.compile(r"[\s,]+")
+_SEPARATORS = late_pattern(r"[\s,]+")
 
 
 class HuntQuery(msgspec.Struct, frozen=True):

@@ -6,7 +6,6 @@ seconds.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import orjson
 from detector.detection.alert import Flag, Status
 from detector.detection.indicator import parse_indicators
 from detector.text.json_output import json_lines
+from detector.text.late_pattern import late_pattern
 from detector.text.time import format_time, parse_time
 from detector.triage.export import note_object
 from detector.triage.hunt_record import checked_part
@@ -26,7 +26,7 @@ from detector.triage.watch import Watch
 _TIMES = ("created", "expires", "lifted", "undone")
 _WATCH_TIMES = ("created", "acknowledged", "lifted", "undone")
 _MAX_NOTE_ID = 1 << 53
-_RANDOM_ID = re.compile(r"[0-9a-f]{8}")
+_RANDOM_ID = late_pattern(r"[0-9a-f]{8}")
 _CONTEXT_TIMES = ("start", "end", "first_event", "last_event")
 
 

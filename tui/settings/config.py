@@ -27,10 +27,10 @@ key = "account"                 # the column that `enrich owners` looks up
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import msgspec
+import tomli
 from platformdirs import user_config_path, user_data_path
 
 from detector.esql.lookup.files import LookupSource
@@ -84,7 +84,7 @@ def config_path() -> Path:
 def load_config() -> Config:
     """Read the configuration; empty without a file. Raises CommandError."""
     try:
-        return msgspec.convert(tomllib.loads(config_path().read_text(encoding="utf-8")), Config)
+        return msgspec.convert(tomli.loads(config_path().read_text(encoding="utf-8")), Config)
     except FileNotFoundError:
         return Config()
     except (OSError, ValueError) as error:

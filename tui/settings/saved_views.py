@@ -17,6 +17,7 @@ import msgspec
 
 from detector.filter import FilterError
 from detector.text import private_files
+from detector.text.late_pattern import late_pattern
 from detector.text.suggest import nearest
 from tui.settings import config
 
@@ -51,8 +52,8 @@ BUILTIN = (
     SavedView("quarantine", "sources", "kind=file"),
 )
 
-_NAME = re.compile(r"[\w-]{1,40}")
-_REFERENCE = re.compile(r"\s*@([\w-]+)(?:\s+(.*))?", re.DOTALL)
+_NAME = late_pattern(r"[\w-]{1,40}")
+_REFERENCE = late_pattern(r"\s*@([\w-]+)(?:\s+(.*))?", re.DOTALL)
 
 
 class ViewError(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,10 @@ from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
 from detector.esql.expressions.scope import CompiledExpr, constant
 from detector.esql.expressions.timespan import DURATIONS, PERIODS, TemporalAmount
+from detector.text.late_pattern import late_pattern
 from detector.text.suggest import nearest
 
-_TIMESPAN_TEXT = re.compile(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*")
+_TIMESPAN_TEXT = late_pattern(r"\s*([0-9]{1,18})\s*([A-Za-z]+)\s*")
 
 
 def compile_literal(value: Any) -> CompiledExpr:

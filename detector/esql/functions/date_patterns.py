@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from detector.text.late_pattern import late_pattern
 from detector.text.time import to_milliseconds
 
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -44,7 +45,7 @@ _NAMED_PATTERNS = {
 }
 """Elasticsearch's names of formats -> patterns; ``strict_`` may stand before each."""
 
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z'\[\]{}#]+|.", re.DOTALL)
+_TOKEN = late_pattern(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z'\[\]{}#]+|.", re.DOTALL)
 
 
 def _tokens(pattern: str) -> Iterator[tuple[str, str]]:

@@ -9,11 +9,12 @@ import re
 from typing import NamedTuple
 
 from detector.esql.errors import EsqlError, Span, span_at
+from detector.text.late_pattern import late_pattern
 
 _SPECIAL = r'\s\u3000+\-!():^\[\]"{}~*?\\/'
 _START = rf"(?:[^{_SPECIAL}]|\\.)"
 _INNER = rf"(?:[^{_SPECIAL}]|\\.|[+-])"
-_TOKEN = re.compile(
+_TOKEN = late_pattern(
     rf"""
     (?P<blank>[\s\u3000]+)
     |(?P<quoted>"(?:\\.|[^"\\])*")
@@ -27,7 +28,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+_ESCAPE = late_pattern(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _WORDS = {"AND": "and", "&&": "and", "OR": "or", "||": "or", "NOT": "not"}
 _SIGNS = {"!": "not", "+": "plus", "-": "minus"}
 

@@ -5,7 +5,6 @@ Source: Elastic's documentation of "Export rules", "Export saved objects" and of
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import msgspec
 import orjson
 
 from detector.rules.rule_file import RuleError
+from detector.text.late_pattern import late_pattern
 
 ObjectContent = dict[str, Any]
 ListKey = tuple[str, str]
@@ -159,7 +159,7 @@ def _lines(text: str) -> Iterator[ExportedObject]:
         yield ExportedObject(number, document)
 
 
-_ID = re.compile(r'"(?:rule_id|id)"\s*:\s*"([^"\\]*)"')
+_ID = late_pattern(r'"(?:rule_id|id)"\s*:\s*"([^"\\]*)"')
 
 
 def _lines_by_id(text: str) -> dict[str, int]:

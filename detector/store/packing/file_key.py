@@ -12,7 +12,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_LABELLED = re.compile(rb"(.*_\d{8}T)([^/.]*)(\.[^/]*)", re.DOTALL)
+from detector.text.late_pattern import late_pattern
+
+_LABELLED = late_pattern(rb"(.*_\d{8}T)([^/.]*)(\.[^/]*)", re.DOTALL)
 """A path with the day of its delivery in its name, up to the day; the rest up to the ending."""
 
 AT_PATH = "folder_id = (SELECT folder_id FROM folder WHERE prefix = ? AND suffix = ?) AND name = ?"
