@@ -88,7 +88,7 @@ class Database:
                 raise StateError(
                     f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
                 )
-            _prepare(file, lock)
+            _prepare(file, lock, durable=path is not None)
             writer = connect_to_write(file, durable=path is not None)
             cleanup.enter_context(contextlib.closing(writer))
             reader = cleanup.enter_context(contextlib.closing(connect_to_read(file)))
@@ -245,7 +245,7 @@ def _may_write(path: Path) -> bool:
     return not is_there or os.access(path.parent, os.W_OK)
 
 
-def _prepare(path: Path, lock: IngestLock) -> None:
+def _prepare(path: Path, lock: IngestLock, durable: bool) -> None:
     """Make or migrate the tables, or wait for another process to do so.
 
     Nobody ingests meanwhile. Raises StateError.
@@ -255,7 +255,7 @@ def _prepare(path: Path, lock: IngestLock) -> None:
             return
         if lock.take():
             try:
-                migrate_file(path)
+                migrate_file(path, durable)
             finally:
                 lock.release()
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,6 +12,7 @@ from detector.store.migrations.alert_parts import ALERT_PARTS, add_alert_functio
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
+from detector.store.migrations.scripts import MADE_VERSION, new_tables, statements_of
 from detector.store.migrations.watch_tables import WATCH_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
 from detector.store.packing.migration_functions import MigrationFunctions
@@ -377,8 +379,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for script in MIGRATIONS[version:]:
-            for statement in _statements(script):
+        for script in _scripts(version):
+            for statement in statements_of(script):
                 connection.execute(statement)
         if version < SCHEMA_VERSION:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -391,13 +393,14 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
+def _scripts(version: int) -> Sequence[str]:
+    """Return what brings a state of a version to the newest one; version 0 has no tables."""
+    if version or len(MIGRATIONS) < MADE_VERSION:
+        return MIGRATIONS[version:]
+    return new_tables(), *MIGRATIONS[MADE_VERSION:]
+
+
 def _event_identity(body: bytes) -> bytes:
     """Return the identity of an event that is stored with ``body``."""
     account, event_id, *_ = msgspec.msgpack.decode(body)
     return identity(account, event_id)
-
-
-def _statements(script: str) -> list[str]:
-    """Split a migration at each ``;``: ``executescript`` would commit first."""
-    uncommented = "\n".join(line.split("--")[0] for line in script.splitlines())
-    return [statement for statement in uncommented.split(";") if statement.strip()]

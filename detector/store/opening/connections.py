@@ -35,11 +35,11 @@ def connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def migrate_file(path: Path) -> None:
+def migrate_file(path: Path, durable: bool = True) -> None:
     """Make the tables, or bring them to the newest version. Raises StateError."""
     with (
         translate_sqlite_errors(path),
-        contextlib.closing(connect_to_write(path, durable=True)) as connection,
+        contextlib.closing(connect_to_write(path, durable)) as connection,
     ):
         # Before the write-ahead log, so that the file itself names its program at once.
         migrate(connection)

@@ -17,6 +17,7 @@ from detector.detection.event import Series, inputs_at
 from detector.detection.finding import Finding
 from detector.esql.plan.accumulators import Inputs
 from detector.store import schema
+from detector.store.migrations.scripts import statements_of
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.segment import Segment, StoredRow
 
@@ -38,7 +39,7 @@ def take_back(path: Path, version: int = ROWS) -> None:
     with closing(sqlite3.connect(older, isolation_level=None)) as db:
         db.create_function("event_identity", 1, schema._event_identity)
         for step in schema.MIGRATIONS[:version]:
-            for statement in schema._statements(step):
+            for statement in statements_of(step):
                 db.execute(statement)
         db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {version}")
