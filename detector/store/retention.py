@@ -21,6 +21,7 @@ from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
 from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.store.packing.segment import StoredRow, without_matches
+from detector.store.packing.signal_rows import all_signals, change_signals
 from detector.store.segments.segment_table import SegmentTable, query_of
 from detector.store.window_table import key_text, stored_series
 
@@ -227,14 +228,11 @@ class _OldHits:
 
     def forget_signals(self) -> None:
         """Delete the signals whose events were evicted."""
-        self._connection.executemany(
-            "DELETE FROM signal WHERE identity = ? AND time < ?",
-            [
-                (identity, self._horizon)
-                for (identity,) in self._connection.execute("SELECT identity FROM signal")
-                if identity not in self._signals
-            ],
-        )
+
+        def unless_evicted(time: int, identity: bytes) -> int | None:
+            return time if time >= self._horizon or identity in self._signals else None
+
+        change_signals(self._connection, unless_evicted)
 
     def _is_old(self, time: int, match: Match) -> bool:
         """Tell whether a match is old, and then take note of it."""
@@ -264,7 +262,7 @@ def _signals_in_use(connection: sqlite3.Connection) -> set[bytes]:
     starts = [start for start, _ in spans]
     ends = list(accumulate((end for _, end in spans), max))
     in_use = set()
-    for identity, time in connection.execute("SELECT identity, time FROM signal"):
+    for _, (time, identity) in all_signals(query_of(connection)):
         before = bisect_right(starts, time)
         if before and ends[before - 1] > time:
             in_use.add(identity)

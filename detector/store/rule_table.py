@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from detector.rules.rule_summary import WindowMode
 from detector.rules.ruleset import RuleSet
 from detector.store.database import Database
 from detector.store.decisions.undo_journal import Change, UndoJournal
+from detector.store.packing.signal_rows import all_signals
 
 
 class RuleCount(msgspec.Struct, frozen=True):
@@ -95,9 +97,10 @@ class RuleTable:
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of signal events, by flag."""
-        return dict(
-            self._database.rows("SELECT flag, count(DISTINCT identity) FROM signal GROUP BY flag")
-        )
+        identities: dict[str, set[bytes]] = defaultdict(set)
+        for flag, (_, identity) in all_signals(self._database.rows):
+            identities[flag].add(identity)
+        return {flag: len(found) for flag, found in sorted(identities.items())}
 
     def compare(self, connection: sqlite3.Connection, rules: RuleSet) -> RuleChanges:
         """Compare a rule set with that by which the files were searched."""

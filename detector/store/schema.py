@@ -12,6 +12,7 @@ from detector.store.migrations.alert_parts import ALERT_PARTS, add_alert_functio
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
+from detector.store.migrations.packed_signals import PACKED_SIGNALS, add_signal_functions
 from detector.store.migrations.scripts import MADE_VERSION, new_tables, statements_of
 from detector.store.migrations.watch_tables import WATCH_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, PACKING, add_conversions
@@ -360,6 +361,7 @@ INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
     FILE_PATHS,
     ALERT_PARTS,
     FIRST_OBSERVATIONS,
+    PACKED_SIGNALS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -376,6 +378,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     add_conversions(functions)
     add_path_functions(functions)
     add_alert_functions(functions)
+    add_signal_functions(functions)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

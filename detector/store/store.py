@@ -274,7 +274,7 @@ class Store:
         }
         self.retention.count_late(connection, late, partial.hits)
         self.files.add_duplicates(connection, duplicates)
-        self.signals.forget(connection, written.revised)
+        self.signals.forget(connection, written.revised.keys())
         self.derivation.mark_revised(connection, written.revised)
         self.baseline.put(connection, partial.observations)
         self.baseline.mark_selections(connection, (read.file.path for read in reads))

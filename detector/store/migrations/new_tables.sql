@@ -190,16 +190,6 @@ CREATE TABLE signal_caller (
 ) STRICT;
 CREATE INDEX signal_caller_key ON signal_caller (access_key);
 CREATE INDEX signal_caller_role ON signal_caller (role_arn);
-CREATE TABLE signal (
-    caller_id  INTEGER NOT NULL REFERENCES signal_caller,
-    time       INTEGER NOT NULL,
-    identity   BLOB NOT NULL,
-    flag       TEXT NOT NULL,
-    issued_key TEXT NOT NULL,
-    PRIMARY KEY (caller_id, time, identity, flag)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX signal_identity ON signal (identity);
-CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
 CREATE TABLE loaded_span (
     first INTEGER NOT NULL,
     until INTEGER NOT NULL,
@@ -340,5 +330,14 @@ CREATE TABLE sight (
     first INTEGER NOT NULL,
     PRIMARY KEY (kind, who, what)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE signal (
+    caller_id  INTEGER NOT NULL REFERENCES signal_caller,
+    flag       TEXT NOT NULL,
+    issued_key TEXT NOT NULL,
+    hour       INTEGER NOT NULL,
+    events     BLOB NOT NULL,
+    PRIMARY KEY (caller_id, flag, issued_key, hour)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
 INSERT INTO progress VALUES (2, NULL, 0, '');
 INSERT INTO activity_start VALUES (0);

@@ -17,7 +17,7 @@ from detector.detection.finding import Finding
 from detector.store.packing.migration_functions import MigrationFunctions
 from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
-from detector.store.packing.signal_rows import share_signals
+from detector.store.packing.shared_signals import share_signals
 
 PACKING = """
 CREATE TABLE segment (         -- the events of the windows, packed

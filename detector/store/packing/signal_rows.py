@@ -1,37 +1,122 @@
-"""The rows of signals, and their conversion from an older state."""
+"""The rows of signals: a row has those of one caller and flag within an hour.
+
+Inventory tools have thousands of signals in an hour. Packed, one takes 18 bytes.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller
-from detector.store.packing.segment import Segment
+import msgspec
+
+from detector.detection.signals.signal_index import SignalCaller
+
+HOUR = 3600
+"""Seconds."""
+_SIZE = 18
+"""The bytes of a signal: two of the second in its hour, and its identity."""
+_ROWS = "SELECT caller_id, flag, issued_key, hour, events FROM signal"
+
+SignalEvent = tuple[int, bytes]
+"""The time of a signal in epoch seconds, and the identity of its event."""
 
 
-def share_signals(connection: sqlite3.Connection) -> None:
-    """Write each signal once, with the caller that its event names."""
-    flags: dict[bytes, set[str]] = {}
-    for identity, flag in connection.execute("SELECT DISTINCT identity, flag FROM alert_signal"):
-        flags.setdefault(identity, set()).add(flag)
-    for identities, body in connection.execute("SELECT identities, body FROM segment").fetchall():
-        insert_signals(connection, _flagged(Segment.unpack(identities, body), flags))
+class SignalKey(NamedTuple):
+    """What signals have in common: who called, which flag they raise, which session they open."""
+
+    caller: SignalCaller
+    flag: str
+    issued_key: str
 
 
-def insert_signals(connection: sqlite3.Connection, signals: Iterable[FlaggedEvent]) -> None:
-    """Write signals with their callers."""
-    signals = list(signals)
+_RowKey = tuple[int, str, str]
+"""The number of a caller, flag and issued key."""
+
+
+def unpack_signals(hour: int, packed: bytes) -> list[SignalEvent]:
+    """Return the signals of a row in order. Raises DecodeError where it is damaged."""
+    if len(packed) % _SIZE:
+        raise msgspec.DecodeError(
+            f"a row of signals has {len(packed)} bytes, no multiple of {_SIZE}"
+        )
+    start, number = hour * HOUR, int.from_bytes
+    return [
+        (start + number(packed[at : at + 2], "big"), packed[at + 2 : at + _SIZE])
+        for at in range(0, len(packed), _SIZE)
+    ]
+
+
+def insert_signals(
+    connection: sqlite3.Connection, signals: Mapping[SignalKey, Iterable[SignalEvent]]
+) -> None:
+    """Write signals with their callers; what is written already stays once."""
     numbers = {
         caller: _caller_number(connection, caller)
-        for caller in sorted({signal.caller for signal in signals})
+        for caller in sorted({key.caller for key in signals})
     }
-    connection.executemany(
-        "INSERT OR IGNORE INTO signal (caller_id, time, identity, flag, issued_key) "
+    _add(
+        connection,
+        (
+            ((numbers[key.caller], key.flag, key.issued_key), events)
+            for key, events in signals.items()
+        ),
+    )
+
+
+def all_signals(query: Callable[..., Iterable[Any]]) -> Iterator[tuple[str, SignalEvent]]:
+    """Yield all signals with the flag that each raises."""
+    for flag, hour, packed in query("SELECT flag, hour, events FROM signal"):
+        for event in unpack_signals(hour, packed):
+            yield flag, event
+
+
+def change_signals(
+    connection: sqlite3.Connection, change: Callable[[int, bytes], int | None]
+) -> None:
+    """Give signals the time that ``change`` returns; delete those for which that is None."""
+    changed: list[tuple[_RowKey, list[SignalEvent]]] = []
+    for *key, hour, packed in connection.execute(_ROWS).fetchall():
+        events = unpack_signals(hour, packed)
+        after = [(change(time, identity), identity) for time, identity in events]
+        if after != events:
+            connection.execute(
+                "DELETE FROM signal WHERE caller_id = ? AND flag = ? AND issued_key = ? "
+                "AND hour = ?",
+                (*key, hour),
+            )
+            left = [(time, identity) for time, identity in after if time is not None]
+            changed.append((tuple(key), left))
+    _add(connection, changed)
+
+
+def _add(
+    connection: sqlite3.Connection, signals: Iterable[tuple[_RowKey, Iterable[SignalEvent]]]
+) -> None:
+    for key, events in signals:
+        packed: dict[int, set[bytes]] = defaultdict(set)
+        for time, identity in events:
+            hour, second = divmod(time, HOUR)
+            packed[hour].add(second.to_bytes(2, "big") + identity)
+        for hour, cells in packed.items():
+            _add_row(connection, (*key, hour), cells)
+
+
+def _add_row(connection: sqlite3.Connection, key: tuple[Any, ...], cells: set[bytes]) -> None:
+    present = connection.execute(
+        "SELECT events FROM signal WHERE caller_id = ? AND flag = ? AND issued_key = ? "
+        "AND hour = ?",
+        key,
+    ).fetchone()
+    if present is not None:
+        (packed,) = present
+        cells = cells.union(packed[at : at + _SIZE] for at in range(0, len(packed), _SIZE))
+    connection.execute(
+        "INSERT OR REPLACE INTO signal (caller_id, flag, issued_key, hour, events) "
         "VALUES (?, ?, ?, ?, ?)",
-        [
-            (numbers[signal.caller], signal.time, signal.identity, signal.flag, signal.issued_key)
-            for signal in signals
-        ],
+        (*key, b"".join(sorted(cells))),
     )
 
 
@@ -45,10 +130,3 @@ def _caller_number(connection: sqlite3.Connection, caller: SignalCaller) -> int:
         caller,
     )
     return int(number)
-
-
-def _flagged(segment: Segment, flags: dict[bytes, set[str]]) -> Iterator[FlaggedEvent]:
-    for number in range(len(segment)):
-        identity = segment.identity(number)
-        for flag in flags.get(identity, ()):
-            yield FlaggedEvent.of(identity, segment.row(number), flag)

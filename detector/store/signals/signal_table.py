@@ -7,17 +7,25 @@ may be near thousands of signals.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 
 from detector.cloudtrail.record import json_text
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.signals.signal_finder import Signal
-from detector.detection.signals.signal_index import FlaggedEvent, SignalIndex
+from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller, SignalIndex
 from detector.store.database import Database
 from detector.store.event_table import EventTable
-from detector.store.packing.signal_rows import insert_signals
+from detector.store.packing.signal_rows import (
+    HOUR,
+    SignalEvent,
+    SignalKey,
+    change_signals,
+    insert_signals,
+    unpack_signals,
+)
 from detector.store.segments.segment_table import StateQuery
 
 _CALLERS = (
@@ -25,13 +33,13 @@ _CALLERS = (
     "UNION SELECT caller_id FROM signal_caller WHERE access_key IN names "
     "UNION SELECT caller_id FROM signal_caller WHERE role_arn IN names"
 )
-_COLUMNS = "time, identity, flag, arn, access_key, role_arn, issued_key"
+_COLUMNS = "hour, events, flag, arn, access_key, role_arn, issued_key"
 _READ = f"""
 WITH names AS MATERIALIZED (SELECT value FROM json_each(?1))
 SELECT {_COLUMNS} FROM ({_CALLERS}) CROSS JOIN signal_caller USING (caller_id)
-    CROSS JOIN signal USING (caller_id) WHERE time >= ?2 AND time < ?3
-UNION SELECT {_COLUMNS} FROM names CROSS JOIN signal ON issued_key = value AND issued_key != ''
-    JOIN signal_caller USING (caller_id) WHERE time >= ?2 AND time < ?3
+    CROSS JOIN signal USING (caller_id) WHERE hour BETWEEN ?2 AND ?3
+UNION ALL SELECT {_COLUMNS} FROM names CROSS JOIN signal ON issued_key = value AND issued_key != ''
+    JOIN signal_caller USING (caller_id) WHERE hour BETWEEN ?2 AND ?3
 """
 
 
@@ -47,44 +55,53 @@ class SignalTable:
         flagged = [signal for signal in signals if signal.flags]
         events = ((signal.identity, signal.row) for signal in flagged)
         times, moved = self._events.put_signals(connection, events)
-        connection.executemany(
-            "UPDATE OR REPLACE signal SET time = ? WHERE identity = ?",
-            [(times[identity], identity) for identity in moved],
-        )
-        insert_signals(
-            connection,
-            sorted(
-                {
-                    FlaggedEvent.of(signal.identity, signal.row, flag, times[signal.identity])
-                    for signal in flagged
-                    for flag in signal.flags
-                }
-            ),
-        )
+        if moved:
+            standing = {identity: times[identity] for identity in moved}
+            change_signals(connection, lambda time, identity: standing.get(identity, time))
+        by_key: dict[SignalKey, list[SignalEvent]] = defaultdict(list)
+        for signal in flagged:
+            event = times[signal.identity], signal.identity
+            client = signal.row.client
+            caller = SignalCaller(client.arn, client.access_key, client.role_arn)
+            for flag in signal.flags:
+                by_key[SignalKey(caller, flag, signal.row.issued_key)].append(event)
+        insert_signals(connection, by_key)
 
     def clear(self, connection: sqlite3.Connection) -> None:
         """Delete all signals, so that they are searched for anew."""
         connection.execute("DELETE FROM signal")
         connection.execute("UPDATE alert SET searched = -1, stale = 1")
 
-    def forget(self, connection: sqlite3.Connection, identities: Iterable[bytes]) -> None:
+    def forget(self, connection: sqlite3.Connection, identities: Set[bytes]) -> None:
         """Delete signals, and have those near them searched for again."""
-        for identity in identities:
-            times = connection.execute(
-                "DELETE FROM signal WHERE identity = ? RETURNING time", (identity,)
-            ).fetchall()
-            connection.executemany(
-                "UPDATE alert SET searched = -1, stale = 1 WHERE start <= ? AND until > ?",
-                {(time + SIGNAL_REACH, time - SIGNAL_REACH) for (time,) in times},
-            )
+        if not identities:
+            return
+        times: set[int] = set()
+
+        def unless_forgotten(time: int, identity: bytes) -> int | None:
+            if identity not in identities:
+                return time
+            times.add(time)
+            return None
+
+        change_signals(connection, unless_forgotten)
+        connection.executemany(
+            "UPDATE alert SET searched = -1, stale = 1 WHERE start <= ? AND until > ?",
+            [(time + SIGNAL_REACH, time - SIGNAL_REACH) for time in times],
+        )
 
     def near(
         self, query: StateQuery, related: Iterable[RelatedPrincipals], start: int, end: int
     ) -> SignalIndex:
         """Return the signals in ``[start, end)`` that may be of any of these principals."""
         names = {name for each in related for name in each.names()}
-        rows = query(_READ, json_text(sorted(names)), start, end)
-        return SignalIndex(map(FlaggedEvent._make, rows))
+        rows = query(_READ, json_text(sorted(names)), start // HOUR, (end - 1) // HOUR)
+        return SignalIndex(
+            FlaggedEvent(time, identity, *rest)
+            for hour, packed, *rest in rows
+            for time, identity in unpack_signals(hour, packed)
+            if start <= time < end
+        )
 
 
 def signal_span(finding: Finding) -> tuple[int, int]:

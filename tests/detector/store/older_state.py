@@ -20,6 +20,7 @@ from detector.store import schema
 from detector.store.migrations.scripts import statements_of
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.segment import Segment, StoredRow
+from detector.store.packing.signal_rows import unpack_signals
 
 ROWS = next(
     number for number, step in enumerate(schema.MIGRATIONS) if "CREATE TABLE segment " in step
@@ -65,10 +66,14 @@ def take_back(path: Path, version: int = ROWS) -> None:
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
         _join_alerts(db)
         _unpack(db)
-        db.execute(
-            "INSERT INTO main.signal (alert_id, flag, identity) SELECT alert_id, flag, identity "
-            "FROM today.signal JOIN today.alert ON time >= start - 1800 AND time < until + 1800"
-        )
+        for hour, packed, flag in _query(db, "SELECT hour, events, flag FROM today.signal"):
+            for time, identity in unpack_signals(hour, packed):
+                db.execute(
+                    "INSERT OR IGNORE INTO main.signal (alert_id, flag, identity) "
+                    "SELECT alert_id, ?1, ?2 FROM today.alert "
+                    "WHERE ?3 >= start - 1800 AND ?3 < until + 1800",
+                    (flag, identity, time),
+                )
         db.execute("COMMIT")
     for ending in ("-wal", "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)

@@ -28,8 +28,8 @@ EACH_SECOND = (
 )
 """Its windows are as narrow as those of a rule without any, and it ends with an event's id."""
 SIGNALS = (
-    "SELECT identity, time, flag, issued_key, arn, access_key, role_arn "
-    "FROM signal JOIN signal_caller USING (caller_id) ORDER BY identity, flag"
+    "SELECT arn, access_key, role_arn, flag, issued_key, hour, events "
+    "FROM signal JOIN signal_caller USING (caller_id) ORDER BY arn, access_key, flag, hour"
 )
 TABLES = (
     SIGNALS,

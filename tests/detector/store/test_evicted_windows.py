@@ -11,8 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from detector.detection.event import Event
+from detector.detection.signals.signal_index import SignalCaller
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store
+from detector.store.packing.signal_rows import SignalKey, all_signals, insert_signals
 from tests.clock import Clock
 from tests.detector.detection.test_correlate import act, swept
 from tests.detector.detection.test_correlate import rules as flag_rules
@@ -223,15 +225,12 @@ def test_evict_forgets_signals_that_are_near_no_alert(
     near, far = (-1800, 1919, 2100, 5729), (-1801, 1920, 2099, 5730)
     with store.database.transaction() as connection:
         connection.execute("DELETE FROM signal WHERE flag != 'snapshot'")
-        connection.executemany(
-            "INSERT INTO signal SELECT caller_id, ?, ?, flag, issued_key FROM signal "
-            "WHERE flag = 'snapshot' LIMIT 1",
-            [(START + at, at.to_bytes(16, "big", signed=True)) for at in near + far],
-        )
+        others = [(START + at, at.to_bytes(16, "big", signed=True)) for at in near + far]
+        insert_signals(connection, {SignalKey(SignalCaller("", "", ""), "snapshot", ""): others})
     clock.now += DAY
     store.retention.evict(1000)
-    rows = store.database.rows("SELECT time FROM signal ORDER BY time")
-    assert [time - START for (time,) in rows] == sorted([*near, 40])
+    times = [time - START for _, (time, _) in all_signals(store.database.rows)]
+    assert sorted(times) == sorted([*near, 40])
 
 
 def test_evict_keeps_the_signals_of_alerts(store: Store, clock: Clock, tmp_path: Path) -> None:

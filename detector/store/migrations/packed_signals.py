@@ -1,0 +1,48 @@
+"""The migration to signals by the hour: each had a row, and a place in an index of identities."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import partial
+from itertools import groupby
+
+from detector.detection.signals.signal_index import SignalCaller
+from detector.store.packing.migration_functions import MigrationFunctions
+from detector.store.packing.signal_rows import SignalKey, insert_signals
+
+PACKED_SIGNALS = """
+ALTER TABLE signal RENAME TO single_signal;
+DROP INDEX signal_identity;
+DROP INDEX signal_issued;
+CREATE TABLE signal (          -- the events near alerts that raise flags, of an hour
+    caller_id  INTEGER NOT NULL REFERENCES signal_caller,
+    flag       TEXT NOT NULL,
+    issued_key TEXT NOT NULL,           -- of the session that they opened
+    hour       INTEGER NOT NULL,        -- since the Unix epoch
+    events     BLOB NOT NULL,           -- second of the hour and identity of each, in order
+    PRIMARY KEY (caller_id, flag, issued_key, hour)
+) STRICT, WITHOUT ROWID;
+SELECT pack_signals();
+DROP TABLE single_signal;
+CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
+"""
+"""It calls ``pack_signals``."""
+
+_SINGLE = """
+SELECT arn, access_key, role_arn, flag, issued_key, time, identity
+FROM single_signal JOIN signal_caller USING (caller_id)
+ORDER BY caller_id, flag, issued_key
+"""
+
+
+def add_signal_functions(functions: MigrationFunctions) -> None:
+    """Add the function that the migration calls."""
+    functions.add("pack_signals", 0, partial(pack_signals, functions.connection))
+
+
+def pack_signals(connection: sqlite3.Connection) -> None:
+    """Pack the rows of single signals."""
+    for key, rows in groupby(connection.execute(_SINGLE).fetchall(), lambda row: row[:5]):
+        *caller, flag, issued_key = key
+        signals = [(time, identity) for *_, time, identity in rows]
+        insert_signals(connection, {SignalKey(SignalCaller(*caller), flag, issued_key): signals})
