@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from detector.detection import sequences, window
 from detector.detection.event import EVENT_TIME
-from detector.detection.finding import Facets, Finding, Window, alert_id
-from detector.detection.window import Hit, HitSpan
+from detector.detection.finding import Finding, Window, alert_id
+from detector.detection.window import Hit, HitSeries, HitSpan, ListedHits, as_series
 from detector.ecs.values import Value
 from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.grouping import HitGroup
@@ -52,34 +52,59 @@ def derive(
 
     ``hits`` are those of one series in order of time; hits as far as ``max_gap`` before and after
     are given too, since they affect the alerts."""
-    query = rule.query
+    query, series = rule.query, as_series(hits)
     match query.shape:
         case "filter" if query.window is None:
-            for hit in hits:
+            for hit in series:
                 yield _event_finding(rule, key, hit, {})
         case "filter":
-            yield from _grouped_events(rule, key, hits, start, end)
+            yield from _grouped_events(rule, key, series, start, end)
         case "terms":
-            yield from _new_terms(rule, key, hits, start, end)
+            yield from _new_terms(rule, key, series, start, end)
         case "sequence":
-            yield from _sequences(rule, key, hits, start, end)
+            yield from _sequences(rule, key, series, start, end)
+        case _ if max_gap(rule, mode):
+            yield from _windows(rule, mode, key, series, start, end)
         case _:
-            yield from _windows(rule, mode, key, hits, start, end)
+            yield from _separate_windows(rule, mode, key, series, start, end)
 
 
 def _windows(
     rule: Rule,
     mode: WindowMode,
     key: tuple[Value, ...],
-    hits: Sequence[Hit],
+    hits: HitSeries,
     start: float,
     end: float,
 ) -> Iterator[Finding]:
-    """Derive the alerts of a rule with aggregates over windows."""
+    """Derive the alerts of a rule with aggregates over windows that affect each other."""
     for span in window_spans(rule, mode, key, hits, start, end):
         finding = window_finding(rule, mode, key, span)
         if finding is not None:
             yield finding
+
+
+def _separate_windows(
+    rule: Rule,
+    mode: WindowMode,
+    key: tuple[Value, ...],
+    hits: HitSeries,
+    start: float,
+    end: float,
+) -> Iterator[Finding]:
+    """Derive the alerts of windows that never overlap nor are merged.
+
+    Whether one is an alert and what it shows comes of the same row."""
+    query = rule.query
+    width = query.window
+    assert width is not None
+    for begun, first, last in window.epoch_windows(hits.times, width):
+        if last - first < query.min_hits or not start <= begun < end:
+            continue
+        span = HitSpan(begun, begun + width, hits[first:last])
+        columns = query.result(begun, key, span.hits.inputs(), span.end)
+        if columns is not None:
+            yield _window_finding(rule, mode, key, span, columns)
 
 
 def window_finding(
@@ -87,17 +112,27 @@ def window_finding(
 ) -> Finding | None:
     """Make the finding of a span that ``window_spans`` found; None where no row is left of it."""
     query = rule.query
-    inputs = [hit.inputs for hit in span.hits]
+    inputs = span.hits.inputs()
     columns = query.result(span.start, key, inputs, span.end)
     if columns is None:  # parts of the span meet the conditions, all of it does not
         columns = query.result(span.start, key, inputs, span.end, conditions=False)
     if columns is None:
         return None
+    return _window_finding(rule, mode, key, span, columns)
+
+
+def _window_finding(
+    rule: Rule,
+    mode: WindowMode,
+    key: tuple[Value, ...],
+    span: HitSpan,
+    columns: dict[str, Value],
+) -> Finding:
     return _finding(
         rule,
         alert_id(rule.rule_id, span.start, key),
-        Window("sliding" if query.shape == "lookback" else mode, span.start, span.end),
-        query.format_key(key),
+        Window("sliding" if rule.query.shape == "lookback" else mode, span.start, span.end),
+        rule.query.format_key(key),
         columns,
         span.hits,
     )
@@ -128,7 +163,9 @@ def window_spans(
             and query.group_passes(group, window_start, key, window_start + width)
         )
 
-    if not may_raise_alert(rule, [hit.inputs for hit in hits]):
+    series = as_series(hits)
+    inputs = series.inputs()
+    if not may_raise_alert(rule, inputs):
         return
     if looks_back:
         find_starts = window.lookback
@@ -136,9 +173,9 @@ def window_spans(
         find_starts = window.sliding
     else:
         find_starts = window.tumbling
-    starts = find_starts(hits, width, query.sliding_aggregator, meets)
+    starts = find_starts(series.times, inputs, width, query.sliding_aggregator, meets)
     # Two tumbling windows never overlap, and stay two unless the rule merges what lies close.
-    yield from window.merge_spans(hits, starts, width, rule.gap)
+    yield from window.merge_spans(series, starts, width, rule.gap)
 
 
 def may_raise_alert(rule: Rule, inputs: Sequence[Inputs]) -> bool:
@@ -166,12 +203,12 @@ def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> 
 
 
 def _grouped_events(
-    rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
+    rule: Rule, key: tuple[Value, ...], hits: HitSeries, start: float, end: float
 ) -> Iterator[Finding]:
     """Derive one alert for an event and those that follow it within the rule's gap."""
     gap = rule.query.window
     assert gap is not None
-    times = [hit.time for hit in hits if start <= hit.time < end]
+    times = [time for time in hits.times if start <= time < end]
     for span in window.merge_spans(hits, times, 1, gap):
         yield _finding(
             rule,
@@ -215,7 +252,7 @@ def _sequences(
             alert_id(rule.rule_id, span.start, key),
             Window("sliding", span.start, span.end),
             key_columns,
-            query.common_result([hit.inputs for hit in span.hits]) | key_columns,
+            query.common_result(span.hits.inputs()) | key_columns,
             span.hits,
         )
 
@@ -232,7 +269,7 @@ def _event_finding(
         None,
         alert_key,
         rule.query.result(hit.time, (), [hit.inputs]) or {},
-        [hit],
+        ListedHits([hit]),
     )
 
 
@@ -242,7 +279,7 @@ def _finding(
     alert_window: Window | None,
     key: dict[str, Value],
     columns: dict[str, Value],
-    hits: Sequence[Hit],
+    hits: HitSeries,
 ) -> Finding:
     return Finding(
         alert_id=name,
@@ -250,10 +287,10 @@ def _finding(
         window=alert_window,
         key=key,
         columns=columns,
-        event_ids=_distinct(sorted(hit.row.id_of(hit.identity) for hit in hits)),
-        first_event=hits[0].time,
-        last_event=hits[-1].time,
-        facets=Facets.of([hit.row for hit in hits]),
+        event_ids=_distinct(sorted(hits.event_ids())),
+        first_event=hits.times[0],
+        last_event=hits.times[-1],
+        facets=hits.facets(),
     )
 
 

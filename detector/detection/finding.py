@@ -6,13 +6,13 @@ The same records give the same finding with the same id, in whatever order they 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from detector.cloudtrail.record import json_text
 from detector.detection.baseline import principal_of
-from detector.detection.event import KeptEvent
+from detector.detection.event import EventCall, EventClient, KeptEvent
 from detector.ecs.values import Value
 from detector.rules.rule_summary import RuleSummary, WindowMode
 
@@ -52,14 +52,30 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, rows: Sequence[KeptEvent]) -> Facets:
         """Collect the facets of events."""
+        return cls.of_parts(
+            {row.client for row in rows},
+            {row.call for row in rows},
+            {row.region for row in rows},
+            sum(1 for row in rows if row.call.error_code),
+        )
+
+    @classmethod
+    def of_parts(
+        cls,
+        clients: Collection[EventClient],
+        calls: Iterable[EventCall],
+        regions: Iterable[str],
+        denied: int,
+    ) -> Facets:
+        """Collect the facets of events from the distinct parts of these.
+
+        ``denied`` is the number of events that failed."""
 
         def distinct(values: Iterable[str]) -> list[str]:
             return sorted(set(values) - {""})
 
-        clients = {row.client for row in rows}
-        calls = {row.call for row in rows}
         return cls(
-            regions=distinct(row.region for row in rows),
+            regions=distinct(regions),
             accounts=distinct(client.caller_account for client in clients),
             arns=distinct(client.arn for client in clients),
             roles=distinct(client.role_arn for client in clients),
@@ -68,7 +84,7 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
             source_addresses=distinct(client.source_address for client in clients),
             user_agents=distinct(client.user_agent for client in clients),
             error_codes=distinct(call.error_code for call in calls),
-            denied=sum(1 for row in rows if row.call.error_code),
+            denied=denied,
         )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from itertools import groupby, product
 from typing import Any
 
-from detector.detection.window import Hit, HitSpan
+from detector.detection.window import Hit, HitSpan, ListedHits
 from detector.ecs.values import many
 from detector.esql.plan.sequence import CompiledSequence, CorrelatedStep
 
@@ -59,7 +59,7 @@ def sequence_spans(
         joined.append((first, last))
     for first, last in joined:
         inside = [hit for hit in hits if first <= hit.time <= last and _steps_of(hit) & ~ending]
-        yield HitSpan(first, last + 1, inside)
+        yield HitSpan(first, last + 1, ListedHits(inside))
 
 
 def _bit(step: int | None) -> int:

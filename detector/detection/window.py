@@ -11,13 +11,14 @@ looks back so far would see just after it. Spans that overlap are merged.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar, overload
 
 from detector.detection.event import KeptEvent
+from detector.detection.finding import Facets
 from detector.esql.plan.accumulators import Inputs
 
 
@@ -32,7 +33,70 @@ class Hit(NamedTuple):
     row: KeptEvent
 
 
-_time = attrgetter("time")
+class HitSeries(Sequence[Hit]):
+    """The hits of a series, which need not be made to be counted."""
+
+    @property
+    @abstractmethod
+    def times(self) -> Sequence[int]:
+        """The times of the hits, in epoch seconds."""
+
+    @abstractmethod
+    def inputs(self) -> Sequence[Inputs]:
+        """Return the inputs of each hit."""
+
+    @abstractmethod
+    def event_ids(self) -> list[str]:
+        """Return the id of each hit's event."""
+
+    @abstractmethod
+    def facets(self) -> Facets:
+        """Return the facets of the hits' events."""
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> HitSeries: ...
+    @abstractmethod
+    def __getitem__(self, index: int | slice) -> Hit | HitSeries: ...
+
+
+class ListedHits(HitSeries):
+    """Hits that were made one by one."""
+
+    def __init__(self, hits: Sequence[Hit]) -> None:
+        self._hits = hits
+        self._times = [hit.time for hit in hits]
+
+    @property
+    def times(self) -> Sequence[int]:
+        return self._times
+
+    def inputs(self) -> Sequence[Inputs]:
+        return [hit.inputs for hit in self._hits]
+
+    def event_ids(self) -> list[str]:
+        return [hit.row.id_of(hit.identity) for hit in self._hits]
+
+    def facets(self) -> Facets:
+        return Facets.of([hit.row for hit in self._hits])
+
+    def __len__(self) -> int:
+        return len(self._hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> HitSeries: ...
+    def __getitem__(self, index: int | slice) -> Hit | HitSeries:
+        if isinstance(index, slice):
+            return ListedHits(self._hits[index])
+        return self._hits[index]
+
+
+def as_series(hits: Sequence[Hit]) -> HitSeries:
+    """Return hits of one series as such."""
+    return hits if isinstance(hits, HitSeries) else ListedHits(hits)
 
 
 class HitSpan(NamedTuple):
@@ -40,7 +104,7 @@ class HitSpan(NamedTuple):
 
     start: int
     end: int
-    hits: Sequence[Hit]
+    hits: HitSeries
 
 
 class HitAggregator(Protocol):
@@ -57,31 +121,49 @@ A = TypeVar("A", bound=HitAggregator)
 
 
 def tumbling(
-    hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
+    times: Sequence[int],
+    inputs: Sequence[Inputs],
+    width: int,
+    new_group: Callable[[], A],
+    meets: Callable[[A, int], bool],
 ) -> Iterator[int]:
     """Yield the starts of the epoch-aligned windows that meet a rule.
 
-    ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
-    for start, inside in groupby(hits, key=lambda hit: hit.time // width * width):
+    ``times`` and ``inputs`` are those of hits, in order of time; ``meets(group, start)`` is the
+    rule's condition."""
+    for start, first, end in epoch_windows(times, width):
         group = new_group()
-        for hit in inside:
-            group.add(hit.inputs)
+        for row in inputs[first:end]:
+            group.add(row)
         if meets(group, start):
             yield start
 
 
+def epoch_windows(times: Sequence[int], width: int) -> Iterator[tuple[int, int, int]]:
+    """Yield each epoch-aligned window with hits: its start, its first hit and that after it."""
+    first = 0
+    while first < len(times):
+        start = times[first] // width * width
+        end = bisect_left(times, start + width, first)
+        yield start, first, end
+        first = end
+
+
 def sliding(
-    hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
+    times: Sequence[int],
+    inputs: Sequence[Inputs],
+    width: int,
+    new_group: Callable[[], A],
+    meets: Callable[[A, int], bool],
 ) -> Iterator[int]:
     """Yield the starts of spans from a hit that meet a rule.
 
-    ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
-    group, coming = new_group(), iter(hits)
-    upcoming = next(coming, None)
-    for start, together in groupby(hits, key=_time):
-        while upcoming is not None and upcoming.time < start + width:
-            group.add(upcoming.inputs)
-            upcoming = next(coming, None)
+    The arguments are those of ``tumbling``."""
+    group, upcoming = new_group(), 0
+    for start, together in groupby(times):
+        while upcoming < len(times) and times[upcoming] < start + width:
+            group.add(inputs[upcoming])
+            upcoming += 1
         if meets(group, start):
             yield start
         for _ in together:
@@ -89,25 +171,28 @@ def sliding(
 
 
 def lookback(
-    hits: Sequence[Hit], width: int, new_group: Callable[[], A], meets: Callable[[A, int], bool]
+    times: Sequence[int],
+    inputs: Sequence[Inputs],
+    width: int,
+    new_group: Callable[[], A],
+    meets: Callable[[A, int], bool],
 ) -> Iterator[int]:
     """Yield the starts of spans to a hit that meet a rule.
 
-    ``hits`` are in order of time; ``meets(group, start)`` is the rule's condition."""
-    group, leaving = new_group(), iter(hits)
-    oldest = next(leaving, None)
-    for time, together in groupby(hits, key=_time):
-        for hit in together:
-            group.add(hit.inputs)
-        while oldest is not None and oldest.time <= time - width:
+    The arguments are those of ``tumbling``."""
+    group, coming, oldest = new_group(), iter(inputs), 0
+    for time, together in groupby(times):
+        for _ in together:
+            group.add(next(coming))
+        while times[oldest] <= time - width:
             group.retract()
-            oldest = next(leaving, None)
+            oldest += 1
         if meets(group, time - width + 1):
             yield time - width + 1
 
 
 def merge_spans(
-    hits: Sequence[Hit], starts: Iterable[int], width: int, duration: int
+    hits: HitSeries, starts: Iterable[int], width: int, duration: int
 ) -> Iterator[HitSpan]:
     """Merge spans of ``width`` seconds that overlap, or begin soon after a merged one began.
 
@@ -122,5 +207,5 @@ def merge_spans(
             spans.append((start, start + width))
         last = start
     for start, end in spans:
-        first = bisect_left(hits, start, key=_time)
-        yield HitSpan(start, end, hits[first : bisect_left(hits, end, first, key=_time)])
+        first = bisect_left(hits.times, start)
+        yield HitSpan(start, end, hits[first : bisect_left(hits.times, end, first)])

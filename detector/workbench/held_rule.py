@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 from detector.detection.derive import derive, has_distinct, window_finding, window_spans
 from detector.detection.event import KeptEvent, Series
 from detector.detection.finding import Facets, Finding, alert_id
-from detector.detection.window import Hit, HitSpan
+from detector.detection.window import Hit, HitSpan, ListedHits
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.store.segments.hit_columns import HitColumns, SeriesHits
@@ -95,7 +95,7 @@ class HeldRule:
             return firing.finding
         hits = self._series(variant)[firing.series]
         whole = self._columns.hits(hits, firing.first, firing.end)
-        span = HitSpan(firing.start, firing.until, whole)
+        span = HitSpan(firing.start, firing.until, ListedHits(whole))
         finding = window_finding(variant, self.mode, firing.series.key or (), span)
         assert finding is not None
         return finding

@@ -1,14 +1,15 @@
 """Compute the aggregate functions of STATS, exactly.
 
-An aggregate is given the arguments of every row of a group. Nulls do not count; every value of a
-multivalue does. The result depends on the set of rows, not on their order.
+An aggregate is given the values of its first argument over all rows of a group, or the arguments
+of every row. Nulls do not count; every value of a multivalue does. The result depends on the set of
+rows, not on their order.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from detector.esql.functions.median import median_of
 from detector.esql.functions.signature import Signature
 
 _SEVERAL_OR_NONE = {list, type(None)}
+_Values = Collection[Any]
+"""The values of the first argument over all rows, each by itself."""
 ArgumentRows = Sequence[Sequence[Any]]
 """The values of the arguments, row by row."""
 
@@ -25,8 +28,8 @@ ArgumentRows = Sequence[Sequence[Any]]
 class Aggregate(msgspec.Struct, frozen=True):
     """An aggregate function.
 
-    ``takes``: what the implementation wants beside the rows: the ``types`` of the arguments, the
-    ``constants`` after the first."""
+    ``takes``: what the implementation wants: the ``values`` of the first argument, or the ``rows``
+    of all; beside these the ``types`` of the arguments, the ``constants`` after the first."""
 
     signature: Signature
     implementation: Callable[..., Any]
@@ -36,13 +39,27 @@ class Aggregate(msgspec.Struct, frozen=True):
         """Check whether a constant argument is no value of a row, but says how to compute."""
         return "constants" in self.takes or self.signature.parameter(position).optional
 
-    def bind(
-        self, types: Sequence[Type], constants: Sequence[Any]
-    ) -> Callable[[ArgumentRows], Any]:
-        """Make a function of the rows alone."""
-        available = {"types": types, "constants": constants}
-        keywords = {name: available[name] for name in self.takes}
-        return lambda rows: self.implementation(rows, **keywords)
+    def compute(
+        self,
+        rows: Collection[Sequence[Any]],
+        arguments: Sequence[int],
+        types: Sequence[Type],
+        constants: Sequence[Any],
+    ) -> Any:
+        """Aggregate rows that have the arguments at these indexes."""
+        keywords: dict[str, Any] = {}
+        if "types" in self.takes:
+            keywords["types"] = types
+        if "constants" in self.takes:
+            keywords["constants"] = constants
+        given: Collection[Any]
+        if "rows" in self.takes:
+            given = [[row[index] for index in arguments] for row in rows]
+        elif arguments:
+            given = _flatten([row[arguments[0]] for row in rows])
+        else:  # COUNT(*) counts the rows themselves
+            given = rows
+        return self.implementation(given, **keywords)
 
 
 AGGREGATES: dict[str, Aggregate] = {}
@@ -66,7 +83,7 @@ def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], C
 
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
         parsed = Signature.parse(signature)
-        takes = frozenset(inspect.signature(implementation).parameters) & {"types", "constants"}
+        takes = frozenset(inspect.signature(implementation).parameters)
         for name in (parsed.name, *aliases):
             AGGREGATES[name] = Aggregate(parsed, implementation, takes)
         return implementation
@@ -74,47 +91,42 @@ def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], C
     return register
 
 
-def _flatten(rows: ArgumentRows) -> list[Any]:
-    """Return the values of the first argument over all rows."""
-    values = [row[0] for row in rows]
+def _flatten(values: Sequence[Any]) -> Sequence[Any]:
+    """Return each value of values that may be several or none."""
     if _SEVERAL_OR_NONE.isdisjoint(map(type, values)):
         return values
     return [value for each in values for value in many(each)]
 
 
 @aggregate("count(any?) -> long")
-def count_values(rows: ArgumentRows) -> int:
+def count_values(values: _Values) -> int:
     """Count values; without an argument, count rows."""
-    has_argument = bool(rows and rows[0])
-    if has_argument:
-        return len(_flatten(rows))
-    return len(rows)
+    return len(values)
 
 
 @aggregate("count_distinct(any, long?) -> long")
-def count_distinct(rows: ArgumentRows) -> int:
+def count_distinct(values: _Values) -> int:
     """Count distinct values exactly; the second argument, a precision, is unused."""
-    return len(set(_flatten(rows)))
+    return len(set(values))
 
 
 @aggregate("values(same) -> same[]")
-def distinct_values(rows: ArgumentRows) -> Any:
-    return single(sorted(set(_flatten(rows))))
+def distinct_values(values: _Values) -> Any:
+    return single(sorted(set(values)))
 
 
 @aggregate("min(same) -> same")
-def minimum(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    return min(_flatten(rows), key=order(types[0]), default=None)
+def minimum(values: _Values, *, types: Sequence[Type]) -> Any:
+    return min(values, key=order(types[0]), default=None)
 
 
 @aggregate("max(same) -> same")
-def maximum(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    return max(_flatten(rows), key=order(types[0]), default=None)
+def maximum(values: _Values, *, types: Sequence[Type]) -> Any:
+    return max(values, key=order(types[0]), default=None)
 
 
 @aggregate("sum(number) -> wide")
-def total(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    values = _flatten(rows)
+def total(values: _Values, *, types: Sequence[Type]) -> Any:
     if not values:
         return None
     if types[0] == "double":
@@ -123,8 +135,7 @@ def total(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
 
 
 @aggregate("avg(number) -> double")
-def average(rows: ArgumentRows) -> Any:
-    values = _flatten(rows)
+def average(values: _Values) -> Any:
     return in_range(_sum(values) / len(values), "double") if values else None
 
 
@@ -137,15 +148,14 @@ def _sum(values: Iterable[float]) -> float:
 
 
 @aggregate("median(number) -> double")
-def median(rows: ArgumentRows) -> Any:
-    values = _flatten(rows)
+def median(values: _Values) -> Any:
     return float(median_of(values)) if values else None
 
 
 @aggregate("percentile(number, number) -> double")
-def percentile(rows: ArgumentRows, *, constants: Sequence[Any]) -> Any:
+def percentile(values: _Values, *, constants: Sequence[Any]) -> Any:
     """Interpolate linearly between the two nearest values."""
-    values = sorted(_flatten(rows))
+    values = sorted(values)
     if not values or not constants or not 0 <= constants[0] <= 100:
         return None
     position = (len(values) - 1) * constants[0] / 100
@@ -155,8 +165,7 @@ def percentile(rows: ArgumentRows, *, constants: Sequence[Any]) -> Any:
 
 
 @aggregate("median_absolute_deviation(number) -> double")
-def median_absolute_deviation(rows: ArgumentRows) -> Any:
-    values = _flatten(rows)
+def median_absolute_deviation(values: _Values) -> Any:
     if not values:
         return None
     center = median_of(values)
@@ -164,8 +173,7 @@ def median_absolute_deviation(rows: ArgumentRows) -> Any:
 
 
 @aggregate("variance(number) -> double")
-def variance(rows: ArgumentRows) -> Any:
-    values = _flatten(rows)
+def variance(values: _Values) -> Any:
     if not values:
         return None
     mean = _sum(values) / len(values)
@@ -174,8 +182,8 @@ def variance(rows: ArgumentRows) -> Any:
 
 
 @aggregate("std_dev(number) -> double")
-def std_dev(rows: ArgumentRows) -> Any:
-    squared = variance(rows)
+def std_dev(values: _Values) -> Any:
+    squared = variance(values)
     if squared is None:
         return None
     return math.sqrt(squared)
@@ -207,17 +215,17 @@ def _value_at_extreme(
     places = [extreme(map(sort_order, many(row[1]))) for row in complete]
     edge = extreme(places)
     at_edge = [row for row, place in zip(complete, places, strict=True) if place == edge]
-    return min(_flatten(at_edge), key=value_order)
+    return min(_flatten([row[0] for row in at_edge]), key=value_order)
 
 
 @aggregate("top(same, long, keyword?) -> same[]")
-def top(rows: ArgumentRows, *, types: Sequence[Type], constants: Sequence[Any]) -> Any:
+def top(values: _Values, *, types: Sequence[Type], constants: Sequence[Any]) -> Any:
     """Return the first values in ``asc`` (the default) or ``desc`` order.
 
     Equal values count each."""
     limit, *direction = constants
     descending = bool(direction) and str(direction[0]).lower() == "desc"
-    return single(sorted(_flatten(rows), key=order(types[0]), reverse=descending)[:limit])
+    return single(sorted(values, key=order(types[0]), reverse=descending)[:limit])
 
 
 @aggregate("weighted_avg(number, number) -> double")
@@ -230,10 +238,10 @@ def weighted_average(rows: ArgumentRows) -> Any:
 
 
 @aggregate("present(any) -> boolean")
-def is_present(rows: ArgumentRows) -> bool:
-    return bool(_flatten(rows))
+def is_present(values: _Values) -> bool:
+    return bool(values)
 
 
 @aggregate("absent(any) -> boolean")
-def is_absent(rows: ArgumentRows) -> bool:
-    return not _flatten(rows)
+def is_absent(values: _Values) -> bool:
+    return not values

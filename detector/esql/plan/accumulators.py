@@ -36,13 +36,9 @@ class BoundAggregate(msgspec.Struct, frozen=True):
         return self.condition is None or row[self.condition] is True
 
     def compute(self, rows: Sequence[Inputs]) -> Any:
-        function = self.aggregate.bind(self.types, self.constants)
         if self.condition is not None:
             rows = [row for row in rows if self.counts(row)]
-        if len(self.arguments) == 1:
-            index = self.arguments[0]
-            return function([(row[index],) for row in rows])
-        return function([[row[index] for index in self.arguments] for row in rows])
+        return self.aggregate.compute(rows, self.arguments, self.types, self.constants)
 
     def input_values(self, row: Inputs) -> list[Any]:
         """Return the values of the first argument; for COUNT(*), the row itself."""

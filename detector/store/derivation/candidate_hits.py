@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from detector.detection.derive import may_raise_alert
 from detector.detection.window import Hit
-from detector.store.derivation.packed_series import PackedSeries, SeriesSlice, SharedRow
+from detector.store.derivation.series_rows import RowSlice, SeriesRows
 from detector.store.derivation.touched_windows import Candidate
 from detector.store.packing.segment import Segment
 from detector.store.segments.segment_spans import SegmentSpan
@@ -45,13 +45,12 @@ class CandidateHits:
     ) -> None:
         self._query = query
         self._windows = windows
-        self._hits = {each.series: PackedSeries() for each in candidates}
-        self._widths = {each.series: each.span.width for each in candidates}
+        self._hits = {each.series: SeriesRows(each.series, each.span.width) for each in candidates}
         first = min((each.first for each in candidates), default=0)
         last = max((each.last for each in candidates), default=-1)
         for span in near:
             if span.first <= last and span.last >= first:
-                self._collect(segments.load(query, span.segment_id), first, last)
+                self._collect(segments.load(query, span.segment_id))
         for hits in self._hits.values():
             hits.sort()
 
@@ -66,41 +65,16 @@ class CandidateHits:
             return self._windows.hits(self._query, candidate.series, width, start, end)
         hits = self._hits[candidate.series]
         first = bisect_left(hits.times, start)
-        last = bisect_left(hits.times, end, first)
+        indexes = range(first, bisect_left(hits.times, end, first))
         rule = candidate.span.rule
-        if not has_alerts and not may_raise_alert(rule, hits.inputs_without_time(first, last)):
+        if not has_alerts and not may_raise_alert(rule, hits.packed_inputs(indexes)):
             return ()
-        return SeriesSlice(hits, range(first, last))
+        return RowSlice(hits, indexes)
 
-    def _collect(self, segment: Segment, first: int, last: int) -> None:
-        """Collect hits from the time ``first`` to ``last``."""
-        stale = set(segment.stale_rows())
-        hits_of = [self._hits.get(series) for series in segment.series]
-        wanted = [
-            [(hits, inputs) for number, inputs in matches if (hits := hits_of[number]) is not None]
-            for matches in segment.packed_matches
-        ]
-        begin, end = bisect_left(segment.times, first), bisect_left(segment.times, last + 1)
-        kinds: dict[tuple[int, object], list[tuple[PackedSeries, int]]] = {}
-        for number in range(begin, end):
-            found = wanted[segment.match[number]]
-            if not found or number in stale:
-                continue
-            time = segment.times[number]
-            name = time, segment.common_parts(number)
-            kind = kinds.get(name)
-            if kind is None:
-                shared = SharedRow(segment, number)
-                kind = kinds[name] = [
-                    (hits, hits.new_kind(inputs, shared)) for hits, inputs in found
-                ]
-            identity = segment.identity(number)
-            for hits, kind_number in kind:
-                hits.add(time, identity, kind_number)
-        for number in stale:
-            for series, width in self._widths.items():
-                hit = segment.hit(number, series, width)
-                if hit is not None:
-                    hits = self._hits[series]
-                    kind_number = hits.new_kind(hit.inputs, SharedRow(segment, number))
-                    hits.add(hit.time, hit.identity, kind_number)
+    def _collect(self, segment: Segment) -> None:
+        """Collect the hits of the candidates that are in a segment."""
+        stale = frozenset(segment.stale_rows())
+        for number, series in enumerate(segment.series):
+            hits = self._hits.get(series)
+            if hits is not None:
+                hits.add(segment, number, stale)

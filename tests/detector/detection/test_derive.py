@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from detector.detection import window
 from detector.detection.derive import derive, max_gap, supersede_window
 from detector.detection.event import KeptEvent, Position
-from detector.detection.window import Hit
+from detector.detection.window import Hit, ListedHits
 from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from detector.rules.ruleset import load
@@ -56,9 +56,11 @@ def holds(found, first, end) -> bool:
 
 
 def starts(cut: Callable, found) -> list[int]:
+    series = ListedHits(hits(found))
     return list(
         cut(
-            hits(found),
+            series.times,
+            series.inputs(),
             WIDTH,
             QUERY.sliding_aggregator,
             lambda group, at: QUERY.group_passes(group, at, ("ana",), at + WIDTH),
@@ -102,7 +104,7 @@ def test_tumbling_matches_oracle(found):
     ],
 )
 def test_merge_spans_runs_from_the_first_start(begins, duration, expected):
-    made = hits([(time, "a") for time in range(0, 40, 5)])
+    made = ListedHits(hits([(time, "a") for time in range(0, 40, 5)]))
     spans = list(window.merge_spans(made, begins, WIDTH, duration))
     assert [(span.start, span.end) for span in spans] == expected
     for span in spans:
@@ -162,8 +164,9 @@ def test_sliding_is_linear_in_hits():
         def __len__(self):
             return Counted.added - Counted.dropped
 
-    made = hits([(number, "a") for number in range(5000)])
-    list(window.lookback(made, 4000, Counted, lambda _group, _at: True))
+    times = list(range(5000))
+    rows = [("a",)] * len(times)
+    list(window.lookback(times, rows, 4000, Counted, lambda _group, _at: True))
     assert Counted.added == 5000 and Counted.dropped <= 5000
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.detection.window import Hit, HitSpan, lookback, merge_spans, sliding, tumbling
+from detector.detection.window import Hit, ListedHits, lookback, merge_spans, sliding, tumbling
 
 ARRANGEMENTS = [
     times for count in range(5) for times in combinations_with_replacement(range(6), count)
@@ -46,7 +46,7 @@ def asked(
         seen.append((start, list(group.times)))
         return len(group) >= least
 
-    starts = list(cut(hits(times), width, Group, meets))
+    starts = list(cut(times, [(time,) for time in times], width, Group, meets))
     return seen, starts
 
 
@@ -81,13 +81,18 @@ def test_merged_spans_are_those_of_the_definition() -> None:
             for width in range(1, 4):
                 for duration in (0, 1, 3):
                     events = hits((0, 1, 1, 3, 4, 6, 8))
-                    merged = list(merge_spans(events, starts, width, duration))
+                    merged = [
+                        (start, end, list(inside))
+                        for start, end, inside in merge_spans(
+                            ListedHits(events), starts, width, duration
+                        )
+                    ]
                     assert merged == merged_by_definition(events, starts, width, duration)
 
 
 def merged_by_definition(
     events: list[Hit], starts: tuple[int, ...], width: int, duration: int
-) -> list[HitSpan]:
+) -> list[tuple[int, int, list[Hit]]]:
     parts: list[list[int]] = []
     for start in starts:
         if parts and (start < parts[-1][-1] + width or start < parts[-1][0] + duration):
@@ -95,7 +100,7 @@ def merged_by_definition(
         else:
             parts.append([start])
     return [
-        HitSpan(
+        (
             part[0],
             part[-1] + width,
             [hit for hit in events if part[0] <= hit.time < part[-1] + width],

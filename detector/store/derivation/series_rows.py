@@ -1,0 +1,181 @@
+"""The hits of a series as rows of segments: each hit is made where it is looked at.
+
+A window of a million calls by one caller takes some twenty bytes a hit, and what its hits have in
+common is unpacked once.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence, Set
+from typing import NamedTuple, overload
+
+from detector.detection.event import KeptEvent, Series, inputs_at
+from detector.detection.finding import Facets
+from detector.detection.window import Hit, HitSeries
+from detector.esql.plan.accumulators import Inputs
+from detector.store.packing.segment import Segment
+
+
+class _Part(NamedTuple):
+    """A segment in which hits are, and the number of their series there."""
+
+    segment: Segment
+    series: int
+
+
+class SeriesRows:
+    """The hits of a series, by time and identity once they are sorted.
+
+    ``width`` is that of the buckets of its rule."""
+
+    def __init__(self, series: Series, width: int) -> None:
+        self.times = array("q")
+        self._series = series
+        self._width = width
+        self._parts: list[_Part] = []
+        self._part = array("I")
+        self._row = array("I")
+        self._is_sorted = True
+        """The hits of a segment are."""
+        self._stale: dict[tuple[int, int], Inputs] = {}
+        """The inputs, with the time, of rows that contradicting records claim: by part and row."""
+        self._inputs: dict[tuple[int, int, int], Inputs] = {}
+        """With the time, by part, match and time: hits that agree in these share them."""
+        self._rows: dict[tuple[object, ...], KeptEvent] = {}
+        """By part, time and what a row has in common with others."""
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def add(self, segment: Segment, number: int, stale: Set[int]) -> None:
+        """Add the hits that are in a segment, in which the series has this number.
+
+        ``stale`` are the segment's rows with stale matches."""
+        part = len(self._parts)
+        self._parts.append(_Part(segment, number))
+        rows: Sequence[int] = segment.numbers_of(self._series)
+        if not stale.isdisjoint(rows):
+            rows = [row for row in rows if row not in stale or self._keeps_stale(part, row)]
+        times = [segment.times[row] for row in rows]
+        if self.times and times and times[0] <= self.times[-1]:
+            self._is_sorted = False
+        self._part.extend([part] * len(rows))
+        self._row.extend(rows)
+        self.times.extend(times)
+
+    def _keeps_stale(self, part: int, row: int) -> bool:
+        """Keep the inputs of a row with stale matches; return whether it is a hit."""
+        hit = self._parts[part].segment.hit(row, self._series, self._width)
+        if hit is None:
+            return False
+        self._stale[part, row] = hit.inputs
+        return True
+
+    def sort(self) -> None:
+        """Sort by time and identity; what sorting takes, it takes for one second at a time."""
+        if self._is_sorted:
+            return
+        by_time: dict[int, array[int]] = {}
+        for index, time in enumerate(self.times):
+            by_time.setdefault(time, array("I")).append(index)
+        parts, rows = self._part, self._row
+        self.times, self._part, self._row = array("q"), array("I"), array("I")
+        for time in sorted(by_time):
+            ordered = sorted(
+                (self._parts[parts[index]].segment.identity(rows[index]), parts[index], rows[index])
+                for index in by_time[time]
+            )
+            self.times.extend([time] * len(ordered))
+            self._part.extend([part for _, part, _ in ordered])
+            self._row.extend([row for _, _, row in ordered])
+
+    def places(self, indexes: range) -> Iterator[tuple[Segment, int]]:
+        """Yield the segment and the row of each hit."""
+        for part, row in self._numbers(indexes):
+            yield self._parts[part].segment, row
+
+    def packed_inputs(self, indexes: range) -> list[Inputs]:
+        """Return the inputs of hits, for the most part without their time."""
+        return [self._packed_inputs(*numbers) for numbers in self._numbers(indexes)]
+
+    def inputs(self, indexes: range) -> list[Inputs]:
+        """Return the inputs of hits."""
+        return [self._inputs_of(*numbers) for numbers in self._numbers(indexes)]
+
+    def hit(self, index: int) -> Hit:
+        """Return a hit; the position of its row is that of one with which it shares all else."""
+        part, row = self._part[index], self._row[index]
+        segment, time = self._parts[part].segment, self.times[index]
+        name = part, time, segment.common_parts(row)
+        kept = self._rows.get(name)
+        if kept is None:
+            kept = self._rows[name] = segment.row(row)
+        return Hit(time, segment.identity(row), self._inputs_of(part, row), kept)
+
+    def _numbers(self, indexes: range) -> Iterator[tuple[int, int]]:
+        """Yield the numbers of the part and of the row of each hit."""
+        within = slice(indexes.start, indexes.stop, indexes.step)
+        return zip(self._part[within], self._row[within], strict=True)
+
+    def _packed_inputs(self, part: int, row: int) -> Inputs:
+        segment, series = self._parts[part]
+        if (part, row) in self._stale:
+            return self._stale[part, row]
+        for number, inputs in segment.packed_matches[segment.match[row]]:
+            if number == series:
+                return inputs
+        raise LookupError(f"row {row} is no hit of {self._series}")
+
+    def _inputs_of(self, part: int, row: int) -> Inputs:
+        segment = self._parts[part].segment
+        time, match = segment.times[row], segment.match[row]
+        if (part, row) in self._stale:
+            return self._stale[part, row]
+        name = part, match, time
+        inputs = self._inputs.get(name)
+        if inputs is None:
+            inputs = self._inputs[name] = inputs_at(self._packed_inputs(part, row), time)
+        return inputs
+
+
+class RowSlice(HitSeries):
+    """Some hits of a series that follow each other."""
+
+    def __init__(self, series: SeriesRows, indexes: range) -> None:
+        self._series = series
+        self._indexes = indexes
+
+    @property
+    def times(self) -> Sequence[int]:
+        return self._series.times[self._indexes.start : self._indexes.stop]
+
+    def inputs(self) -> Sequence[Inputs]:
+        return self._series.inputs(self._indexes)
+
+    def event_ids(self) -> list[str]:
+        return [segment.event_id(row) for segment, row in self._series.places(self._indexes)]
+
+    def facets(self) -> Facets:
+        clients, calls, regions = {}, {}, set()
+        denied = 0
+        for segment, row in self._series.places(self._indexes):
+            client, call = segment.client(row), segment.call(row)
+            clients[id(client)] = client
+            calls[id(call)] = call
+            regions.add(segment.region(row))
+            if call.error_code:
+                denied += 1
+        return Facets.of_parts(set(clients.values()), set(calls.values()), regions, denied)
+
+    def __len__(self) -> int:
+        return len(self._indexes)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> RowSlice: ...
+    def __getitem__(self, index: int | slice) -> Hit | RowSlice:
+        if isinstance(index, slice):
+            return RowSlice(self._series, self._indexes[index])
+        return self._series.hit(self._indexes[index])
