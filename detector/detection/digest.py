@@ -15,7 +15,8 @@ import msgspec
 from detector.detection import principal_index
 from detector.detection.activity_count import count_activity
 from detector.detection.baseline import OriginSpans
-from detector.detection.event import KeptEvent, unite_events
+from detector.detection.columns.event_columns import EventColumns
+from detector.detection.event import KeptEvent
 from detector.detection.grouping.by_number import group_by_number
 from detector.detection.grouping.by_signature import group_by_signature
 from detector.detection.grouping.chunk_events import ChunkEvents
@@ -54,15 +55,13 @@ class Partial(msgspec.Struct, eq=True):
 
     chunks: dict[tuple[str, int], ChunkStats] = {}
     """By file and offset."""
-    hits: dict[bytes, KeptEvent] = {}
+    hits: EventColumns = msgspec.field(default_factory=EventColumns)
     """The events that passed some rule's filter, by ``record.identity``."""
     observations: OriginSpans = msgspec.field(default_factory=OriginSpans)
 
     def add_hit(self, identity: bytes, event: KeptEvent) -> None:
         """Add an event that passed some rule's filter."""
-        present = self.hits.setdefault(identity, event)
-        if present is not event:
-            self.hits[identity] = unite_events(identity, present, event)
+        self.hits.add(identity, event)
 
     def merge(self, *others: Partial) -> Partial:
         """Return the union of this partial and others."""
@@ -77,8 +76,7 @@ def merge(partials: Iterable[Partial]) -> Partial:
     union = Partial()
     for partial in partials:
         union.chunks.update(partial.chunks)
-        for identity, event in partial.hits.items():
-            union.add_hit(identity, event)
+        union.hits.add_all(partial.hits)
         union.observations.unite(partial.observations)
     return union
 
@@ -110,9 +108,8 @@ def digest(
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
         stats.activity = count_activity(records, events.by_origin).encode()
-    hits = HitCollector(records, dispatch, source, chunk.offset, partial.add_hit)
-    for group in events.candidates:
-        hits.collect(group, group.facts.rules)
+    hits = HitCollector(records, dispatch, source, chunk.offset, partial.hits)
+    hits.collect(events.candidates)
     stats.hits = hits.count
     cache.heads.keep(hits.kept_bytes)
     cache.heads.trim()

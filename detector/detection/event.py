@@ -163,10 +163,7 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         """Return identity and event of a record, whose JSON is ``raw``."""
         name = event_id(record, raw)
         key, event = cls.of_view(record, position).at(name, time, position, matches)
-        issued = issued_key(record)
-        if issued:
-            event = msgspec.structs.replace(event, issued_key=issued)
-        return key, event
+        return key, msgspec.structs.replace(event, issued_key=issued_key(record))
 
     @classmethod
     def of_view(cls, record: Record | RecordView, position: Position) -> KeptEvent:
@@ -189,22 +186,32 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         call = EventCall(record.event_source or "", record.event_name or "", error)
         return cls(0, client, call, record.aws_region or "", "", None, position)
 
+    def named(self, name: str) -> tuple[bytes, KeptEvent]:
+        """Return identity and event of a record with this id that is the same but for it."""
+        key = identity(self.client.account, name)
+        implied = _unless_implied(key, name)
+        return key, self if implied is None else msgspec.structs.replace(self, event_id=implied)
+
     def at(
         self, name: str, time: int, position: Position, matches: Matches
     ) -> tuple[bytes, KeptEvent]:
         """Return identity and event of a record that is the same but for this."""
-        key = identity(self.client.account, name)
-        event = KeptEvent(
+        key, event = self.named(name)
+        return key, msgspec.structs.replace(event, time=time, position=position, matches=matches)
+
+    def placed(self, time: int, position: Position) -> KeptEvent:
+        """Return the event of a record that is the same but for time and place."""
+        return KeptEvent(
             time,
             self.client,
             self.call,
             self.region,
             self.issued_key,
-            _unless_implied(key, name),
+            self.event_id,
             position,
-            matches,
+            self.matches,
+            self.stale,
         )
-        return key, event
 
     def copy_at(self, time: int, position: Position, matches: Matches) -> KeptEvent:
         """Return the event of a record that is the same but for this and its UUID."""

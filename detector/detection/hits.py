@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.cloudtrail.record import EventSignature, Record
+from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
     EVENT_TIME,
     KeptEvent,
@@ -30,12 +31,13 @@ from detector.detection.signature_cache import SignatureGroup
 from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Records
+from detector.formats.native.columns import IDENTITY
+from detector.formats.native.groups import RawView
+from detector.formats.native.hit_runs import HitRun
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
-AddHit = Callable[[bytes, KeptEvent], None]
-RawView = tuple[bytes, Any, bool]
-"""The caller, the error message, and whether there is an error code: ``decided_by``."""
+_NOWHERE = Position("", 0, 0)
 _VIEWS_LIMIT = 4
 """Of the views of a signature that are remembered; most have one."""
 _VIEW_BYTES = 4096
@@ -49,7 +51,7 @@ _OWN_ATTRIBUTES = {"document", "event_id", "event_time", "request_id"}
 class _Outcome(NamedTuple):
     """What rules say of records that agree in all that the rules read of them.
 
-    ``event`` is theirs but for time, id and position; None where no rule matches. ``own`` are the
+    ``event`` is theirs but for time, id and position; None where no rule may match. ``own`` are the
     inputs of matches that are each record's own: the match's index, the input's, the attribute."""
 
     matches: Matches
@@ -77,99 +79,120 @@ _NO_HITS = _Verdict([], [], settled=_Outcome((), None))
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
-    ``add`` takes each event that is a hit. ``count`` are the hits, ``too_deep`` the records that
-    are nested too deep to be read; ``rule_seconds`` are what each rule took; ``kept_bytes`` are
-    those of what signatures have come to keep."""
+    Events that are hits are added to ``found``. ``count`` are the hits, ``too_deep`` the records
+    that are nested too deep to be read; ``rule_seconds`` are what each rule took; ``kept_bytes``
+    are those of what signatures have come to keep."""
 
     def __init__(
-        self, records: Records, dispatch: Dispatch, source: str, offset: int, add: AddHit
+        self, records: Records, dispatch: Dispatch, source: str, offset: int, found: EventColumns
     ) -> None:
         self._records = records
         self._dispatch = dispatch
         self._source = source
         self._offset = offset
-        self._add = add
+        self._found = found
+        self._chunk = found.chunk_number(source, offset)
         self.count = 0
         self.too_deep = 0
         self.kept_bytes = 0
         self.rule_seconds: dict[str, float] = defaultdict(float)
 
-    def collect(self, group: SignatureGroup, rules: Sequence[Rule]) -> None:
-        """Add the hits among the events of one signature."""
-        verdicts: dict[Any, _Verdict] = group.facts.verdicts
-        known = len(verdicts)
-        raw_hit, times = self._records.raw_hit, self._records.times
-        last: Any = None
-        for index in group.timed:
-            raw = raw_hit(index)
-            if raw is None:
-                self._collect_decoded(index, group, rules, verdicts)
-                continue
-            view, identity = raw
-            if view != last:  # mostly one caller calls several times
-                verdict = verdicts.get(view) or self._verdict_of(rules, view, verdicts)
-                last = view
-            outcome = verdict.settled
-            if outcome is None:
-                self._collect_unsettled(index, group.signature, verdict, identity)
-            elif outcome.event is not None:
-                time: Any = times[index]
-                position = Position(self._source, self._offset, index)
-                self.count += 1
-                self._add(identity, outcome.event.copy_at(time, position, outcome.matches))
-        if len(verdicts) == known:
-            return
+    def collect(self, groups: Sequence[SignatureGroup]) -> None:
+        """Add the hits among the events of some signatures."""
+        runs = self._records.hit_runs([group.timed for group in groups])
+        for number, group in enumerate(groups):
+            verdicts: dict[Any, _Verdict] = group.facts.verdicts
+            known = len(verdicts)
+            if runs is None:
+                for index in group.timed:
+                    self._collect_decoded(index, group, verdicts)
+            else:
+                for run in runs.of_group(number):
+                    self._collect_run(run, group, verdicts)
+            if len(verdicts) > known:
+                self._limit(group, verdicts, known)
+
+    def _limit(self, group: SignatureGroup, verdicts: dict[Any, _Verdict], known: int) -> None:
+        """Count what a group has come to keep, which is dropped where it is much."""
         sizes = list(map(_view_size, islice(verdicts, known, None)))
         if len(verdicts) > _VIEWS_LIMIT or max(sizes) > _VIEW_BYTES:
             group.facts.verdicts = {}
         else:
             self.kept_bytes += sum(sizes)
 
+    def _collect_run(
+        self, run: HitRun, group: SignatureGroup, verdicts: dict[Any, _Verdict]
+    ) -> None:
+        """Add the hits among records of one view."""
+        indexes, identities = run
+        raw = self._records.raw_hit(indexes[0])
+        if raw is None:
+            self._collect_decoded(indexes[0], group, verdicts)
+            return
+        view, _ = raw
+        verdict = verdicts.get(view) or self._verdict_of(group.facts.rules, view, verdicts)
+        first = 0
+        while verdict.settled is None and first < len(indexes):
+            identity = identities[first * IDENTITY : (first + 1) * IDENTITY]
+            self._collect_unsettled(indexes[first], group.signature, verdict, identity)
+            first += 1
+        if verdict.settled is None or verdict.settled.event is None or first == len(indexes):
+            return
+        if first:
+            indexes, identities = indexes[first:], identities[first * IDENTITY :]
+        self._add(verdict.settled.event, indexes, identities)
+
     def _collect_decoded(
-        self,
-        index: int,
-        group: SignatureGroup,
-        rules: Sequence[Rule],
-        verdicts: dict[Any, _Verdict],
+        self, index: int, group: SignatureGroup, verdicts: dict[Any, _Verdict]
     ) -> None:
         """Add a hit whose fields must be decoded."""
+        rules = group.facts.rules
         fields = read_hit_fields(self._records.encoded(index))
         if fields is None:
             self._collect_whole(index, rules)
             return
         view = fields.decided_by
         verdict = verdicts.get(view) or self._verdict_of(rules, view, verdicts)
-        self._collect_unsettled(index, group.signature, verdict)
+        self._collect_unsettled(index, group.signature, verdict, name=fields.eventID)
 
     def _collect_unsettled(
         self,
         index: int,
         signature: EventSignature,
         verdict: _Verdict,
-        identity: bytes | None = None,
+        identity: bytes = b"",
+        name: str | None = None,
     ) -> None:
-        """Add a hit of which its view may not tell all. Without ``identity`` its id is decoded."""
+        """Add a hit of which its view may not tell all, by its identity or its id."""
         try:
             outcome = verdict.settled or self._outcome_of(index, signature, verdict)
             if outcome is None:
                 self._collect_whole(index, [*verdict.rules, *verdict.timed])
                 return
-            matches = [*self._matches_of(index, outcome), *self._timed_matches(index, verdict)]
+            event = self._event_of(index, outcome, verdict)
         except RecursionError:
             self.too_deep += 1
             return
+        if event is not None:
+            if name is not None:
+                identity, event = event.named(name)
+            self._add(event, [index], identity)
+
+    def _add(self, event: KeptEvent, indexes: Sequence[int], identities: bytes) -> None:
+        """Add hits that are one event but for identity, time and place."""
+        times: Sequence[Any] = self._records.times
+        self.count += len(indexes)
+        self._found.add_alike(
+            event, self._chunk, identities, [times[index] for index in indexes], indexes
+        )
+
+    def _event_of(self, index: int, outcome: _Outcome, verdict: _Verdict) -> KeptEvent | None:
+        """Return a record's event, but for what is each one's own; None where it is no hit."""
         event = outcome.event
-        if not matches or event is None:
-            return
-        time: Any = self._records.times[index]
-        position = Position(self._source, self._offset, index)
-        if identity is not None:
-            event = event.copy_at(time, position, tuple(matches))
-        else:
-            name = self._records.record(index).event_id or ""
-            identity, event = event.at(name, time, position, tuple(matches))
-        self.count += 1
-        self._add(identity, event)
+        if event is None or not (outcome.own or verdict.timed):
+            return event
+        matches = [*self._matches_of(index, outcome), *self._timed_matches(index, verdict)]
+        return msgspec.structs.replace(event, matches=tuple(matches)) if matches else None
 
     def _verdict_of(
         self, rules: Sequence[Rule], view: RawView, verdicts: dict[Any, _Verdict]
@@ -228,10 +251,10 @@ class HitCollector:
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
         event = None
         if matches or verdict.timed:
-            event = KeptEvent.of_view(record, Position(self._source, self._offset, 0))
-            issued = issued_key(record)
-            if issued:
-                event = msgspec.structs.replace(event, issued_key=issued)
+            event = KeptEvent.of_view(record, _NOWHERE)
+            event = msgspec.structs.replace(
+                event, issued_key=issued_key(record), matches=tuple(matches)
+            )
         return _Outcome(tuple(matches), event, tuple(own))
 
     def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
@@ -279,7 +302,7 @@ class HitCollector:
             self.too_deep += 1
             return
         self.count += 1
-        self._add(identity, event)
+        self._found.add(identity, event)
 
 
 def _values_of(decode: Callable[[], Record], names: Sequence[str]) -> tuple[object, ...]:

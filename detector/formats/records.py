@@ -33,6 +33,7 @@ from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.native import cut
 from detector.formats.native.groups import RawHit, Slices, group_by_bytes
+from detector.formats.native.hit_runs import HitRuns
 from detector.formats.pieces import join_pieces
 from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
@@ -79,13 +80,16 @@ class RawRecords:
 
     def canonical(self, index: int) -> bytes:
         """Return a record's JSON in CloudTrail's names."""
-        item = self._items[index]
-        return item.translated or item.raw if isinstance(item, ParsedRecord) else bytes(item)
+        return bytes(self.encoded(index))
 
     def encoded(self, index: int) -> bytes | msgspec.Raw:
         """Return a record's JSON in CloudTrail's names, without a copy."""
         item = self._items[index]
         return item.translated or item.raw if isinstance(item, ParsedRecord) else item
+
+    def hit_runs(self, groups: Sequence[list[int]]) -> HitRuns | None:
+        """Cut groups of records into runs of hits; None where each must be decoded for it."""
+        return self._items.hit_runs(groups) if isinstance(self._items, Slices) else None
 
     def raw_hit(self, index: int) -> RawHit | None:
         """Return what a record has as a hit, without decoding it; None where that is needed."""
@@ -93,10 +97,7 @@ class RawRecords:
 
     def size(self, index: int) -> int:
         """Return the bytes of a record's JSON."""
-        item = self._items[index]
-        if isinstance(item, ParsedRecord):
-            return len(item.translated or item.raw)
-        return memoryview(item).nbytes
+        return memoryview(self.encoded(index)).nbytes
 
     def head(self, index: int) -> Head:
         """Decode the head of a record. Raises ValueError or RecursionError."""
@@ -104,8 +105,7 @@ class RawRecords:
 
     def record(self, index: int) -> Record:
         """Decode a whole record, whose head must not be empty."""
-        item = self._items[index]
-        return decode((item.translated or item.raw) if isinstance(item, ParsedRecord) else item)
+        return decode(self.encoded(index))
 
 
 class Records(RawRecords):

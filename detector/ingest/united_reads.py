@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from detector.detection.baseline import OriginSpans
-from detector.detection.digest import Partial
+from detector.detection.columns.event_columns import EventColumns
 from detector.store.file_table import FileRead
 from detector.store.packing.packed_hits import LEAST_HITS, pack_hits
 
@@ -25,11 +25,10 @@ def unite_reads(reads: Sequence[FileRead]) -> None:
     # Hits of a file that was read before are looked at one by one.
     if any(read.reread for read in reads):
         return
-    if sum(len(read.partial.hits) for read in reads) < LEAST_HITS:
+    if sum(read.partial.hits.added for read in reads) < LEAST_HITS:
         return
-    union = Partial()
+    hits = EventColumns()
     for read in reads:
-        for identity, event in read.partial.hits.items():
-            union.add_hit(identity, event)
-        read.partial.hits = {}
-    first.packed = pack_hits(union.hits)
+        hits.add_all(read.partial.hits)
+        read.partial.hits = EventColumns()
+    first.packed = pack_hits(hits)

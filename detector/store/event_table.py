@@ -11,27 +11,27 @@ import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
+from detector.detection.columns.event_columns import EventColumns
+from detector.detection.columns.identity_set import IdentitySet
 from detector.detection.event import Event, KeptEvent, Match, unite_events
 from detector.store.database import Database, raises_damaged
 from detector.store.file_table import FileRead
 from detector.store.packing.file_key import FileIds
-from detector.store.packing.identity_set import IdentitySet
 from detector.store.packing.packed_hits import PackedHits
+from detector.store.packing.packer import pack_columns
 from detector.store.packing.segment import Packed, StoredRow, without_matches
 from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
 
-_get_source = attrgetter("position.source")
-
 
 class WrittenEvents(NamedTuple):
-    """The identities of events that are new, and those with another content now, as they stand."""
+    """The identities of events that were stored before, and those with another content now, as they
+    stand."""
 
-    new: set[bytes]
+    known: Set[bytes]
     revised: dict[bytes, KeptEvent]
 
 
@@ -46,7 +46,7 @@ class EventTable:
     def put(
         self,
         connection: sqlite3.Connection,
-        rows: Mapping[bytes, KeptEvent],
+        rows: EventColumns,
         rules: Collection[str],
         reads: Sequence[FileRead] = (),
         packed: Iterable[PackedHits] = (),
@@ -65,11 +65,11 @@ class EventTable:
         for read in reads:
             if read.reread:
                 duplicates[read.file.path] -= writing.reclaim(read)
-        written = writing.put(_of_rules(rows, rules), is_fresh=True)
+        written, new = writing.put(_of_rules(rows, rules), is_fresh=True)
         for hits in packed:
             writing.put_packed(hits)
             duplicates.subtract(hits.counts())
-        duplicates.subtract(Counter(map(_get_source, map(rows.__getitem__, written.new))))
+        duplicates.subtract(new.counts())
         return written, duplicates
 
     def put_signals(
@@ -78,17 +78,14 @@ class EventTable:
         """Write events that are signals, as rows; return their times as they stand, by identity.
 
         With them come the identities of which another record stands now."""
-        rows: dict[bytes, KeptEvent] = {}
+        rows = EventColumns()
         for identity, row in events:
-            if identity in rows:
-                row = unite_events(identity, rows[identity], row)
-            rows[identity] = row
+            rows.add(identity, row)
         writing = _Writing(self, connection, rows)
-        written = writing.put(rows, is_fresh=False)
-        times = {identity: writing.time_of(identity) for identity in rows}
-        return times, written.revised.keys()
+        written, _ = writing.put(rows, is_fresh=False)
+        return writing.times(), written.revised.keys()
 
-    def are_new(self, packed: Sequence[PackedHits], rows: Mapping[bytes, KeptEvent]) -> list[bool]:
+    def are_new(self, packed: Sequence[PackedHits], rows: EventColumns) -> list[bool]:
         """Tell of which no event is stored, or is also in ``rows`` or another of them."""
         known = self.known(self._segments.committed)
         seen, repeated = set(rows), set(rows)
@@ -141,17 +138,23 @@ class EventTable:
             for identity, place in ordered
         }
 
-    def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
+    def locate(self, query: StateQuery, rows: EventColumns) -> dict[bytes, RowPlace]:
         """Return where events are stored that may be, by identity."""
-        known = self.known(query)
-        return self._segments.locate(
-            query, {identity: time for identity, time in times.items() if identity in known}
-        )
+        rows.unite()
+        known = self.known(query).among(bytes(rows.identities))
+        if not known:
+            return {}
+        names = rows.names()
+        times = {names[number]: rows.times[number] for number in known}
+        return self._segments.locate(query, times)
 
-    def write_packed(self, connection: sqlite3.Connection, segments: Iterable[Packed]) -> None:
-        """Write new events that are hits."""
+    def write_packed(
+        self, connection: sqlite3.Connection, segments: Iterable[Packed], is_fresh: bool
+    ) -> None:
+        """Write new events; those are fresh that are hits."""
         for packed in segments:
-            self._segments.append_packed(connection, packed, is_fresh=True)
+            self._segments.append_packed(connection, packed, is_fresh)
+            # Should the transaction fail, what is known beyond what is stored changes nothing.
             self.known(query_of(connection)).add_all(packed.identities)
 
     def write(
@@ -170,18 +173,17 @@ class _Writing:
     """The writing of the events of one transaction."""
 
     def __init__(
-        self, table: EventTable, connection: sqlite3.Connection, rows: Mapping[bytes, KeptEvent]
+        self, table: EventTable, connection: sqlite3.Connection, rows: EventColumns
     ) -> None:
         self._table = table
         self._connection = connection
         query = query_of(connection)
-        times = {identity: row.time for identity, row in rows.items()}
-        self._places = table.locate(query, times)
+        self._rows = rows
+        self._places = table.locate(query, rows)
         self._stored = table.rows_at(query, self._places)
         self._changed: set[bytes] = set()
         ((self._generation,),) = query("SELECT generation FROM progress")
         self._file_ids = FileIds(connection)
-        self._times = times
 
     def reclaim(self, read: FileRead) -> int:
         """Give a file that is read again the events that it brought first; return how many.
@@ -190,9 +192,9 @@ class _Writing:
         it is was brought by a re-read that was broken off."""
         read_id = self._file_ids[read.file.path]
         reclaimed = 0
-        for identity, row in read.partial.hits.items():
-            stored = self._stored.get(identity)
-            if stored is None or stored.file_id != read_id:
+        for identity, stored in list(self._stored.items()):
+            row = read.partial.hits.get(identity)
+            if row is None or stored.file_id != read_id:
                 continue
             is_there = (
                 stored.row.position.offset == row.position.offset
@@ -204,10 +206,10 @@ class _Writing:
                 self._set(StoredRow(identity, placed, read_id, self._generation))
         return reclaimed
 
-    def put(self, rows: Mapping[bytes, KeptEvent], is_fresh: bool) -> WrittenEvents:
-        """Write rows by identity."""
-        written = WrittenEvents(rows.keys() - self._stored.keys(), {})
-        appended = [self._brought(identity, rows[identity]) for identity in written.new]
+    def put(self, rows: EventColumns, is_fresh: bool) -> tuple[WrittenEvents, EventColumns]:
+        """Write events; return those that are new too."""
+        new = rows.without(self._stored) if self._stored else rows
+        written = WrittenEvents(self._stored.keys(), {})
         for identity, stored in self._stored.copy().items():
             row = rows[identity]
             if not row.matches and not row.stale and stored.row.is_copy(row):
@@ -220,21 +222,22 @@ class _Writing:
             else:
                 written.revised[identity] = united
                 self._set(self._brought(identity, united))
-        appended += [self._stored[identity] for identity in self._changed]
+        changed = [self._stored[identity] for identity in self._changed]
         replaced = [self._places[identity] for identity in self._changed]
-        self._table.write(self._connection, appended, replaced, is_fresh)
-        # Should the transaction fail, what is known beyond what is stored changes nothing.
-        self._table.known(query_of(self._connection)).add(written.new)
-        return written
+        self._table.write(self._connection, changed, replaced, is_fresh)
+        packed = pack_columns(new, self._file_ids, self._generation)
+        self._table.write_packed(self._connection, packed, is_fresh)
+        return written, new
 
     def put_packed(self, hits: PackedHits) -> None:
         """Write events of which none is stored."""
-        self._table.write_packed(self._connection, hits.placed(self._file_ids, self._generation))
+        packed = hits.placed(self._file_ids, self._generation)
+        self._table.write_packed(self._connection, packed, is_fresh=True)
 
-    def time_of(self, identity: bytes) -> int:
-        """Return the time of an event as it stands."""
-        stored = self._stored.get(identity)
-        return self._times[identity] if stored is None else stored.row.time
+    def times(self) -> dict[bytes, int]:
+        """Return the times of the events as they stand, by identity."""
+        stored = {identity: stored.row.time for identity, stored in self._stored.items()}
+        return self._rows.times_by_identity() | stored
 
     def _set(self, stored: StoredRow) -> None:
         self._stored[stored.identity] = stored
@@ -256,11 +259,11 @@ class Paths(dict[int, str]):
         return self[key]
 
 
-def _of_rules(rows: Mapping[bytes, KeptEvent], rules: Collection[str]) -> Mapping[bytes, KeptEvent]:
+def _of_rules(rows: EventColumns, rules: Collection[str]) -> EventColumns:
     """Return rows without the matches of other rules."""
     used = {
         series.rule_id
-        for matches in {id(row.matches): row.matches for row in rows.values()}.values()
+        for matches in {id(kind.matches): kind.matches for kind in rows.kinds}.values()
         for series, _ in matches
     }
     if used <= set(rules):
@@ -269,4 +272,4 @@ def _of_rules(rows: Mapping[bytes, KeptEvent], rules: Collection[str]) -> Mappin
     def is_unknown(_: int, match: Match) -> bool:
         return match[0].rule_id not in rules
 
-    return {identity: without_matches(row, is_unknown) for identity, row in rows.items()}
+    return rows.with_kinds(lambda kind: without_matches(kind, is_unknown))

@@ -16,6 +16,7 @@ from itertools import accumulate
 
 import msgspec
 
+from detector.detection.columns.event_columns import EventColumns
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
@@ -115,7 +116,7 @@ class Retention:
     def drop_expired(
         self,
         connection: sqlite3.Connection,
-        rows: dict[bytes, KeptEvent],
+        rows: EventColumns,
         widths: Mapping[str, int],
     ) -> set[bytes]:
         """Remove the matches in evicted windows from ``rows``; return whose were removed.

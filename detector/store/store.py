@@ -269,7 +269,7 @@ class Store:
         )
         late = {
             identity
-            for identity in expired & written.new
+            for identity in expired - written.known
             if partial.hits[identity].position.source not in reread
         }
         self.retention.count_late(connection, late, partial.hits)

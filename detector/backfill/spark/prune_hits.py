@@ -18,10 +18,10 @@ from detector.backfill.spark.rows import SeriesCell, StepRow, decode_cell, decod
 from detector.detection.derive import derive, max_gap
 from detector.detection.event import KeptEvent, Series, inputs_at, unite_events
 from detector.detection.window import Hit
+from detector.formats.native.columns import IDENTITY
 from detector.rules.rule import Rule
 from detector.rules.ruleset import RuleSet
 from detector.sources.day_folder import folder_above
-from detector.store.packing.segment import IDENTITY
 
 _CELL_SECONDS = 6 * 3600
 """Seconds of a cell, about, where windows stand by themselves."""

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "columns.h"
+#include "hits.h"
 #include "sums.h"
 
 #define DECLINED (-1)
@@ -106,13 +108,6 @@ static int64_t parse_time(const uint8_t *p, uint32_t size)
     if (month > 2) days += is_leap;
     return days * 86400 + hour * 3600 + minute * 60 + second;
 }
-
-/* What a hit has beside its head: where its caller and its error message are, and its identity,
-   which is known where `has_identity`: its id is a UUID in lower case. */
-typedef struct {
-    uint32_t caller_start, caller_size, message_start, message_size;
-    uint8_t identity[16], has_identity, has_code, unused[2];
-} HitFields;
 
 static int hex_digit(uint8_t c)
 {
@@ -351,6 +346,83 @@ int64_t trailhound_sum_groups(const Heads *heads, const Facts *facts, Sums *sums
     sums->asking_count = sums->opening_count = sums->skipped_count = 0;
     sum_groups(heads, facts, sums);
     return 0;
+}
+
+/* Cut groups of records into runs that are alike. Returns the number of runs. */
+int64_t trailhound_find_runs(HitRuns *hits)
+{
+    return find_runs(hits);
+}
+
+/* Add the marks of identities, `stride` bytes from one to the next, to a table of 2**bits that has
+   room for all. Returns how many were not there. */
+int64_t trailhound_add_marks(
+    uint64_t *table, int32_t bits, uint64_t factor, const uint8_t *identities, int64_t count,
+    int64_t stride)
+{
+    int64_t added = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t mark = mark_at(identities + i * stride);
+        uint64_t place = place_of_mark(table, bits, factor, mark);
+        added += !table[place];
+        table[place] = mark;
+    }
+    return added;
+}
+
+/* Find the identities whose marks are in a table: their numbers go to `found`. Returns how many. */
+int64_t trailhound_find_marks(
+    const uint64_t *table, int32_t bits, uint64_t factor, const uint8_t *identities, int64_t count,
+    int32_t *found)
+{
+    int64_t number = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t mark = mark_at(identities + i * IDENTITY_SIZE);
+        if (table[place_of_mark(table, bits, factor, mark)]) found[number++] = (int32_t)i;
+    }
+    return number;
+}
+
+/* Put the numbers of rows in `order`, by time and identity; `other` has the same room. */
+void trailhound_sort_rows(
+    const int64_t *times, const uint8_t *identities, int64_t count, int32_t *order, int32_t *other)
+{
+    for (int64_t i = 0; i < count; i++) order[i] = (int32_t)i;
+    for (int64_t size = 1; size < count; size *= 2)
+        for (int64_t start = 0; start + size < count; start += 2 * size) {
+            int64_t end = start + 2 * size < count ? start + 2 * size : count;
+            merge_rows(times, identities, order, other, start, start + size, end);
+        }
+}
+
+/* Put items of `width` bytes in the order of their numbers. */
+void trailhound_gather(
+    const uint8_t *items, int64_t width, const int32_t *order, int64_t count, uint8_t *gathered)
+{
+    for (int64_t i = 0; i < count; i++, gathered += width) {
+        const uint8_t *item = items + width * order[i];
+        if (width == 4) memcpy(gathered, item, 4);
+        else if (width == 8) memcpy(gathered, item, 8);
+        else memcpy(gathered, item, (size_t)width);
+    }
+}
+
+/* Number the parts of rows by the first row of each: `part_of` is that of each kind, `renumbered`
+   has a 0 for each part. The parts go to `used`, their new numbers to `numbers`. Returns how many. */
+int64_t trailhound_renumber(
+    const int32_t *kinds, int64_t count, const int32_t *part_of, int32_t *renumbered, int32_t *used,
+    int32_t *numbers)
+{
+    int32_t parts = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t part = part_of[kinds[i]];
+        if (!renumbered[part]) {
+            used[parts++] = part;
+            renumbered[part] = parts;
+        }
+        numbers[i] = renumbered[part] - 1;
+    }
+    return parts;
 }
 
 /* The digest of the sources that the build names: a library of others is not called. */

@@ -7,11 +7,14 @@ from typing import Any
 
 from detector.formats.heads.known_heads import RecordGroup
 from detector.formats.native.cut import HIT_FIELDS, HeadGroups, RecordSpans
+from detector.formats.native.hit_runs import HitRuns, find_runs
 from detector.text.capped import TEXT_CAP
 
-RawHit = tuple[tuple[bytes, bytes, bool], bytes]
-"""What decides a rule beside the signature, as it stands in the record (caller, error message,
-whether it has an error code), and the identity of the event."""
+RawView = tuple[bytes, Any, bool]
+"""What decides a rule beside the signature: caller, error message, whether there is an error
+code."""
+RawHit = tuple[RawView, bytes]
+"""A view, its texts as they stand in the record, and the identity of the event."""
 
 
 class Slices(Sequence[memoryview]):
@@ -39,6 +42,10 @@ class Slices(Sequence[memoryview]):
             return None
         text = bytes(self._data[message : message + message_size]) if message_size else b""
         return (bytes(self._data[caller : caller + size]), text, has_code), identity
+
+    def hit_runs(self, groups: Sequence[list[int]]) -> HitRuns:
+        """Cut groups of records, given by their indexes, into runs."""
+        return find_runs(self._data, self._sizes, self._hit_fields, groups)
 
 
 def group_by_bytes(groups: HeadGroups) -> list[RecordGroup]:

@@ -8,26 +8,37 @@ from pathlib import Path
 
 from detector.formats.native.sources import digest_sources
 
+_COUNTING = (
+    *("cut_records", "sum_groups", "find_runs", "count_braces"),
+    *("add_marks", "find_marks", "renumber"),
+)
+"""The functions that return how many."""
 _PATH = Path(__file__).with_name("cut.library")
 
 
 def _load() -> ctypes.CDLL | None:
     if os.environ.get("TRAILHOUND_NATIVE") == "0":
         return None
-    pointer, integer = ctypes.c_void_p, ctypes.c_int64
+    pointer, integer, narrow = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
+    table = pointer, narrow, ctypes.c_uint64
     try:
         library = ctypes.CDLL(str(_PATH))
         library.trailhound_sources.restype = ctypes.c_char_p
         if library.trailhound_sources() != digest_sources(_PATH.parent).encode():
             return None
-        library.trailhound_cut_records.argtypes = [pointer, integer, ctypes.c_int32, pointer]
+        library.trailhound_cut_records.argtypes = [pointer, integer, narrow, pointer]
         library.trailhound_sum_groups.argtypes = [pointer, pointer, pointer]
+        library.trailhound_find_runs.argtypes = [pointer]
         library.trailhound_count_braces.argtypes = [pointer, integer]
+        library.trailhound_add_marks.argtypes = [*table, pointer, integer, integer]
+        library.trailhound_find_marks.argtypes = [*table, pointer, integer, pointer]
+        library.trailhound_sort_rows.argtypes = [pointer, pointer, integer, pointer, pointer]
+        library.trailhound_gather.argtypes = [pointer, integer, pointer, integer, pointer]
+        library.trailhound_renumber.argtypes = [pointer, integer, *[pointer] * 4]
     except (OSError, AttributeError):  # not built, for another machine, or much older
         return None
-    library.trailhound_cut_records.restype = integer
-    library.trailhound_sum_groups.restype = integer
-    library.trailhound_count_braces.restype = integer
+    for name in _COUNTING:
+        getattr(library, f"trailhound_{name}").restype = integer
     return library
 
 

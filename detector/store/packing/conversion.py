@@ -15,8 +15,9 @@ import msgspec
 from detector.detection.event import Event, KeptEvent, Match, Series, inputs_without_time
 from detector.detection.finding import Finding
 from detector.store.packing.migration_functions import MigrationFunctions
+from detector.store.packing.packer import SEGMENT_ROWS
 from detector.store.packing.segment import Segment, StoredRow
-from detector.store.packing.segment_writer import SEGMENT_ROWS, insert_segment
+from detector.store.packing.segment_writer import insert_segment
 from detector.store.packing.shared_signals import share_signals
 
 PACKING = """

@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from detector.detection.activity.chunk import Numbers
+from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import KeptEvent
-from detector.store.packing.segment import IDENTITY, Packed, StoredRow, pack
-from detector.store.packing.segment_writer import segments_of
+from detector.formats.native.columns import identities_in
+from detector.store.packing.packer import pack_columns
+from detector.store.packing.segment import Packed
 
 LEAST_HITS = 1024
 """Hits from which a segment is merged no more. Fewer are packed with those of other files."""
@@ -26,11 +29,7 @@ class PackedHits(NamedTuple):
 
     def identities(self) -> set[bytes]:
         """Return the identities of the events."""
-        return {
-            packed.identities[first : first + IDENTITY]
-            for packed in self.segments
-            for first in range(0, len(packed.identities), IDENTITY)
-        }
+        return {name for packed in self.segments for name in identities_in(packed.identities)}
 
     def rules(self) -> set[str]:
         """Return the ids of the rules whose hits they are."""
@@ -58,11 +57,8 @@ class PackedHits(NamedTuple):
         return (packed.placed(file_ids, generation) for packed in self.segments)
 
 
-def pack_hits(hits: Mapping[bytes, KeptEvent]) -> PackedHits:
-    """Pack events by identity."""
-    numbers: dict[str, int] = {}
-    rows = [
-        StoredRow(identity, row, numbers.setdefault(row.position.source, len(numbers)), 0)
-        for identity, row in hits.items()
-    ]
-    return PackedHits(list(numbers), [pack(part) for part in segments_of(rows)])
+def pack_hits(hits: EventColumns) -> PackedHits:
+    """Pack events, of which there are some."""
+    numbers: Numbers[str] = Numbers()
+    segments = list(pack_columns(hits, numbers, 0))
+    return PackedHits(list(numbers), segments)

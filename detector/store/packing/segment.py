@@ -10,13 +10,11 @@ from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
 from isal import isal_zlib
 
-from detector.detection.activity.chunk import Numbers
 from detector.detection.event import (
     EventCall,
     EventClient,
@@ -29,11 +27,8 @@ from detector.detection.event import (
     uuid_text,
 )
 from detector.detection.window import Hit
+from detector.formats.native.columns import IDENTITY
 from detector.store.packing.column import Column
-
-IDENTITY = 16
-"""Bytes of an identity."""
-_get_offset, _get_index = attrgetter("position.offset"), attrgetter("position.index")
 
 
 class StoredRow(NamedTuple):
@@ -51,8 +46,8 @@ class StoredRow(NamedTuple):
         return self.row.time, self.identity
 
 
-class _Chunk(NamedTuple):
-    """A part of a file, as it was read."""
+class PackedChunk(NamedTuple):
+    """A part of a file, as it was read by rules of a generation."""
 
     file_id: int
     offset: int
@@ -63,7 +58,7 @@ PackedMatches = tuple[tuple[int, tuple[Any, ...]], ...]
 """Matches, with the number of each series in its place."""
 
 
-class _Body(msgspec.Struct, array_like=True):
+class Body(msgspec.Struct, array_like=True):
     """The content of a segment beside its identities."""
 
     start: int
@@ -77,7 +72,7 @@ class _Body(msgspec.Struct, array_like=True):
     region: Column
     issued_keys: dict[int, str]
     event_ids: dict[int, str]
-    chunks: list[_Chunk]
+    chunks: list[PackedChunk]
     chunk: Column
     index: Column
     series: list[Series]
@@ -85,15 +80,15 @@ class _Body(msgspec.Struct, array_like=True):
     match: Column
     stale: dict[int, list[tuple[int, PackedMatches]]]
 
-    def __reduce__(self) -> tuple[Callable[[bytes], _Body], tuple[bytes]]:
+    def __reduce__(self) -> tuple[Callable[[bytes], Body], tuple[bytes]]:
         return _decode, (msgspec.msgpack.encode(self),)
 
 
-def _decode(content: bytes) -> _Body:
+def _decode(content: bytes) -> Body:
     return _decoder.decode(content)
 
 
-_decoder = msgspec.msgpack.Decoder(_Body)
+_decoder = msgspec.msgpack.Decoder(Body)
 
 
 class Packed(NamedTuple):
@@ -105,7 +100,7 @@ class Packed(NamedTuple):
     hits: dict[str, int]
     """By rule."""
     identities: bytes
-    content: _Body
+    content: Body
 
     def body(self) -> bytes:
         """Return the content as it is stored."""
@@ -125,93 +120,16 @@ class Packed(NamedTuple):
     def placed(self, file_ids: Sequence[int], generation: int) -> Packed:
         """Return the rows with the ids of files whose numbers stand in their place."""
         chunks = [
-            _Chunk(file_ids[chunk.file_id], chunk.offset, generation)
+            PackedChunk(file_ids[chunk.file_id], chunk.offset, generation)
             for chunk in self.content.chunks
         ]
         return self._replace(content=msgspec.structs.replace(self.content, chunks=chunks))
 
 
-class _MatchNumbers:
-    """Numbers of the rows' matches, of which many rows share one object."""
-
-    def __init__(self) -> None:
-        self.series: Numbers[Series] = Numbers()
-        self.packed: list[PackedMatches] = []
-        self._by_content: dict[bytes, int] = {}
-
-    def numbers(self, rows: Sequence[Matches]) -> Sequence[int]:
-        """Return the number of each row's matches."""
-        names = list(map(id, rows))
-        distinct = dict(zip(names, rows, strict=True))
-        numbers = {name: self._number(matches) for name, matches in distinct.items()}
-        return [numbers[name] for name in names]
-
-    def _number(self, matches: Matches) -> int:
-        packed = self.pack(matches)
-        content = msgspec.msgpack.encode(packed)
-        number = self._by_content.get(content)
-        if number is None:
-            number = self._by_content[content] = len(self.packed)
-            self.packed.append(packed)
-        return number
-
-    def pack(self, matches: Matches) -> PackedMatches:
-        return tuple([(self.series[series], inputs) for series, inputs in matches])
-
-
-def pack(rows: Sequence[StoredRow]) -> Packed:
-    """Pack rows, which are in order of time and identity. There is at least one."""
-    identities, events, file_ids, generations = zip(*rows, strict=True)
-    start = events[0].time
-    matches = _MatchNumbers()
-    match = matches.numbers([row.matches for row in events])
-    stale = {number: row.stale for number, row in enumerate(events) if row.stale}
-    packed_stale = {
-        number: [(time, matches.pack(them)) for time, them in of_row]
-        for number, of_row in stale.items()
-    }
-    clients: Numbers[EventClient] = Numbers()
-    calls: Numbers[EventCall] = Numbers()
-    regions: Numbers[str] = Numbers()
-    chunks: Numbers[tuple[int, int, int]] = Numbers()
-    places = zip(file_ids, map(_get_offset, events), generations, strict=True)
-    chunk = [chunks[place] for place in places]
-    client = [clients[row.client] for row in events]
-    call = [calls[row.call] for row in events]
-    region = [regions[row.region] for row in events]
-    body = _Body(
-        start,
-        Column.of([row.time - start for row in events]),
-        list(clients),
-        Column.of(client),
-        list(calls),
-        Column.of(call),
-        list(regions),
-        Column.of(region),
-        {number: row.issued_key for number, row in enumerate(events) if row.issued_key},
-        {number: row.event_id for number, row in enumerate(events) if row.event_id is not None},
-        [_Chunk(*each) for each in chunks],
-        Column.of(chunk),
-        Column.of(list(map(_get_index, events))),
-        list(matches.series),
-        matches.packed,
-        Column.of(match),
-        packed_stale,
-    )
-    hits: Counter[str] = Counter()
-    for number, count in Counter(match).items():
-        for series_number, _ in matches.packed[number]:
-            hits[body.series[series_number].rule_id] += count
-    for of_row in stale.values():
-        for _, them in of_row:
-            hits.update(series.rule_id for series, _ in them)
-    return Packed(start, events[-1].time, len(rows), dict(hits), b"".join(identities), body)
-
-
 class Segment:
     """A segment that was unpacked. It never changes."""
 
-    def __init__(self, identities: bytes, content: _Body) -> None:
+    def __init__(self, identities: bytes, content: Body) -> None:
         self._body = content
         self._identities = identities
         start = self._body.start

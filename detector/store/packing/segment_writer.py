@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 
 from detector.cloudtrail.record import json_text
-from detector.store.packing.segment import Packed, Segment, StoredRow, pack
+from detector.store.packing.packer import SEGMENT_ROWS, full_segments, pack
+from detector.store.packing.segment import Packed, Segment, StoredRow
 
-SEGMENT_ROWS = 4096
-"""Rows of a full segment. Larger ones cost more to look something up, smaller ones are packed less
-well."""
 _TIER_ROWS = (32, 256, SEGMENT_ROWS // 4)
 """Rows below which a segment is of each tier. Full ones are merged no more."""
 FULL_TIER = len(_TIER_ROWS)
@@ -25,9 +23,8 @@ def segments_of(rows: Iterable[StoredRow]) -> Iterator[list[StoredRow]]:
     """Cut rows into those of full segments, in order of time and identity."""
     ordered = sorted(rows, key=_get_identity)
     ordered.sort(key=_get_time)
-    parts = -(-len(ordered) // SEGMENT_ROWS)
-    for number in range(parts):
-        yield ordered[len(ordered) * number // parts : len(ordered) * (number + 1) // parts]
+    for first, end in full_segments(len(ordered)):
+        yield ordered[first:end]
 
 
 def insert_segment(

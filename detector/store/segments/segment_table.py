@@ -13,11 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from detector.formats.native.columns import IDENTITY
 from detector.store.database import Database
-from detector.store.packing.segment import IDENTITY, Packed, Segment, StoredRow
+from detector.store.packing.packer import SEGMENT_ROWS
+from detector.store.packing.segment import Packed, Segment, StoredRow
 from detector.store.packing.segment_writer import (
     FULL_TIER,
-    SEGMENT_ROWS,
     insert_packed,
     insert_segment,
     segments_of,

@@ -59,7 +59,7 @@ def _whole(source: str, chunk: Chunk, rules: list[Rule]) -> DigestResult:
     """Digest with every record that a rule may match decoded whole."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hits, "read_hit_fields", lambda _: None)
-        patch.setattr(Records, "raw_hit", lambda *_: None)
+        patch.setattr(Records, "hit_runs", lambda *_: None)
         return digest(source, chunk, Dispatch(rules), SignatureCache())
 
 

@@ -13,7 +13,8 @@ from detector.cloudtrail.record import identity
 from detector.detection.event import EventClient, KeptEvent, Matches, Position, Series
 from detector.detection.finding import alert_id
 from detector.store import Store
-from detector.store.packing.segment import Segment, StoredRow, pack
+from detector.store.packing.packer import pack
+from detector.store.packing.segment import Segment, StoredRow
 from detector.store.segments.alert_windows import AlertWindow, AlertWindows
 from detector.store.segments.segment_spans import SegmentSpan
 from detector.store.segments.segment_table import SegmentGone, SegmentTable, StateQuery

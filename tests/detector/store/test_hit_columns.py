@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from detector.detection.event import EVENT_TIME, Matches, Position, Series
 from detector.detection.window import Hit
-from detector.store.packing.segment import StoredRow, inputs_of, pack
+from detector.store.packing.packer import pack
+from detector.store.packing.segment import StoredRow, inputs_of
 from detector.store.segments import hit_columns
 from detector.store.segments.hit_columns import HitColumns, SeriesHits
 from tests.detector.store.test_segments import event

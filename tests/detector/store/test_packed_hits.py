@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.detection.columns.event_columns import EventColumns
 from detector.ingest import united_reads
 from detector.ingest.reader import LocalDigester, Task, read_file
 from detector.ingest.united_reads import unite_reads
 from detector.rules.dispatch import Dispatch
 from detector.sources.directory import Directory
 from detector.store import FileRead, Store
-from detector.store.event_table import EventTable
-from detector.store.packing.packed_hits import pack_hits
+from detector.store.packing.packed_hits import PackedHits, pack_hits
+from detector.store.packing.packer import SEGMENT_ROWS
 from detector.store.packing.segment import Segment
-from detector.store.packing.segment_writer import SEGMENT_ROWS
 from tests.clock import Clock
 from tests.detector.store.test_conversion import rows_of
 from tests.detector.store.test_segment import golden
@@ -90,7 +90,7 @@ def test_packed_hits_are_of_the_files_that_the_events_came_from() -> None:
         )
         for identity, row, file_id, _ in golden()
     }
-    packed = pack_hits(hits)
+    packed = pack_hits(EventColumns(hits))
     assert packed.paths == ["b.json", "a.json"]
     assert packed.identities() == hits.keys()
     assert packed.rules() == {"one", "two"}
@@ -106,7 +106,7 @@ def test_many_packed_hits_are_in_several_segments() -> None:
         number.to_bytes(16, "big"): event(number * 7 % 9000, matches=((ONE, ()),))
         for number in range(2 * SEGMENT_ROWS + 1)
     }
-    packed = pack_hits(rows)
+    packed = pack_hits(EventColumns(rows))
     sizes = [each.rows for each in packed.segments]
     assert (len(sizes), sum(sizes), max(sizes) - min(sizes)) == (3, 2 * SEGMENT_ROWS + 1, 0)
     assert packed.identities() == rows.keys()
@@ -146,14 +146,13 @@ def commit_to_both(
     """Commit reads as they are to one store and packed to the other; return how many rows are
     written without being looked at."""
     whole = []
-    write_packed = EventTable.write_packed
+    placed = PackedHits.placed
 
-    def counting(self: EventTable, connection: Any, segments: Any) -> None:
-        segments = list(segments)
-        whole.extend(segments)
-        write_packed(self, connection, segments)
+    def counting(self: PackedHits, *ids: Any) -> Any:
+        whole.extend(self.segments)
+        return placed(self, *ids)
 
-    monkeypatch.setattr(EventTable, "write_packed", counting)
+    monkeypatch.setattr(PackedHits, "placed", counting)
     reads = reads_of(folder, {f"{len(list(folder.iterdir()))}.json": records})
     one, other = stores
     one.commit(copy.deepcopy(reads))

@@ -21,12 +21,12 @@ from detector.detection.event import (
     Series,
 )
 from detector.store.packing.column import Column
+from detector.store.packing.packer import pack
 from detector.store.packing.segment import (
     Packed,
     Segment,
     StoredRow,
     inputs_of,
-    pack,
     without_matches,
 )
 

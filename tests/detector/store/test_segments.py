@@ -27,10 +27,8 @@ from detector.detection.event import (
 )
 from detector.store import Store
 from detector.store.derivation.term_runs import join_runs
-from detector.store.packing import identity_set
-from detector.store.packing.identity_set import IdentitySet
-from detector.store.packing.segment import Segment, StoredRow, inputs_of, pack
-from detector.store.packing.segment_writer import SEGMENT_ROWS
+from detector.store.packing.packer import SEGMENT_ROWS, pack
+from detector.store.packing.segment import Segment, StoredRow, inputs_of
 from detector.store.segments.segment_table import SegmentTable, _number_of, query_of
 from tests.detector.store.older_state import take_back
 from tests.detector.trail import REGIONS, START, call, outcome, scan, sweep, write
@@ -175,43 +173,6 @@ def test_union_does_not_depend_on_order(order: list[tuple[int, int, str]]) -> No
         united = unite_events(bytes(16), united, each)
     assert (united.time, united.call.error_code, united.matches) == (3, "", ((ONE, (0,)),))
     assert united.stale == ((9, ((ONE, (0,)),)),)
-
-
-@pytest.mark.parametrize("full", [1, 256])
-@given(st.sets(st.binary(min_size=16, max_size=16), max_size=400), st.binary(min_size=16))
-def test_identity_set_knows_what_was_added(full: int, identities: set[bytes], other: bytes) -> None:
-    """Also where it has got more buckets, of which none holds much more than is full."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(identity_set, "_FULL", full)
-        known = IdentitySet()
-        known.add(sorted(identities)[::2])
-        known.add_all(b"".join(sorted(identities)[1::2]))
-        known.add([])
-    held = sum(map(len, known._buckets))
-    assert held == 8 * len(identities)
-    assert held <= full * len(known._buckets) <= max(64 * full, 4 * held)
-    assert all(identity in known for identity in identities)
-    assert all(known.has_any(other[:16] + identity) for identity in identities)
-    for absent in (other[:16], other[:16] * 2, *(other[:8] + each[:8] for each in identities)):
-        assert known.has_any(absent) == (other in known)
-    assert not known.has_any(b"")
-    assert other[:8] in {identity[:8] for identity in identities} or other not in known
-
-
-@pytest.mark.parametrize(
-    ("added", "buckets"),
-    [([64], 64), ([65], 256), ([65, 191], 256), ([65, 192], 1024), ([128], 256), ([64, 64], 256)],
-)
-def test_buckets_are_at_most_half_full_after_there_are_more(
-    monkeypatch: pytest.MonkeyPatch, added: list[int], buckets: int
-) -> None:
-    """Where eight bytes, which is one mark, is full; there are more once one has no place."""
-    monkeypatch.setattr(identity_set, "_FULL", 8)
-    known, first = IdentitySet(), 0
-    for count in added:
-        known.add(number.to_bytes(16, "little") for number in range(first, first + count))
-        first += count
-    assert len(known._buckets) == buckets
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=12, unique=True), st.data())

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from detector.detection.event import EVENT_TIME, EventCall, EventClient, KeptEvent, Position, Series
 from detector.detection.window import Hit, ListedHits
 from detector.store.derivation.series_rows import RowSlice, SeriesRows
-from detector.store.packing.segment import StoredRow, pack
+from detector.store.packing.packer import pack
+from detector.store.packing.segment import StoredRow
 
 _CLIENT = EventClient("111122223333", "IAMUser", "arn:u", "", "", "111122223333", "", "", "")
 _SERIES = Series("rule", ("arn:u",))

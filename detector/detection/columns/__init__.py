@@ -1,0 +1,1 @@
+"""Events as columns, and which of them are known."""

@@ -1,0 +1,77 @@
+"""Columns are put in order, numbered and known alike in native code and without it."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detector.formats.native import columns
+from detector.formats.native.columns import IDENTITY, MarkTable, RowOrder, identities_in, renumber
+
+identities = st.one_of(
+    st.binary(min_size=IDENTITY, max_size=IDENTITY),
+    st.integers(0, 3).map(lambda number: bytes(8) + bytes([number]) * 8),
+    st.integers(0, 40).map(lambda number: number.to_bytes(IDENTITY, "little")),
+)
+rows = st.lists(st.tuples(st.sampled_from([-5, 0, 7, 1 << 40]), identities), max_size=60)
+
+
+def in_both_ways() -> Iterator[Any]:
+    """Run once natively, where that was built, and once without."""
+    yield None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "LIBRARY", None)
+        yield None
+
+
+@given(rows)
+def test_rows_are_in_order_of_time_and_identity(content: list[tuple[int, bytes]]) -> None:
+    ordered = sorted(enumerate(content), key=lambda item: item[1])
+    numbers = [number for number, _ in ordered]
+    times, names = array("q", [time for time, _ in content]), [name for _, name in content]
+    for _ in in_both_ways():
+        order = RowOrder(times, b"".join(names))
+        assert order.column(times).tolist() == [time for _, (time, _) in ordered]
+        assert identities_in(order.identities(b"".join(names))) == [
+            name for _, (_, name) in ordered
+        ]
+        for code in "iq":
+            assert order.column(array(code, range(len(content)))) == array(code, numbers)
+
+
+@given(st.lists(st.integers(0, 9), max_size=40), st.lists(st.integers(0, 5), min_size=10))
+def test_parts_are_numbered_by_the_first_row_of_each(kinds: list[int], part_of: list[int]) -> None:
+    parts = [part_of[kind] for kind in kinds]
+    expected = list(dict.fromkeys(parts))
+    for _ in in_both_ways():
+        used, numbers = renumber(array("i", kinds), array("i", part_of), 6)
+        assert (list(used), list(numbers)) == (expected, list(map(expected.index, parts)))
+
+
+@given(st.lists(identities, max_size=12), st.lists(identities, max_size=12), st.integers(0))
+def test_marks_are_found_that_were_added(
+    added: list[bytes], others: list[bytes], factor: int
+) -> None:
+    """Also where all have one place, as an even factor makes it."""
+    marks = set(map(mark_of, added))
+    for _ in in_both_ways():
+        table = MarkTable.of_size(4, factor % (1 << 64))
+        assert table.add(b"".join(added)) == len(marks)
+        assert table.add(b"".join(added)) == 0
+        copy = MarkTable.of_size(5, 3)
+        copy.add_marks_of(table)
+        for each in (table, copy):
+            found = each.find(b"".join(others))
+            known = [n for n, name in enumerate(others) if mark_of(name) in marks]
+            assert list(found) == known
+
+
+def mark_of(name: bytes) -> int:
+    """Return the mark of a name, in which 1 stands for 0."""
+    return int.from_bytes(name[:8], sys.byteorder) or 1
