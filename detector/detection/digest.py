@@ -7,7 +7,7 @@ associative and idempotent, so the split and the order of the work cannot change
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -108,15 +108,23 @@ def digest(
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
         stats.activity = count_activity(records, events.by_origin).encode()
-    hits = HitCollector(records, dispatch, source, chunk.offset, partial.hits)
+    rule_seconds: dict[str, float] = {}
+    if events.candidates:
+        hits = HitCollector(records, dispatch, source, chunk.offset, partial.hits)
+        rule_seconds = _collect_hits(hits, events, stats)
+        cache.heads.keep(hits.kept_bytes)
+    cache.heads.trim()
+    return DigestResult(partial, rule_seconds)
+
+
+def _collect_hits(hits: HitCollector, events: ChunkEvents, stats: ChunkStats) -> dict[str, float]:
+    """Collect the hits of a chunk, and count them; return the seconds that each rule took."""
     hits.collect(events.candidates)
     stats.hits = hits.count
-    cache.heads.keep(hits.kept_bytes)
-    cache.heads.trim()
     if hits.too_deep:
         too_deep = stats.rejected.get("nested-too-deep", 0) + hits.too_deep
         stats.rejected["nested-too-deep"] = too_deep
-    return DigestResult(partial, dict(hits.rule_seconds))
+    return dict(hits.rule_seconds)
 
 
 def _group(
@@ -133,16 +141,18 @@ def _group(
 
 
 def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats:
-    spans = events.seen.seen.values()
     stats = ChunkStats(
         chunk.end,
-        seen=len(records) + records.rejected.total() + records.skipped.total(),
-        skipped=dict(records.skipped + events.skipped),
-        rejected=dict(records.rejected + events.rejected),
-        first=min((first for first, _ in spans), default=None),
-        last=max((last for _, last in spans), default=None),
+        seen=len(records) + sum(records.rejected.values()) + sum(records.skipped.values()),
+        skipped=_sum_counts(records.skipped, events.skipped),
+        rejected=_sum_counts(records.rejected, events.rejected),
         bridged=records.eventbridge_count,
     )
+    for first, last in events.seen.seen.values():
+        if stats.first is None or first < stats.first:
+            stats.first = first
+        if stats.last is None or last > stats.last:
+            stats.last = last
     if stats.bridged:
         stats.bridged_read_only = sum(
             len(group.indexes) for group in records.groups if group.head.signature.read_only is True
@@ -150,10 +160,19 @@ def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats
     return stats
 
 
+def _sum_counts(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    sums = dict(counts)
+    for reason, count in more.items():
+        sums[reason] = sums.get(reason, 0) + count
+    return sums
+
+
 def _post(records: Records, events: ChunkEvents) -> PostingLists:
     """Return where the records of each principal are.
 
     Those that may open a session may have the access key of the session."""
+    if not events.openings:
+        return events.postings
     postings = defaultdict(list, events.postings)
     for hashes, indexes in events.openings:
         for index in indexes:

@@ -11,13 +11,14 @@ import contextlib
 import os
 import re
 from collections.abc import Generator, Iterator
+from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 
 from detector.cloudtrail.record import loads
 from detector.formats.containers import MAGIC_BYTES, Container, container_of
-from detector.formats.decompress import BLOCK, Budget, Content, gunzip_file
+from detector.formats.decompress import BLOCK, Budget, Content, gunzip, gunzip_at_once
 from detector.formats.errors import NotALog, Unreadable
 from detector.formats.native.cut import count_braces
 from detector.formats.pieces import end_of_whole, is_container_line
@@ -95,7 +96,14 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
     budget = Budget.of_file(size)
     is_gzip = file.read(2) == _GZIP
     file.seek(0)
-    content = gunzip_file(file, size, budget) if is_gzip else Content(file)
+    content = Content(file)
+    if is_gzip:
+        text = gunzip_at_once(file, size)
+        if text is not None and not offset and _is_small_document(text):
+            yield Chunk(0, memoryview(bytearray(text)), lines=False, decompressed=True)
+            return
+        file.seek(0)  # Reading the stream finds what follows a member, or says what is wrong.
+        content = gunzip(file, budget) if text is None else Content(BytesIO(text), "gzip", budget)
     with _borrow_buffer() as buffer:
         has_more = buffer.fill(content, BLOCK)
         container = container_of(_start_of(buffer))
@@ -112,6 +120,11 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
             chunks = _cut(buffer, content, has_more, 0, "")
         for chunk in chunks:
             yield chunk._replace(decompressed=True) if is_gzip else chunk
+
+
+def _is_small_document(text: bytes) -> bool:
+    """Tell whether a text is one line that begins as JSON, and would be read as one block."""
+    return len(text) < BLOCK and text[:1] in (b"{", b"[") and b"\n" not in text
 
 
 def _size_of(file: BinaryIO) -> int:

@@ -6,7 +6,6 @@ Whatever decompresses or unpacks reads from one ``Content`` and gives another.
 from __future__ import annotations
 
 import bz2
-import contextlib
 import gzip
 import io
 import lzma
@@ -201,16 +200,18 @@ def gunzip(stream: Any, budget: Budget | None) -> Content:
     return Content(igzip.open(stream, "rb"), "gzip", budget)  # type: ignore[no-untyped-call]
 
 
-def gunzip_file(file: BinaryIO, size: int, budget: Budget) -> Content:
-    """Decompress a gzip file of ``size`` bytes, a small one at once."""
-    if size <= _SMALL:
-        member = isal_zlib.decompressobj(_GZIP_MEMBER)
-        with contextlib.suppress(isal_zlib.error):  # type: ignore[arg-type]
-            content = member.decompress(file.read())
-            if member.eof and not member.unused_data:
-                return Content(io.BytesIO(content), "gzip", budget)
-        file.seek(0)  # Reading the stream will find what follows, or say what is wrong.
-    return gunzip(file, budget)
+def gunzip_at_once(file: BinaryIO, size: int) -> bytes | None:
+    """Decompress a small gzip file that is one member and nothing else; None where it is not.
+
+    The file is at its beginning, and then anywhere."""
+    if size > _SMALL:
+        return None
+    member = isal_zlib.decompressobj(_GZIP_MEMBER)
+    try:
+        content = member.decompress(file.read())
+    except isal_zlib.error:  # type: ignore[misc]
+        return None
+    return content if member.eof and not member.unused_data else None
 
 
 _GZIP_MEMBER = 31

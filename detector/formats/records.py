@@ -12,7 +12,7 @@ import contextlib
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -120,14 +120,14 @@ class Records(RawRecords):
         items: Sequence[Any],
         groups: list[RecordGroup] | cut.HeadGroups,
         times: Sequence[int | None],
-        rejected: Counter[str] | None = None,
-        skipped: Counter[str] | None = None,
+        rejected: Mapping[str, int] | None = None,
+        skipped: Mapping[str, int] | None = None,
         eventbridge_count: int = 0,
         verbatim: bool = False,
     ) -> None:
         super().__init__(items)
-        self.rejected = rejected or Counter()
-        self.skipped = skipped or Counter()
+        self.rejected = rejected or {}
+        self.skipped = skipped or {}
         self.eventbridge_count = eventbridge_count
         """The records that came by EventBridge."""
         self.verbatim = verbatim

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO, NamedTuple
@@ -20,7 +19,7 @@ from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.ingest.archive_members import ArchiveMembers
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
-from detector.sources.open_file import open_file
+from detector.sources.open_file import identity_of, open_file
 from detector.sources.os_errors import describe_os_error
 from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
@@ -244,8 +243,7 @@ def _was_replaced(opened: BinaryIO, file: SourceFile) -> bool:
     """Tell whether another file has the path by now."""
     if not file.device:
         return False  # an object of a bucket
-    status = os.fstat(opened.fileno())
-    return (status.st_dev, status.st_ino) != file.identity
+    return identity_of(opened) != file.identity
 
 
 def _stats_of(partial: Partial) -> ChunkStats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import sys
@@ -10,26 +11,60 @@ from typing import BinaryIO
 
 from detector.sources.source import NO_REQUESTS, Requests
 
+_SMALL = 32 << 10
+"""Bytes of a file that is read as a whole when it is opened."""
+
+
+class SmallFile(io.BytesIO):
+    """A file that was read as a whole, with its device and inode."""
+
+    def __init__(self, content: bytes, identity: tuple[int, int]) -> None:
+        super().__init__(content)
+        self.identity = identity
+
 
 def open_file(path: str) -> BinaryIO:
     """Open a file of any source by its path. Raises OSError.
 
-    The error's ``strerror`` is for a person.
+    The error's ``strerror`` is for a person. A small file is read at once, in a third of the calls
+    to the system.
     """
     if is_remote(path):
         from detector.sources.s3_objects import open_object
 
         return open_object(path)
-    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 - it is returned open
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+    # A path that has become a pipe is opened without waiting for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        _require_file(status.st_mode, path)
+        if status.st_size <= _SMALL:
+            content = os.read(descriptor, _SMALL + 1)
+            if len(content) == status.st_size:
+                return SmallFile(content, (status.st_dev, status.st_ino))
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        file = open(descriptor, "rb")  # noqa: SIM115 - it is returned open
+        descriptor = -1
+        return file
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _require_file(mode: int, path: str) -> None:
+    """Raise OSError for what is no file."""
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "no file any more", path)
-    return file
 
 
-def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a path that may have become a pipe, without waiting for a writer."""
-    return os.open(path, flags | os.O_NONBLOCK)
+def identity_of(opened: BinaryIO) -> tuple[int, int]:
+    """Return the device and inode of an opened file of a disk."""
+    if isinstance(opened, SmallFile):
+        return opened.identity
+    status = os.fstat(opened.fileno())
+    return status.st_dev, status.st_ino
 
 
 def is_remote(path: str) -> bool:

@@ -26,8 +26,14 @@ _TEMPORARY = late_pattern(
 )
 
 
+_LASTING = (".gz", ".json", ".jsonl", ".ndjson")
+"""Endings of logs, which no temporary name has but one that begins with a dot."""
+
+
 def is_temporary(name: str) -> bool:
     """Tell whether a copying tool may write under this name."""
+    if name.endswith(_LASTING) and not name.startswith("."):
+        return False
     return _TEMPORARY.search(name) is not None
 
 

@@ -349,13 +349,18 @@ def _file_values(
     row: FileRow, stats: Sequence[ChunkStats], read_at: int, sequence: int
 ) -> tuple[object, ...]:
     """Return the parameters of ``_PUT_FILE`` after those of the path."""
-    first = min((chunk.first for chunk in stats if chunk.first is not None), default=None)
-    last = max((chunk.last for chunk in stats if chunk.last is not None), default=None)
+    seen = hits = 0
+    first = last = None
+    for chunk in stats:
+        seen += chunk.seen
+        hits += chunk.hits
+        if chunk.first is not None and (first is None or chunk.first < first):
+            first = chunk.first
+        if chunk.last is not None and (last is None or chunk.last > last):
+            last = chunk.last
+    _, *of_file, _ = row.file
     return (
-        row.file.device,
-        row.file.inode,
-        row.file.size,
-        row.file.mtime_ns,
+        *of_file,
         row.state,
         row.reason,
         row.detail,
@@ -363,8 +368,8 @@ def _file_values(
         row.fingerprint,
         row.generation,
         row.files,
-        sum(chunk.seen for chunk in stats),
-        sum(chunk.hits for chunk in stats),
+        seen,
+        hits,
         first,
         last,
         read_at,

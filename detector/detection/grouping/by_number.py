@@ -61,7 +61,7 @@ def group_by_number(
         events.openings.append((origin.client.principal_hashes, members[group]))
     for group in sums.skipped:
         _, call = known.parts(groups.numbers[group])
-        events.skipped[call.skip_reason or ""] += len(members[group])
+        events.skip(call.skip_reason or "", len(members[group]))
     for group in sums.asking:
         facts = known.judged(groups.numbers[group])
         if facts.rules:

@@ -39,7 +39,7 @@ def group_by_signature(
         else:
             postings[origin.client.principal_hashes] += group.indexes
         if call.skip_reason:
-            events.skipped[call.skip_reason] += len(group.indexes)
+            events.skip(call.skip_reason, len(group.indexes))
             continue
         if group.span is None:
             group = _timed(group, records, events)
@@ -70,7 +70,7 @@ def _timed(group: RecordGroup, records: Records, events: ChunkEvents) -> RecordG
         if len(timed) < len(indexes):
             facts: SignatureFacts = head.facts
             reason = "no-event-time" if facts.call.is_named else "not-cloudtrail"
-            events.rejected[reason] += len(indexes) - len(timed)
+            events.reject(reason, len(indexes) - len(timed))
         indexes = timed
     known = [times[index] for index in indexes]
     return RecordGroup(head, indexes, (min(known), max(known)) if known else None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,7 +47,15 @@ class ChunkEvents(msgspec.Struct):
     seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
     postings: PostingLists = {}
     openings: list[tuple[PrincipalHashes, Sequence[int]]] = []
-    skipped: Counter[str] = msgspec.field(default_factory=Counter)
-    rejected: Counter[str] = msgspec.field(default_factory=Counter)
+    skipped: dict[str, int] = {}
+    rejected: dict[str, int] = {}
     candidates: list[SignatureGroup] = []
     by_origin: dict[OriginFacts, OriginEvents] = {}
+
+    def skip(self, reason: str, count: int) -> None:
+        """Count records that are no events by what they are."""
+        self.skipped[reason] = self.skipped.get(reason, 0) + count
+
+    def reject(self, reason: str, count: int) -> None:
+        """Count records that are no events by what they lack."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + count

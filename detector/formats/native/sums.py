@@ -90,8 +90,8 @@ class _Results:
         self.structure = _Sums(capacity, **pointers)
 
     def spans(self, name: str, count: int) -> list[tuple[int, int]]:
-        firsts, lasts = (self.wide[f"{name}_{end}"][:count] for end in ("firsts", "lasts"))
-        return list(zip(firsts, lasts, strict=True))
+        firsts, lasts = self.wide[name + "_firsts"], self.wide[name + "_lasts"]
+        return list(zip(firsts[:count], lasts[:count], strict=True))
 
     def numbers(self, name: str, count: int) -> list[int]:
         return self.narrow[name][:count].tolist()
@@ -112,8 +112,9 @@ def sum_groups(groups: HeadGroups) -> GroupSums:
     results = _results(len(groups.groups))
     sums = results.structure
     sums.records, sums.group_count = len(groups.groups), len(groups.numbers)
-    for name in ("groups", "ends", "numbers", "firsts", "lasts"):
-        setattr(sums, name, getattr(groups, name).buffer_info()[0])
+    sums.groups, sums.ends = _address(groups.groups), _address(groups.ends)
+    sums.numbers = _address(groups.numbers)
+    sums.firsts, sums.lasts = _address(groups.firsts), _address(groups.lasts)
     table = groups.table
     status = LIBRARY.trailhound_sum_groups(
         ctypes.byref(table.structure), ctypes.byref(table.facts_structure), ctypes.byref(sums)
@@ -130,6 +131,10 @@ def sum_groups(groups: HeadGroups) -> GroupSums:
         results.numbers("opening", sums.opening_count),
         results.numbers("skipped", sums.skipped_count),
     )
+
+
+def _address(values: array[int]) -> int:
+    return values.buffer_info()[0]
 
 
 def _results(capacity: int) -> _Results:

@@ -46,7 +46,8 @@ def read(data: bytes) -> Read:
     reasons: Counter[str] = Counter()
     for chunk in read_chunks(io.BytesIO(data)):
         records = parse_records(chunk)
-        reasons += records.rejected + records.skipped
+        reasons.update(records.rejected)
+        reasons.update(records.skipped)
         events += _events(records)
     return Read(events, dict(reasons))
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detector.formats import chunks
+from detector.formats import chunks, decompress
+from detector.formats.chunks import read_chunks
 from detector.store import Store
 from tests.detector.trail import REGIONS, call, document, lines, members, scan, sweep, write
 
@@ -370,3 +372,17 @@ def test_any_number_of_lines_is_read_as_lines(
         run.accounting.records_duplicate,
     ) == (2, 600, 300)
     assert sum(alert.columns["Esql.event_count"] for alert in run.alerts) == 300  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b" "])
+def test_small_gzip_document_is_the_chunk_that_a_large_one_is(
+    end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = document(call(seconds) for seconds in range(5)) + end
+    packed = gzip.compress(text)
+    (at_once,) = read_chunks(io.BytesIO(packed))
+    monkeypatch.setattr(decompress, "_SMALL", 0)
+    (streamed,) = read_chunks(io.BytesIO(packed))
+    assert at_once == streamed
+    assert (at_once.data, at_once.decompressed) == (text, True)
+    assert not at_once.data.readonly  # or the native cut would decline it
