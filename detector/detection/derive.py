@@ -190,6 +190,13 @@ def may_raise_alert(rule: Rule, inputs: Sequence[Inputs]) -> bool:
     return has_distinct(inputs, query.min_distinct)
 
 
+def is_long_enough(rule: Rule, first: int, last: int) -> bool:
+    """Tell whether hits may raise an alert by their first and last time, in epoch seconds.
+
+    True where that is not known. The times are those that the hits' inputs have."""
+    return all(least.has(first, last) for least in rule.query.min_spans)
+
+
 def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> bool:
     """Tell whether hits may have enough distinct values; True where that is not known."""
     for index, number in least:

@@ -11,6 +11,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from detector.ecs import values
 from detector.ecs.values import NUMBERS, SPANS, TYPE_NAMES, Type
 from detector.esql import ast
@@ -24,12 +26,21 @@ from detector.esql.expressions.null_propagation import (
     propagate_null,
     single_getter,
 )
-from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, constant
+from detector.esql.expressions.scope import (
+    ColumnFact,
+    ColumnScope,
+    CompiledExpr,
+    EventTimeFact,
+    Getter,
+    TimeSpanFact,
+    constant,
+)
 from detector.esql.expressions.special_functions import SPECIAL_FUNCTIONS
 from detector.esql.expressions.value_match import compile_same_text, compile_value_match
 from detector.esql.expressions.value_scope import ValueScope
 from detector.esql.functions import FUNCTIONS, Function
 from detector.esql.functions.aggregates import AGGREGATES
+from detector.esql.functions.dates import difference_function
 from detector.esql.functions.registry import ConstantCheck
 from detector.esql.functions.signature import common_type
 from detector.esql.functions.unsupported import UNSUPPORTED
@@ -131,7 +142,9 @@ class Compiler:
             [expr.type for expr in exprs], [argument.span for argument in node.arguments], node.span
         )
         _check_constants(function, node, exprs)
-        return compile_function_call(function, exprs, type)
+        expr = compile_function_call(function, exprs, type)
+        fact = _fact_of_call(node.name, exprs)
+        return expr if fact is None else msgspec.structs.replace(expr, fact=fact)
 
     def _not(self, operand: ast.Expression) -> CompiledExpr:
         test = single_getter(self.condition(operand))
@@ -273,6 +286,15 @@ class Compiler:
             raise EsqlError(node.span, f"no type {node.type}{nearest(node.type, TYPE_NAMES)}")
         function = _CONVERSIONS[TYPE_NAMES[node.type]]
         return self.call(ast.Call(function, (node.operand,), span=node.span))
+
+
+def _fact_of_call(name: str, arguments: Sequence[CompiledExpr]) -> ColumnFact:
+    """Return the fact of the units of time between two times of a group."""
+    if name != "date_diff" or not arguments[0].constant:
+        return None
+    if not all(isinstance(each.fact, EventTimeFact) for each in arguments[1:]):
+        return None
+    return TimeSpanFact(difference_function(arguments[0].value))
 
 
 def _check_constants(function: Function, node: ast.Call, exprs: Sequence[CompiledExpr]) -> None:

@@ -61,6 +61,18 @@ class HitCountFact(msgspec.Struct, frozen=True):
     distinct: int | None = None
 
 
+class EventTimeFact(msgspec.Struct, frozen=True):
+    """The value is the first or the last time of some rows of the group."""
+
+
+class TimeSpanFact(msgspec.Struct, frozen=True):
+    """The value is what ``measure`` gives of two times of the group's rows, in milliseconds.
+
+    It gives no less of an earlier and a later time."""
+
+    measure: Callable[[int, int], int]
+
+
 class ConstantFact(msgspec.Struct, frozen=True):
     """Every record has this value."""
 
@@ -91,7 +103,17 @@ class EventFact(msgspec.Struct, frozen=True):
     source: CompiledExpr
 
 
-ColumnFact = FieldFact | WindowFact | CalendarFact | HitCountFact | ConstantFact | EventFact | None
+ColumnFact = (
+    FieldFact
+    | WindowFact
+    | CalendarFact
+    | HitCountFact
+    | EventTimeFact
+    | TimeSpanFact
+    | ConstantFact
+    | EventFact
+    | None
+)
 
 
 def constant(value: Any, type: Type) -> CompiledExpr:

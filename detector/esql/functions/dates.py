@@ -72,7 +72,7 @@ _DIFFERENCES: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def _difference_function(unit: str) -> Callable[[int, int], int]:
+def difference_function(unit: str) -> Callable[[int, int], int]:
     """Return the function that counts units. Raises ValueError for an unknown one."""
     compute = _DIFFERENCES.get(unit.lower())
     if compute is None:
@@ -80,10 +80,10 @@ def _difference_function(unit: str) -> Callable[[int, int], int]:
     return compute
 
 
-@function("date_diff(keyword, date, date) -> integer", constant_checks={0: _difference_function})
+@function("date_diff(keyword, date, date) -> integer", constant_checks={0: difference_function})
 def date_diff(unit: str, start: int, end: int) -> int:
     """Count the whole units from ``start`` to ``end``."""
-    difference = _difference_function(unit)(start, end)
+    difference = difference_function(unit)(start, end)
     if not -(2**31) <= difference < 2**31:
         raise ValueError
     return difference

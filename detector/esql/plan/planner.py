@@ -27,10 +27,12 @@ from detector.esql.plan.lookups import lookup_digests
 from detector.esql.plan.pipeline import CommandPipeline, plan_common_command
 from detector.esql.plan.predicate_analysis import (
     ANY_PAIR,
+    MinSpan,
     Pairs,
     intersect_pairs,
     min_distinct,
     min_hits,
+    min_spans,
     required_pairs,
 )
 from detector.esql.plan.prefilter import PrefilterBuilder
@@ -106,6 +108,7 @@ class _Planner:
         self._required_pairs: Pairs = ANY_PAIR
         self._min_hits = 1
         self._min_distinct: dict[int, int] = {}
+        self._min_spans: list[MinSpan] = []
         self._time = TimeDependence()
         self.stats: CompiledStats | None = None
         groups = [each for each in tree.commands if isinstance(each, ast.Stats | ast.InlineStats)]
@@ -150,6 +153,7 @@ class _Planner:
             self._min_hits = max(self._min_hits, min_hits(condition, scope))
             for index, least in min_distinct(condition, scope).items():
                 self._min_distinct[index] = max(least, self._min_distinct.get(index, 1))
+            self._min_spans += min_spans(condition, scope)
         elif is_filter:
             pairs = required_pairs(condition, scope)
             self._required_pairs = intersect_pairs(self._required_pairs, pairs)
@@ -287,6 +291,7 @@ class _Planner:
             time_inputs=time_inputs,
             shared_inputs=SharedInputs.of(stats.inputs),
             min_distinct=tuple(self._min_distinct.items()),
+            min_spans=tuple(self._min_spans),
         )
 
     def program_query(self, text: str, program: ProgramBuilder) -> Query:

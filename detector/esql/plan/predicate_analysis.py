@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import reduce
+from typing import NamedTuple
 
 from detector.esql import ast
 from detector.esql.comparisons import FLIPPED
@@ -14,6 +15,7 @@ from detector.esql.expressions.scope import (
     ConstantFact,
     FieldFact,
     HitCountFact,
+    TimeSpanFact,
 )
 from detector.esql.tree_walk import walk
 from detector.text.fold import fold
@@ -176,12 +178,17 @@ def min_hits(condition: ast.Expression, scope: ColumnScope) -> int:
 def _min_hits_of_comparison(
     operator: str, value: ast.Expression, number: object, scope: ColumnScope
 ) -> int:
+    least = _least(operator, number)
+    if least is None or not isinstance(known_fact(value, scope), HitCountFact):
+        return 1
+    return max(1, least)
+
+
+def _least(operator: str, number: object) -> int | None:
+    """Return the least whole number that passes a comparison with ``number``, if there is one."""
     if not isinstance(number, int) or isinstance(number, bool):
-        return 1
-    if not isinstance(known_fact(value, scope), HitCountFact):
-        return 1
-    least = {">=": number, "==": number, ">": number + 1}
-    return max(1, least.get(operator, 1))
+        return None
+    return {">=": number, "==": number, ">": number + 1}.get(operator)
 
 
 def min_distinct(condition: ast.Expression, scope: ColumnScope) -> dict[int, int]:
@@ -198,3 +205,31 @@ def min_distinct(condition: ast.Expression, scope: ColumnScope) -> dict[int, int
                 number = min_hits(conjunct, scope)
                 least[fact.distinct] = max(number, least.get(fact.distinct, 1))
     return least
+
+
+class MinSpan(NamedTuple):
+    """What the first and the last time of a group's rows must give, in milliseconds."""
+
+    measure: Callable[[int, int], int]
+    least: int
+
+    def has(self, first: int, last: int) -> bool:
+        """Tell whether rows from ``first`` to ``last``, in seconds, may be enough."""
+        return self.measure(first * 1000, last * 1000) >= self.least
+
+
+def min_spans(condition: ast.Expression, scope: ColumnScope) -> Iterator[MinSpan]:
+    """Yield what ``condition`` needs of the time between a group's rows.
+
+    Only comparisons that must all be true tell."""
+    for conjunct in conjuncts(condition):
+        match conjunct:
+            case ast.Compare(operator, ast.Column() as column, ast.Literal(number)):
+                least = _least(operator, number)
+            case ast.Compare(operator, ast.Literal(number), ast.Column() as column):
+                least = _least(FLIPPED.get(operator, operator), number)
+            case _:
+                continue
+        fact = known_fact(column, scope)
+        if isinstance(fact, TimeSpanFact) and least is not None:
+            yield MinSpan(fact.measure, least)

@@ -20,7 +20,7 @@ from detector.esql.expressions.scope import (
 )
 from detector.esql.plan.accumulators import Inputs
 from detector.esql.plan.grouping import Grouping, GroupSpan, HitGroup, Stage, run_stages
-from detector.esql.plan.predicate_analysis import Pairs
+from detector.esql.plan.predicate_analysis import MinSpan, Pairs
 from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.program import TableProgram
 from detector.esql.plan.sequence import CompiledSequence
@@ -54,7 +54,8 @@ class Query:
     that are the event's time, where nothing else of ``rows`` depends on it; None where something
     does. ``unites_rows``: the rows that MV_EXPAND makes of an event are one hit of their group, as
     a rule counts events. ``min_distinct``: no group gives a result whose inputs at an index have
-    fewer distinct values. ``shared_inputs``: what the inputs of alike records have in common."""
+    fewer distinct values; ``min_spans``: nor one whose events lie closer together than this.
+    ``shared_inputs``: what the inputs of alike records have in common."""
 
     text: str
     tree: ast.Tree
@@ -82,6 +83,7 @@ class Query:
     sequence: CompiledSequence | None = None
     unites_rows: bool = False
     min_distinct: tuple[tuple[int, int], ...] = ()
+    min_spans: tuple[MinSpan, ...] = ()
     shared_inputs: SharedInputs = NO_INPUTS
 
     def rows(

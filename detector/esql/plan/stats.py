@@ -16,6 +16,8 @@ from detector.esql.expressions.scope import (
     ColumnScope,
     CompiledExpr,
     EventFact,
+    EventTimeFact,
+    FieldFact,
     Getter,
     HitCountFact,
     RowLayout,
@@ -213,9 +215,11 @@ def _check_constant(node: ast.Call, argument: ast.Expression, expr: CompiledExpr
 def _fact_of_aggregate(
     node: ast.Call, arguments: list[CompiledExpr], inputs: Sequence[int]
 ) -> ColumnFact:
-    """Return the fact of a count: at most the number of rows.
+    """Return the fact of a count, at most the number of rows, or of an edge of their times.
 
-    This does not hold where a row can have several values."""
+    A count is more where a row can have several values."""
+    if node.name in ("min", "max") and arguments[0].fact == FieldFact("@timestamp"):
+        return EventTimeFact()
     if node.name not in ("count", "count_distinct"):
         return None
     if any(argument.many for argument in arguments):

@@ -124,6 +124,37 @@ def test_min_hits_of_condition(having, expected):
 
 
 @pytest.mark.parametrize(
+    "having, shortest",
+    [
+        ("s > 30", 31),
+        ("s >= 30 and n >= 3", 30),
+        ("30 <= s", 30),
+        ("30 < s", 31),
+        ("s == 30", 30),
+        ("m >= 1", 60),
+        ("s > 30 and m >= 2", 120),
+        ("s < 30", 0),
+        ("s > 30 or n > 3", 0),
+        ("not s <= 30", 0),
+        ("s > 30.5", 0),
+        ("d > 30", 0),
+        ("e > 30", 0),
+    ],
+)
+def test_shortest_span_of_condition(having, shortest):
+    """Between the first and the last event of a group; not between others that it might count."""
+    text = (
+        "| stats n = count(*), a = min(@timestamp), b = max(@timestamp), v = values(@timestamp), "
+        'm = date_diff("minutes", min(@timestamp), max(@timestamp)) by user.name '
+        '| eval s = date_diff("seconds", a, b), d = date_diff("seconds", mv_min(v), b), '
+        f'e = date_diff("seconds", a, now()) | where {having}'
+    )
+    spans = plan_after_from(text).min_spans
+    for length in range(130):
+        assert all(each.has(7, 7 + length) for each in spans) is (length >= shortest)
+
+
+@pytest.mark.parametrize(
     "text, reason",
     [
         ("from logs-okta.system-*", "CloudTrail only"),

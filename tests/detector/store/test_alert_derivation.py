@@ -42,6 +42,8 @@ missing_fields_strategy = "suppress"
 NEW_TERMS = """history_window_start = "now-60s"
 new_terms_fields = ["user.id"]
 """
+EDGES = "from logs-* | stats n = count(*), a = min(@timestamp), b = max(@timestamp) by "
+LONG = ' | eval s = date_diff("seconds", a, b) | where n >= 2 and s > 30'
 SHAPES: dict[str, tuple[str, ...]] = {
     "window of 3": (COUNT + TRUNCATED + "n >= 3",),
     "window of exactly 3": (COUNT + TRUNCATED + "n == 3",),
@@ -51,6 +53,12 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "window of 3 with a gap": (COUNT + TRUNCATED + "n >= 3", SUPPRESSION.format(gap=200)),
     "look-back of exactly 2 with a gap": (
         COUNT + "user.id | where n == 2",
+        SUPPRESSION.format(gap=200),
+    ),
+    "window of over 30 seconds": (EDGES + TRUNCATED.partition(" | ")[0] + LONG,),
+    "look-back of over 30 seconds": (EDGES + "user.id" + LONG,),
+    "look-back of over 30 seconds with a gap": (
+        EDGES + "user.id" + LONG,
         SUPPRESSION.format(gap=200),
     ),
     "events close together": ("event.action: *", SUPPRESSION.format(gap=150)),
@@ -195,6 +203,23 @@ def test_derivation_in_parts_finds_what_one_at_once_does(
         run = scan(tmp_path, by=by(shape, "sliding"))
         assert run.facts == expected.facts
     assert expected.facts
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if "over 30" in shape])
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from([0, 29, 30, 31, 59, 60, 61, 90, 119, 120, 151]), max_size=5))
+def test_series_that_is_too_short_is_not_looked_at(shape: str, times: list[int]) -> None:
+    """What is found is the same as where all series are."""
+    parts = [[call(at, event_id=f"{number}")] for number, at in enumerate(times)]
+    expected = by(shape, "sliding")
+    live, at_once = in_steps(parts, expected)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("detector.store.derivation.alert_derivation.is_long_enough", _always)
+        assert in_steps(parts, expected) == (live, at_once)
+
+
+def _always(*_: object) -> bool:
+    return True
 
 
 def test_segments_are_unpacked_twice_in_a_derivation(
