@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from detector.detection.derive import derive, is_long_enough
+from detector.detection.derive import derive
 from detector.detection.event import KeptEvent, Series
 from detector.detection.window import Hit
 from detector.rules.rule import Rule
@@ -119,9 +119,7 @@ class AlertDerivation:
         query = self._segments.committed
         touched = TouchedWindows(query, self._segments, self._rules.in_use, self._rules.mode)
         taken = touched.add(fresh)
-        with_alerts = self._series_with_alerts()
-        candidates = touched.candidates(with_alerts)
-        parts = deque(batches(each for each in candidates if _is_due(each, with_alerts)))
+        parts = deque(batches(touched.candidates(self._series_with_alerts())))
         is_done = False
         while not is_done:
             with self._database.transaction() as connection:
@@ -293,15 +291,6 @@ class AlertDerivation:
                 row = segment.row(number)
                 return Hit(time, identity, inputs_of(row, series, width) or (), row)
         raise LookupError(f"no event {identity.hex()} at {time}")
-
-
-def _is_due(candidate: Candidate, with_alerts: Container[Series]) -> bool:
-    """Tell whether a candidate has alerts, or may have some by the times of its hits."""
-    if candidate.series in with_alerts:
-        return True
-    if candidate.first <= candidate.start or candidate.last >= candidate.end - 1:
-        return True  # others beyond may decide with these
-    return is_long_enough(candidate.span.rule, candidate.first, candidate.last)
 
 
 def _is_gone(time: int, width: int, gone: tuple[int, int]) -> bool:

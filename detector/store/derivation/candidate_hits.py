@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
-from detector.detection.derive import may_raise_alert
+from detector.detection.derive import is_long_enough, may_raise_alert
 from detector.detection.window import Hit
+from detector.rules.rule import Rule
 from detector.store.derivation.series_rows import RowSlice, SeriesRows
 from detector.store.derivation.touched_windows import Candidate
 from detector.store.packing.segment import Segment
@@ -66,10 +67,9 @@ class CandidateHits:
         hits = self._hits[candidate.series]
         first = bisect_left(hits.times, start)
         indexes = range(first, bisect_left(hits.times, end, first))
-        rule = candidate.span.rule
-        if not has_alerts and not may_raise_alert(rule, hits.packed_inputs(indexes)):
-            return ()
-        return RowSlice(hits, indexes)
+        if has_alerts or _may_raise_alert(candidate.span.rule, hits, indexes):
+            return RowSlice(hits, indexes)
+        return ()
 
     def _collect(self, segment: Segment) -> None:
         """Collect the hits of the candidates that are in a segment."""
@@ -78,3 +78,14 @@ class CandidateHits:
             hits = self._hits.get(series)
             if hits is not None:
                 hits.add(segment, number, stale)
+
+
+def _may_raise_alert(rule: Rule, hits: SeriesRows, indexes: range) -> bool:
+    """Tell whether some hits of a series are enough for an alert; True where that is not known."""
+    if not indexes:
+        return False
+    if not hits.has_stale:  # whose inputs may have another time
+        first, last = hits.times[indexes[0]], hits.times[indexes[-1]]
+        if not is_long_enough(rule, first, last):
+            return False
+    return may_raise_alert(rule, hits.packed_inputs(indexes))

@@ -48,6 +48,11 @@ class SeriesRows:
     def __len__(self) -> int:
         return len(self.times)
 
+    @property
+    def has_stale(self) -> bool:
+        """Whether contradicting records claim any of the hits."""
+        return bool(self._stale)
+
     def add(self, segment: Segment, number: int, stale: Set[int]) -> None:
         """Add the hits that are in a segment, in which the series has this number.
 

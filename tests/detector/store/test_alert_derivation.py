@@ -214,7 +214,7 @@ def test_series_that_is_too_short_is_not_looked_at(shape: str, times: list[int])
     expected = by(shape, "sliding")
     live, at_once = in_steps(parts, expected)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("detector.store.derivation.alert_derivation.is_long_enough", _always)
+        patched.setattr("detector.store.derivation.candidate_hits.is_long_enough", _always)
         assert in_steps(parts, expected) == (live, at_once)
 
 
