@@ -5,7 +5,6 @@ Whatever happens to a file, each record is read once.
 
 from __future__ import annotations
 
-import builtins
 import gzip
 import os
 import shutil
@@ -390,7 +389,7 @@ def test_unreadable_file_is_retried(
     now = 0.0
     forbidden = True
     tries = []
-    really_open = builtins.open
+    really_open = os.open
 
     def guarded(file: Any, *args: Any, **kwargs: Any) -> Any:
         if str(file) == str(path):
@@ -406,7 +405,7 @@ def test_unreadable_file_is_retried(
 
         return step
 
-    monkeypatch.setattr(builtins, "open", guarded)
+    monkeypatch.setattr(os, "open", guarded)
     run = watch(
         store, logs, later(1), later(31), later(1), later(31, allow=True), clock=lambda: now
     )
@@ -417,14 +416,14 @@ def test_unreadable_file_is_retried(
 def test_scan_names_unreadable_file(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(logs, "a.json", SWEEP)
     write(logs, "b.json", sweep(10, 60))
-    really_open = builtins.open
+    really_open = os.open
 
     def guarded(file: Any, *args: Any, **kwargs: Any) -> Any:
         if str(file) == str(path):
             raise PermissionError(13, "Permission denied", str(file))
         return really_open(file, *args, **kwargs)
 
-    monkeypatch.setattr(builtins, "open", guarded)
+    monkeypatch.setattr(os, "open", guarded)
     run = scan(logs)
     assert run.accounting.files_quarantined == {"unreadable": 1}
     assert len(run.alerts) == 1

@@ -136,6 +136,6 @@ def test_unreadable_file_is_named(
     def forbidden(*_: object, **__: object) -> object:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("builtins.open", forbidden)
+    monkeypatch.setattr("os.open", forbidden)
     with pytest.raises(EvidenceGone, match="Permission denied: allow reading it"):
         raw_record(event)  # type: ignore[arg-type]

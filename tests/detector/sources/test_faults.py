@@ -54,34 +54,26 @@ def fail_call(module: Any, name: str) -> Failing:
 
 def fail_read(patch: pytest.MonkeyPatch, path: Path, number: int) -> None:
     """Let reading what was opened fail."""
-    allowed = builtins.open
+    really_open, really_read = os.open, os.read
+    broken: set[int] = set()
 
-    class Broken:
-        def __init__(self, file: Any) -> None:
-            self._file = file
+    def opened(target: Any, *args: Any, **named: Any) -> int:
+        descriptor = really_open(target, *args, **named)
+        broken.discard(descriptor)
+        if str(target) == str(path):
+            broken.add(descriptor)
+        return descriptor
 
-        def read(self, *_: int) -> bytes:
+    def read(descriptor: int, size: int) -> bytes:
+        if descriptor in broken:
             raise OSError(number, os.strerror(number))
+        return really_read(descriptor, size)
 
-        readinto = read
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._file, name)
-
-        def __enter__(self) -> Broken:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self._file.close()
-
-    def opened(target: Any, *args: Any, **named: Any) -> Any:
-        file = allowed(target, *args, **named)
-        return Broken(file) if str(target) == str(path) else file
-
-    patch.setattr(builtins, "open", opened)
+    patch.setattr(os, "open", opened)
+    patch.setattr(os, "read", read)
 
 
-OF_FILE = {"open": fail_call(builtins, "open"), "stat": fail_call(os, "stat"), "read": fail_read}
+OF_FILE = {"open": fail_call(os, "open"), "stat": fail_call(os, "stat"), "read": fail_read}
 OF_FOLDER = {"list": fail_call(os, "scandir"), "stat": fail_call(os, "stat")}
 FAULTS = [("logs/bad/b.json", name) for name in OF_FILE] + [
     ("logs/bad", name) for name in OF_FOLDER
