@@ -160,6 +160,7 @@ class AlertDerivation:
             buckets = [bucket for bucket in candidate.buckets if not first <= bucket <= last]
             if self._derive_series(connection, candidate, buckets, hits, reconciliation):
                 with_alerts.add(candidate.series)
+            hits.drop(candidate)
 
     def _series_with_alerts(self) -> set[Series]:
         """Return the series that have alerts, and some that had."""

@@ -71,6 +71,10 @@ class CandidateHits:
             return RowSlice(hits, indexes)
         return ()
 
+    def drop(self, candidate: Candidate) -> None:
+        """Let go of the hits of a candidate, which take memory once they were looked at."""
+        del self._hits[candidate.series]
+
     def _collect(self, segment: Segment) -> None:
         """Collect the hits of the candidates that are in a segment."""
         stale = frozenset(segment.stale_rows())

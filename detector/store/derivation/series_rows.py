@@ -14,7 +14,7 @@ from detector.detection.event import KeptEvent, Series, inputs_at
 from detector.detection.finding import Facets
 from detector.detection.window import Hit, HitSeries
 from detector.esql.plan.accumulators import Inputs
-from detector.store.packing.segment import Segment
+from detector.store.packing.segment import Segment, unpack_inputs
 
 
 class _Part(NamedTuple):
@@ -40,6 +40,8 @@ class SeriesRows:
         """The hits of a segment are."""
         self._stale: dict[tuple[int, int], Inputs] = {}
         """The inputs, with the time, of rows that contradicting records claim: by part and row."""
+        self._without_time: dict[tuple[int, int], Inputs] = {}
+        """By part and match."""
         self._inputs: dict[tuple[int, int, int], Inputs] = {}
         """With the time, by part, match and time: hits that agree in these share them."""
         self._rows: dict[tuple[object, ...], KeptEvent] = {}
@@ -124,13 +126,15 @@ class SeriesRows:
         return zip(self._part[within], self._row[within], strict=True)
 
     def _packed_inputs(self, part: int, row: int) -> Inputs:
-        segment, series = self._parts[part]
         if (part, row) in self._stale:
             return self._stale[part, row]
-        for number, inputs in segment.packed_matches[segment.match[row]]:
-            if number == series:
-                return inputs
-        raise LookupError(f"row {row} is no hit of {self._series}")
+        segment, series = self._parts[part]
+        name = part, segment.match[row]
+        inputs = self._without_time.get(name)
+        if inputs is None:
+            packed = dict(segment.packed_matches[segment.match[row]])[series]
+            inputs = self._without_time[name] = unpack_inputs(packed)
+        return inputs
 
     def _inputs_of(self, part: int, row: int) -> Inputs:
         segment = self._parts[part].segment

@@ -27,6 +27,7 @@ from detector.detection.event import (
     uuid_text,
 )
 from detector.detection.window import Hit
+from detector.esql.plan.accumulators import Inputs
 from detector.formats.native.columns import IDENTITY
 from detector.store.packing.column import Column
 
@@ -54,8 +55,8 @@ class PackedChunk(NamedTuple):
     generation: int
 
 
-PackedMatches = tuple[tuple[int, tuple[Any, ...]], ...]
-"""Matches, with the number of each series in its place."""
+PackedMatches = tuple[tuple[int, Any], ...]
+"""Matches, with the number of each series in its place; ``unpack_inputs`` returns the inputs."""
 
 
 class Body(msgspec.Struct, array_like=True):
@@ -76,9 +77,10 @@ class Body(msgspec.Struct, array_like=True):
     chunk: Column
     index: Column
     series: list[Series]
-    matches: list[PackedMatches]
+    matches: list[tuple[tuple[int, msgspec.Raw], ...]]
+    """Those of a segment that is not stored yet need not be encoded."""
     match: Column
-    stale: dict[int, list[tuple[int, PackedMatches]]]
+    stale: dict[int, list[tuple[int, tuple[tuple[int, msgspec.Raw], ...]]]]
 
     def __reduce__(self) -> tuple[Callable[[bytes], Body], tuple[bytes]]:
         return _decode, (msgspec.msgpack.encode(self),)
@@ -89,6 +91,17 @@ def _decode(content: bytes) -> Body:
 
 
 _decoder = msgspec.msgpack.Decoder(Body)
+_inputs_decoder = msgspec.msgpack.Decoder(tuple[Any, ...])
+
+
+def unpack_inputs(packed: Any) -> Inputs:
+    """Return the inputs of a packed match.
+
+    A segment is asked for few of its inputs, which are decoded only then."""
+    if isinstance(packed, msgspec.Raw):
+        return _inputs_decoder.decode(packed)
+    inputs: Inputs = packed
+    return inputs
 
 
 class Packed(NamedTuple):
@@ -298,7 +311,7 @@ class Segment:
 
     def _unpacked(self, packed: PackedMatches) -> Matches:
         series = self._body.series
-        return tuple([(series[number], inputs) for number, inputs in packed])
+        return tuple([(series[number], unpack_inputs(inputs)) for number, inputs in packed])
 
 
 def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | None:

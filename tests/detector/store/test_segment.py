@@ -27,6 +27,7 @@ from detector.store.packing.segment import (
     Segment,
     StoredRow,
     inputs_of,
+    unpack_inputs,
     without_matches,
 )
 
@@ -212,8 +213,21 @@ def test_rows_are_counted_by_file_and_given_to_another(segment: Segment) -> None
 def test_packed_rows_travel_between_processes() -> None:
     packed = pack(golden())
     travelled = pickle.loads(pickle.dumps(packed))
-    assert travelled == packed
+    assert travelled.body() == packed.body()
+    assert travelled._replace(content=packed.content) == packed
     assert travelled.segment().rows() == golden()
+
+
+def test_inputs_of_a_stored_segment_are_decoded_when_they_are_asked_for() -> None:
+    packed = pack(golden())
+    stored = Segment.unpack(packed.identities, packed.body())
+    every = [inputs for matches in stored.packed_matches for _, inputs in matches]
+    assert every
+    assert all(isinstance(inputs, msgspec.Raw) for inputs in every)
+    assert list(map(unpack_inputs, every)) == [
+        inputs for matches in packed.segment().packed_matches for _, inputs in matches
+    ]
+    assert stored.rows() == golden()
 
 
 @pytest.mark.parametrize(
