@@ -28,7 +28,6 @@ from detector.detection.principal_index import PrincipalIndex, related_hashes
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
 from detector.detection.signals.related_records import ChunkRequest, ChunkRequests
-from detector.detection.signals.signal_finder import Signal
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
@@ -80,11 +79,13 @@ class ChunkRef(NamedTuple):
 
 
 def find_hops(
-    searches: Iterable[PendingSearch], signals: Iterable[Signal]
+    searches: Iterable[PendingSearch], openings: Iterable[Event]
 ) -> dict[str, RelatedPrincipals]:
-    """Return the related principals of alerts to which signals add some, by alert."""
+    """Return the related principals of alerts to which others add some, by alert.
+
+    ``openings`` are the signals that opened a session."""
     by_name: dict[str, list[Event]] = defaultdict(list)
-    for event in sorted(signal.event for signal in signals if signal.row.issued_key):
+    for event in sorted(openings):
         for name in {event.arn, event.access_key, event.role_arn, event.issued_key}:
             by_name[name].append(event)
     for events in by_name.values():

@@ -6,12 +6,13 @@ records in a chunk. Whatever is not read has a reason.
 
 from detector.formats.chunks import Chunk, read_chunks
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
-from detector.formats.heads.known_heads import KnownHeads, RecordGroup
+from detector.formats.heads.known_heads import KnownHead, KnownHeads, RecordGroup
 from detector.formats.records import RawRecords, Records, parse_records
 
 __all__ = [
     "Chunk",
     "Incomplete",
+    "KnownHead",
     "KnownHeads",
     "NotALog",
     "RawRecords",

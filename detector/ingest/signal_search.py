@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Set
 from itertools import chain, islice
 
 from detector.detection.correlate import find_hops, group_by_file
+from detector.detection.signals.found_signals import Signals
 from detector.detection.signals.related_records import ChunkRequests
-from detector.detection.signals.signal_finder import Signal, SignalFinder, flagging_events
+from detector.detection.signals.signal_finder import SignalFinder, flagging_events
 from detector.ingest.known_files import KnownFiles
 from detector.ingest.workers import Workers, is_worthwhile
 from detector.rules.ruleset import RuleSet
@@ -54,25 +55,26 @@ class SignalSearch:
             )
             paths: list[str] = []
             files = _note_paths(group_by_file(searches, chunks), paths)
-            signals = list(self._signals_in(files, stop))
+            signals = self._signals_in(files, stop)
             if stop.is_set():
                 return
             moved_or_gone = self._find_moved(paths)
             # Another file may have the path by now (log rotation), and not be counted yet.
             moved_paths = {path for path, _ in moved_or_gone}
-            signals = [each for each in signals if each.row.position.source not in moved_paths]
+            signals = signals.outside(moved_paths)
             missed = bool(moved_or_gone - self._moved_or_gone)
             self._moved_or_gone = moved_or_gone
             searched = {
                 search.request.name: search.searched if missed else newest for search in searches
             }
-            self._store.context.add_signals(signals, find_hops(searches, signals), searched)
+            hops = find_hops(searches, signals.opened_sessions())
+            self._store.context.add_signals(signals, hops, searched)
             if missed:
                 return
 
     def _signals_in(
         self, files: Iterator[tuple[str, ChunkRequests]], stop: threading.Event
-    ) -> Iterator[Signal]:
+    ) -> Signals:
         files = _until(stop, files)
         first = list(islice(files, _LOOKAHEAD))
         rows = [self._files.get(path) for path, _ in first]
@@ -82,7 +84,10 @@ class SignalSearch:
         if is_worthwhile(self._jobs, count, size):
             return self._workers.search_files(files)
         finder = SignalFinder(self._flagging)
-        return chain.from_iterable(finder.find(path, requests) for path, requests in files)
+        found = Signals()
+        for path, requests in files:
+            finder.find(path, requests, found)
+        return found
 
     def _find_moved(self, paths: Iterable[str]) -> set[tuple[str, FileRow]]:
         """Return the files that are no longer at their path."""

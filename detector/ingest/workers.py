@@ -11,8 +11,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from detector.detection.digest import Partial
+from detector.detection.signals.found_signals import Signals
 from detector.detection.signals.related_records import ChunkRequests
-from detector.detection.signals.signal_finder import Signal, SignalFinder, flagging_events
+from detector.detection.signals.signal_finder import SignalFinder, flagging_events
 from detector.formats import Chunk, Unreadable
 from detector.ingest.garbage import collect_rarely
 from detector.ingest.reader import (
@@ -96,16 +97,18 @@ class Workers:
 
         return digest_chunks
 
-    def search_files(self, files: Iterable[tuple[str, ChunkRequests]]) -> Iterator[Signal]:
-        """Find the signals in each file, in order of completion."""
+    def search_files(self, files: Iterable[tuple[str, ChunkRequests]]) -> Signals:
+        """Find the signals in files."""
+        found = Signals()
         dead: deque[tuple[str, ChunkRequests]] = deque()
         for signals, usage in self._run_batches(_search_batch, batch_requests(files), dead):
             merge_usage(usage)
-            yield from signals
+            found.add_all(signals)
         if dead:
             finder = SignalFinder(flagging_events(self._rules))
             for path, requests in dead:
-                yield from finder.find(path, requests)
+                finder.find(path, requests, found)
+        return found
 
     def close(self) -> None:
         if self._pool is not None:
@@ -279,8 +282,8 @@ def _digest_lines(span: _LineSpan) -> _TimedPartial:
     return _digester.digest(path, chunk), _digester.drain_rule_seconds()
 
 
-def _search_batch(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[list[Signal], Requests]:
-    signals: list[Signal] = []
+def _search_batch(batch: Sequence[tuple[str, ChunkRequests]]) -> tuple[Signals, Requests]:
+    signals = Signals()
     for path, requests in batch:
-        signals += _finder.find(path, requests)
+        _finder.find(path, requests, signals)
     return signals, drain_usage()

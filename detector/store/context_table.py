@@ -24,7 +24,7 @@ from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
-from detector.detection.signals.signal_finder import Signal
+from detector.detection.signals.found_signals import Signals
 from detector.detection.signals.signal_index import SignalIndex
 from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.baseline_table import AlertBaselines
@@ -102,7 +102,7 @@ class ContextTable:
 
     def add_signals(
         self,
-        signals: Sequence[Signal],
+        signals: Signals,
         hops: Mapping[str, RelatedPrincipals],
         searched: Mapping[str, int],
     ) -> None:
@@ -111,12 +111,7 @@ class ContextTable:
         ``hops`` has the related principals of alerts of which more are known now, by id;
         ``searched`` is the file sequence up to which each alert has been searched for.
         """
-        callers = {(signal.row.client, signal.row.issued_key) for signal in signals}
-        names = {
-            name
-            for client, issued_key in callers
-            for name in (client.arn, client.access_key, client.role_arn, issued_key)
-        }
+        names = signals.names()
         with self._database.transaction() as connection:
             lineages = Lineages(query_of(connection))
             named: dict[int, bool] = {}

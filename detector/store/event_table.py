@@ -73,14 +73,11 @@ class EventTable:
         return written, duplicates
 
     def put_signals(
-        self, connection: sqlite3.Connection, events: Iterable[tuple[bytes, KeptEvent]]
+        self, connection: sqlite3.Connection, rows: EventColumns
     ) -> tuple[dict[bytes, int], Set[bytes]]:
-        """Write events that are signals, as rows; return their times as they stand, by identity.
+        """Write events that are signals; return their times as they stand, by identity.
 
         With them come the identities of which another record stands now."""
-        rows = EventColumns()
-        for identity, row in events:
-            rows.add(identity, row)
         writing = _Writing(self, connection, rows)
         written, _ = writing.put(rows, is_fresh=False)
         return writing.times(), written.revised.keys()

@@ -9,8 +9,8 @@ from detector.backfill.spans import Span
 from detector.backfill.spark.rows import RowKind, StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle
 from detector.detection.correlate import PendingSearch
+from detector.detection.signals.found_signals import Signal
 from detector.detection.signals.related_records import ChunkRequests
-from detector.detection.signals.signal_finder import Signal
 
 
 class EngineError(Exception):

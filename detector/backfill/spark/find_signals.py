@@ -13,8 +13,9 @@ from detector.detection.correlate import (
     PendingSearch,
     group_by_file,
 )
+from detector.detection.signals.found_signals import Signal, Signals
 from detector.detection.signals.related_records import ChunkRequests
-from detector.detection.signals.signal_finder import Signal, SignalFinder
+from detector.detection.signals.signal_finder import SignalFinder
 from detector.rules.dispatch import Dispatch
 
 _SEQUENCE = 1
@@ -53,4 +54,6 @@ def search_objects(
     """Search files for what is requested of each."""
     finder = SignalFinder(flagging)
     for each in objects:
-        yield from finder.find(each.path, requests[each.path], each.open)
+        found = Signals()
+        finder.find(each.path, requests[each.path], found, each.open)
+        yield from found

@@ -24,7 +24,7 @@ from detector.backfill.spark.rule_bundle import RuleBundle
 from detector.detection.correlate import find_hops
 from detector.detection.digest import ChunkStats, Partial
 from detector.detection.risk import RiskTable
-from detector.detection.signals.signal_finder import Signal
+from detector.detection.signals.found_signals import Signals
 from detector.rules.ruleset import RuleSet
 from detector.sources.day_folder import folder_above, is_day_folder
 from detector.sources.source import SourceFile
@@ -111,10 +111,12 @@ class DayLoader:
                 return
             rows = self._engine.chunks(self._names, searches)
             requests = dict(chunk_requests(rows, searches))
-            signals = list(self._engine.signals(requests, rules))
+            signals = Signals.of(self._engine.signals(requests, rules))
             self._load_places(signals)
             searched = {search.request.name: newest for search in searches}
-            self._store.context.add_signals(signals, find_hops(searches, signals), searched)
+            self._store.context.add_signals(
+                signals, find_hops(searches, signals.opened_sessions()), searched
+            )
 
     def load_folders(self, tallies: FolderTallies, united: str, pruned: Span | None) -> None:
         """Load what was counted in the folders; only then they count as loaded."""
@@ -142,12 +144,12 @@ class DayLoader:
         self._store.context.refresh(risk)
         self._store.alerts.settle(float("inf"))
 
-    def _load_places(self, signals: Sequence[Signal]) -> None:
+    def _load_places(self, signals: Signals) -> None:
         """Load what signals refer to: their files, and hits of the same identity.
 
         Such a hit, which was dropped, may be another record, and the smaller one stands."""
-        partials = {signal.row.position.source: Partial() for signal in signals}
-        identities = {signal.identity for signal in signals}
+        partials = {path: Partial() for path, _ in signals.events.chunks}
+        identities = set(signals.events.names())
         if identities:
             for row in self._engine.hits(self._names, identities):
                 event = msgspec.structs.replace(decode_event(row.body), matches=(), stale=())

@@ -47,8 +47,8 @@ from detector.backfill.spark.urls import (
     recorded_path,
 )
 from detector.detection.correlate import PendingSearch
+from detector.detection.signals.found_signals import Signal
 from detector.detection.signals.related_records import ChunkRequests
-from detector.detection.signals.signal_finder import Signal
 
 _SETTINGS = {
     # Trail files are small: a task reads as many as make up some megabytes.

@@ -115,6 +115,11 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         """Return the identity of each row."""
         return identities_in(self.identities)
 
+    def rows(self) -> Iterator[tuple[KeptEvent, bytes, KeptEvent]]:
+        """Yield the kind, the identity and the event of each row."""
+        for row, identity in enumerate(self.names()):
+            yield self.kinds[self.kind[row]], identity, self._event(row)
+
     def times_by_identity(self) -> dict[bytes, int]:
         """Return the time of each event by its identity."""
         return dict(zip(self._by_identity(), self.times, strict=True))
@@ -122,11 +127,11 @@ class EventColumns(Mapping[bytes, KeptEvent]):
     def without(self, identities: Container[bytes]) -> EventColumns:
         """Return the events but for some."""
         names = list(self._by_identity())
-        return self._selected([name not in identities for name in names])
+        return self.selected([name not in identities for name in names])
 
     def with_kinds(self, change: Callable[[KeptEvent], KeptEvent]) -> EventColumns:
         """Return the events with each kind changed."""
-        changed = self._selected([True] * len(self))
+        changed = self.selected([True] * len(self))
         changed.kinds = list(map(change, self.kinds))
         changed._kind_numbers = {id(kind): number for number, kind in enumerate(changed.kinds)}
         return changed
@@ -165,7 +170,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
             united = unite_events(identity, before, self._event(row))
             if united is not before:
                 self._set(present, united, self.kind[row])
-        left = self._selected(stands)
+        left = self.selected(stands)
         self.identities, self.times = left.identities, left.times
         self.kind, self.chunk, self.index = left.kind, left.chunk, left.index
 
@@ -178,7 +183,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self.chunk[row] = self.chunk_number(place.source, place.offset)
         self.index[row] = place.index
 
-    def _selected(self, is_selected: Sequence[Any]) -> EventColumns:
+    def selected(self, is_selected: Sequence[Any]) -> EventColumns:
         """Return the rows that are selected."""
         selected = EventColumns()
         selected.identities = bytearray().join(compress(self.names(), is_selected))

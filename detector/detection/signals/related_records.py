@@ -8,7 +8,9 @@ common; only calls to STS and odd records are decoded whole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import compress
 from typing import Any, BinaryIO, NamedTuple
 
 from detector.cloudtrail.record import EventSignature, Record, signature_of
@@ -29,8 +31,14 @@ from detector.detection.signals.record_requests import (
     TimeSpans,
     is_within,
 )
-from detector.formats import KnownHeads, Records, Unreadable, parse_records
+from detector.formats import KnownHead, KnownHeads, Records, Unreadable, parse_records
+from detector.formats.native.columns import identities_in
+from detector.formats.native.groups import RawView
+from detector.formats.native.hit_runs import HitRun
 from detector.sources.open_file import open_file
+
+_VIEWS_LIMIT = 4
+"""Of the views of a head that are remembered; most have one."""
 
 
 class ChunkRequest(NamedTuple):
@@ -44,14 +52,35 @@ ChunkRequests = Mapping[int, ChunkRequest]
 """What to search in the chunks of a file, by their offset."""
 
 
-class RelatedRecords(NamedTuple):
-    """Records of related principals that share a signature, by identity and row of their events.
+class RelatedRun(NamedTuple):
+    """Records of related principals, of which the events differ in identity, time and place only.
 
-    ``decode`` returns the whole record of an index in the chunk, None where there is none."""
+    ``event`` is theirs but for these. ``offset`` is that of their chunk, ``indexes`` are theirs in
+    it, and the ``identities`` follow each other. ``decode`` returns the whole record of an index,
+    None where there is none."""
 
     signature: EventSignature
-    events: list[tuple[bytes, KeptEvent]]
+    event: KeptEvent
+    offset: int
+    identities: bytes
+    times: Sequence[int]
+    indexes: Sequence[int]
     decode: Callable[[int], Record | None]
+
+    def selected(self, numbers: Iterable[int]) -> RelatedRun:
+        """Return some of the records, by their numbers in the run."""
+        names = identities_in(self.identities)
+        chosen = list(numbers)
+        return self._replace(
+            identities=b"".join([names[number] for number in chosen]),
+            times=[self.times[number] for number in chosen],
+            indexes=[self.indexes[number] for number in chosen],
+        )
+
+    def one_by_one(self) -> Iterator[RelatedRun]:
+        """Yield a run for each record."""
+        for number in range(len(self.indexes)):
+            yield self.selected([number])
 
 
 def search_file(
@@ -60,7 +89,7 @@ def search_file(
     predicate: Predicate,
     known: KnownHeads,
     opener: Callable[[str], BinaryIO] = open_file,
-) -> Iterator[RelatedRecords]:
+) -> Iterator[RelatedRun]:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
     A file that has gone or cannot be read has no matches, or those before that. ``known`` are the
@@ -74,99 +103,123 @@ def search_file(
             else:
                 index = PrincipalIndex(principal_index)
                 records = parse_records(chunk, known, index.verbatim)
-                search = _ChunkSearch(Position(path, chunk.offset, 0), records, chunk_requests)
+                start = Position(path, chunk.offset, 0)
+                search = _ChunkSearch(start, records, chunk_requests, known)
                 yield from search.run(index, predicate)
 
 
-def _related(match: RecordMatch) -> RelatedRecords:
+def _related(match: RecordMatch) -> RelatedRun:
     signature = signature_of(match.record.head())
-    return RelatedRecords(signature, [KeptEvent.of_event(match.event)], lambda _: match.record)
+    identity, event = KeptEvent.of_event(match.event)
+    place = event.position
+    return RelatedRun(
+        signature,
+        event,
+        place.offset,
+        identity,
+        [event.time],
+        [place.index],
+        lambda _: match.record,
+    )
 
 
 class _ChunkSearch:
     """The search of a chunk by its principal index."""
 
     def __init__(
-        self, start: Position, records: Records, requests: Sequence[RelatedRequest]
+        self,
+        start: Position,
+        records: Records,
+        requests: Sequence[RelatedRequest],
+        known: KnownHeads,
     ) -> None:
         self._start = start
         self._records = records
         self._requests = requests
         self._spans = RequestedSpans(requests)
+        self._known = known
 
-    def run(self, index: PrincipalIndex, predicate: Predicate) -> Iterator[RelatedRecords]:
+    def run(self, index: PrincipalIndex, predicate: Predicate) -> Iterator[RelatedRun]:
         """Search only the records that have a principal key of the requests."""
         keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
         wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
+        heads: list[KnownHead] = []
+        groups: list[list[int]] = []
         for group in self._records.groups:
-            signature = group.head.signature
-            if not wanted.isdisjoint(group.indexes) and predicate(signature):
-                indexes = [index for index in group.indexes if index in wanted]
-                events = list(self._events(signature, indexes))
-                if events:
-                    yield RelatedRecords(signature, events, self._decode)
+            if not wanted.isdisjoint(group.indexes) and predicate(group.head.signature):
+                times = self._records.times
+                heads.append(group.head)
+                groups.append(
+                    [at for at in group.indexes if at in wanted and times[at] is not None]
+                )
+        runs = self._records.hit_runs(groups)
+        for number, head in enumerate(heads):
+            # The key that a call to STS issued stands beyond its view.
+            if runs is None or head.signature.event_source == STS:
+                for at in groups[number]:
+                    yield from self._decoded(head.signature, at)
+            else:
+                for run in runs.of_group(number):
+                    yield from self._of_view(head, run)
 
-    def _position(self, index: int) -> Position:
-        return Position(self._start.source, self._start.offset, index)
-
-    def _decode(self, index: int) -> Record | None:
-        return decode_record(self._records, index)
-
-    def _events(
-        self, signature: EventSignature, indexes: Sequence[int]
-    ) -> Iterator[tuple[bytes, KeptEvent]]:
-        """Yield identity and row of those records of a signature that a request selects."""
-        # The key that a call to STS issued stands beyond its view.
-        is_whole = signature.event_source == STS
-        views: dict[Any, tuple[KeptEvent | None, TimeSpans]] = {}
-        for index in indexes:
-            time = self._records.times[index]
-            if time is None:
-                continue
-            raw = None if is_whole else self._records.raw_hit(index)
-            if raw is None:
-                yield from self._decoded_event(signature, index, time, is_whole)
-                continue
-            view, identity = raw
-            if view not in views:
-                views[view] = self._template(signature, index)
-            template, spans = views[view]
-            if template is None:
-                yield from self._decoded_event(signature, index, time, is_whole=True)
-            elif is_within(spans, time):
-                position = self._position(index)
-                yield identity, template.copy_at(time, position, ())
-
-    def _template(
-        self, signature: EventSignature, index: int
-    ) -> tuple[KeptEvent | None, TimeSpans]:
-        """Return what the events of a signature and a view have in common, and when they count.
-
-        The event has no time and id; it is None where the record is odd."""
-        fields = read_hit_fields(self._records.encoded(index))
-        view = RecordView.of(signature, fields) if fields else None
-        if view is None:
-            return None, []
-        template = KeptEvent.of_view(view, self._start)
-        return template, self._spans.of(template.client, "")
-
-    def _decoded_event(
-        self, signature: EventSignature, index: int, time: int, is_whole: bool
-    ) -> Iterator[tuple[bytes, KeptEvent]]:
-        """Yield the event of a record whose id must be decoded, or all of it."""
-        position = self._position(index)
-        fields = None if is_whole else read_hit_fields(self._records.encoded(index))
-        view = RecordView.of(signature, fields) if fields else None
-        if fields is not None and view is not None:
-            template = KeptEvent.of_view(view, position)
-            event = template.at(fields.eventID or "", time, position, ())
+    def _of_view(self, head: KnownHead, run: HitRun) -> Iterator[RelatedRun]:
+        """Yield those records of one view that a request selects."""
+        indexes, identities = run
+        raw = self._records.raw_hit(indexes[0])
+        event = None if raw is None else self._event_of(head, raw[0], indexes[0])
+        if event is None:
+            for index in indexes:
+                yield from self._decoded(head.signature, index)
         else:
-            record = self._decode(index)
-            if record is None:
-                return
-            try:
-                event = KeptEvent.of(record, self._records.canonical(index), time, position)
-            except RecursionError:
-                return  # counted as rejected where it was read
-        if is_within(self._spans.of(event[1].client, event[1].issued_key), time):
-            yield event
+            found = self._run(head.signature, event, identities, indexes)
+            yield from self._selected(found, self._spans.of(event.client, ""))
+
+    def _event_of(self, head: KnownHead, view: RawView, index: int) -> KeptEvent | None:
+        """Return what the events of a head and a view have in common; None where it is odd."""
+        events: dict[RawView, KeptEvent | None] = head.facts or {}
+        if view in events:
+            return events[view]
+        fields = read_hit_fields(self._records.encoded(index))
+        decoded = RecordView.of(head.signature, fields) if fields else None
+        event = KeptEvent.of_view(decoded, self._start) if decoded else None
+        caller, message, _ = view
+        if len(events) < _VIEWS_LIMIT:
+            self._known.keep(len(caller) + len(message))
+            head.facts = events | {view: event}
+        return event
+
+    def _decoded(self, signature: EventSignature, index: int) -> Iterator[RelatedRun]:
+        """Yield a record that must be decoded whole, if a request selects it."""
+        record = decode_record(self._records, index)
+        time: Any = self._records.times[index]
+        if record is None:
+            return
+        try:
+            raw = self._records.canonical(index)
+            identity, event = KeptEvent.of(record, raw, time, self._start)
+        except RecursionError:
+            return  # counted as rejected where it was read
+        run = self._run(signature, event, identity, [index])
+        yield from self._selected(run, self._spans.of(event.client, event.issued_key))
+
+    def _run(
+        self, signature: EventSignature, event: KeptEvent, identities: bytes, indexes: Sequence[int]
+    ) -> RelatedRun:
+        times: Sequence[Any] = self._records.times
+        return RelatedRun(
+            signature,
+            event,
+            self._start.offset,
+            identities,
+            [times[index] for index in indexes],
+            indexes,
+            partial(decode_record, self._records),
+        )
+
+    def _selected(self, run: RelatedRun, spans: TimeSpans) -> Iterator[RelatedRun]:
+        """Yield the records of a run whose time is in one of the spans."""
+        is_in = [is_within(spans, time) for time in run.times]
+        if all(is_in):
+            yield run
+        elif any(is_in):
+            yield run.selected(compress(range(len(is_in)), is_in))

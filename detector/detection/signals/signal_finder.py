@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.record import EventSignature, Record, signature_of, skip_reason
-from detector.detection.event import Event, KeptEvent
+from detector.detection.event import Event
 from detector.detection.principal import STS
-from detector.detection.signals.related_records import ChunkRequests, search_file
+from detector.detection.signals.found_signals import Flags, Signals
+from detector.detection.signals.related_records import ChunkRequests, RelatedRun, search_file
 from detector.formats import KnownHeads
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
 from detector.text.value_cache import ValueCache
-
-
-class Signal(NamedTuple):
-    """An event near an alert, with the flags it raises.
-
-    It has none where it only opens a session."""
-
-    identity: bytes
-    row: KeptEvent
-    flags: tuple[str, ...]
-
-    @property
-    def event(self) -> Event:
-        """The event as a whole."""
-        return self.row.event(self.identity)
 
 
 def flagging_events(rules: Iterable[Rule]) -> Dispatch:
@@ -39,20 +25,20 @@ def flagging_events(rules: Iterable[Rule]) -> Dispatch:
     return Dispatch(rule for rule in rules if rule.flag and rule.query.shape == "filter")
 
 
-def flags_of(event: Event, record: Record, flagging: Dispatch) -> tuple[str, ...]:
+def flags_of(event: Event, record: Record, flagging: Dispatch) -> Flags:
     """Return the flags that an event raises, sorted."""
     rules = flagging.rules_for(signature_of(record.head()))
-    return _Flags.of(rules).raised_by(lambda: record, event.time)
+    return _RaisedFlags.of(rules).raised_by(lambda: record, event.time)
 
 
-class _Flags(NamedTuple):
+class _RaisedFlags(NamedTuple):
     """The flags that records of a signature raise, and the rules to ask for more."""
 
-    certain: tuple[str, ...]
+    certain: Flags
     asked: tuple[Rule, ...]
 
     @classmethod
-    def of(cls, rules: Iterable[Rule]) -> _Flags:
+    def of(cls, rules: Iterable[Rule]) -> _RaisedFlags:
         """Tell the flags of rules that records of a signature may match."""
         certain, asked = set(), []
         for rule in rules:
@@ -62,7 +48,7 @@ class _Flags(NamedTuple):
                 asked.append(rule)
         return cls(tuple(sorted(certain)), tuple(asked))
 
-    def raised_by(self, decode: Callable[[], Record | None], time: int) -> tuple[str, ...]:
+    def raised_by(self, decode: Callable[[], Record | None], time: int) -> Flags:
         """Return the flags that a record raises, sorted; it is decoded where rules ask for it."""
         if not self.asked:
             return self.certain
@@ -85,22 +71,24 @@ class SignalFinder:
     def __init__(self, flagging: Dispatch) -> None:
         self._flagging = flagging
         self._heads = KnownHeads()
-        self._flags: ValueCache[EventSignature, _Flags] = ValueCache(self._flags_of)
+        self._flags: ValueCache[EventSignature, _RaisedFlags] = ValueCache(self._flags_of)
 
     def find(
         self,
         path: str,
         requests: ChunkRequests,
+        found: Signals,
         opener: Callable[[str], BinaryIO] = open_file,
-    ) -> Iterator[Signal]:
-        """Search the signals in a file."""
-        for records in search_file(path, requests, self._may_be_signal, self._heads, opener):
-            flags = self._flags[records.signature]
-            for identity, row in records.events:
-                decode = partial(records.decode, row.position.index)
-                raised = flags.raised_by(decode, row.time)
-                if raised or row.issued_key:
-                    yield Signal(identity, row, raised)
+    ) -> None:
+        """Search the signals in a file, and add them to ``found``."""
+        for run in search_file(path, requests, self._may_be_signal, self._heads, opener):
+            flags = self._flags[run.signature]
+            if flags.asked:
+                for single in run.one_by_one():
+                    decode = partial(run.decode, single.indexes[0])
+                    _add(single, flags.raised_by(decode, single.times[0]), path, found)
+            else:
+                _add(run, flags.certain, path, found)
 
     def _may_be_signal(self, signature: EventSignature) -> bool:
         if skip_reason(signature):
@@ -108,5 +96,10 @@ class SignalFinder:
         certain, asked = self._flags[signature]
         return bool(certain or asked) or signature.event_source == STS
 
-    def _flags_of(self, signature: EventSignature) -> _Flags:
-        return _Flags.of(self._flagging.rules_for(signature))
+    def _flags_of(self, signature: EventSignature) -> _RaisedFlags:
+        return _RaisedFlags.of(self._flagging.rules_for(signature))
+
+
+def _add(run: RelatedRun, flags: Flags, path: str, found: Signals) -> None:
+    if flags or run.event.issued_key:
+        found.add(run.event, flags, (path, run.offset), run.identities, run.times, run.indexes)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Set
 
 from detector.cloudtrail.record import json_text
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
-from detector.detection.signals.signal_finder import Signal
+from detector.detection.signals.found_signals import Signals
 from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller, SignalIndex
 from detector.store.database import Database
 from detector.store.event_table import EventTable
@@ -50,21 +50,26 @@ class SignalTable:
         self._database = database
         self._events = events
 
-    def put(self, connection: sqlite3.Connection, signals: Sequence[Signal]) -> None:
+    def put(self, connection: sqlite3.Connection, signals: Signals) -> None:
         """Write the signals that a search found."""
-        flagged = [signal for signal in signals if signal.flags]
-        events = ((signal.identity, signal.row) for signal in flagged)
-        times, moved = self._events.put_signals(connection, events)
+        flagged = signals.flagged()
+        # Those of one identity are united where they are written: who claims it is told before.
+        kinds = list(flagged.kinds())
+        claims = list(zip(flagged.events.kind, flagged.events.names(), strict=True))
+        times, moved = self._events.put_signals(connection, flagged.events)
         if moved:
             standing = {identity: times[identity] for identity in moved}
             change_signals(connection, lambda time, identity: standing.get(identity, time))
+        by_kind: dict[int, list[SignalEvent]] = defaultdict(list)
+        for number, identity in claims:
+            by_kind[number].append((times[identity], identity))
         by_key: dict[SignalKey, list[SignalEvent]] = defaultdict(list)
-        for signal in flagged:
-            event = times[signal.identity], signal.identity
-            client = signal.row.client
+        for number, events in by_kind.items():
+            kind, flags = kinds[number]
+            client = kind.client
             caller = SignalCaller(client.arn, client.access_key, client.role_arn)
-            for flag in signal.flags:
-                by_key[SignalKey(caller, flag, signal.row.issued_key)].append(event)
+            for flag in flags:
+                by_key[SignalKey(caller, flag, kind.issued_key)] += events
         insert_signals(connection, by_key)
 
     def clear(self, connection: sqlite3.Connection) -> None:

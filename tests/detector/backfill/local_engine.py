@@ -16,8 +16,8 @@ from detector.backfill.spark.prune_hits import prune_hits, unite_hits
 from detector.backfill.spark.rows import RowKind, StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle, unpack_rules
 from detector.detection.correlate import PendingSearch
+from detector.detection.signals.found_signals import Signal
 from detector.detection.signals.related_records import ChunkRequests
-from detector.detection.signals.signal_finder import Signal
 
 
 class LocalEngine:

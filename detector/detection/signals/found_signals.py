@@ -1,0 +1,119 @@
+"""The signals that a search found, as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detector.detection.columns.event_columns import EventColumns
+from detector.detection.event import Event, KeptEvent
+
+Flags = tuple[str, ...]
+"""The flags that an event raises, sorted."""
+
+
+class Signal(NamedTuple):
+    """An event near an alert, with the flags it raises.
+
+    It has none where it only opens a session."""
+
+    identity: bytes
+    row: KeptEvent
+    flags: Flags
+
+
+class Signals:
+    """Signals by the kinds of their ``events``, of which each raises the same flags.
+
+    Several records may claim the identity of one event: each is one of these."""
+
+    def __init__(self) -> None:
+        self.events = EventColumns()
+        self._flags: dict[int, Flags] = {}
+        """By the ids of kinds, which the events hold."""
+
+    @classmethod
+    def of(cls, signals: Iterable[Signal]) -> Signals:
+        """Return single signals as columns."""
+        found = cls()
+        for identity, row, flags in signals:
+            place = row.position
+            chunk = place.source, place.offset
+            found.add(row, flags, chunk, identity, [row.time], [place.index])
+        return found
+
+    def __reduce__(self) -> tuple[Callable[..., Signals], tuple[Any, ...]]:
+        return _restore, (self.events, [self._flags[id(kind)] for kind in self.events.kinds])
+
+    def __iter__(self) -> Iterator[Signal]:
+        """Yield each signal by itself."""
+        for kind, identity, row in self.events.rows():
+            yield Signal(identity, row, self._flags[id(kind)])
+
+    def add(
+        self,
+        event: KeptEvent,
+        flags: Flags,
+        chunk: tuple[str, int],
+        identities: bytes,
+        times: Sequence[int],
+        indexes: Sequence[int],
+    ) -> None:
+        """Add signals that are one event but for identity, time and place.
+
+        ``chunk`` is their file and the chunk's offset in it."""
+        if self._flags.setdefault(id(event), flags) != flags:
+            event = msgspec.structs.replace(event)
+            self._flags[id(event)] = flags
+        number = self.events.chunk_number(*chunk)
+        self.events.add_alike(event, number, identities, times, indexes)
+
+    def add_all(self, other: Signals) -> None:
+        """Add the signals of others."""
+        self.events.add_all(other.events)
+        self._flags |= other._flags
+
+    def kinds(self) -> Iterator[tuple[KeptEvent, Flags]]:
+        """Yield the kinds of events, each with its flags."""
+        for kind in self.events.kinds:
+            yield kind, self._flags[id(kind)]
+
+    def names(self) -> set[str]:
+        """Return the names of callers, and the keys of the sessions that they opened."""
+        found: set[str] = set()
+        for kind in self.events.kinds:
+            client = kind.client
+            found.update((client.arn, client.access_key, client.role_arn, kind.issued_key))
+        return found
+
+    def opened_sessions(self) -> list[Event]:
+        """Return the events that opened a session."""
+        return [
+            row.event(identity) for kind, identity, row in self.events.rows() if kind.issued_key
+        ]
+
+    def flagged(self) -> Signals:
+        """Return those that raise flags."""
+        raises = [bool(flags) for _, flags in self.kinds()]
+        return self._selected([raises[number] for number in self.events.kind])
+
+    def outside(self, paths: Container[str]) -> Signals:
+        """Return those that are in none of these files."""
+        is_outside = [path not in paths for path, _ in self.events.chunks]
+        return self._selected([is_outside[number] for number in self.events.chunk])
+
+    def _selected(self, is_selected: Sequence[bool]) -> Signals:
+        if all(is_selected):
+            return self
+        selected = Signals()
+        selected.events, selected._flags = self.events.selected(is_selected), self._flags
+        return selected
+
+
+def _restore(events: EventColumns, flags: Sequence[Flags]) -> Signals:
+    signals = Signals()
+    signals.events = events
+    signals._flags = {id(kind): of_kind for kind, of_kind in zip(events.kinds, flags, strict=True)}
+    return signals
