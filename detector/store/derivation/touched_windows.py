@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
@@ -43,12 +43,10 @@ class RuleSpan(msgspec.Struct):
     def end(self) -> int:
         return (self.last + 1) * self.width + 2 * self.gap
 
-    def touch(self, bucket: int) -> None:
-        """Extend the span over a bucket."""
-        if bucket < self.first:
-            self.first = bucket
-        if bucket > self.last:
-            self.last = bucket
+    def touch(self, first: int, last: int) -> None:
+        """Extend the span over the buckets of two times."""
+        self.first = min(self.first, first // self.width)
+        self.last = max(self.last, last // self.width)
 
 
 class _TouchedSeries:
@@ -57,58 +55,49 @@ class _TouchedSeries:
     ``counts``: the hits of each touched bucket; where hits affect those of other buckets, of each.
     ``first`` and ``last`` hold the times of all hits that were counted."""
 
-    __slots__ = ("counts", "first", "last", "span", "total", "touched")
+    __slots__ = ("counts", "first", "last", "span", "touched", "width")
 
     def __init__(self, span: RuleSpan) -> None:
         self.span = span
+        self.width = span.width
         self.counts: dict[int, int] = {}
-        self.touched: set[int] | None = set() if span.gap else None
-        """None: each that is counted."""
-        self.total = 0
+        self.touched: Collection[int] = self.counts.keys()
         self.first, self.last = 1 << 62, -1 << 62
 
-    def touch(self, time: int, count: int) -> None:
-        """Count fresh hits."""
-        bucket = time // self.span.width
-        self.span.touch(bucket)
-        if self.touched is not None:
-            self.touched.add(bucket)
-        self._add(bucket, time, count)
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
 
-    def add(self, time: int, count: int) -> None:
-        """Count hits that are not fresh."""
-        bucket = time // self.span.width
-        if self.touched is not None or bucket in self.counts:
-            self._add(bucket, time, count)
+    def end_fresh(self) -> None:
+        """Note that what is counted from now on is not fresh."""
+        if self.span.gap:
+            self.touched = set(self.counts)
 
-    def cover(self, time: int) -> None:
-        """Look for hits at a time too."""
-        if time < self.first:
-            self.first = time
-        if time > self.last:
-            self.last = time
-
-    def _add(self, bucket: int, time: int, count: int) -> None:
+    def add(self, time: int, count: int, at: int) -> None:
+        """Count hits of ``time``, which are looked for ``at`` another time too."""
+        bucket = time // self.width
         self.counts[bucket] = self.counts.get(bucket, 0) + count
-        self.total += count
-        self.cover(time)
+        self.first, self.last = min(self.first, time, at), max(self.last, time, at)
+
+    def counts_near(self, time: int) -> bool:
+        """Tell whether a hit at a time is counted that is not fresh."""
+        return bool(self.span.gap) or time // self.width in self.counts
 
     def buckets(self, has_alerts: bool) -> Collection[int]:
         """Return the buckets to derive.
 
         Those are left out in which too few hits lie for an alert, unless there may be one."""
-        touched = self.counts.keys() if self.touched is None else self.touched
         if has_alerts:
-            return touched
+            return self.touched
         least = self.span.rule.query.min_hits
         if self.total < least:
             return ()
-        if self.touched is None:
+        if not self.span.gap:
             return [bucket for bucket, count in self.counts.items() if count >= least]
         # No window has more hits than two neighbouring buckets.
         counts = self.counts
         if any(count + counts.get(bucket + 1, 0) >= least for bucket, count in counts.items()):
-            return touched
+            return self.touched
         return ()
 
 
@@ -173,6 +162,8 @@ class TouchedWindows:
             term_hits += self._touch(self._segments.load(self._query, span.segment_id))
             if len(self._touched) + term_hits >= _MAX_TOUCHED:
                 break
+        for series in self._touched.values():
+            series.end_fresh()
         self.near = taken.copy()
         touched = [span for span in self._spans.values() if span.first <= span.last]
         if touched:
@@ -198,11 +189,9 @@ class TouchedWindows:
     def _touch(self, segment: Segment) -> int:
         """Mark and count the hits of a fresh segment; return how many are of new terms."""
         counted = [self._touched_series(series) for series in segment.series]
-        for (match, time), count in _count_by_time(segment, 0, len(segment)):
-            for number, _ in segment.packed_matches[match]:
-                touched = counted[number]
-                if touched is not None:
-                    touched.touch(time, count)
+        for rule_span in {each.span.rule.rule_id: each.span for each in counted if each}.values():
+            rule_span.touch(segment.times[0], segment.times[-1])
+        _count_rows(segment, counted, 0, len(segment))
         for number in segment.stale_rows():
             row = segment.row(number)
             for time, matches in ((row.time, row.matches), *row.stale):
@@ -210,8 +199,8 @@ class TouchedWindows:
                     touched = self._touched_series(series)
                     if touched is not None:
                         # It may have left this window; counted is no less than what is there.
-                        touched.touch(time, 1)
-                        touched.cover(row.time)
+                        touched.span.touch(time, time)
+                        touched.add(time, 1, row.time)
                     elif self._is_term.get(series.rule_id):
                         self.moved.add(series)
         return self._add_terms(segment)
@@ -266,23 +255,37 @@ class TouchedWindows:
         """Count the hits of another segment in what is touched, between ``start`` and ``end``."""
         counted = [self._touched.get(series) for series in segment.series]
         first, last = bisect_left(segment.times, start), bisect_left(segment.times, end)
-        for (match, time), count in _count_by_time(segment, first, last):
-            for number, _ in segment.packed_matches[match]:
-                touched = counted[number]
-                if touched is not None:
-                    touched.add(time, count)
+        _count_rows(segment, counted, first, last, is_fresh=False)
         for number in segment.stale_rows():
             for time, matches in segment.stale(number):
                 for series, _ in matches:
-                    if series in self._touched:
-                        self._touched[series].add(time, 1)
-                        self._touched[series].cover(segment.times[number])
+                    touched = self._touched.get(series)
+                    if touched is not None and touched.counts_near(time):
+                        touched.add(time, 1, segment.times[number])
 
 
-def _count_by_time(
-    segment: Segment, first: int, last: int
-) -> Iterable[tuple[tuple[int, int], int]]:
-    """Count the rows ``[first, last)`` of a segment by match and time."""
-    matches: Sequence[int] = segment.match
-    pairs = zip(matches, segment.times, strict=True)
-    return Counter(islice(pairs, first, last)).items()
+def _count_rows(
+    segment: Segment,
+    counted: Sequence[_TouchedSeries | None],
+    first: int,
+    last: int,
+    is_fresh: bool = True,
+) -> None:
+    """Count the rows ``[first, last)`` of a segment in the series that are ``counted``.
+
+    This runs for each hit, so all of it is here."""
+    series_of = [
+        [each for number, _ in matches if (each := counted[number]) is not None]
+        for matches in segment.packed_matches
+    ]
+    pairs = zip(segment.match, segment.times, strict=True)
+    for match, time in islice(pairs, first, last):
+        for series in series_of[match]:
+            if not (is_fresh or series.counts_near(time)):
+                continue
+            counts, bucket = series.counts, time // series.width
+            counts[bucket] = counts.get(bucket, 0) + 1
+            if time < series.first:
+                series.first = time
+            if time > series.last:
+                series.last = time
