@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from detector.inventory.inventory import Inventory
 from detector.inventory.inventory_files import use_inventory
 from detector.text.private_files import NoExportError, write_export
-from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
+from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line, two_sweeps
 from tests.detector.trail import ANA, REFERENCE, call, sweep, write
 from tui.commandline.parser import command_first
 from tui.settings import config
@@ -179,6 +180,26 @@ def test_alerts_are_exported_for_people(cli: Cli, db: Path) -> None:
     text = cli("alerts", "--db", db, "--format", "csv", "--spreadsheet").out
     (row,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     assert row["first_event"] == "2026-03-01 10:00:00"
+
+
+@pytest.mark.parametrize("format", ["table", "jsonl", "csv", "md", "html", "ocsf"])
+@pytest.mark.parametrize("filter", ["", "severity:none"])
+def test_alerts_are_the_same_however_many_are_printed_at_once(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, filter: str
+) -> None:
+    arguments = ("scan", two_sweeps(tmp_path), *ONLY_REFERENCE, "--format", format)
+    if filter:
+        arguments += ("--filter", filter)
+    printed = cli(*arguments).out
+    monkeypatch.setattr("tui.commandline.alert_output._LINES_AT_ONCE", 1)
+    again = cli(*arguments).out
+    assert without_clock(again) == without_clock(printed)
+    assert bool(printed) or bool(filter)
+
+
+def without_clock(text: str) -> str:
+    """Leave out the times at which an export was made."""
+    return re.sub(r"Generated [^,]*", "", text)
 
 
 def test_status_is_one_object(cli: Cli, db: Path, tmp_path: Path) -> None:

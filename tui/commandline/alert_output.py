@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Sequence
 
@@ -26,11 +27,20 @@ _HEADINGS = (
     "RULE",
     "PRINCIPAL",
 )
+_LINES_AT_ONCE = 1_000
 _RIGHT_ALIGNED = {"REG", "CALLS", "SPAN"}
 
 
-def format_alerts(alerts: Sequence[Alert], args: argparse.Namespace) -> str:
-    """Format alerts as the options say: ``--format``, ``--spreadsheet``, ``--filter``."""
+def print_alerts(alerts: Sequence[Alert], args: argparse.Namespace) -> None:
+    """Print alerts as the options say: ``--format``, ``--spreadsheet``, ``--filter``.
+
+    The text of many takes as much memory as they do: lines are printed some at a time."""
+    at_once = _LINES_AT_ONCE if args.format in ("jsonl", "ocsf") else max(len(alerts), 1)
+    for first in range(0, max(len(alerts), 1), at_once):
+        sys.stdout.write(_text(alerts[first : first + at_once], args))
+
+
+def _text(alerts: Sequence[Alert], args: argparse.Namespace) -> str:
     if args.format == "table":
         return _table(alerts)
     if args.format == "ocsf":

@@ -22,7 +22,12 @@ from detector.rules.rule import Rule
 from detector.store.alert_table import AlertChanges
 from detector.store.history_table import HistoryTable
 from detector.store.packing.content_id import name_number
-from detector.store.packing.finding_rows import PackedFinding, pack_finding, put_findings
+from detector.store.packing.finding_rows import (
+    PackedFinding,
+    SummaryRow,
+    pack_finding,
+    put_findings,
+)
 from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
 from detector.store.segments.segment_table import query_of
 from detector.store.window_table import key_text
@@ -91,6 +96,8 @@ class AlertReconciliation:
         self._history = history
         self._changed: list[str] = []
         self._withdrawn: list[str] = []
+        self._summaries: dict[str, SummaryRow] = {}
+        """By rule."""
         self._new_series: dict[tuple[str, str], int] = {}
         self._new_alerts: list[_NewAlert] = []
         self._related: list[tuple[int, int, int]] = []
@@ -113,7 +120,7 @@ class AlertReconciliation:
         raises_flag = rule.flag and rule.query.shape != "filter"
         gone = {alert_id: alert for alert_id, alert in stored.items() if alert_id not in derived}
         for alert_id, finding in derived.items():
-            packed = pack_finding(finding)
+            packed = pack_finding(finding, self._summary_of(rule))
             before = stored.get(alert_id)
             if before is not None and before.has_content(packed):
                 continue
@@ -137,6 +144,13 @@ class AlertReconciliation:
             self._withdraw(alert_id)
             if raises_flag:
                 self._mark_related(old.start, old.until, old.lineage)
+
+    def _summary_of(self, rule: Rule) -> SummaryRow:
+        """Return the row of a rule's summary, which all its findings share."""
+        summary = self._summaries.get(rule.rule_id)
+        if summary is None:
+            summary = self._summaries[rule.rule_id] = SummaryRow.of(rule.summary)
+        return summary
 
     def write(self) -> None:
         """Write the alerts that are new."""

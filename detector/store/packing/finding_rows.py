@@ -49,8 +49,8 @@ class PackedFinding(NamedTuple):
 _content_decoder = msgspec.msgpack.Decoder(_Content)
 
 
-def pack_finding(finding: Finding) -> PackedFinding:
-    """Pack a finding."""
+def pack_finding(finding: Finding, summary: SummaryRow | None = None) -> PackedFinding:
+    """Pack a finding; ``summary`` is the row of its rule's summary, where that is known."""
     content = _Content(
         finding.window,
         finding.key,
@@ -60,7 +60,7 @@ def pack_finding(finding: Finding) -> PackedFinding:
         finding.last_event,
         finding.facets,
     )
-    return PackedFinding(SummaryRow.of(finding.rule), msgspec.msgpack.encode(content))
+    return PackedFinding(summary or SummaryRow.of(finding.rule), msgspec.msgpack.encode(content))
 
 
 def put_findings(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 from detector.filter.schemas import ALERTS
 from detector.store import Store
-from tui.commandline.alert_output import format_alerts
+from tui.commandline.alert_output import print_alerts
 from tui.commandline.inputs import existing_state_path, parse_filter_option, use_names
 from tui.commandline.narration import narrate
 from tui.settings.errors import EXIT_OK
@@ -25,6 +24,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         store.close()
     alerts = list(filter(parse_filter_option(args, ALERTS, now), reversed(stored)))
-    sys.stdout.write(format_alerts(alerts, args))
+    print_alerts(alerts, args)
     narrate(f"{len(alerts):,} of {len(stored):,} alerts held")
     return EXIT_OK

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from detector.sources.accounting import Accounting, FileState
 from detector.sources.time_bounds import Bounds, FileSnapshot
 from detector.store import Store
 from detector.text.plural import plural
-from tui.commandline.alert_output import format_alerts
+from tui.commandline.alert_output import print_alerts
 from tui.commandline.inputs import (
     load_risk,
     load_rules,
@@ -82,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         alert_filter = parse_filter_option(args, ALERTS, filter_time)
         alerts = list(filter(alert_filter, in_bounds))
         accounting = store.files.accounting()
-        sys.stdout.write(format_alerts(alerts, args))
+        print_alerts(alerts, args)
         for line in (*waiting_lines(store), *completeness_lines(store, True, bounds)):
             warn(line)
         for line in (
