@@ -114,6 +114,14 @@ def test_commands_import_no_textual(command: str, tmp_path: Path) -> None:
         assert modules & RARE == set()
 
 
+def test_scan_of_known_rules_imports_nothing_that_compiles_rules(tmp_path: Path) -> None:
+    write(tmp_path / "logs", "a.json", sweep(10))
+    loaded(A_COMMAND, "scan", tmp_path / "logs")  # fills the cache of rules
+    modules, status = loaded(A_COMMAND, "scan", tmp_path / "logs", "--exit-code")
+    assert status == 10
+    assert modules & {"detector.rules.rule_maker", "detector.eql", "detector.rules.lint"} == set()
+
+
 def test_tail_imports_no_textual(tmp_path: Path) -> None:
     write(tmp_path / "logs", "a.json", sweep(10))
     code = (

@@ -27,8 +27,8 @@ from detector.esql.plan.prefilter import Prefilter
 from detector.esql.plan.query import Query, SortableResult
 from detector.esql.tree_walk import depends_on_time
 from detector.formats import Records, Unreadable, parse_records, read_chunks
-from detector.rules.rule import query_position
 from detector.rules.rule_file import RuleError, line_of_key, parse_toml, read_file_text
+from detector.rules.rule_text import query_position
 from detector.sources.open_file import open_file
 from detector.triage.hunt_record import UNLIMITED, HuntScope
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from detector.esql.errors import EsqlError
-from detector.rules.kibana.export import Export, ExportedObject, parse_export
-from detector.rules.lint import Advice
-from detector.rules.rule import CompileContext, Rule, make_rule
+from detector.rules.kibana.export import Export, ExportedObject
+from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_file import (
     RuleError,
     RuleNotice,
     TrailhoundTable,
     convert_rule,
 )
+from detector.rules.rule_maker import make_rule
+from detector.rules.rule_text import Advice
 from detector.text.plural import plural
-
-EXPORT_SUFFIXES = (".ndjson", ".json")
 
 
 class _ExportedText(msgspec.Struct, frozen=True):
@@ -44,31 +42,6 @@ class _ExportedText(msgspec.Struct, frozen=True):
 
     def _name(self) -> str:
         return str(self.document.content.get("name") or "a rule without a name")
-
-
-class Exports(NamedTuple):
-    """The exports of a set of files, each with its text, or why it is none.
-
-    ``collected``: the exception lists and saved queries of all."""
-
-    files: dict[Path, Export | RuleError]
-    texts: list[str]
-    collected: Export
-
-
-def collect_exports(texts: Mapping[Path, str]) -> Exports:
-    """Take apart the exports among these texts of files."""
-    exports = Exports({}, [], Export())
-    for path, text in texts.items():
-        if path.suffix not in EXPORT_SUFFIXES:
-            continue
-        exports.texts.append(text)
-        try:
-            export = exports.files[path] = parse_export(text)
-            exports.collected.add(export)
-        except RuleError as error:
-            exports.files[path] = error
-    return exports
 
 
 def read_export(

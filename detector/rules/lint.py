@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from detector.ecs.fields import FieldTable
 from detector.esql import ast
@@ -16,15 +15,8 @@ from detector.esql.plan.predicate_analysis import columns_in, conjuncts
 from detector.esql.tree_walk import walk
 from detector.rules.null_effects import null_effects
 from detector.rules.rule_file import Metadata
+from detector.rules.rule_text import Advice
 from detector.rules.rule_types import EVERYTHING
-
-
-class Advice(NamedTuple):
-    """A sentence, with its position (from 1) in the query's text, or in the rule's file."""
-
-    line: int
-    column: int
-    sentence: str
 
 
 def lint_rule(

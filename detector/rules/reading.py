@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from detector.rules.exported_rules import EXPORT_SUFFIXES, collect_exports, read_export
-from detector.rules.rule import CompileContext, Rule, TomlText, make_rule
+from detector.rules.kibana.export import EXPORT_SUFFIXES, Exports, collect_exports
+from detector.rules.rule import CompileContext
 from detector.rules.rule_cache import ReadResult, RuleCache, content_key
-from detector.rules.rule_file import RuleError, parse_tables, read_file_text
+from detector.rules.rule_file import RuleError, read_file_text
 
 SIGMA_SUFFIXES = (".yml", ".yaml")
 RULE_SUFFIXES = (".toml", *EXPORT_SUFFIXES, *SIGMA_SUFFIXES)
@@ -38,11 +38,9 @@ def read_rule_files(
     for path, text in texts.items():
         if path in sigma:
             continue
-        read: Callable[..., Iterator[ReadResult]] = partial(_read_toml, text)
-        if path in exports.files:
-            read = partial(read_export, exports.files[path])
         key = content_key(f"{path.suffix}\0{text}")
-        results[path] = cache.results(path, text, key, partial(read, path, context))
+        read = partial(_read_afresh, path, text, context, exports)
+        results[path] = cache.results(path, text, key, read)
     cache.save()
     for path in paths:
         yield from ((path, result) for result in results[path])
@@ -61,10 +59,8 @@ def read_rule_text(
                 texts[other] = read_file_text(other)
     exports = collect_exports(texts)
     context = msgspec.structs.replace(context, export=exports.collected)
-    if path in exports.files:
-        yield from read_export(exports.files[path], path, context)
-    elif path.suffix not in SIGMA_SUFFIXES:
-        yield from _read_toml(text, path, context)
+    if path.suffix not in SIGMA_SUFFIXES:
+        yield from _read_afresh(path, text, context, exports)
     else:
         from detector.rules.sigma_rules import read_sigma_files  # PyYAML is not for everyone
 
@@ -72,12 +68,20 @@ def read_rule_text(
         yield from (result for each, result in read_sigma_files(sigma, context) if each == path)
 
 
-def _read_toml(text: str, path: Path, context: CompileContext) -> Iterator[Rule | RuleError]:
-    try:
-        metadata, own = parse_tables(text)
-        yield make_rule(metadata, own, TomlText(text, metadata.query_text), path, context)
-    except RuleError as error:
-        yield error
+def _read_afresh(
+    path: Path, text: str, context: CompileContext, exports: Exports
+) -> Iterator[ReadResult]:
+    """Read the rules of a file that is not in the cache.
+
+    What compiles rules is imported here: most scans find all in the cache."""
+    if path in exports.files:
+        from detector.rules.exported_rules import read_export
+
+        yield from read_export(exports.files[path], path, context)
+    else:
+        from detector.rules.rule_maker import read_toml
+
+        yield from read_toml(text, path, context)
 
 
 def _read_sigma(

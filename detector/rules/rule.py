@@ -1,35 +1,23 @@
-"""Make a rule: what its file says, and its compiled query."""
+"""A rule: what its file says, and its compiled query."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from detector.ecs.fields import FieldTable
-from detector.esql.errors import QUERY_START, EsqlError
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.lookup.files import NO_LOOKUPS, Lookups
 from detector.esql.plan import explain
 from detector.esql.plan.query import Query
 from detector.esql.tree_walk import depends_on_time
-from detector.rules.key_advice import key_advice
 from detector.rules.kibana.export import Export
-from detector.rules.kibana.saved_query import with_saved_query
-from detector.rules.lint import Advice, lint_rule
-from detector.rules.rule_file import Metadata, RuleError, TrailhoundTable, line_of_key
+from detector.rules.rule_file import Metadata, TrailhoundTable, suppression_gap
 from detector.rules.rule_summary import AttackTechnique, RuleSummary
-from detector.rules.rule_types import (
-    QueryContext,
-    check_supported,
-    compile_rule,
-    suppression_gap,
-)
-from detector.rules.side_conditions import side_conditions
+from detector.rules.rule_text import Advice
 from detector.text.time import DAY, HOUR
 
 _ENGINE = "4"
@@ -136,74 +124,6 @@ def query_options(nulls: str, context: CompileContext) -> QueryOptions:
     return QueryOptions(context.now, nulls == "intended", context.lookups)
 
 
-class RuleText(Protocol):
-    """The part of a file that a rule is written in."""
-
-    def key_error(self, error: RuleError) -> RuleError:
-        """Place an error of a key in the file."""
-
-    def query_error(self, error: EsqlError) -> RuleError:
-        """Place an error of the query in the file."""
-
-    def place_advice(self, advice: Advice) -> Advice:
-        """Place advice on the query in the file."""
-
-
-class TomlText(msgspec.Struct, frozen=True):
-    """The text of a TOML file, which is one rule, and the rule's query."""
-
-    text: str
-    query: str
-
-    def key_error(self, error: RuleError) -> RuleError:
-        return RuleError(error.message, line_of_key(self.text, error.key))
-
-    def query_error(self, error: EsqlError) -> RuleError:
-        return RuleError(error.message, *self._place(error.line, error.column))
-
-    def place_advice(self, advice: Advice) -> Advice:
-        return Advice(*self._place(advice.line, advice.column), advice.sentence)
-
-    def _place(self, line: int, column: int) -> tuple[int, int]:
-        """Return the line and column in the file of those in the query."""
-        first_line, indent = query_position(self.text, self.query)
-        if line > 1:  # only the query's first line may begin in the middle of one
-            indent = 0
-        return first_line + line - 1, indent + column
-
-
-def make_rule(
-    metadata: Metadata, own: TrailhoundTable, text: RuleText, path: Path, context: CompileContext
-) -> Rule:
-    """Compile a rule. Raises RuleError with the place in the file."""
-    options = query_options(own.nulls, context)
-    try:
-        metadata = with_saved_query(metadata, context.export)
-        check_supported(metadata)
-        conditions = side_conditions(metadata, context.fields, context.export)
-        query = compile_rule(metadata, QueryContext(context.fields, options, conditions))
-    except EsqlError as error:
-        raise text.query_error(error) from None
-    except RuleError as error:
-        raise text.key_error(error) from None
-    alerts = own.alerts
-    if alerts is None:
-        alerts = own.flag is None
-    if not alerts and query.grouping is not None:
-        start = EsqlError(QUERY_START, "a rule that gives no alerts must not group")
-        raise text.query_error(start)
-    advice = lint_rule(metadata, query.tree, context.fields, own.nulls == "strict")
-    placed = [text.place_advice(each) for each in advice]
-
-    def is_column(name: str) -> bool:
-        return name in query.columns or (query.grouping is None and name in context.fields)
-
-    for key, sentence in key_advice(metadata, is_column):
-        told = text.key_error(RuleError(sentence, key=key))
-        placed.append(Advice(told.line, told.column, told.message))
-    return assemble_rule(metadata, own, alerts, query, path, context, placed)
-
-
 def assemble_rule(
     metadata: Metadata,
     own: TrailhoundTable,
@@ -224,15 +144,6 @@ def assemble_rule(
         fingerprint=_fingerprint(metadata, own, alerts, query, context),
         advice=list(advice),
     )
-
-
-def query_position(text: str, query: str) -> tuple[int, int]:
-    """Return the file's line where the query begins, and the column before."""
-    start = text.find(query) if query.strip() else -1
-    if start < 0:  # the query is written with escapes
-        opening = re.search(r'^\s*query\s*=\s*(?:"""|\'\'\'|"|\')(?:\r?\n)?', text, re.MULTILINE)
-        start = opening.end() if opening else 0
-    return text.count("\n", 0, start) + 1, start - (text.rfind("\n", 0, start) + 1)
 
 
 def _fingerprint(

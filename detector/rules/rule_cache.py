@@ -25,9 +25,9 @@ from detector.esql.plan.stored_query import (
     restore_query,
     store_query,
 )
-from detector.rules.lint import Advice
 from detector.rules.rule import SIGMA_TYPES, CompileContext, Rule, query_options
 from detector.rules.rule_file import Metadata, RuleError, RuleNotice
+from detector.rules.rule_text import Advice
 from detector.sigma.fields import SIGMA_FIELDS
 from detector.text.late_pattern import late_pattern
 from detector.text.private_files import replace_file

@@ -16,6 +16,7 @@ import msgspec
 import tomli
 
 from detector.text.late_pattern import late_pattern
+from detector.text.time import SECONDS_PER_UNIT
 from detector.text.visible import visible
 
 
@@ -227,6 +228,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise RuleError("not TOML: a number of too many digits, or nested too deeply") from None
 
 
+_DATE_MATH = late_pattern(r"now-([0-9]{1,9})([smhdw])")
 _KEY_PARTS = 200
 _LONG_KEY = late_pattern(rf"[\s\[]*(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_KEY_PARTS}}}")
 
@@ -292,3 +294,21 @@ def line_of_key(text: str, key: str) -> int:
     if match is None:
         return 0
     return text.count("\n", 0, match.end()) + 1
+
+
+def suppression_gap(metadata: Metadata) -> int:
+    """Return the seconds from an alert in which others join it; 0 without ``alert_suppression``."""
+    suppression = metadata.alert_suppression
+    if suppression is None:
+        return 0
+    if suppression.duration is None:  # within one run of the rule, which is one interval
+        return parse_ago(f"now-{metadata.interval}", "interval")
+    return suppression.duration.value * SECONDS_PER_UNIT[suppression.duration.unit]
+
+
+def parse_ago(text: str, key: str) -> int:
+    """Parse ``now-6m`` to seconds. Raises RuleError."""
+    match = _DATE_MATH.fullmatch(text.replace(" ", ""))
+    if match is None or int(match[1]) == 0:
+        raise RuleError(f"{key}: {text} is not supported: write it like now-6m", key=key)
+    return int(match[1]) * SECONDS_PER_UNIT[match[2]]

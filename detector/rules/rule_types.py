@@ -21,9 +21,8 @@ from detector.esql.plan.planner import plan_tree, reads_cloudtrail
 from detector.esql.plan.predicate_analysis import find_multiplying_command
 from detector.esql.plan.query import Query
 from detector.esql.tree_walk import join_conditions
-from detector.rules.rule_file import Metadata, RuleError
-from detector.text.late_pattern import late_pattern
-from detector.text.time import DAY, SECONDS_PER_UNIT
+from detector.rules.rule_file import Metadata, RuleError, parse_ago, suppression_gap
+from detector.text.time import DAY
 
 _UNSUPPORTED_TYPES = {
     "machine_learning": "a machine learning job (type machine_learning) runs in Elasticsearch only",
@@ -46,7 +45,6 @@ EVERYTHING = ("", "*", "*:*")
 """Queries of Kibana's query bar that every event passes."""
 _EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
 """The fields that are an event's time here."""
-_DATE_MATH = late_pattern(r"now-([0-9]{1,9})([smhdw])")
 
 
 class QueryContext(msgspec.Struct, frozen=True):
@@ -94,7 +92,7 @@ def _with_window(query: Query, metadata: Metadata) -> Query:
     """Return a query with the window that it looks back over: its own, or ``from``."""
     key, window = "query", query.window
     if window is None:
-        key, window = "from", _parse_ago(metadata.lookback, "from")
+        key, window = "from", parse_ago(metadata.lookback, "from")
     if window > LONGEST_WINDOW:
         days = LONGEST_WINDOW // DAY
         raise RuleError(f"{key}: over {days} days are not supported", key=key)
@@ -126,24 +124,6 @@ def check_supported(metadata: Metadata) -> None:
             "(logs-aws.cloudtrail-*)",
             key="index",
         )
-
-
-def suppression_gap(metadata: Metadata) -> int:
-    """Return the seconds from an alert in which others join it; 0 without ``alert_suppression``."""
-    suppression = metadata.alert_suppression
-    if suppression is None:
-        return 0
-    if suppression.duration is None:  # within one run of the rule, which is one interval
-        return _parse_ago(f"now-{metadata.interval}", "interval")
-    return suppression.duration.value * SECONDS_PER_UNIT[suppression.duration.unit]
-
-
-def _parse_ago(text: str, key: str) -> int:
-    """Parse ``now-6m`` to seconds. Raises RuleError."""
-    match = _DATE_MATH.fullmatch(text.replace(" ", ""))
-    if match is None or int(match[1]) == 0:
-        raise RuleError(f"{key}: {text} is not supported: write it like now-6m", key=key)
-    return int(match[1]) * SECONDS_PER_UNIT[match[2]]
 
 
 def _covers_cloudtrail(pattern: str) -> bool:
@@ -240,7 +220,7 @@ def _compile_new_terms(metadata: Metadata, context: QueryContext) -> Query:
     _check_fields(terms, context.fields, "new_terms")
     keys = tuple(ast.Named(name, _column(name), span=QUERY_START) for name in terms)
     query = _compile_filter(metadata, where_not_null(terms), context, keys)
-    return replace(query, shape="terms", window=_parse_ago(history_start, "history_window_start"))
+    return replace(query, shape="terms", window=parse_ago(history_start, "history_window_start"))
 
 
 def _suppression_keys(metadata: Metadata) -> tuple[ast.Named, ...]:

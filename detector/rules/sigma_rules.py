@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from detector.esql.errors import EsqlError
-from detector.rules.lint import Advice
 from detector.rules.rule import (
     SIGMA_CORRELATION,
     SIGMA_RULE,
@@ -23,6 +22,7 @@ from detector.rules.rule_file import (
     Threat,
     TrailhoundTable,
 )
+from detector.rules.rule_text import Advice
 from detector.sigma.collection import Collection, CompiledRule, FilterRead, Result
 from detector.sigma.documents import Document
 from detector.text.plural import plural

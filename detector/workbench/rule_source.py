@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from detector.esql.errors import EsqlError
-from detector.rules.exported_rules import EXPORT_SUFFIXES
-from detector.rules.kibana.export import parse_export
+from detector.rules.kibana.export import EXPORT_SUFFIXES, parse_export
 from detector.rules.reading import SIGMA_SUFFIXES
 from detector.rules.rule import Rule
 from detector.rules.rule_file import RuleError, parse_toml, read_file_text

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from detector.rules.exported_rules import EXPORT_SUFFIXES
+from detector.rules.kibana.export import EXPORT_SUFFIXES
 from detector.rules.reading import SIGMA_SUFFIXES
 from detector.rules.rule import Rule
 from detector.rules.rule_file import RuleError

@@ -7,7 +7,6 @@ rows, not on their order.
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 
 from detector.ecs.values import Type, in_range, many, order, single
 from detector.esql.functions.median import median_of
+from detector.esql.functions.registry import arguments_of
 from detector.esql.functions.signature import Signature
 
 _SEVERAL_OR_NONE = {list, type(None)}
@@ -83,7 +83,7 @@ def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], C
 
     def register(implementation: Callable[..., Any]) -> Callable[..., Any]:
         parsed = Signature.parse(signature)
-        takes = frozenset(inspect.signature(implementation).parameters)
+        takes = frozenset(arguments_of(implementation))
         for name in (parsed.name, *aliases):
             AGGREGATES[name] = Aggregate(parsed, implementation, takes)
         return implementation

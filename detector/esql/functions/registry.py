@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -43,6 +42,12 @@ class Function(msgspec.Struct, frozen=True):
 FUNCTIONS: dict[str, Function] = {}
 
 
+def arguments_of(implementation: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of a function's arguments, without what ``inspect`` works out beside."""
+    code = implementation.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def function(
     signature: str, *aliases: str, constant_checks: Mapping[int, ConstantCheck] | None = None
 ) -> Callable[[_Implementation], _Implementation]:
@@ -50,7 +55,7 @@ def function(
 
     def register(implementation: _Implementation) -> _Implementation:
         parsed = Signature.parse(signature)
-        typed = "types" in inspect.signature(implementation).parameters
+        typed = "types" in arguments_of(implementation)
         for name in (parsed.name, *aliases):
             FUNCTIONS[name] = Function(parsed, implementation, typed, constant_checks or {})
         return implementation

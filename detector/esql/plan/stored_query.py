@@ -17,7 +17,6 @@ from detector.ecs.fields import FieldTable
 from detector.esql import ast
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.node_codec import decode_node, encode_node
-from detector.esql.plan.planner import plan_tree
 from detector.esql.plan.predicate_analysis import Pair
 from detector.esql.plan.prefilter import HeadCondition, Prefilter
 from detector.esql.plan.query import Query, Shape
@@ -129,6 +128,8 @@ def restore_query(
     def compile() -> Query:
         tree = cast(ast.Tree, _decoded(stored.tree))
         keys = cast("tuple[ast.Named, ...]", _decoded(stored.key_nodes))
+        from detector.esql.plan.planner import plan_tree  # of a scan without hits nothing is asked
+
         return plan_tree(tree, text, table, options, keys)
 
     known = {name: getattr(stored, name) for name in _AS_THEY_ARE}

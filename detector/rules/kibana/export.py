@@ -5,7 +5,8 @@ Source: Elastic's documentation of "Export rules", "Export saved objects" and of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,6 +15,7 @@ import orjson
 from detector.rules.rule_file import RuleError
 from detector.text.late_pattern import late_pattern
 
+EXPORT_SUFFIXES = (".ndjson", ".json")
 ObjectContent = dict[str, Any]
 ListKey = tuple[str, str]
 """An exception list: its list_id and namespace_type."""
@@ -171,3 +173,28 @@ def _lines_by_id(text: str) -> dict[str, int]:
         end = match.start()
         lines.setdefault(match[1], line)
     return lines
+
+
+class Exports(NamedTuple):
+    """The exports of a set of files, each with its text, or why it is none.
+
+    ``collected``: the exception lists and saved queries of all."""
+
+    files: dict[Path, Export | RuleError]
+    texts: list[str]
+    collected: Export
+
+
+def collect_exports(texts: Mapping[Path, str]) -> Exports:
+    """Take apart the exports among these texts of files."""
+    exports = Exports({}, [], Export())
+    for path, text in texts.items():
+        if path.suffix not in EXPORT_SUFFIXES:
+            continue
+        exports.texts.append(text)
+        try:
+            export = exports.files[path] = parse_export(text)
+            exports.collected.add(export)
+        except RuleError as error:
+            exports.files[path] = error
+    return exports

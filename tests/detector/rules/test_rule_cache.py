@@ -12,7 +12,7 @@ import pytest
 
 from detector.esql.lookup.files import LookupSource
 from detector.esql.plan.query import Query
-from detector.rules import reading, rule_cache
+from detector.rules import rule_cache, rule_maker
 from detector.rules.rule import Rule
 from detector.rules.ruleset import RuleSet, load
 from tests.detector.esql.conftest import START, record
@@ -119,7 +119,7 @@ def test_cached_rules_equal_the_compiled_ones(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = load([folder], mode="sliding")
-    monkeypatch.setattr(reading, "make_rule", None)  # nothing is compiled twice
+    monkeypatch.setattr(rule_maker, "make_rule", None)  # nothing is compiled twice
     cached = load([folder], mode="sliding")
 
     assert [kept(rule) for rule in cached] == [kept(rule) for rule in fresh]
@@ -141,9 +141,11 @@ def test_only_what_has_changed_is_compiled(folder: Path, monkeypatch: pytest.Mon
     load([folder], builtin=False)
     write_rule(folder, "event.action: Other", type="query", name="wrong.toml")
     compiled = []
-    make_rule = reading.make_rule
+    make_rule = rule_maker.make_rule
     monkeypatch.setattr(
-        reading, "make_rule", lambda *parts: (compiled.append(parts[3].name), make_rule(*parts))[1]
+        rule_maker,
+        "make_rule",
+        lambda *parts: (compiled.append(parts[3].name), make_rule(*parts))[1],
     )
 
     assert load([folder], builtin=False).get("r-1").query_text.strip() == "event.action: Other"

@@ -14,7 +14,7 @@ import orjson
 from detector.delivery.navigator import navigator_layer
 from detector.esql.lookup.files import Lookups
 from detector.investigation.hunt import compile_hunt_query, read_hunt
-from detector.rules.exported_rules import EXPORT_SUFFIXES
+from detector.rules.kibana.export import EXPORT_SUFFIXES
 from detector.rules.reading import SIGMA_SUFFIXES, read_rule_files
 from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_cache import ReadResult
