@@ -65,6 +65,8 @@ class AlertRows:
     is_held: bool
     severities: Mapping[str, int] = field(default_factory=dict)
     """How many alerts match, by severity."""
+    _members: dict[str, list[Alert]] = field(default_factory=dict, compare=False, repr=False)
+    """Those of folded groups that were asked for, by the group's key: each key press asks."""
 
     def group(self, alert: Alert) -> SweepGroup | None:
         """Return the group that the alert can be folded into."""
@@ -83,7 +85,11 @@ class AlertRows:
         group = self.folded_group(alert)
         if group is None:
             return [alert]
-        return [self.matching[alert_id] for alert_id in group.alert_ids]
+        members = self._members.get(group.key)
+        if members is None:
+            members = [self.matching[alert_id] for alert_id in group.alert_ids]
+            self._members[group.key] = members
+        return members
 
 
 NO_ROWS = AlertRows((), (), {}, (), (), {}, FoldState(), 0, 0, 0, 0, is_held=False)
