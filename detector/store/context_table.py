@@ -177,10 +177,10 @@ class ContextTable:
         start, end = signal_span(alert.finding)
         own = {call.identity for call in self._own_calls(query, [alert_id])[alert_id]}
         signals = self._signals.near(query, [related], start, end).events(related, start, end, own)
-        times = {event.identity: event.time for found in signals.values() for event in found}
+        times = {identity: time for found in signals.values() for time, identity in found}
         events = self._events.read(times)
         return {
-            flag: [events[event.identity] for event in found if event.identity in events]
+            flag: [events[identity] for _, identity in found if identity in events]
             for flag, found in signals.items()
         }
 

@@ -6,9 +6,9 @@ import sqlite3
 from functools import partial
 from itertools import groupby
 
-from detector.detection.signals.signal_index import SignalCaller
+from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.store.packing.migration_functions import MigrationFunctions
-from detector.store.packing.signal_rows import SignalKey, insert_signals
+from detector.store.packing.signal_rows import insert_signals
 
 PACKED_SIGNALS = """
 ALTER TABLE signal RENAME TO single_signal;

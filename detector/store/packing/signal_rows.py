@@ -8,29 +8,17 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from detector.detection.signals.signal_index import SignalCaller
+from detector.detection.signals.signal_index import SignalCaller, SignalEvent, SignalKey
 
 HOUR = 3600
 """Seconds."""
 _SIZE = 18
 """The bytes of a signal: two of the second in its hour, and its identity."""
 _ROWS = "SELECT caller_id, flag, issued_key, hour, events FROM signal"
-
-SignalEvent = tuple[int, bytes]
-"""The time of a signal in epoch seconds, and the identity of its event."""
-
-
-class SignalKey(NamedTuple):
-    """What signals have in common: who called, which flag they raise, which session they open."""
-
-    caller: SignalCaller
-    flag: str
-    issued_key: str
-
 
 _RowKey = tuple[int, str, str]
 """The number of a caller, flag and issued key."""

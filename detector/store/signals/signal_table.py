@@ -15,13 +15,16 @@ from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.signals.found_signals import Signals
-from detector.detection.signals.signal_index import FlaggedEvent, SignalCaller, SignalIndex
+from detector.detection.signals.signal_index import (
+    SignalCaller,
+    SignalEvent,
+    SignalIndex,
+    SignalKey,
+)
 from detector.store.database import Database
 from detector.store.event_table import EventTable
 from detector.store.packing.signal_rows import (
     HOUR,
-    SignalEvent,
-    SignalKey,
     change_signals,
     insert_signals,
     unpack_signals,
@@ -98,15 +101,15 @@ class SignalTable:
     def near(
         self, query: StateQuery, related: Iterable[RelatedPrincipals], start: int, end: int
     ) -> SignalIndex:
-        """Return the signals in ``[start, end)`` that may be of any of these principals."""
+        """Return the signals that may be of any of these principals: those in ``[start, end)``, and
+        others within an hour of it."""
         names = {name for each in related for name in each.names()}
         rows = query(_READ, json_text(sorted(names)), start // HOUR, (end - 1) // HOUR)
-        return SignalIndex(
-            FlaggedEvent(time, identity, *rest)
-            for hour, packed, *rest in rows
-            for time, identity in unpack_signals(hour, packed)
-            if start <= time < end
-        )
+        found: dict[SignalKey, list[SignalEvent]] = defaultdict(list)
+        for hour, packed, flag, arn, access_key, role_arn, issued_key in rows:
+            key = SignalKey(SignalCaller(arn, access_key, role_arn), flag, issued_key)
+            found[key] += unpack_signals(hour, packed)
+        return SignalIndex(found)
 
 
 def signal_span(finding: Finding) -> tuple[int, int]:

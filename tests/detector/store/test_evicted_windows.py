@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from detector.detection.event import Event
-from detector.detection.signals.signal_index import SignalCaller
+from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store
-from detector.store.packing.signal_rows import SignalKey, all_signals, insert_signals
+from detector.store.packing.signal_rows import all_signals, insert_signals
 from tests.clock import Clock
 from tests.detector.detection.test_correlate import act, swept
 from tests.detector.detection.test_correlate import rules as flag_rules

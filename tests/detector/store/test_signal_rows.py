@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.detection.signals.signal_index import SignalCaller
+from detector.detection.signals.signal_index import SignalCaller, SignalEvent, SignalKey
 from detector.store import schema
 from detector.store.migrations.packed_signals import PACKED_SIGNALS
 from detector.store.packing.signal_rows import (
-    SignalEvent,
-    SignalKey,
     all_signals,
     change_signals,
     insert_signals,
