@@ -78,12 +78,42 @@ static void check_sums(const Cut *cut)
     free(sums.asking); free(sums.opening); free(sums.skipped); free(sums.slots);
 }
 
+/* Cut the groups into runs, and order and know what these have as rows. */
+static void check_rows(const Cut *cut, const uint8_t *data)
+{
+    int64_t count = cut->records;
+    int32_t bits = 1, *order = malloc(4 * count), *other = malloc(4 * count);
+    HitRuns hits = {
+        data, cut->sizes, cut->hit_fields, cut->group_count, 4096, cut->ends, cut->order,
+        malloc(4 * count), malloc(4 * cut->group_count), malloc(16 * count),
+    };
+    int64_t runs = trailhound_find_runs(&hits);
+    if (runs > count || runs < cut->group_count || (count && hits.run_ends[runs - 1] != count)) abort();
+    while (1 << bits <= count) bits++;
+    uint64_t *table = calloc((size_t)1 << bits, 8);
+    if (trailhound_add_marks(table, bits, 3, hits.identities, count, 16) > count
+        || trailhound_find_marks(table, bits, 3, hits.identities, count, other) != count) abort();
+    trailhound_sort_rows(cut->times, hits.identities, count, order, other);
+    for (int64_t i = 1; i < count; i++)
+        if (is_before(cut->times, hits.identities, order[i], order[i - 1])) abort();
+    uint8_t *gathered = malloc(16 * count);
+    trailhound_gather(hits.identities, 16, order, count, gathered);
+    free(gathered);
+    int32_t *renumbered = calloc(cut->group_count, 4), *used = malloc(4 * count);
+    int32_t *part_of = malloc(4 * cut->group_count);
+    for (int64_t i = 0; i < cut->group_count; i++) part_of[i] = (int32_t)(cut->group_count - 1 - i);
+    if (trailhound_renumber(cut->groups, count, part_of, renumbered, used, other)
+        != cut->group_count) abort();
+    free(order); free(other); free(table); free(renumbered); free(used); free(part_of);
+    free(hits.run_ends); free(hits.runs); free(hits.identities);
+}
+
 static void check_text(const Cut *cut, int32_t number)
 {
     if (number < 0 || number >= cut->heads->texts) abort();
 }
 
-static void check(const Cut *cut, int64_t size)
+static void check(const Cut *cut, const uint8_t *data, int64_t size)
 {
     for (int64_t i = 0; i < cut->records; i++) {
         HitFields fields = cut->hit_fields[i];
@@ -103,7 +133,10 @@ static void check(const Cut *cut, int64_t size)
         for (int part = 0; part < TEXTS - ORIGIN_TEXTS; part++)
             check_text(cut, cut->heads->call[head->call].texts[part]);
     }
-    if (cut->heads) check_sums(cut);
+    if (cut->heads) {
+        check_sums(cut);
+        check_rows(cut, data);
+    }
 }
 
 static int64_t cut_once(
@@ -118,7 +151,7 @@ static int64_t cut_once(
     Heads before = {0};
     if (heads) before = *heads;
     int64_t count = trailhound_cut_records(data, size, lines, &cut);
-    if (count >= 0) check(&cut, size);
+    if (count >= 0) check(&cut, data, size);
     else if (heads && (heads->texts != before.texts || heads->heads != before.heads
         || heads->origins != before.origins || heads->calls != before.calls)) abort();
     if (heads && (heads->in_chunk || count == FULL)) forget_all(heads);
