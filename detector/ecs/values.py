@@ -195,6 +195,7 @@ def java_double(number: float) -> str:
 
 def shown(value: Any, type: Type) -> Any:
     """Format a value for a query's result: dates become text."""
+    is_date = type == "date"
     if isinstance(value, list | tuple):
-        return [shown(item, type) for item in value]
-    return format_shortest(value) if type == "date" and value is not None else value
+        return [shown(item, type) for item in value] if is_date else list(value)
+    return format_shortest(value) if is_date and value is not None else value

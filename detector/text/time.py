@@ -193,6 +193,7 @@ def format_milliseconds(milliseconds: int) -> str:
     return f"{_format_to_second(milliseconds)}.{milliseconds % 1000:03d}Z"
 
 
+@lru_cache(1 << 12)
 def format_shortest(milliseconds: int) -> str:
     """Format a time as ``YYYY-MM-DDTHH:MM:SSZ``, with milliseconds only where there are some."""
     if milliseconds % 1000:

@@ -7,14 +7,16 @@ common is unpacked once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence, Set
-from typing import NamedTuple, overload
+from collections.abc import Iterable, Iterator, Sequence, Set
+from typing import NamedTuple, TypeVar, overload
 
-from detector.detection.event import KeptEvent, Series, inputs_at
+from detector.detection.event import EventCall, EventClient, KeptEvent, Series, inputs_at
 from detector.detection.finding import Facets
 from detector.detection.window import Hit, HitSeries
 from detector.esql.plan.accumulators import Inputs
-from detector.store.packing.segment import Segment, unpack_inputs
+from detector.store.packing.segment import PackedMatches, Segment, unpack_inputs
+
+_P = TypeVar("_P", EventCall, EventClient)
 
 
 class _Part(NamedTuple):
@@ -132,8 +134,8 @@ class SeriesRows:
         name = part, segment.match[row]
         inputs = self._without_time.get(name)
         if inputs is None:
-            packed = dict(segment.packed_matches[segment.match[row]])[series]
-            inputs = self._without_time[name] = unpack_inputs(packed)
+            matches = segment.packed_matches[segment.match[row]]
+            inputs = self._without_time[name] = _inputs_in(matches, series)
         return inputs
 
     def _inputs_of(self, part: int, row: int) -> Inputs:
@@ -146,6 +148,19 @@ class SeriesRows:
         if inputs is None:
             inputs = self._inputs[name] = inputs_at(self._packed_inputs(part, row), time)
         return inputs
+
+
+def _distinct_objects(parts: Iterable[_P]) -> Iterable[_P]:
+    """Return each object once: comparing the parts of many hits takes longer."""
+    return {id(part): part for part in parts}.values()
+
+
+def _inputs_in(matches: PackedMatches, series: int) -> Inputs:
+    """Return the inputs of the match of a series."""
+    for number, inputs in matches:
+        if number == series:
+            return unpack_inputs(inputs)
+    raise LookupError(f"no hit of the series {series}")
 
 
 class RowSlice(HitSeries):
@@ -166,16 +181,14 @@ class RowSlice(HitSeries):
         return [segment.event_id(row) for segment, row in self._series.places(self._indexes)]
 
     def facets(self) -> Facets:
-        clients, calls, regions = {}, {}, set()
-        denied = 0
-        for segment, row in self._series.places(self._indexes):
-            client, call = segment.client(row), segment.call(row)
-            clients[id(client)] = client
-            calls[id(call)] = call
-            regions.add(segment.region(row))
-            if call.error_code:
-                denied += 1
-        return Facets.of_parts(set(clients.values()), set(calls.values()), regions, denied)
+        places = list(self._series.places(self._indexes))
+        calls = [segment.call(row) for segment, row in places]
+        return Facets.of_parts(
+            set(_distinct_objects(segment.client(row) for segment, row in places)),
+            set(_distinct_objects(calls)),
+            {segment.region(row) for segment, row in places},
+            sum(1 for call in calls if call.error_code),
+        )
 
     def __len__(self) -> int:
         return len(self._indexes)
