@@ -15,7 +15,7 @@ from detector.store.segments.segment_spans import SegmentSpan
 from detector.store.segments.segment_table import SegmentTable, StateQuery
 from detector.store.window_table import WindowTable
 
-_MAX_HITS = 1 << 16
+_MAX_HITS = 1 << 18
 """Hits that are collected at once, but for those of one series."""
 
 
