@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import EventSignature, Record
+from detector.cloudtrail.record import Record, api_call_of
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
     EVENT_TIME,
@@ -44,6 +44,8 @@ _VIEW_BYTES = 4096
 """Of the caller and the error message of a view that is remembered."""
 _OUTCOMES_LIMIT = 16
 """Of the outcomes of a view that are remembered; most have one or two."""
+_ANSWERS_LIMIT = 16
+"""Of what is remembered of the calls of a client for other regions; a sweep makes few calls."""
 _OWN_ATTRIBUTES = {"document", "event_id", "event_time", "request_id"}
 """The attributes of a record that hardly two have in common."""
 
@@ -59,15 +61,40 @@ class _Outcome(NamedTuple):
     own: tuple[tuple[int, int, str], ...] = ()
 
 
+class _Answer(NamedTuple):
+    """What rules say of a record, but for its region, which is the inputs ``regions`` of matches:
+    the match's index, and the input's."""
+
+    outcome: _Outcome
+    regions: tuple[tuple[int, int], ...]
+
+    def at(self, region: str | None) -> _Outcome:
+        """Return the outcome in a region."""
+        matches, event, own = self.outcome
+        if event is None:
+            return self.outcome
+        if self.regions:
+            rows = [list(inputs) for _, inputs in matches]
+            for match, place in self.regions:
+                rows[match][place] = present(region)
+            matches = tuple(
+                [(series, tuple(row)) for (series, _), row in zip(matches, rows, strict=True)]
+            )
+        event = msgspec.structs.replace(event, region=region or "", matches=matches)
+        return _Outcome(matches, event, own)
+
+
 class _Verdict(msgspec.Struct, gc=False):
     """What rules say of the records of a view.
 
     ``outcomes`` are by the values of the attributes ``reads``, which rules read beyond the view.
     ``settled`` is that of all records, where nothing more of them has to be read. ``timed`` are the
-    rules that depend on an event's time: they are asked for each record."""
+    rules that depend on an event's time: they are asked for each record. ``call`` names what the
+    records share with those of the same call in other regions."""
 
     rules: list[Rule]
     timed: list[Rule]
+    call: tuple[object, ...] | None = None
     reads: tuple[str, ...] = ()
     outcomes: dict[tuple[object, ...], _Outcome] = {}
     settled: _Outcome | None = None
@@ -130,11 +157,11 @@ class HitCollector:
             self._collect_decoded(indexes[0], group, verdicts)
             return
         view, _ = raw
-        verdict = verdicts.get(view) or self._verdict_of(group.facts.rules, view, verdicts)
+        verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
         first = 0
         while verdict.settled is None and first < len(indexes):
             identity = identities[first * IDENTITY : (first + 1) * IDENTITY]
-            self._collect_unsettled(indexes[first], group.signature, verdict, identity)
+            self._collect_unsettled(indexes[first], group, verdict, identity)
             first += 1
         if verdict.settled is None or verdict.settled.event is None or first == len(indexes):
             return
@@ -146,26 +173,25 @@ class HitCollector:
         self, index: int, group: SignatureGroup, verdicts: dict[Any, _Verdict]
     ) -> None:
         """Add a hit whose fields must be decoded."""
-        rules = group.facts.rules
         fields = read_hit_fields(self._records.encoded(index))
         if fields is None:
-            self._collect_whole(index, rules)
+            self._collect_whole(index, group.facts.rules)
             return
         view = fields.decided_by
-        verdict = verdicts.get(view) or self._verdict_of(rules, view, verdicts)
-        self._collect_unsettled(index, group.signature, verdict, name=fields.eventID)
+        verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
+        self._collect_unsettled(index, group, verdict, name=fields.eventID)
 
     def _collect_unsettled(
         self,
         index: int,
-        signature: EventSignature,
+        group: SignatureGroup,
         verdict: _Verdict,
         identity: bytes = b"",
         name: str | None = None,
     ) -> None:
         """Add a hit of which its view may not tell all, by its identity or its id."""
         try:
-            outcome = verdict.settled or self._outcome_of(index, signature, verdict)
+            outcome = verdict.settled or self._outcome_of(index, group, verdict)
             if outcome is None:
                 self._collect_whole(index, [*verdict.rules, *verdict.timed])
                 return
@@ -195,21 +221,24 @@ class HitCollector:
         return msgspec.structs.replace(event, matches=tuple(matches)) if matches else None
 
     def _verdict_of(
-        self, rules: Sequence[Rule], view: RawView, verdicts: dict[Any, _Verdict]
+        self, group: SignatureGroup, view: RawView, verdicts: dict[Any, _Verdict]
     ) -> _Verdict:
         """Return the verdict on a view that is new; one that its caller decides is not kept."""
-        left = self._dispatch.of_caller(rules, view[0])
+        left = self._dispatch.of_caller(group.facts.rules, view[0])
         if not left:
             return _NO_HITS
         timed = [rule for rule in left if rule.query.time_inputs is None]
         if timed:
             left = [rule for rule in left if rule.query.time_inputs is not None]
         verdict = verdicts[view] = _Verdict(left, timed)
+        if not timed:
+            verdict.call = (api_call_of(group.signature), view, *map(id, left))
+            answer: _Answer | None = group.facts.origin.client.answers.get(verdict.call)
+            if answer is not None:
+                verdict.settled = answer.at(group.signature.aws_region)
         return verdict
 
-    def _outcome_of(
-        self, index: int, signature: EventSignature, verdict: _Verdict
-    ) -> _Outcome | None:
+    def _outcome_of(self, index: int, group: SignatureGroup, verdict: _Verdict) -> _Outcome | None:
         """Return what rules say of records like one; None where it has to be evaluated whole."""
         values = None
         if verdict.outcomes:
@@ -218,11 +247,12 @@ class HitCollector:
             if outcome is not None:
                 return outcome
         fields = read_hit_fields(self._records.encoded(index))
-        record = NotedRecord.of(signature, fields) if fields else None
+        record = NotedRecord.of(group.signature, fields) if fields else None
         if record is None:
             return None
         record.decode = lambda: self._records.record(index)
-        outcome = self._ask(verdict, record)
+        answer = self._ask(verdict, record)
+        outcome = answer.at(group.signature.aws_region)
         if not _OWN_ATTRIBUTES.isdisjoint(record.read):
             return outcome
         if not record.read.issubset(verdict.reads):
@@ -231,6 +261,7 @@ class HitCollector:
             values = None
         if not verdict.reads and not outcome.own and not verdict.timed:
             verdict.settled = outcome
+            self._share(answer, record, group, verdict)
         elif len(verdict.outcomes) < _OUTCOMES_LIMIT:
             if values is None:
                 values = _values_of(lambda: record.record, verdict.reads)
@@ -238,24 +269,38 @@ class HitCollector:
             self.kept_bytes += _outcome_size(values, outcome)
         return outcome
 
-    def _ask(self, verdict: _Verdict, record: Any) -> _Outcome:
+    def _share(
+        self, answer: _Answer, record: NotedRecord, group: SignatureGroup, verdict: _Verdict
+    ) -> None:
+        """Remember an answer for the same call in other regions: a sweep asks in all of them."""
+        answers = group.facts.origin.client.answers
+        if record.reads_region or verdict.call is None or len(answers) >= _ANSWERS_LIMIT:
+            return
+        view: Any = verdict.call[1]
+        if _view_size(view) <= _VIEW_BYTES:
+            answers[verdict.call] = answer
+            self.kept_bytes += _view_size(view) + _outcome_size((), answer.outcome)
+
+    def _ask(self, verdict: _Verdict, record: Any) -> _Answer:
         """Ask rules for what they say of records like one."""
         matches: list[Match] = []
         own: list[tuple[int, int, str]] = []
+        regions: list[tuple[int, int]] = []
         for rule in verdict.rules:
             inputs_told = rule.query.shared_inputs
             begun = perf_counter()
             for series, inputs in _matches(rule, rule.query.shared_rows(record)):
                 own += [(len(matches), *each) for each in inputs_told.own]
+                regions += [(len(matches), place) for place in inputs_told.regions]
                 matches.append((series, _at_any_time(inputs, inputs_told.times)))
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
+        reads_region = record.reads_region
         event = None
         if matches or verdict.timed:
             event = KeptEvent.of_view(record, _NOWHERE)
-            event = msgspec.structs.replace(
-                event, issued_key=issued_key(record), matches=tuple(matches)
-            )
-        return _Outcome(tuple(matches), event, tuple(own))
+            event = msgspec.structs.replace(event, issued_key=issued_key(record))
+        record.reads_region = reads_region  # the event is given its region in any case
+        return _Answer(_Outcome(tuple(matches), event, tuple(own)), tuple(regions))
 
     def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
         """Return the matches of a record, with the inputs that are its own."""

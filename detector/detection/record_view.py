@@ -97,7 +97,8 @@ class RecordView(CallerView):
 class NotedRecord(RecordView):
     """A whole record, decoded where more is read than its view has.
 
-    ``read`` are the names of the attributes that were read of it then."""
+    ``read`` are the names of the attributes that were read of it then; ``reads_region`` tells
+    whether its region was, which its view has."""
 
     decode: Callable[[], Record]
 
@@ -106,6 +107,16 @@ class NotedRecord(RecordView):
     ) -> None:
         super().__init__(signature, identity, fields)
         self.read: set[str] = set()
+        self.reads_region = False
+
+    @property
+    def aws_region(self) -> str | None:
+        self.reads_region = True
+        return self._region
+
+    @aws_region.setter
+    def aws_region(self, region: str | None) -> None:
+        self._region = region
 
     @cached_property
     def record(self) -> Record:

@@ -38,12 +38,14 @@ class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
     ``observed`` are account, principal, long-term key, agent and network, as ``ObservedOrigin``
-    has them; ``counted`` is what ``activity`` returned."""
+    has them; ``counted`` is what ``activity`` returned; ``answers`` are what rules say of its calls
+    wherever they are made."""
 
     client: Client
     observed: tuple[str, str, str, str, str]
     principal_hashes: PrincipalHashes
     counted: tuple[Actor | None, Traits] | None = None
+    answers: dict[object, Any] = {}
 
     @classmethod
     def of(cls, client: Client) -> ClientFacts:

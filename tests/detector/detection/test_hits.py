@@ -90,6 +90,19 @@ FURTHER = {
         "i = values(event.id) by key",
         "",
     ),
+    "regions": (
+        "esql",
+        "from logs-* | eval u = to_upper(cloud.region) | stats n = count_distinct(cloud.region), "
+        "v = values(cloud.region), u = values(u) by user.name",
+        "",
+    ),
+    "elsewhere": (
+        "esql",
+        'from logs-* | where event.action == "ListUsers" or cloud.region != "us-east-1" '
+        "| stats v = values(cloud.region), i = values(event.id) by source.ip",
+        "",
+    ),
+    "swept": ("esql", "from logs-* | stats v = values(cloud.region), n = count(*) by user.id", ""),
     "hour": (
         "esql",
         'from logs-* | where date_extract("hour_of_day", @timestamp) == 9 '
@@ -180,13 +193,18 @@ def _content(partial: Partial) -> dict[bytes, Any]:
     }
 
 
+REGIONS = ("eu-west-1", "us-east-1", "", None, "-")
+
+
 @settings(max_examples=150)
-@given(records=st.lists(RECORDS, min_size=1, max_size=12), copies=st.integers(1, 3))
+@given(records=st.lists(RECORDS, min_size=1, max_size=12), copies=st.integers(1, len(REGIONS)))
 def test_alike_records_have_the_hits_of_each_asked_for_itself(
     further_rules: list[Rule], records: list[dict[str, Any]], copies: int
 ) -> None:
+    """Copies differ in id, and every second time in the region."""
     alike = [
         {**record, "eventID": f"0c0e1f3a-0000-4222-8333-{number:06}{copy:06}"}
+        | ({"awsRegion": REGIONS[copy]} if number % 2 else {})
         for number, record in enumerate(records)
         for copy in range(copies)
     ]
@@ -254,6 +272,31 @@ def test_alike_records_are_evaluated_once_where_only_their_ids_are_read(
     hits = digest("file", chunk, dispatch, cache).partial.hits
     assert sorted(inputs for event in hits.values() for _, (inputs,) in event.matches) == ids
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("name", "times"), [("swept", 1), ("regions", 3), ("elsewhere", 3)])
+def test_a_sweep_is_asked_for_in_its_first_region(
+    name: str, times: int, further_rules: list[Rule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless a rule decides by the region, or makes another value of it."""
+    asked = []
+    evaluate = Query.shared_rows
+
+    def counted(query: Query, record: Any) -> Any:
+        asked.append(query)
+        return evaluate(query, record)
+
+    monkeypatch.setattr(Query, "shared_rows", counted)
+    regions = ["eu-west-1", "us-west-2", "sa-east-1"]
+    records = [
+        call(at, region, event_id=f"0c0e1f3a-0000-4222-8333-{at:012}")
+        for at, region in enumerate(regions)
+    ]
+    dispatch = Dispatch([rule for rule in further_rules if rule.rule_id == name])
+    chunk = Chunk(0, memoryview(bytearray(document(records))), lines=False)
+    hits = digest("file", chunk, dispatch, SignatureCache()).partial.hits
+    assert sorted(event.region for event in hits.values()) == sorted(regions)
+    assert len(asked) == times
 
 
 def test_view_has_the_paths_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
