@@ -154,7 +154,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         """Return the rows by identity."""
         self.unite()
         if self._rows is None:
-            self._rows = dict(zip(self.names(), range(len(self.times)), strict=True))
+            self._rows = {identity: row for row, identity in enumerate(self.names())}
         return self._rows
 
     def _unite(self, names: Sequence[bytes]) -> None:

@@ -116,6 +116,20 @@ def test_events_of_a_kind_share_it() -> None:
     assert twice.kinds == [kind]
     assert len(twice) == 9
     assert twice.kinds == [kind]
+    for some in (columns.without({bytes(16)}), columns.with_kinds(lambda each: each)):
+        some.add_all(columns)
+        assert (some.kinds, len(some)) == ([kind], 9)
+
+
+def test_copies_of_a_kind_stay_of_it() -> None:
+    """Whichever of them stands."""
+    kind = KeptEvent(
+        0, EventClient(*"abcdefghi"), EventCall("s3", "Get", ""), "eu", "", None, Position("", 0, 0)
+    )
+    copies = [(bytes(16), (7, Position("a", 0, number))) for number in (2, 1, 3)]
+    columns = columns_of([(kind, copies)])
+    assert dict(columns) == {bytes(16): kind.placed(7, Position("a", 0, 1))}
+    assert columns.kinds == [kind]
 
 
 @given(st.sets(st.binary(min_size=16, max_size=16), max_size=400), st.binary(min_size=16))
@@ -134,6 +148,13 @@ def test_identity_set_knows_what_was_added(identities: set[bytes], other: bytes)
     assert other[:8] in {identity[:8] for identity in identities} or other[:16] not in known
 
 
+def test_marks_of_each_set_have_places_of_its_own() -> None:
+    """A writer of logs who knew them could choose identities that all have one place."""
+    factors = {IdentitySet()._table.factor for _ in range(40)}
+    assert len(factors) == 40
+    assert all(factor % 2 and factor < 1 << 64 for factor in factors)
+
+
 @pytest.mark.parametrize(
     ("added", "bits"), [([48], 6), ([49], 7), ([48, 48], 7), ([48, 49], 8), ([0], 6), ([192], 8)]
 )
@@ -144,3 +165,6 @@ def test_a_quarter_of_the_marks_is_free(added: list[int], bits: int) -> None:
         known.add_all(b"".join(number.to_bytes(16, "little") for number in names))
         first += count
     assert (identity_set._BITS, known._table.bits) == (6, bits)
+    table = known._table
+    known.add_all(b"")
+    assert known._table is table
