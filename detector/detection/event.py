@@ -213,12 +213,6 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
             self.stale,
         )
 
-    def copy_at(self, time: int, position: Position, matches: Matches) -> KeptEvent:
-        """Return the event of a record that is the same but for this and its UUID."""
-        return KeptEvent(
-            time, self.client, self.call, self.region, self.issued_key, None, position, matches
-        )
-
     @classmethod
     def of_event(cls, event: Event) -> tuple[bytes, KeptEvent]:
         """Return identity and row of an event, without matches."""

@@ -62,11 +62,14 @@ class _Outcome(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What rules say of a record, but for its region, which is the inputs ``regions`` of matches:
-    the match's index, and the input's."""
+    """What ``rules`` say of a record, but for its region, which is the inputs ``regions`` of
+    matches: the match's index, and the input's.
+
+    While the rules are held here, no others have their ids, by which an answer is found."""
 
     outcome: _Outcome
     regions: tuple[tuple[int, int], ...]
+    rules: Sequence[Rule]
 
     def at(self, region: str | None) -> _Outcome:
         """Return the outcome in a region."""
@@ -300,7 +303,7 @@ class HitCollector:
             event = KeptEvent.of_view(record, _NOWHERE)
             event = msgspec.structs.replace(event, issued_key=issued_key(record))
         record.reads_region = reads_region  # the event is given its region in any case
-        return _Answer(_Outcome(tuple(matches), event, tuple(own)), tuple(regions))
+        return _Answer(_Outcome(tuple(matches), event, tuple(own)), tuple(regions), verdict.rules)
 
     def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
         """Return the matches of a record, with the inputs that are its own."""

@@ -39,7 +39,7 @@ class HitSeries(Sequence[Hit]):
     @property
     @abstractmethod
     def times(self) -> Sequence[int]:
-        """The times of the hits, in epoch seconds."""
+        """The times of the hits, in epoch seconds; those of many are copied each time."""
 
     @abstractmethod
     def inputs(self) -> Sequence[Inputs]:
@@ -206,6 +206,7 @@ def merge_spans(
         else:
             spans.append((start, start + width))
         last = start
+    times = hits.times
     for start, end in spans:
-        first = bisect_left(hits.times, start)
-        yield HitSpan(start, end, hits[first : bisect_left(hits.times, end, first)])
+        first = bisect_left(times, start)
+        yield HitSpan(start, end, hits[first : bisect_left(times, end, first)])

@@ -360,3 +360,17 @@ TIMES = [
 def test_inputs_that_are_the_time(commands: str, times: tuple[int, ...] | None) -> None:
     query = plan(f"from logs-aws.cloudtrail-* | {commands}", field_table())
     assert query.time_inputs == times
+
+
+def test_rules_are_not_taken_for_others_that_are_gone(tmp_path: Path) -> None:
+    """What is remembered of rules by their objects lasts as long as these."""
+    write_rule(tmp_path, 'from logs-* | where event.action == "DescribeInstances" | keep source.ip')
+    (rule,) = load([tmp_path], builtin=False)
+    record = call(event_id="0c0e1f3a-0000-4222-8333-000000000000")
+    chunk = Chunk(0, memoryview(bytearray(document([record]))), lines=False)
+    cache = SignatureCache()
+    for number in range(150):
+        name = f"rule-{number}"
+        dispatch = Dispatch([msgspec.structs.replace(rule, rule_id=name)])
+        (event,) = digest("file", chunk, dispatch, cache).partial.hits.values()
+        assert [series.rule_id for series, _ in event.matches] == [name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, combinations_with_replacement
 from typing import Any
 
@@ -107,3 +107,18 @@ def merged_by_definition(
         )
         for part in parts
     ]
+
+
+def test_times_of_hits_are_taken_once_for_all_spans() -> None:
+    """Those of a million hits are copied each time."""
+    taken = []
+
+    class Counted(ListedHits):
+        @property
+        def times(self) -> Sequence[int]:
+            taken.append(self)
+            return super().times
+
+    events = Counted(hits((0, 10, 20, 30)))
+    assert len(list(merge_spans(events, (0, 10, 20, 30), 1, 0))) == 4
+    assert taken == [events]
