@@ -191,6 +191,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
             column: array[int] = getattr(self, name)
             setattr(selected, name, array(column.typecode, compress(column, is_selected)))
         selected._set_tables(self.kinds.copy(), self.chunks.copy())
+        selected._is_united = self._is_united
         return selected
 
     def _set_tables(self, kinds: list[KeptEvent], chunks: list[tuple[str, int]]) -> None:

@@ -105,6 +105,23 @@ def test_events_are_left_out_and_replaced(content: Runs, name: bytes, kind: Kept
     assert dict(columns) == expected
 
 
+@given(runs, st.data())
+def test_selected_rows_are_united_too(content: Runs, data: st.DataObject) -> None:
+    """Records that claim one identity have a row each until then."""
+    columns, left = columns_of(content), []
+    is_selected = []
+    for kind, them in content:
+        chosen = [data.draw(st.booleans()) for _ in them]
+        is_selected += chosen
+        left.append((kind, [each for each, is_left in zip(them, chosen, strict=True) if is_left]))
+    selected, expected = columns.selected(is_selected), events_of(left)
+    assert selected.added == sum(is_selected)
+    assert selected.times_by_identity() == {name: each.time for name, each in expected.items()}
+    assert dict(selected) == expected
+    columns.unite()
+    assert dict(columns.selected([True] * len(columns))) == events_of(content)
+
+
 def test_events_of_a_kind_share_it() -> None:
     kind = KeptEvent(
         0, EventClient(*"abcdefghi"), EventCall("s3", "Get", ""), "eu", "", None, Position("", 0, 0)
