@@ -13,7 +13,7 @@ from detector.detection.derive import max_gap
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.rules.ruleset import RuleSet
-from detector.store.database import Database
+from detector.store.database import Database, raises_damaged
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.packing.signal_rows import all_signals
 
@@ -95,6 +95,7 @@ class RuleTable:
             for rule_id in hits | alerts
         }
 
+    @raises_damaged
     def flag_counts(self) -> dict[str, int]:
         """Return the number of signal events, by flag."""
         identities: dict[str, set[bytes]] = defaultdict(set)

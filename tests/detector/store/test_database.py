@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from detector.rules.ruleset import load
-from detector.store import IngestHeld, StateError, Store
+from detector.store import Damaged, IngestHeld, StateError, Store
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.store.older_state import take_back
@@ -199,6 +199,19 @@ def test_damaged_state_is_reported_in_one_line(state: Path) -> None:
         Store.open(state)
     assert "\n" not in str(raised.value)
     assert state.read_bytes() == content
+
+
+def test_damaged_signals_are_told_where_they_are_counted(state: Path, tmp_path: Path) -> None:
+    near = call(20, eventName="CreateAccessKey", eventSource="iam.amazonaws.com", readOnly=False)
+    write(tmp_path / "logs", "b.json", [near])
+    with closing(Store.open(state)) as store:
+        scan(tmp_path / "logs", store=store, by=load())
+        assert store.rules.flag_counts()["access-key"] == 1
+        with closing(sqlite3.connect(state)) as db:
+            db.execute("UPDATE signal SET events = substr(events, 2)")
+            db.commit()
+        with pytest.raises(Damaged):
+            store.rules.flag_counts()
 
 
 def test_newer_state_is_left_alone(state: Path) -> None:
