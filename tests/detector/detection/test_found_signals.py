@@ -67,3 +67,11 @@ def test_one_event_may_raise_different_flags(
         signals.add(event, raised, ("a", 0), bytes([number]) * 16, [5], [number])
     assert [each.flags for each in signals] == flags
     assert [each.row.time for each in signals] == [5] * len(flags)
+
+
+@given(kinds, st.integers(1, 4))
+def test_signals_of_one_event_and_its_flags_are_of_one_kind(event: KeptEvent, count: int) -> None:
+    signals = Signals()
+    for number in range(count):
+        signals.add(event, ("denied",), ("a", 0), bytes([number]) * 16, [5], [number])
+    assert list(signals.kinds()) == [(event, ("denied",))]

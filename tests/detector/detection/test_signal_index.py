@@ -3,7 +3,7 @@
 import itertools
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from detector.detection.alert import Flag
@@ -50,20 +50,30 @@ def by_key(claims: list[_Claim]) -> dict[SignalKey, list[SignalEvent]]:
 
 @st.composite
 def signals(draw: st.DrawFn) -> list[_Claim]:
-    """Events of few callers; records that claim one identity have one time."""
-    times = draw(st.lists(st.integers(0, 12), min_size=1, max_size=8))
+    """Events of few callers; records that claim one identity have one time.
+
+    They claim few identities, or hardly one twice."""
+    identities = draw(st.sampled_from([8, 200]))
+    callers = st.tuples(*map(st.sampled_from, (ARNS, KEYS, ROLES)))
+    of_few = st.sampled_from(draw(st.lists(callers, min_size=1, max_size=6)))
+    times = draw(st.lists(st.integers(0, 12), min_size=13, max_size=13))
     event = st.builds(
-        lambda number, *rest: _Claim(times[number], bytes([number]) * 16, *rest),
-        st.integers(0, len(times) - 1),
+        lambda number, flag, caller, issued_key: _Claim(
+            times[number % 13], bytes([number]) * 16, flag, *caller, issued_key
+        ),
+        st.integers(0, identities - 1),
         st.sampled_from(["iam-change", "snapshot"]),
-        st.sampled_from(ARNS),
-        st.sampled_from(KEYS),
-        st.sampled_from(ROLES),
+        of_few,
         st.sampled_from(["", "", *KEYS[:2]]),
     )
     return draw(st.lists(event, max_size=25))
 
 
+OPENED = RelatedPrincipals(PrincipalNames(keys=["AKIA2"]))
+CLAIM = _Claim(5, bytes(16), "snapshot", "arn:a", "AKIA1", "", "")
+
+
+@example([CLAIM, CLAIM._replace(issued_key="AKIA2")], OPENED, 0, 9, set())
 @settings(max_examples=300)
 @given(signals(), related, st.integers(0, 6), st.integers(4, 13), st.sets(st.integers(0, 7)))
 def test_flags_are_those_of_each_event_in_span(
@@ -84,6 +94,23 @@ def test_flags_are_those_of_each_event_in_span(
     }
 
 
+def test_own_events_are_asked_for_only_where_some_would_count() -> None:
+    caller = SignalCaller("arn:a", "", "")
+    index = SignalIndex({SignalKey(caller, "snapshot", ""): [(5, bytes(16))]})
+    who = RelatedPrincipals(PrincipalNames(["arn:a"]))
+    asked: list[int] = []
+
+    def own() -> set[bytes]:
+        asked.append(1)
+        return set()
+
+    for start, end in ((0, 5), (6, 9)):
+        assert index.flags(who, start, end, own) == []
+    assert not asked
+    assert index.flags(who, 5, 6, own) == [Flag("snapshot", 1, 5, 5)]
+    assert len(asked) == 1
+
+
 @settings(max_examples=300)
 @given(
     st.lists(st.tuples(related, st.integers(0, 6), st.integers(3, 9)), max_size=6),
@@ -94,7 +121,9 @@ def test_spans_of_a_caller_are_those_of_each_request_that_selects_it(
     asked: list[tuple[RelatedPrincipals, int, int]], caller: SignalCaller, issued_key: str
 ) -> None:
     requests = [SearchRequest("", *each) for each in asked]
-    spans = RequestedSpans(requests).of(caller, issued_key)
+    requested = RequestedSpans(requests)
+    spans = requested.of(caller, issued_key)
+    assert requested.of(caller, issued_key) is spans
     for time in range(11):
         assert is_within(spans, time) == any(
             request.contains(time) and request.selector.has_session(caller, issued_key)

@@ -58,8 +58,9 @@ def test_parts_are_numbered_by_the_first_row_of_each(kinds: list[int], part_of: 
 def test_marks_are_found_that_were_added(
     added: list[bytes], others: list[bytes], factor: int
 ) -> None:
-    """Also where all have one place, as an even factor makes it."""
+    """Also where all have one place, as an even factor makes it; all at the same places."""
     marks = set(map(mark_of, added))
+    tables = []
     for _ in in_both_ways():
         table = MarkTable.of_size(4, factor % (1 << 64))
         assert table.add(b"".join(added)) == len(marks)
@@ -70,6 +71,8 @@ def test_marks_are_found_that_were_added(
             found = each.find(b"".join(others))
             known = [n for n, name in enumerate(others) if mark_of(name) in marks]
             assert list(found) == known
+        tables.append((table, copy))
+    assert tables[0] == tables[1]
 
 
 def mark_of(name: bytes) -> int:
