@@ -124,7 +124,7 @@ class SeriesRows:
 
     def _numbers(self, indexes: range) -> Iterator[tuple[int, int]]:
         """Yield the numbers of the part and of the row of each hit."""
-        within = slice(indexes.start, indexes.stop, indexes.step)
+        within = slice(indexes.start, indexes.stop)
         return zip(self._part[within], self._row[within], strict=True)
 
     def _packed_inputs(self, part: int, row: int) -> Inputs:

@@ -43,10 +43,9 @@ class _MatchNumbers:
 
     def numbers(self, kinds: Sequence[Matches]) -> Sequence[int]:
         """Return the number of each kind's matches."""
-        names = list(map(id, kinds))
-        distinct = dict(zip(names, kinds, strict=True))
+        distinct = {id(matches): matches for matches in kinds}
         numbers = {name: self._number(matches) for name, matches in distinct.items()}
-        return [numbers[name] for name in names]
+        return [numbers[id(matches)] for matches in kinds]
 
     def _number(self, matches: Matches) -> int:
         packed = self.pack(matches)
@@ -153,14 +152,14 @@ class _Packer:
 
 def pack(rows: Sequence[StoredRow]) -> Packed:
     """Pack rows, which are in order of time and identity. There is at least one."""
-    identities, events, file_ids, generations = zip(*rows, strict=True)
+    events = [event for _, event, _, _ in rows]
     chunks: Numbers[PackedChunk] = Numbers()
     chunk = [
         chunks[PackedChunk(file_id, event.position.offset, generation)]
-        for event, file_id, generation in zip(events, file_ids, generations, strict=True)
+        for _, event, file_id, generation in rows
     ]
     packed = _Rows(
-        b"".join(identities),
+        b"".join([identity for identity, *_ in rows]),
         array("q", [event.time for event in events]),
         array("i", range(len(events))),
         array("i", chunk),

@@ -23,7 +23,7 @@ from detector.rules.dispatch import Dispatch
 from detector.sources.directory import Directory
 from detector.store import FileRead, Store
 from detector.store.packing.packed_hits import PackedHits, pack_hits
-from detector.store.packing.packer import SEGMENT_ROWS
+from detector.store.packing.packer import SEGMENT_ROWS, pack_columns
 from detector.store.packing.segment import Segment
 from tests.clock import Clock
 from tests.detector.store.test_conversion import rows_of
@@ -90,6 +90,8 @@ def test_packed_hits_are_of_the_files_that_the_events_came_from() -> None:
         )
         for identity, row, file_id, _ in golden()
     }
+    (at_once,) = pack_columns(EventColumns(hits), {"a.json": 2, "b.json": 1}, 7)
+    assert list(at_once.segment().rows()) == [row._replace(generation=7) for row in golden()]
     packed = pack_hits(EventColumns(hits))
     assert packed.paths == ["b.json", "a.json"]
     assert packed.identities() == hits.keys()

@@ -1,6 +1,7 @@
 """The hits of a series as rows of segments."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,22 +9,34 @@ from detector.detection.event import EVENT_TIME, EventCall, EventClient, KeptEve
 from detector.detection.window import Hit, ListedHits
 from detector.store.derivation.series_rows import RowSlice, SeriesRows
 from detector.store.packing.packer import pack
-from detector.store.packing.segment import StoredRow
+from detector.store.packing.segment import Segment, StoredRow
 
 _CLIENT = EventClient("111122223333", "IAMUser", "arn:u", "", "", "111122223333", "", "", "")
 _SERIES = Series("rule", ("arn:u",))
 _OTHER = Series("other", ("arn:u",))
 _HITS = st.dictionaries(
     st.binary(min_size=16, max_size=16),
-    st.tuples(st.integers(0, 5), st.sampled_from(["us-east-1", "eu-west-1"])),
+    st.tuples(
+        st.integers(-2, 3),
+        st.sampled_from(["us-east-1", "eu-west-1"]),
+        st.sampled_from(["arn:u", "arn:v"]),
+        st.sampled_from(["", "", "AccessDenied"]),
+    ),
     min_size=1,
 )
 
 
-def _row(time: int, region: str) -> KeptEvent:
+def _row(time: int, region: str, arn: str = "arn:u", error: str = "") -> KeptEvent:
     matches = ((_OTHER, (region,)), (_SERIES, (region, EVENT_TIME)))
-    call = EventCall("ec2.amazonaws.com", "DescribeInstances", "")
-    return KeptEvent(time, _CLIENT, call, region, "", None, Position("", 0, 0), matches)
+    client = _CLIENT._replace(arn=arn)
+    call = EventCall("ec2.amazonaws.com", "DescribeInstances", error)
+    return KeptEvent(time, client, call, region, "", None, Position("", 0, 0), matches)
+
+
+def _segment(rows: list[StoredRow]) -> Segment:
+    """Return rows as they are read from where they are stored."""
+    packed = pack(rows)
+    return Segment.unpack(packed.identities, packed.body())
 
 
 @given(_HITS, st.data())
@@ -36,7 +49,7 @@ def test_series_has_hits_by_time_and_identity(hits, data):
         parts.setdefault(data.draw(st.integers(0, 2)), []).append(row)
     series = SeriesRows(_SERIES, 1)
     for part in parts.values():
-        segment = pack(part).segment()
+        segment = _segment(part)
         series.add(segment, segment.series.index(_SERIES), frozenset())
     series.sort()
     expected = [
@@ -58,16 +71,43 @@ def test_series_has_hits_by_time_and_identity(hits, data):
     ]
 
 
+def test_hits_of_one_second_are_by_identity_across_segments():
+    """Also where each segment begins as the one before ends; each hit has parts of its own."""
+    series, expected = SeriesRows(_SERIES, 1), []
+    for number in (3, 1, 2):
+        row = _row(0, "us-east-1", f"arn:{number}", f"error-{number}")
+        segment = _segment([StoredRow(bytes([number]) * 16, row, 1, 1)])
+        series.add(segment, segment.series.index(_SERIES), frozenset())
+        expected.append(Hit(0, bytes([number]) * 16, ("us-east-1", 0), row))
+    series.sort()
+    expected.sort(key=lambda hit: hit.identity)
+    found = RowSlice(series, range(3))
+    assert list(found) == expected
+    assert found.facets() == ListedHits(expected).facets()
+
+
 def test_hits_that_differ_in_their_identity_alone_share_all_else():
     stored = [
         StoredRow(bytes([number]) * 16, _row(number % 2, "us-east-1"), 1, 1) for number in range(6)
     ]
-    segment = pack(sorted(stored, key=lambda row: row.order)).segment()
+    segment = _segment(sorted(stored, key=lambda row: row.order))
     series = SeriesRows(_SERIES, 1)
     series.add(segment, segment.series.index(_SERIES), frozenset())
+    times = series.times
+    series.sort()
+    assert series.times is times, "a segment is in order"
     found = RowSlice(series, range(len(series)))
     assert len({id(hit.row) for hit in found}) == 2
     assert len({id(inputs) for inputs in found.inputs()}) == 2
+    assert len({id(inputs) for inputs in series.packed_inputs(range(len(series)))}) == 1
+
+
+def test_series_that_a_segment_does_not_have_is_an_error():
+    segment = _segment([StoredRow(bytes(16), _row(0, "us-east-1"), 1, 1)])
+    series = SeriesRows(_SERIES, 1)
+    series.add(segment, 2, frozenset())
+    with pytest.raises(LookupError, match="no hit of the series 2"):
+        series.inputs(range(1))
 
 
 def test_row_that_records_contradict_on_counts_by_its_least_inputs():
@@ -80,7 +120,7 @@ def test_row_that_records_contradict_on_counts_by_its_least_inputs():
         row,
     ]
     stored = [StoredRow(bytes([number]) * 16, each, 1, 1) for number, each in enumerate(rows)]
-    segment = pack(stored).segment()
+    segment = _segment(stored)
     series = SeriesRows(_SERIES, 10)
     series.add(segment, segment.series.index(_SERIES), frozenset(segment.stale_rows()))
     series.sort()

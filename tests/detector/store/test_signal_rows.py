@@ -119,5 +119,5 @@ def _is_single(key: SignalKey, signals: Found) -> bool:
 
 
 def test_a_damaged_row_is_told() -> None:
-    with pytest.raises(msgspec.DecodeError):
+    with pytest.raises(msgspec.DecodeError, match="19 bytes, no multiple of 18"):
         unpack_signals(0, bytes(19))
