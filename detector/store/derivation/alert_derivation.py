@@ -111,7 +111,7 @@ class AlertDerivation:
                         ),
                     )
 
-    def _derive_touched(self, fresh: Iterable[SegmentSpan]) -> Iterator[AlertChanges]:
+    def _derive_touched(self, fresh: Sequence[SegmentSpan]) -> Iterator[AlertChanges]:
         """Derive the alerts of the windows that the first fresh segments touch.
 
         Each part has a transaction, so that others may write in between. The segments stay fresh
@@ -123,7 +123,8 @@ class AlertDerivation:
         is_done = False
         while not is_done:
             with self._database.transaction() as connection:
-                reconciliation = AlertReconciliation(connection, self._history)
+                is_part = len(taken) < len(fresh)
+                reconciliation = AlertReconciliation(connection, self._history, is_part)
                 evicted = self._retention.evicted(connection)
                 if parts:
                     candidates = parts.popleft()

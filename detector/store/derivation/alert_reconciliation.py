@@ -89,9 +89,15 @@ class _NewAlert(NamedTuple):
 
 
 class AlertReconciliation:
-    """The derived alerts of one transaction, written in bulk."""
+    """The derived alerts of one transaction, written in bulk.
 
-    def __init__(self, connection: sqlite3.Connection, history: HistoryTable) -> None:
+    Those of a part may be stored elsewhere still: an event has another time now, and the window
+    that it left is derived with the next part."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, history: HistoryTable, is_part: bool
+    ) -> None:
+        self._is_part = is_part
         self._connection = connection
         self._history = history
         self._changed: list[str] = []
@@ -118,6 +124,9 @@ class AlertReconciliation:
         An alert supersedes those that are gone and that it overlaps, or is near to.
         """
         raises_flag = rule.flag and rule.query.shape != "filter"
+        if self._is_part:
+            moved = _alerts_with_ids(self._connection, derived.keys() - stored.keys())
+            stored = {**stored, **moved}
         gone = {alert_id: alert for alert_id, alert in stored.items() if alert_id not in derived}
         for alert_id, finding in derived.items():
             packed = pack_finding(finding, self._summary_of(rule))
@@ -313,12 +322,28 @@ def stored_alerts(
     connection: sqlite3.Connection, series_id: int, start: int, end: int
 ) -> dict[str, StoredAlert]:
     """Return the alerts of a series that overlap ``[start, end)``, by id."""
+    return _read_alerts(
+        connection, "series_id = ? AND start < ? AND until > ?", series_id, end, start
+    )
+
+
+def _alerts_with_ids(connection: sqlite3.Connection, ids: Set[str]) -> dict[str, StoredAlert]:
+    """Return those of some alerts that are stored, by id."""
+    if not ids:
+        return {}
+    return _read_alerts(
+        connection, "alert_id IN (SELECT value FROM json_each(?))", _json(sorted(ids))
+    )
+
+
+def _read_alerts(
+    connection: sqlite3.Connection, condition: str, *values: object
+) -> dict[str, StoredAlert]:
     lineages = Lineages(query_of(connection))
     rows = connection.execute(
         "SELECT number, alert_id, start, until, summary_id, content, revision, supersedes, "
-        "lineage_id FROM alert JOIN alert_finding USING (number) "
-        "WHERE series_id = ? AND start < ? AND until > ?",
-        (series_id, end, start),
+        f"lineage_id FROM alert JOIN alert_finding USING (number) WHERE {condition}",
+        values,
     ).fetchall()
     alerts = {}
     for number, alert_id, *span, summary_id, content, revision, supersedes, lineage_id in rows:

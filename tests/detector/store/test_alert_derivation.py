@@ -205,6 +205,23 @@ def test_derivation_in_parts_finds_what_one_at_once_does(
     assert expected.facts
 
 
+def test_event_that_moved_is_derived_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrives where another part derives it before that from which it left."""
+    made = load([write_rule(tmp_path / "rules", "event.action: *", "query")], builtin=False)
+    logs = tmp_path / "logs"
+    write(logs, "a.json", [call(30, event_id=UUIDS[0], sourceIPAddress="203.0.113.9")])
+    with closing(Store.open(None)) as store:
+        scan(logs, store=store, by=made)
+        moved = call(5, event_id=UUIDS[0], sourceIPAddress="203.0.113.1")
+        write(logs, "b.json", [call(0, event_id=UUIDS[1]), call(5, event_id=UUIDS[2]), moved])
+        monkeypatch.setattr("detector.store.derivation.touched_windows._MAX_TOUCHED", 1)
+        live = scan(logs, store=store, by=made)
+    assert live.facts == scan(logs, by=made).facts
+    assert len(live.alerts) == 3
+
+
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if "over 30" in shape])
 @settings(max_examples=25)
 @given(st.lists(st.sampled_from([0, 29, 30, 31, 59, 60, 61, 90, 119, 120, 151]), max_size=5))
