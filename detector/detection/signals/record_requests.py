@@ -10,7 +10,7 @@ from detector.detection.record_search import SearchRequest
 
 RelatedRequest = SearchRequest[RelatedPrincipals]
 TimeSpans = list[tuple[int, int]]
-"""TimeSpans ``[start, end)`` of time in order, of which no two touch."""
+"""Spans ``[start, end)`` of epoch seconds in order, of which no two touch."""
 
 
 class RequestedSpans:

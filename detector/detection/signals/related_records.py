@@ -79,8 +79,9 @@ class RelatedRun(NamedTuple):
 
     def one_by_one(self) -> Iterator[RelatedRun]:
         """Yield a run for each record."""
-        for number in range(len(self.indexes)):
-            yield self.selected([number])
+        columns = identities_in(self.identities), self.times, self.indexes
+        for identity, time, index in zip(*columns, strict=True):
+            yield self._replace(identities=identity, times=[time], indexes=[index])
 
 
 def search_file(
