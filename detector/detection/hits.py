@@ -70,6 +70,8 @@ class _Answer(NamedTuple):
     outcome: _Outcome
     regions: tuple[tuple[int, int], ...]
     rules: Sequence[Rule]
+    is_of_region: bool
+    """The rules have read the region otherwise: the answer may not hold in another one."""
 
     def at(self, region: str | None) -> _Outcome:
         """Return the outcome in a region."""
@@ -264,7 +266,7 @@ class HitCollector:
             values = None
         if not verdict.reads and not outcome.own and not verdict.timed:
             verdict.settled = outcome
-            self._share(answer, record, group, verdict)
+            self._share(answer, group, verdict)
         elif len(verdict.outcomes) < _OUTCOMES_LIMIT:
             if values is None:
                 values = _values_of(lambda: record.record, verdict.reads)
@@ -272,12 +274,10 @@ class HitCollector:
             self.kept_bytes += _outcome_size(values, outcome)
         return outcome
 
-    def _share(
-        self, answer: _Answer, record: NotedRecord, group: SignatureGroup, verdict: _Verdict
-    ) -> None:
+    def _share(self, answer: _Answer, group: SignatureGroup, verdict: _Verdict) -> None:
         """Remember an answer for the same call in other regions: a sweep asks in all of them."""
         answers = group.facts.origin.client.answers
-        if record.reads_region or verdict.call is None or len(answers) >= _ANSWERS_LIMIT:
+        if answer.is_of_region or verdict.call is None or len(answers) >= _ANSWERS_LIMIT:
             return
         view: Any = verdict.call[1]
         if _view_size(view) <= _VIEW_BYTES:
@@ -297,13 +297,13 @@ class HitCollector:
                 regions += [(len(matches), place) for place in inputs_told.regions]
                 matches.append((series, _at_any_time(inputs, inputs_told.times)))
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
-        reads_region = record.reads_region
+        is_of_region = record.reads_region  # the event, made next, has it in any case
         event = None
         if matches or verdict.timed:
             event = KeptEvent.of_view(record, _NOWHERE)
             event = msgspec.structs.replace(event, issued_key=issued_key(record))
-        record.reads_region = reads_region  # the event is given its region in any case
-        return _Answer(_Outcome(tuple(matches), event, tuple(own)), tuple(regions), verdict.rules)
+        outcome = _Outcome(tuple(matches), event, tuple(own))
+        return _Answer(outcome, tuple(regions), verdict.rules, is_of_region)
 
     def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
         """Return the matches of a record, with the inputs that are its own."""

@@ -214,9 +214,21 @@ def test_alike_records_have_the_hits_of_each_asked_for_itself(
     assert _content(viewed) == _content(whole)
 
 
-def test_alike_records_are_evaluated_once(
-    further_rules: list[Rule], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Query]:
+    """The queries that were asked for the rows of a record, one for each time."""
+    asked: list[Query] = []
+    evaluate = Query.shared_rows
+
+    def counted(query: Query, record: Any) -> Any:
+        asked.append(query)
+        return evaluate(query, record)
+
+    monkeypatch.setattr(Query, "shared_rows", counted)
+    return asked
+
+
+def test_alike_records_are_evaluated_once(further_rules: list[Rule], asked: list[Query]) -> None:
     rules = [rule for rule in further_rules if rule.rule_id in ("parameters", "first", "caller")]
     base = {
         "userIdentity": {"type": "IAMUser", "userName": "bob"},
@@ -226,14 +238,6 @@ def test_alike_records_are_evaluated_once(
         "awsRegion": "eu-west-1",
         "requestParameters": {"bucketName": "b"},
     }
-    asked: list[str] = []
-    evaluate = Query.shared_rows
-
-    def counted(query: Query, record: Any) -> Any:
-        asked.append(query.shape)
-        return evaluate(query, record)
-
-    monkeypatch.setattr(Query, "shared_rows", counted)
     alike = [
         {**base, "eventID": f"0c0e1f3a-0000-4222-8333-{number:012}", "requestID": str(number)}
         for number in range(5)
@@ -248,24 +252,16 @@ def test_alike_records_are_evaluated_once(
     ).partial.hits
     assert len(hits) == 6
     # Both parameters were asked for by two rules; the caller refused the third.
-    assert sorted(asked) == ["filter", "filter", "terms", "terms"]
+    assert sorted(query.shape for query in asked) == ["filter", "filter", "terms", "terms"]
     matches = {repr(match) for event in hits.values() for match in event.matches}
     assert len(matches) == 12, "each hit has its own request"
 
 
 def test_alike_records_are_evaluated_once_where_only_their_ids_are_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, asked: list[Query]
 ) -> None:
     write_rule(tmp_path, 'from logs-* | where event.action == "ListUsers" | keep event.id')
     dispatch, cache = Dispatch(load([tmp_path], builtin=False)), SignatureCache()
-    asked = []
-    evaluate = Query.shared_rows
-
-    def counted(query: Query, record: Any) -> Any:
-        asked.append(query)
-        return evaluate(query, record)
-
-    monkeypatch.setattr(Query, "shared_rows", counted)
     ids = [f"0c0e1f3a-0000-4222-8333-{number:012}" for number in range(5)]
     records = [call(eventName="ListUsers", event_id=event_id) for event_id in ids]
     chunk = Chunk(0, memoryview(bytearray(document(records))), lines=False)
@@ -276,17 +272,9 @@ def test_alike_records_are_evaluated_once_where_only_their_ids_are_read(
 
 @pytest.mark.parametrize(("name", "times"), [("swept", 1), ("regions", 3), ("elsewhere", 3)])
 def test_a_sweep_is_asked_for_in_its_first_region(
-    name: str, times: int, further_rules: list[Rule], monkeypatch: pytest.MonkeyPatch
+    name: str, times: int, further_rules: list[Rule], asked: list[Query]
 ) -> None:
     """Unless a rule decides by the region, or makes another value of it."""
-    asked = []
-    evaluate = Query.shared_rows
-
-    def counted(query: Query, record: Any) -> Any:
-        asked.append(query)
-        return evaluate(query, record)
-
-    monkeypatch.setattr(Query, "shared_rows", counted)
     regions = ["eu-west-1", "us-west-2", "sa-east-1"]
     records = [
         call(at, region, event_id=f"0c0e1f3a-0000-4222-8333-{at:012}")
