@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -272,3 +274,14 @@ def test_file_of_another_user_is_not_read(
     os.chown(path, 65534, 65534)
     load([folder], builtin=False)
     assert path.stat().st_uid == 0  # replaced by one of our own
+
+
+def test_functions_of_eql_are_there_where_rules_come_from_the_cache() -> None:
+    """A process that parses no EQL, as where all rules are cached, compiles their conditions."""
+    code = (
+        "import sys, detector.rules.rule_cache\n"
+        "from detector.esql.functions import FUNCTIONS\n"
+        "assert 'detector.eql.parser' not in sys.modules\n"
+        "assert 'eql.stringContains' in FUNCTIONS"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
