@@ -1,20 +1,13 @@
-"""EQL's functions: their names, and those that ES|QL does not have.
+"""EQL's functions: their names, and the calls that they become.
 
-They are registered under ``eql.`` and their name, with ``~`` where they ignore the letter case.
-Positions count characters, from 0. Source: Elasticsearch's EQL function reference.
+Source: Elasticsearch's EQL function reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from detector.ecs.values import Type, number_from_text, text_of
 from detector.esql import ast
 from detector.esql.errors import EsqlError, Span
 from detector.esql.functions import FUNCTIONS
-from detector.esql.functions.registry import Function, bounded_join
-from detector.esql.functions.signature import Signature
 from detector.text.suggest import nearest
 
 _ARITHMETIC = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "modulo": "%"}
@@ -28,102 +21,6 @@ _ENDGAME = {
 _WHOLE_OR_NOT = {"divide", "modulo", "string", "concat"}
 """Functions that tell a whole number from another one, which ``number`` does not say."""
 
-
-def _register(signature: str, implementation: Callable[..., Any], typed: bool = False) -> None:
-    parsed = Signature.parse(signature)
-    FUNCTIONS[f"eql.{parsed.name}"] = Function(parsed, implementation, typed, {})
-
-
-def _register_pair(signature: str, implementation: Callable[..., Any]) -> None:
-    """Register a function of texts, and the same with ``~``."""
-    _register(signature, implementation)
-
-    def folded(*arguments: Any) -> Any:
-        return implementation(*arguments, fold=str.lower)
-
-    parsed = Signature.parse(signature)
-    FUNCTIONS[f"eql.{parsed.name}~"] = Function(parsed, folded, False, {})
-
-
-Fold = Callable[[str], str]
-
-
-def _between(text: str, left: str, right: str, greedy: bool = False, fold: Fold = str) -> str:
-    """Cut out what is between two texts; ``greedy``: the last right one counts."""
-    if not (text and left and right):
-        return text
-    searched, wanted = fold(text), fold(right)
-    start = searched.find(fold(left))
-    if start < 0:
-        return ""
-    start += len(left)
-    end = searched.find(wanted, start)
-    if greedy:
-        end = searched.rfind(wanted, start)
-    if end < 0:
-        return ""
-    return text[start:end]
-
-
-def _index_of(text: str, part: str, start: int = 0, fold: Fold = str) -> int:
-    position = fold(text).find(fold(part), max(start, 0))
-    if position < 0:
-        raise ValueError  # null
-    return position
-
-
-def _substring(text: str, start: int, end: int | None = None) -> str:
-    return text[start:end]
-
-
-def _number(text: str, base: int | None = None) -> float:
-    """Convert a text; null where it is no number."""
-    text = text.strip()
-    is_hexadecimal = text.startswith("0x")
-    if base is None:
-        base = 16 if is_hexadecimal else 10
-    if base == 10:
-        number = number_from_text(text, "double")
-        if number is None:
-            raise ValueError
-        return float(number)
-    if is_hexadecimal and base == 16:
-        text = text[2:]
-    if not text.lstrip("+-").isalnum() or len(text) > 64:
-        raise ValueError
-    return float(int(text, base))
-
-
-def _concat(*values: Any, types: tuple[Type, ...]) -> str:
-    return bounded_join([text_of(value, type) for value, type in zip(values, types, strict=True)])
-
-
-def _string(value: Any, types: tuple[Type, ...]) -> str:
-    return text_of(value, types[0])
-
-
-def _starts_with(text: str, prefix: str, fold: Fold = str) -> bool:
-    return fold(text).startswith(fold(prefix))
-
-
-def _ends_with(text: str, suffix: str, fold: Fold = str) -> bool:
-    return fold(text).endswith(fold(suffix))
-
-
-def _contains(text: str, part: str, fold: Fold = str) -> bool:
-    return bool(part) and fold(part) in fold(text)
-
-
-_register_pair("between(keyword, keyword, keyword, boolean?) -> keyword", _between)
-_register("concat(any...) -> keyword", _concat, typed=True)
-_register_pair("endsWith(keyword, keyword) -> boolean", _ends_with)
-_register_pair("indexOf(keyword, keyword, integer?) -> integer", _index_of)
-_register("length(keyword) -> integer", len)
-_register("number(keyword, integer?) -> double", _number)
-_register_pair("startsWith(keyword, keyword) -> boolean", _starts_with)
-_register("string(any) -> keyword", _string, typed=True)
-_register_pair("stringContains(keyword, keyword) -> boolean", _contains)
-_register("substring(keyword, integer, integer?) -> keyword", _substring)
 
 _NAMES = (
     *_ARITHMETIC,

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-import detector.eql.functions  # noqa: F401 - a cached rule may name them, and no EQL be parsed
 from detector.ecs.fields import FieldTable
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.lookup.files import NO_LOOKUPS, Lookups

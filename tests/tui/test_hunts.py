@@ -22,6 +22,7 @@ from tui.app.draft_resume import resume_draft
 from tui.screens.alert.screen import AlertScreen
 from tui.screens.base.input_fields import LineField
 from tui.screens.base.menu import Menu
+from tui.screens.forms.base import FormScreen
 from tui.screens.forms.hunt import BeginHuntForm, ConcludeHuntForm, EditHuntForm, NameQueryForm
 from tui.screens.hunts.editor import QueryEditor, Refusal
 from tui.screens.hunts.query import HuntQueryScreen
@@ -43,7 +44,9 @@ COUNTS = "from logs-aws.cloudtrail-* | stats n = count(*) by event.action"
 
 
 def on(app: HuntApp, kind: type) -> bool:
-    return isinstance(app.screen, kind)
+    """Whether such a screen is up; of a form, whether a field takes what is typed."""
+    is_form = issubclass(kind, FormScreen)
+    return isinstance(app.screen, kind) and (not is_form or app.focused is not None)
 
 
 def begun(store: Store, text: str = COUNTS, name: str = "Stolen keys") -> HuntRecord:

@@ -1,4 +1,4 @@
-"""The scalar and aggregate functions of ES|QL.
+"""The scalar and aggregate functions of ES|QL, and EQL's own.
 
 Source: Elastic's ES|QL reference, "Functions and operators".
 """
@@ -6,6 +6,7 @@ Source: Elastic's ES|QL reference, "Functions and operators".
 from detector.esql.functions import (
     conversions,
     dates,
+    eql,
     multivalues,
     numbers,
     text,
@@ -18,6 +19,7 @@ __all__ = [
     "Function",
     "conversions",
     "dates",
+    "eql",
     "multivalues",
     "numbers",
     "text",

@@ -281,7 +281,7 @@ def test_functions_of_eql_are_there_where_rules_come_from_the_cache() -> None:
     code = (
         "import sys, detector.rules.rule_cache\n"
         "from detector.esql.functions import FUNCTIONS\n"
-        "assert 'detector.eql.parser' not in sys.modules\n"
+        "assert 'detector.eql' not in sys.modules\n"
         "assert 'eql.stringContains' in FUNCTIONS"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
