@@ -123,7 +123,7 @@ class HitCollector:
         self._source = source
         self._offset = offset
         self._found = found
-        self._chunk = found.chunk_number(source, offset)
+        self._chunk: int | None = None
         self.count = 0
         self.too_deep = 0
         self.kept_bytes = 0
@@ -213,6 +213,8 @@ class HitCollector:
         """Add hits that are one event but for identity, time and place."""
         times: Sequence[Any] = self._records.times
         self.count += len(indexes)
+        if self._chunk is None:
+            self._chunk = self._found.chunk_number(self._source, self._offset)
         self._found.add_alike(
             event, self._chunk, identities, [times[index] for index in indexes], indexes
         )

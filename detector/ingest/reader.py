@@ -144,7 +144,7 @@ def read_file(
     except NotALog as error:
         yield unread_result(task, "skipped", error)
     except Incomplete as error:
-        yield unread_result(task, unfinished, error)
+        yield unread_result(task, unfinished, _with_advice(error, task.is_final))
     except Unreadable as error:
         yield unread_result(task, "quarantined", error)
     except OSError as error:
@@ -196,6 +196,13 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
     partial = uncommitted[0] if len(uncommitted) == 1 else merge(uncommitted)
     sha256 = None if content_hash is None else content_hash.digest()
     yield FileRead(row, partial, reread, sha256=sha256)
+
+
+def _with_advice(error: Incomplete, is_final: bool) -> Incomplete:
+    """Add what to do about a file that ends too early."""
+    code, detail = error.reason
+    advice = "copy it again, whole" if is_final else "read when it has grown"
+    return Incomplete(code, f"{detail}: {advice}")
 
 
 def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:

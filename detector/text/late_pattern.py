@@ -20,6 +20,11 @@ class _LatePattern:
     def __init__(self, pattern: Any, flags: int) -> None:
         self._arguments = pattern, flags
 
+    def __reduce__(self) -> tuple[type[_LatePattern], tuple[Any, int]]:
+        # What is copied or unpickled is made anew: without its arguments it would ask itself for
+        # them.
+        return _LatePattern, self._arguments
+
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(re.compile(*self._arguments), name)
         setattr(self, name, attribute)

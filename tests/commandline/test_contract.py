@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import pty
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -171,6 +172,17 @@ def test_configuration_gives_defaults(
 @pytest.mark.parametrize("args", [[], ["."], ["demo"], ["--db", "x.db", "."]])
 def test_app_without_terminal_names_alternatives(args: list[str], cli: Cli) -> None:
     one_line(cli(*args), 1, "needs a terminal", "trailhound scan", "trailhound tail")
+
+
+def test_app_names_the_stream_that_is_no_terminal(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_line(cli(), 1, "standard input is none")
+    terminal, inside = pty.openpty()
+    with os.fdopen(inside, "r") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        one_line(cli(), 1, "standard output is none")
+    os.close(terminal)
 
 
 # scan

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import tomli
 from msgspec import structs
+from textual.binding import Binding
 
 from detector.delivery.hunt_export import hunt_file_text
 from detector.investigation.hunts.hunt_files import texts_of_hunt_file
@@ -17,6 +18,7 @@ from detector.store import Store
 from detector.triage.hunt_record import HuntFinding, HuntQuery, HuntRecord
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import ANA, START, call, write
+from tui.app.area_keys import AREA_BINDINGS
 
 FILE = """[hunt]
 name = "Keys made"
@@ -198,3 +200,12 @@ def test_a_hunt_file_reads_back(text: str, tmp_path: Path) -> None:
         {"name": 'q"\\', "hypothesis": ""},
         [("one", text.strip())],
     )
+
+
+def test_help_names_the_key_of_the_app(cli: Cli) -> None:
+    (keys,) = (
+        binding.key
+        for binding in AREA_BINDINGS
+        if isinstance(binding, Binding) and binding.id == "area.hunts"
+    )
+    assert f"In the app: key {keys}, " in " ".join(cli("hunts", "--help").out.split())

@@ -125,22 +125,37 @@ def test_opening_error_is_one_line_and_status_1(args: list[str], line: str, tmp_
     """Before the app opens, and after: the terminal is its own again, and the line is the last on
     it."""
     (tmp_path / "notes.txt").write_text("not a state, but longer than nothing")
+    status, seen = _on_a_terminal(args, tmp_path)
+    assert status == 1
+    assert seen.decode(errors="replace").split("\x1b")[-1].endswith(f"{line}\r\n")
+    assert seen.count(line.encode()) == 1
+
+
+def test_app_draws_on_standard_output_where_errors_are_redirected(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a state, but longer than nothing")
+    with (tmp_path / "errors").open("wb") as errors:
+        status, seen = _on_a_terminal(["--db", "notes.txt"], tmp_path, errors.fileno())
+    assert status == 1
+    assert b"\x1b[?1049h" in seen and b"\x1b[?1049l" in seen, "the other screen, and back"
+    assert (tmp_path / "errors").read_text().startswith("trailhound: notes.txt: not a trailhound")
+
+
+def _on_a_terminal(args: list[str], folder: Path, errors: int | None = None) -> tuple[int, bytes]:
+    """Run the app with a terminal of its own; return its status and what it wrote there."""
     terminal, inside = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "tui", ".", *args],
-        cwd=tmp_path,
+        cwd=folder,
         stdin=inside,
         stdout=inside,
-        stderr=inside,
+        stderr=inside if errors is None else errors,
         env={**os.environ, "PYTHONPATH": os.getcwd(), "TERM": "xterm"},
     ) as process:
         os.close(inside)
         seen = _read_to_end(terminal)
         status = process.wait(_PATIENCE)
     os.close(terminal)
-    assert status == 1
-    assert seen.decode(errors="replace").split("\x1b")[-1].endswith(f"{line}\r\n")
-    assert seen.count(line.encode()) == 1
+    return status, seen
 
 
 def _read_to_end(terminal: int) -> bytes:

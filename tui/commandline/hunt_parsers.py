@@ -48,7 +48,12 @@ def _add_hunt(commands: Subparsers) -> None:
 
 
 def _add_hunts(commands: Subparsers) -> None:
-    hunts = commands.add_parser("hunts", help="hunts: hypothesis, queries, findings, conclusion")
+    hunts = commands.add_parser(
+        "hunts",
+        help="hunts: hypothesis, queries, findings, conclusion",
+        description="Hunts as records: hypothesis, queries, findings, conclusion. "
+        "In the app: key 9, unless it is remapped (trailhound keys).",
+    )
     actions = hunts.add_subparsers(required=True, parser_class=LineParser)
     _add_new(actions.add_parser("new", help="begin a hunt"))
     listing = actions.add_parser("list", help="list the hunts, open ones first")

@@ -5,6 +5,7 @@ Textual may rename these in any release: then this file changes, and no other.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, ClassVar, TypeVar
 
 from rich.console import RenderableType
@@ -12,9 +13,13 @@ from rich.text import Text
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.command import CommandPalette
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Input, OptionList
+
+from tui.terminal.output import is_error_redirected
 
 __all__ = [
     "ChopsUpdate",
@@ -23,6 +28,7 @@ __all__ = [
     "GutterOptionList",
     "LayoutUpdate",
     "MaskedInput",
+    "OutputDriver",
     "palette_placeholder",
     "screen_lines",
     "write_escape",
@@ -31,8 +37,25 @@ __all__ = [
 T = TypeVar("T")
 
 
+class OutputDriver(LinuxDriver):
+    """Draws on standard output, where Textual's own draws on standard error."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        assert sys.__stdout__ is not None
+        self._file = sys.__stdout__
+
+
 class FilteredApp(App[T]):
-    """An app whose updates of the screen pass through ``filter_update``."""
+    """An app whose updates of the screen pass through ``filter_update``.
+
+    It draws on standard output where standard error is redirected."""
+
+    def get_driver_class(self) -> type[Driver]:
+        driver = super().get_driver_class()
+        if driver is LinuxDriver and is_error_redirected():
+            return OutputDriver
+        return driver
 
     def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
         """Return the update to write in place of this one."""

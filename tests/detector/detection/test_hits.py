@@ -362,3 +362,12 @@ def test_rules_are_not_taken_for_others_that_are_gone(tmp_path: Path) -> None:
         dispatch = Dispatch([msgspec.structs.replace(rule, rule_id=name)])
         (event,) = digest("file", chunk, dispatch, cache).partial.hits.values()
         assert [series.rule_id for series, _ in event.matches] == [name]
+
+
+def test_a_chunk_without_hits_is_not_held(further_rules: list[Rule]) -> None:
+    """A rule has to look at the record, and does not want it."""
+    rules = [rule for rule in further_rules if rule.rule_id == "request"]
+    for request, held in (("r", [("file", 0)]), ("other", [])):
+        data = document([call(0, eventName="ListUsers", requestID=request)])
+        for partial in _both(Chunk(0, memoryview(bytearray(data)), lines=False), rules):
+            assert partial.hits.chunks == held

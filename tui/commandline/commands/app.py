@@ -17,6 +17,7 @@ from tui.commandline import app_bridge
 from tui.settings.errors import EXIT_OK, CommandError
 from tui.terminal import hangup
 from tui.terminal.encoding import is_utf8, locale_warning
+from tui.terminal.output import is_error_redirected, is_terminal
 
 if TYPE_CHECKING:
     from detector.simulate.replay import TrailClock
@@ -45,10 +46,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _require_terminal() -> None:
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        raise CommandError("the app needs a terminal: use trailhound scan or trailhound tail")
-    if not is_utf8(sys.stderr.encoding):  # to which Textual draws
-        raise CommandError(f"the app needs UTF-8, not {sys.stderr.encoding}: export LC_ALL=C.UTF-8")
+    for name, stream in (("input", sys.stdin), ("output", sys.stdout)):
+        if not is_terminal(stream):
+            raise CommandError(
+                f"the app needs a terminal, and standard {name} is none: "
+                "use trailhound scan or trailhound tail"
+            )
+    drawn_on = sys.stdout if is_error_redirected() else sys.stderr
+    if not is_utf8(drawn_on.encoding):
+        raise CommandError(f"the app needs UTF-8, not {drawn_on.encoding}: export LC_ALL=C.UTF-8")
     if os.environ.get("TERM") in ("dumb", "unknown"):
         raise CommandError(
             f"TERM={os.environ['TERM']} is not supported: set TERM to your terminal type, "

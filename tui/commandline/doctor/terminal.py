@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from tui.commandline.doctor import Check
 from tui.terminal import clipboard
 from tui.terminal.encoding import doubtful_locale, is_utf8
+from tui.terminal.output import is_terminal
 
 _ANSWER_SECONDS = 0.3
 """How long a terminal may take to answer; one far away over SSH takes longer, and is then not asked
@@ -46,7 +47,7 @@ def _name(environ: Mapping[str, str]) -> Check:
         if environ.get(variable)
     ]
     finding = " in ".join([name or "none set", *layers])
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if not is_terminal(sys.stdin) or not is_terminal(sys.stdout):
         return Check(
             "terminal",
             "warning",
