@@ -35,7 +35,7 @@ from detector.ingest.workers import Workers, is_plain_text, is_worthwhile
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
 from detector.sources.accounting import Accounting, FileState
-from detector.sources.open_file import is_remote
+from detector.sources.open_file import is_of_this_process, is_remote
 from detector.sources.settling import SETTLE_SECONDS
 from detector.sources.source import Source
 from detector.sources.time_bounds import Bounds
@@ -264,10 +264,14 @@ class Pipeline:
         readable = [task for task in tasks if task.file.problem is None]
         remote = [task for task in readable if is_remote(task.file.path)]
         local = [task for task in readable if not is_remote(task.file.path)]
+        own = [task for task in local if is_of_this_process(task.file.path)]
         if remote:
             yield from self._read(remote, fetch_ahead(_until(stop, remote)))
         unread = (task for task in tasks if task.file.problem is not None)
         yield from _one_by_one(map(out_of_scope_result, unread))
+        if own:
+            yield from self._read_here(map(FetchedTask, _until(stop, own)))
+            local = [task for task in local if task not in own]
         if self._jobs != 1:
             large = {
                 task.file.path: task
@@ -286,6 +290,10 @@ class Pipeline:
         size = sum(task.file.size for task in tasks)
         if is_worthwhile(self._jobs, len(tasks), size):
             return self._workers.read(fetched)
+        return self._read_here(fetched)
+
+    def _read_here(self, fetched: Iterable[FetchedTask]) -> Iterator[Sequence[FileRead]]:
+        """Read the ``fetched`` files in this process."""
         return chain.from_iterable(
             _one_by_one(read_file(each.task, self._digester, each.open)) for each in fetched
         )

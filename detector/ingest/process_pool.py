@@ -35,6 +35,10 @@ class NoProcess(Exception):
     """No process can be started: why, and what to do."""
 
 
+class _NoThreads(Exception):
+    """A process has started, and can start no thread."""
+
+
 class RemoteCall(Generic[_R]):
     """A call that another process makes.
 
@@ -117,20 +121,31 @@ class ProcessPool:
         try:
             member = _Member(self._start, self._arguments)
         except OSError as error:
-            if not self._members:
-                line = f"cannot start a reader: {error.strerror}: raise the limit, or use --jobs 1"
-                raise NoProcess(line) from None
-            self._size = len(self._members)
+            self._do_with_less(error.strerror)
             return None
         self._members.append(member)
         return member
+
+    def _do_with_less(self, reason: str | None) -> None:
+        """Start no more processes than there are. Raises NoProcess where there are none."""
+        if not self._members:
+            line = f"cannot start a reader: {reason}: raise the limit, or use --jobs 1"
+            raise NoProcess(line) from None
+        self._size = len(self._members)
 
     def _receive(self) -> None:
         """Take what at least one process sends, or the death of one."""
         by_pipe = {member.pipe: member for member in self._members}
         for pipe in wait(list(by_pipe)):
             member = by_pipe[cast("Connection[Any, Any]", pipe)]
-            if not member.receive():
+            try:
+                lives = member.receive()
+            except _NoThreads:
+                self._members.remove(member)
+                self._queued.extendleft(reversed(member.give_back()))
+                self._do_with_less("no more threads (ulimit -u)")
+                continue
+            if not lives:
                 self._members.remove(member)
         self._hand_out()
 
@@ -158,14 +173,23 @@ class _Member:
             self.pipe.send_bytes(ForkingPickler.dumps(job.call))
 
     def receive(self) -> bool:
-        """Take one result, and return whether the process lives."""
+        """Take one result, and return whether the process lives. Raises _NoThreads."""
         try:
-            result, error = ForkingPickler.loads(self.pipe.recv_bytes())
+            answer = ForkingPickler.loads(self.pipe.recv_bytes())
         except (EOFError, OSError):
             self.end()
             return False
-        self.jobs.popleft().finish(result, error)
+        if answer is None:
+            raise _NoThreads
+        self.jobs.popleft().finish(*answer)
         return True
+
+    def give_back(self) -> list[RemoteCall[Any]]:
+        """End the process, and return its jobs: it has begun none."""
+        jobs = list(self.jobs)
+        self.jobs.clear()
+        self.end()
+        return jobs
 
     def end(self) -> None:
         """Kill the process: it holds nothing that is not written elsewhere."""
@@ -214,7 +238,8 @@ def _serve(
     """Make the calls that come through ``pipe``, until its other end is closed.
 
     Two threads receive and send, so that neither side ever waits for the other to take what it
-    has: the main process may be writing to the state meanwhile."""
+    has: the main process may be writing to the state meanwhile. Where the system allows no more
+    threads, the answer is None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if is_forked:
@@ -222,8 +247,12 @@ def _serve(
     start(*arguments)
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     results: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
-    threading.Thread(target=_receive_calls, args=(pipe, calls), daemon=True).start()
-    threading.Thread(target=_send_results, args=(pipe, results), daemon=True).start()
+    try:
+        threading.Thread(target=_send_results, args=(pipe, results), daemon=True).start()
+        threading.Thread(target=_receive_calls, args=(pipe, calls), daemon=True).start()
+    except RuntimeError:
+        pipe.send_bytes(ForkingPickler.dumps(None))
+        return
     while True:
         results.put(_answer(calls.get()))
 

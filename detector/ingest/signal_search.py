@@ -13,7 +13,7 @@ from detector.detection.signals.signal_finder import SignalFinder, flagging_even
 from detector.ingest.known_files import KnownFiles
 from detector.ingest.workers import Workers, is_worthwhile
 from detector.rules.ruleset import RuleSet
-from detector.sources.open_file import has_identity
+from detector.sources.open_file import has_identity, is_of_this_process
 from detector.store import FileRow, Store
 
 _LOOKAHEAD = 2000
@@ -81,8 +81,15 @@ class SignalSearch:
         size = sum(row.file.size for row in rows if row is not None)
         count = sum(len(requests) for _, requests in first)
         files = chain(first, files)
-        if is_worthwhile(self._jobs, count, size):
-            return self._workers.search_files(files)
+        if not is_worthwhile(self._jobs, count, size):
+            return self._find_here(files)
+        own: list[tuple[str, ChunkRequests]] = []
+        found = self._workers.search_files(_without_own(files, own))
+        found.add_all(self._find_here(own))
+        return found
+
+    def _find_here(self, files: Iterable[tuple[str, ChunkRequests]]) -> Signals:
+        """Find the signals in files, in this process."""
         finder = SignalFinder(self._flagging)
         found = Signals()
         for path, requests in files:
@@ -105,6 +112,17 @@ def _note_paths(
     for path, requests in files:
         paths.append(path)
         yield path, requests
+
+
+def _without_own(
+    files: Iterable[tuple[str, ChunkRequests]], own: list[tuple[str, ChunkRequests]]
+) -> Iterator[tuple[str, ChunkRequests]]:
+    """Yield the files that other processes can open; those of this one are added to ``own``."""
+    for file in files:
+        if is_of_this_process(file[0]):
+            own.append(file)
+        else:
+            yield file
 
 
 def _until(

@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from detector.sources.source import NO_REQUESTS, Requests
 
+_OF_A_PROCESS = ("/dev/fd/", "/dev/std", "/proc/self/", "/proc/thread-self/")
+"""How the paths begin of what each process has open itself."""
 _SMALL = 32 << 10
 """Bytes of a file that is read as a whole when it is opened."""
 
@@ -70,6 +72,11 @@ def identity_of(opened: BinaryIO) -> tuple[int, int]:
 def is_remote(path: str) -> bool:
     """Tell whether a path is the URL of an object."""
     return path.startswith("s3://")
+
+
+def is_of_this_process(path: str) -> bool:
+    """Tell whether a path names what this process has open: in another one it leads elsewhere."""
+    return path.startswith(_OF_A_PROCESS)
 
 
 def has_identity(path: str, identity: tuple[int, int]) -> bool:

@@ -6,7 +6,9 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import SimpleNamespace
@@ -139,6 +141,37 @@ def test_says_what_to_do_where_no_process_can_start(
 
     with pytest.raises(NoProcess, match=r"^cannot start .*: Too many open files: .*--jobs 1$"):
         pool.submit(doubled, 1)
+
+
+def start_threadless(folder: str) -> None:
+    """Start a process without threads, unless another one was started in ``folder`` before."""
+    try:
+        Path(folder, "started").touch(exist_ok=False)
+    except FileExistsError:
+        return
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    threading.Thread.start = refuse  # type: ignore[method-assign]
+
+
+def test_goes_on_with_the_processes_that_may_start_threads(tmp_path: Path) -> None:
+    """As many processes may run as the system allows: threads count as some."""
+    with closing(ProcessPool(2, start_threadless, (str(tmp_path),))) as pool:
+        jobs = [pool.submit(doubled, number) for number in range(6)]
+
+        assert [job.wait().result()[0] for job in jobs] == [0, 2, 4, 6, 8, 10]
+        assert not any(job.has_died for job in jobs)
+        assert len(pool._members) == 1
+
+
+def test_says_what_to_do_where_no_thread_can_start(tmp_path: Path) -> None:
+    with (
+        closing(ProcessPool(1, start_threadless, (str(tmp_path),))) as pool,
+        pytest.raises(NoProcess, match=r"^cannot start .*: no more threads .*--jobs 1$"),
+    ):
+        pool.submit(doubled, 1).wait()
 
 
 def test_processes_start_where_standard_error_has_no_file(

@@ -21,7 +21,7 @@ from detector.ingest import workers
 from detector.ingest.reader import DigestedChunk, LocalDigester, Task, read_file
 from detector.ingest.workers import Workers, _start
 from detector.rules.dispatch import Dispatch
-from detector.rules.ruleset import RuleSet
+from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
 from detector.store import FileRead, Store
 from tests.detector.trail import call, document, lines, rules, scan, sweep, write
@@ -138,3 +138,24 @@ def test_scan_survives_dead_processes(tmp_path: Path, monkeypatch: pytest.Monkey
         store.quarantine.retry([f"{logs}/kills.gz"])
         rescan, whole = scan(logs, store=store), scan(logs)
         assert (rescan.facts, rescan.accounting) == (whole.facts, whole.accounting)
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "json.gz"])
+def test_file_that_this_process_has_open_is_read_here(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number leads elsewhere in another process, as does all that is below /proc/self."""
+    monkeypatch.setattr("detector.ingest.pipeline._SPREAD_BYTES", 1)
+    records = [*sweep(10), call(60, eventName="CreateAccessKey", eventSource="iam.amazonaws.com")]
+    data = lines(records) if suffix == "jsonl" else gzip.compress(document(records))
+    named = write(tmp_path, f"named.{suffix}", data)
+    others = [
+        write(tmp_path, f"{number}.json", document(sweep(10, 900 * number, arn=f"arn:{number}")))
+        for number in range(1, 4)
+    ]
+    with open(named, "rb") as file:
+        opened = [Path(f"/dev/fd/{file.fileno()}"), *others]
+        here, apart = (scan(*opened, jobs=jobs, by=load()) for jobs in (1, 2))
+    assert (apart.accounting, apart.facts) == (here.accounting, here.facts)
+    assert apart.accounting.files_read == 4
+    assert "access-key" in str(apart.facts)
