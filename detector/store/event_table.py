@@ -53,9 +53,10 @@ class EventTable:
     ) -> tuple[WrittenEvents, Counter[str]]:
         """Write events that rules counted, by identity: with ``packed`` those of ``reads``.
 
-        Returned with them is by how much the duplicates of each file, by path, change: all hits
-        but the first of an event are some. Matches of other rules than ``rules`` are left out: a
-        worker process that started while rule files changed knew rules that are not here.
+        Returned with them is by how much the duplicates of each file, by path, change: of the hits
+        of an event all are some but that of the file whose record stands. Matches of other rules
+        than ``rules`` are left out: a worker process that started while rule files changed knew
+        rules that are not here.
         """
         duplicates: Counter[str] = Counter()
         for read in reads:
@@ -70,6 +71,7 @@ class EventTable:
             writing.put_packed(hits)
             duplicates.subtract(hits.counts())
         duplicates.subtract(new.counts())
+        duplicates.update(writing.moved)
         return written, duplicates
 
     def put_signals(
@@ -179,27 +181,33 @@ class _Writing:
         self._places = table.locate(query, rows)
         self._stored = table.rows_at(query, self._places)
         self._changed: set[bytes] = set()
+        self.moved: Counter[str] = Counter()
+        """By how much the duplicates of files, by path, change by events of which the record of
+        another file stands now."""
+        self._paths = Paths(query)
         ((self._generation,),) = query("SELECT generation FROM progress")
         self._file_ids = FileIds(connection)
 
     def reclaim(self, read: FileRead) -> int:
-        """Give a file that is read again the events that it brought first; return how many.
+        """Give a file that is read again the events whose records in it stand; return how many.
 
-        It need not be cut into the same chunks, where it grew between. An event at the place where
-        it is was brought by a re-read that was broken off."""
+        It need not be cut into the same chunks, where it grew between. Where it comes in several
+        results, one of those before may have brought an event already: that has the generation,
+        and a place before this one's."""
         read_id = self._file_ids[read.file.path]
+        is_whole = not read.file.resume
+        start = min((offset for _, offset in read.partial.chunks), default=0)
         reclaimed = 0
         for identity, stored in list(self._stored.items()):
             row = read.partial.hits.get(identity)
             if row is None or stored.file_id != read_id:
                 continue
-            is_there = (
-                stored.row.position.offset == row.position.offset
-                and stored.row.position.index == row.position.index
-            )
-            if stored.generation < self._generation or is_there:
+            is_copy = stored.row.is_copy(row)
+            is_due = stored.generation < self._generation or stored.row.position.offset >= start
+            if is_whole or (is_due and (is_copy or _is_smaller(identity, row, stored.row))):
                 reclaimed += 1
-                placed = msgspec.structs.replace(stored.row, position=row.position)
+                position = row.position if is_copy else stored.row.position
+                placed = msgspec.structs.replace(stored.row, position=position)
                 self._set(StoredRow(identity, placed, read_id, self._generation))
         return reclaimed
 
@@ -218,6 +226,8 @@ class _Writing:
                 self._set(stored._replace(row=united))
             else:
                 written.revised[identity] = united
+                self.moved[self._paths[stored.file_id]] += 1
+                self.moved[united.position.source] -= 1
                 self._set(self._brought(identity, united))
         changed = [self._stored[identity] for identity in self._changed]
         replaced = [self._places[identity] for identity in self._changed]
@@ -242,6 +252,10 @@ class _Writing:
 
     def _brought(self, identity: bytes, row: KeptEvent) -> StoredRow:
         return StoredRow(identity, row, self._file_ids[row.position.source], self._generation)
+
+
+def _is_smaller(identity: bytes, row: KeptEvent, other: KeptEvent) -> bool:
+    return row.content(identity) < other.content(identity)
 
 
 class Paths(dict[int, str]):

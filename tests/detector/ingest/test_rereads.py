@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +19,7 @@ from detector.store import Store
 from tests.detector.detection.test_against_oracle import append, in_turns
 from tests.detector.rules.rule_scan import write_rule
 from tests.detector.strategies import Trail, files, trails
-from tests.detector.trail import lines, rules, scan, sweep, watch, write
+from tests.detector.trail import Raw, call, lines, rules, scan, sweep, watch, write
 
 
 @cache
@@ -72,3 +74,40 @@ def test_reread_counts_what_a_fresh_scan_counts(
         run = scan(Path(folder), store=store, by=with_another_rule())
         fresh = scan(Path(folder), by=with_another_rule())
     assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
+
+
+CLAIMS: tuple[Raw, ...] = ({}, {"awsRegion": "af-south-1"}, {"eventTime": "2026-03-01T11:00:00Z"})
+"""What records of one event say, so that they contradict each other."""
+CLAIMED = st.builds(
+    lambda event, claim: {**call(event, event_id=f"e{event}"), **claim},
+    st.integers(0, 3),
+    st.sampled_from(CLAIMS),
+)
+COMMITS = st.lists(
+    st.dictionaries(st.sampled_from(["a", "b", "c"]), st.lists(CLAIMED, min_size=1, max_size=4)),
+    min_size=1,
+    max_size=5,
+)
+"""What is appended to which file before each scan."""
+
+
+@given(COMMITS, st.sampled_from([gzip.compress, bytes]), st.integers(1, 3))
+def test_each_event_is_counted_once_wherever_commits_fall(
+    commits: list[dict[str, list[Raw]]], packed: Callable[[bytes], bytes], batch: int
+) -> None:
+    """A compressed file that has grown is read from its start: its events come again."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(Store.open(None)) as store,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("detector.ingest.pipeline._COMMIT_FILES", batch)
+        for appended in commits:
+            for name, records in appended.items():
+                append(Path(folder, f"{name}.log"), packed(lines(records)))
+            sums = scan(Path(folder), store=store).accounting
+        again = scan(Path(folder), store=store, by=with_another_rule()).accounting
+    records = [record for appended in commits for each in appended.values() for record in each]
+    counted = len({record["eventID"] for record in records})
+    assert (sums.records_counted, sums.records_duplicate) == (counted, len(records) - counted)
+    assert again == sums
