@@ -44,9 +44,12 @@ class RemoteCall(Generic[_R]):
 
     ``is_done`` is also set where the process has died before it was (``has_died``)."""
 
-    def __init__(self, pool: ProcessPool, call: tuple[Callable[..., _R], object]) -> None:
+    def __init__(
+        self, pool: ProcessPool, call: tuple[Callable[..., _R], object], place: int | None
+    ) -> None:
         self._pool = pool
         self.call = call
+        self.place = place
         self.is_done = self.has_died = False
         self._result: object = None
         self._error: Exception | None = None
@@ -86,9 +89,13 @@ class ProcessPool:
         self._members: list[_Member] = []
         self._queued: deque[RemoteCall[Any]] = deque()
 
-    def submit(self, work: Callable[[_A], _R], argument: _A) -> RemoteCall[_R]:
-        """Have a process call ``work``. Raises NoProcess."""
-        job: RemoteCall[_R] = RemoteCall(self, (work, argument))
+    def submit(
+        self, work: Callable[[_A], _R], argument: _A, place: int | None = None
+    ) -> RemoteCall[_R]:
+        """Have a process call ``work``: the one at ``place``, unless another is idle.
+
+        Raises NoProcess."""
+        job: RemoteCall[_R] = RemoteCall(self, (work, argument), place)
         self._queued.append(job)
         self._hand_out()
         return job
@@ -108,23 +115,30 @@ class ProcessPool:
         self._queued.clear()
 
     def _hand_out(self) -> None:
-        while self._queued:
-            free = min(self._members, key=lambda member: len(member.jobs), default=None)
-            if len(self._members) < self._size and (free is None or free.jobs):
-                free = self._new_member() or free
-            if free is None or len(free.jobs) >= _GIVEN:
-                return
-            free.give(self._queued.popleft())
+        idle = sum(not member.jobs for member in self._members)
+        while len(self._queued) > idle and len(self._members) < self._size:
+            self._start_member()
+            idle += 1
+        for given in range(_GIVEN):
+            for member in self._members:
+                job = self._next_job(member) if len(member.jobs) == given else None
+                if job is not None:
+                    self._queued.remove(job)
+                    member.give(job)
 
-    def _new_member(self) -> _Member | None:
+    def _next_job(self, member: _Member) -> RemoteCall[Any] | None:
+        """Return the oldest job for a process; one of another's only where it has none at all."""
+        own = (job for job in self._queued if job.place in (None, member.place))
+        return next(own, self._queued[0] if self._queued and not member.jobs else None)
+
+    def _start_member(self) -> None:
         """Start one more process, or do with those that there are. Raises NoProcess."""
+        taken = {member.place for member in self._members}
+        place = min(set(range(self._size)) - taken)
         try:
-            member = _Member(self._start, self._arguments)
+            self._members.append(_Member(place, self._start, self._arguments))
         except OSError as error:
             self._do_with_less(error.strerror)
-            return None
-        self._members.append(member)
-        return member
 
     def _do_with_less(self, reason: str | None) -> None:
         """Start no more processes than there are. Raises NoProcess where there are none."""
@@ -153,8 +167,11 @@ class ProcessPool:
 class _Member:
     """A process, and the jobs that it was given."""
 
-    def __init__(self, start: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    def __init__(
+        self, place: int, start: Callable[..., object], arguments: tuple[object, ...]
+    ) -> None:
         _require_free_files()
+        self.place = place
         is_forked = _may_fork()
         context: Any = multiprocessing.get_context("fork" if is_forked else "spawn")
         self.pipe, others = context.Pipe()

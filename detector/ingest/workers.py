@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
+from detector.cloudtrail.object_key import trail_file
 from detector.detection.digest import Partial
 from detector.detection.signals.found_signals import Signals
 from detector.detection.signals.related_records import ChunkRequests
@@ -65,7 +66,8 @@ class Workers:
 
         Those that come together are to be committed together."""
         dead: deque[FetchedTask] = deque()
-        for results, seconds in self._run_batches(_read_batch, batch_tasks(tasks), dead):
+        batches = batch_tasks(tasks, self._jobs)
+        for results, seconds in self._run_batches(_read_batch, batches, dead):
             self._add_rule_seconds(seconds)
             yield results
         if dead:
@@ -116,9 +118,12 @@ class Workers:
             self._pool = None
 
     def _run_batches(
-        self, work: Callable[[list[_T]], _R], batches: Iterator[list[_T]], dead: deque[_T]
+        self,
+        work: Callable[[list[_T]], _R],
+        batches: Iterator[tuple[list[_T], int | None]],
+        dead: deque[_T],
     ) -> Iterator[_R]:
-        """Yield the result of ``work`` for each batch.
+        """Yield the result of ``work`` for each batch, done at its place if it has one.
 
         The items of batches during which a process died are added to ``dead``.
         """
@@ -127,11 +132,11 @@ class Workers:
         has_more = True
         while has_more or running:
             while has_more and len(running) < _AHEAD * self._jobs:
-                batch = next(batches, None)
+                batch, place = next(batches, (None, None))
                 if batch is None:
                     has_more = False
                 else:
-                    running[pool.submit(work, batch)] = batch
+                    running[pool.submit(work, batch, place)] = batch
             pool.wait(running)
             for job in [job for job in running if job.is_done]:
                 items = running.pop(job)
@@ -208,24 +213,36 @@ def is_plain_text(path: str) -> bool:
         return False
 
 
-def batch_tasks(tasks: Iterable[FetchedTask]) -> Iterator[list[FetchedTask]]:
-    """Group tasks into batches worth a trip to a process."""
-    batch: list[FetchedTask] = []
-    size = 0
+def batch_tasks(
+    tasks: Iterable[FetchedTask], places: int
+) -> Iterator[tuple[list[FetchedTask], int]]:
+    """Group tasks into batches worth a trip to a process, each with the place of its process.
+
+    The files of an account's region have one place, since a process has to learn the callers of
+    those that it reads."""
+    place_of: dict[str, int] = {}
+    batches: list[list[FetchedTask]] = [[] for _ in range(places)]
+    sizes = [0] * places
     for fetched in tasks:
-        batch.append(fetched)
-        size += fetched.task.file.size
-        if size >= _BATCH_BYTES or len(batch) >= _BATCH_FILES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+        place = place_of.setdefault(_region_of(fetched.task.file.path), len(place_of) % places)
+        batches[place].append(fetched)
+        sizes[place] += fetched.task.file.size
+        if sizes[place] >= _BATCH_BYTES or len(batches[place]) >= _BATCH_FILES:
+            yield batches[place], place
+            batches[place], sizes[place] = [], 0
+    yield from ((batch, place) for place, batch in enumerate(batches) if batch)
+
+
+def _region_of(path: str) -> str:
+    """Return what the files of one account's region have in common; of others, their folder."""
+    file = trail_file(path)
+    return path.rpartition("/")[0] if file is None else f"{file.account}/{file.region}"
 
 
 def batch_requests(
     files: Iterable[tuple[str, ChunkRequests]],
-) -> Iterator[list[tuple[str, ChunkRequests]]]:
-    """Split the chunks to search into batches of one file each.
+) -> Iterator[tuple[list[tuple[str, ChunkRequests]], None]]:
+    """Split the chunks to search into batches of one file each, for any process.
 
     A file whose chunks can be read by themselves makes several batches.
     """
@@ -235,7 +252,8 @@ def batch_requests(
         if size > _BATCH_CHUNKS and is_plain_text(path):
             size = _BATCH_CHUNKS
         for start in range(0, len(offsets), size):
-            yield [(path, {offset: requests[offset] for offset in offsets[start : start + size]})]
+            part = {offset: requests[offset] for offset in offsets[start : start + size]}
+            yield [(path, part)], None
 
 
 def _is_rereadable(chunk: Chunk) -> bool:

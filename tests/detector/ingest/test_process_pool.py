@@ -102,6 +102,38 @@ def test_death_costs_only_what_the_process_was_given(pool: ProcessPool) -> None:
     assert pool.submit(doubled, 3).wait().result()[0] == 6
 
 
+def process_id(fifo: str) -> int:
+    Path(fifo).read_bytes()
+    return os.getpid()
+
+
+def test_job_goes_to_the_process_at_its_place(pool: ProcessPool, tmp_path: Path) -> None:
+    """A process is idle too short here to take what is of another."""
+    fifos = [str(tmp_path / f"{place}") for place in (0, 1)]
+    for fifo in fifos:
+        os.mkfifo(fifo)
+    held_up = [pool.submit(process_id, fifo, place) for place, fifo in enumerate(fifos)]
+    later = [pool.submit(process_id, os.devnull, place) for place in (1, 0)]
+    for fifo in fifos:
+        Path(fifo).write_bytes(b"")
+
+    first, second = (job.wait().result() for job in held_up)
+    assert [job.wait().result() for job in later] == [second, first]
+
+
+def test_idle_process_does_what_is_of_another(pool: ProcessPool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    held_up = pool.submit(process_id, str(tmp_path / "fifo"), 0)
+    jobs = [pool.submit(process_id, os.devnull, 0) for _ in range(4)]
+
+    while sum(job.is_done for job in jobs) < 3:  # one waits behind the first
+        pool.wait([job for job in jobs if not job.is_done])
+    others = {job.result() for job in jobs if job.is_done}
+    (tmp_path / "fifo").write_bytes(b"")
+
+    assert others.isdisjoint({held_up.wait().result()})
+
+
 def test_closing_leaves_nothing_to_wait_for(pool: ProcessPool) -> None:
     jobs = [pool.submit(held, os.devnull) for _ in range(6)]
     pool.close()

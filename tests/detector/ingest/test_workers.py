@@ -18,11 +18,12 @@ from detector.detection.digest import Partial, merge
 from detector.formats import Chunk, chunks
 from detector.formats.records import INNER_CAP
 from detector.ingest import workers
-from detector.ingest.reader import DigestedChunk, LocalDigester, Task, read_file
-from detector.ingest.workers import Workers, _start
+from detector.ingest.reader import DigestedChunk, FetchedTask, LocalDigester, Task, read_file
+from detector.ingest.workers import Workers, _start, batch_tasks
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet, load
 from detector.sources.directory import Directory
+from detector.sources.source import SourceFile
 from detector.store import FileRead, Store
 from tests.detector.trail import call, document, lines, rules, scan, sweep, write
 
@@ -159,3 +160,33 @@ def test_file_that_this_process_has_open_is_read_here(
     assert (apart.accounting, apart.facts) == (here.accounting, here.facts)
     assert apart.accounting.files_read == 4
     assert "access-key" in str(apart.facts)
+
+
+def task_of(path: str, size: int) -> FetchedTask:
+    return FetchedTask(Task(SourceFile(path, 1, 1, size, 0), None, 0, is_final=True))
+
+
+def test_files_of_a_region_go_to_one_process() -> None:
+    """Whoever has read a region's callers knows them in its next file."""
+    regions = ["us-east-1", "eu-west-1", "sa-east-1"]
+    name = "111122223333_CloudTrail_{}_20260301T12{:02}Z_abcdefgh.json.gz"
+    tasks = [
+        task_of(name.format(region, minute), 300 << 10)
+        for minute in range(0, 60, 5)
+        for region in regions
+    ]
+    tasks += [task_of(f"{folder}/{number}.json", 1) for number in range(200) for folder in "ab"]
+
+    batches = list(batch_tasks(tasks, 2))
+
+    assert sorted(each.task.file.path for batch, _ in batches for each in batch) == sorted(
+        each.task.file.path for each in tasks
+    )
+    places: dict[str, set[int]] = {}
+    for batch, place in batches:
+        assert len(batch) <= 128 and sum(each.task.file.size for each in batch[:-1]) < 512 << 10
+        for each in batch:
+            path = each.task.file.path
+            key = path.split("_")[2] if "_" in path else path[0]
+            places.setdefault(key, set()).add(place)
+    assert places == {"us-east-1": {0}, "eu-west-1": {1}, "sa-east-1": {0}, "a": {1}, "b": {0}}
