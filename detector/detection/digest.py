@@ -7,7 +7,7 @@ associative and idempotent, so the split and the order of the work cannot change
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,14 +17,14 @@ from detector.detection.activity_count import count_activity
 from detector.detection.baseline import OriginSpans
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import KeptEvent
-from detector.detection.grouping.by_number import group_by_number
+from detector.detection.grouping.by_number import group_by_number, group_documents
 from detector.detection.grouping.by_signature import group_by_signature
 from detector.detection.grouping.chunk_events import ChunkEvents
 from detector.detection.hits import HitCollector
 from detector.detection.principal import issued_keys
 from detector.detection.principal_index import PostingLists, add_keys
 from detector.detection.signature_cache import SignatureCache
-from detector.formats import Chunk, Records, parse_records
+from detector.formats import Chunk, Records, parse_documents, parse_records
 from detector.rules.dispatch import Dispatch
 
 
@@ -103,6 +103,50 @@ def digest(
     """
     records = parse_records(chunk, cache.heads)
     events = _group(records, cache, dispatch, counts_activity)
+    result = _digest_events(source, chunk, records, events, dispatch, cache, counts_activity)
+    cache.heads.trim()
+    return result
+
+
+def digest_documents(
+    sources: Sequence[str],
+    texts: Sequence[bytes],
+    dispatch: Dispatch,
+    cache: SignatureCache,
+    counts_activity: bool = True,
+) -> list[DigestResult | None]:
+    """Evaluate rules over several small files at once, each a compressed trail file.
+
+    As ``digest`` over each, with the text that it unpacks to; None for one that is to be digested
+    by itself."""
+    parsed = parse_documents(texts, cache.heads)
+    if parsed is None:
+        return [None] * len(texts)
+    cache.follow_heads()
+    every = group_documents(parsed.cut, cache, dispatch, counts_activity)
+    results: list[DigestResult | None] = []
+    for source, text, records, events in zip(sources, texts, parsed.records, every, strict=True):
+        if records is None:
+            results.append(None)
+            continue
+        chunk = Chunk(0, memoryview(text), lines=False, decompressed=True)
+        results.append(
+            _digest_events(source, chunk, records, events, dispatch, cache, counts_activity)
+        )
+    cache.heads.trim()
+    return results
+
+
+def _digest_events(
+    source: str,
+    chunk: Chunk,
+    records: Records,
+    events: ChunkEvents,
+    dispatch: Dispatch,
+    cache: SignatureCache,
+    counts_activity: bool,
+) -> DigestResult:
+    """Return the partial of a chunk from the events of its records."""
     stats = _stats_of(chunk, records, events)
     partial = Partial({(source, chunk.offset): stats}, observations=events.seen)
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
@@ -113,7 +157,6 @@ def digest(
         hits = HitCollector(records, dispatch, source, chunk.offset, partial.hits)
         rule_seconds = _collect_hits(hits, events, stats)
         cache.heads.keep(hits.kept_bytes)
-    cache.heads.trim()
     return DigestResult(partial, rule_seconds)
 
 

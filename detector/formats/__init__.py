@@ -4,7 +4,8 @@
 records in a chunk. Whatever is not read has a reason.
 """
 
-from detector.formats.chunks import Chunk, read_chunks
+from detector.formats.chunks import Chunk, read_chunks, unpack_small_document
+from detector.formats.documents import parse_documents
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
 from detector.formats.heads.known_heads import KnownHead, KnownHeads, RecordGroup
 from detector.formats.records import RawRecords, Records, parse_records
@@ -20,6 +21,8 @@ __all__ = [
     "RecordGroup",
     "Records",
     "Unreadable",
+    "parse_documents",
     "parse_records",
     "read_chunks",
+    "unpack_small_document",
 ]

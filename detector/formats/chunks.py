@@ -122,6 +122,14 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
             yield chunk._replace(decompressed=True) if is_gzip else chunk
 
 
+def unpack_small_document(file: BinaryIO, size: int) -> bytes | None:
+    """Unpack a gzip file that is one small document, of which ``read_chunks`` makes one chunk.
+
+    None for any other. The file is at its beginning, and then anywhere."""
+    text = gunzip_at_once(file, size, BLOCK)
+    return text if text is not None and _is_small_document(text) else None
+
+
 def _is_small_document(text: bytes) -> bool:
     """Tell whether a text is one line that begins as JSON, and would be read as one block."""
     return len(text) < BLOCK and text[:1] in (b"{", b"[") and b"\n" not in text

@@ -200,15 +200,16 @@ def gunzip(stream: Any, budget: Budget | None) -> Content:
     return Content(igzip.open(stream, "rb"), "gzip", budget)  # type: ignore[no-untyped-call]
 
 
-def gunzip_at_once(file: BinaryIO, size: int) -> bytes | None:
+def gunzip_at_once(file: BinaryIO, size: int, limit: int = 0) -> bytes | None:
     """Decompress a small gzip file that is one member and nothing else; None where it is not.
 
-    The file is at its beginning, and then anywhere."""
+    Nor where it has more than ``limit`` bytes (0: any number). The file is at its beginning, and
+    then anywhere."""
     if size > _SMALL:
         return None
     member = isal_zlib.decompressobj(_GZIP_MEMBER)
     try:
-        content = member.decompress(file.read())
+        content = member.decompress(file.read(), limit)
     except isal_zlib.error:  # type: ignore[misc]
         return None
     return content if member.eof and not member.unused_data else None

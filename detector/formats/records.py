@@ -207,7 +207,7 @@ def parse_records(
 def _parse(chunk: Chunk, data: memoryview, known: KnownHeads, is_verbatim: bool) -> Records:
     try:
         records = _parse_plain(chunk, data, known)
-        if records.has_times and (is_verbatim or _read_as_they_are(records)):
+        if records.has_times and (is_verbatim or read_as_they_are(records)):
             return records
     except (ValueError, RecursionError):
         pass
@@ -254,7 +254,7 @@ def records_of_spans(
     return Records(items, groups, times, verbatim=True)
 
 
-def _read_as_they_are(records: Records) -> bool:
+def read_as_they_are(records: Records) -> bool:
     """Tell whether no record has a caller, name, source or region in another place."""
     return all(reads_as_is(records.raw(index)) for index in _incomplete(records))
 

@@ -15,13 +15,14 @@ import msgspec
 
 from detector.cloudtrail.record import Caller, EventSignature, Head, loads
 from detector.formats.decompress import Budget
-from detector.formats.foreign_schemas import (
+from detector.formats.foreign.foreign_schemas import (
     ecs_originals,
     from_ecs,
     from_ocsf,
     is_ecs,
     ocsf_originals,
 )
+from detector.formats.foreign.known_documents import skip_reason_of
 from detector.formats.items import Item, NonRecord, ParsedRecord, without_copies
 from detector.formats.json_spans import (
     decode_string,
@@ -29,7 +30,6 @@ from detector.formats.json_spans import (
     split_elements,
     split_members,
 )
-from detector.formats.known_documents import skip_reason_of
 from detector.formats.packed_text import unpack_text
 from detector.formats.plain_record import is_plain
 from detector.formats.record_shape import (

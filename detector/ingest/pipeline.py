@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
 
 import msgspec
 
@@ -29,6 +28,7 @@ from detector.ingest.reader import (
 )
 from detector.ingest.scheduler import ReadScheduler
 from detector.ingest.signal_search import SignalSearch
+from detector.ingest.small_files import read_files
 from detector.ingest.unpublished import UnpublishedChanges
 from detector.ingest.watch_search import WatchSearch
 from detector.ingest.workers import Workers, is_plain_text, is_worthwhile
@@ -270,7 +270,7 @@ class Pipeline:
         unread = (task for task in tasks if task.file.problem is not None)
         yield from _one_by_one(map(out_of_scope_result, unread))
         if own:
-            yield from self._read_here(map(FetchedTask, _until(stop, own)))
+            yield from read_files(map(FetchedTask, _until(stop, own)), self._digester)
             local = [task for task in local if task not in own]
         if self._jobs != 1:
             large = {
@@ -290,13 +290,7 @@ class Pipeline:
         size = sum(task.file.size for task in tasks)
         if is_worthwhile(self._jobs, len(tasks), size):
             return self._workers.read(fetched)
-        return self._read_here(fetched)
-
-    def _read_here(self, fetched: Iterable[FetchedTask]) -> Iterator[Sequence[FileRead]]:
-        """Read the ``fetched`` files in this process."""
-        return chain.from_iterable(
-            _one_by_one(read_file(each.task, self._digester, each.open)) for each in fetched
-        )
+        return read_files(fetched, self._digester)
 
     def _commit(self, batch: Sequence[FileRead], publish: Callable[[Update], None]) -> None:
         """Write the results to the store, and publish the changes."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.digest_file import digest_of
-from detector.detection.digest import ChunkStats, Partial, digest, merge
+from detector.detection.digest import ChunkStats, Partial, digest, digest_documents, merge
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.ingest.archive_members import ArchiveMembers
@@ -107,9 +107,24 @@ class LocalDigester:
         partial, rule_seconds = digest(
             source, chunk, self._dispatch, self._cache, self._counts_activity
         )
+        self._add_rule_seconds(rule_seconds)
+        return partial
+
+    def digest_documents(
+        self, sources: Sequence[str], texts: Sequence[bytes]
+    ) -> list[Partial | None]:
+        """Digest small compressed trail files; None for one that is to be digested by itself."""
+        partials: list[Partial | None] = []
+        for result in digest_documents(
+            sources, texts, self._dispatch, self._cache, self._counts_activity
+        ):
+            partials.append(result.partial if result else None)
+            self._add_rule_seconds(result.rule_seconds if result else {})
+        return partials
+
+    def _add_rule_seconds(self, rule_seconds: Mapping[str, float]) -> None:
         for rule_id, seconds in rule_seconds.items():
             self.rule_seconds[rule_id] += seconds
-        return partial
 
     def drain_rule_seconds(self) -> dict[str, float]:
         """Return the seconds since the last call, and begin anew."""
@@ -129,7 +144,7 @@ def read_file(
     unfinished: FileState = "quarantined" if task.is_final else "waiting"
     try:
         with opener(task.file.path) as file:
-            if _was_replaced(file, task.file):
+            if was_replaced(file, task.file):
                 return  # The next sweep finds both files.
             yield from _read_opened(file, task, digester)
     except Unavailable as error:
@@ -246,7 +261,7 @@ def _hash_chunks(chunks: Iterable[Chunk], content_hash: hashlib._Hash) -> Iterat
         yield chunk
 
 
-def _was_replaced(opened: BinaryIO, file: SourceFile) -> bool:
+def was_replaced(opened: BinaryIO, file: SourceFile) -> bool:
     """Tell whether another file has the path by now."""
     if not file.device:
         return False  # an object of a bucket

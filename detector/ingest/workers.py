@@ -22,9 +22,9 @@ from detector.ingest.reader import (
     DigestedChunk,
     FetchedTask,
     LocalDigester,
-    read_file,
     unread_result,
 )
+from detector.ingest.small_files import read_files
 from detector.ingest.united_reads import unite_reads
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet
@@ -285,8 +285,8 @@ def _start(rules: RuleSet, counts_activity: bool) -> None:
 
 def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeconds]:
     results: list[FileRead] = []
-    for fetched in batch:
-        results += read_file(fetched.task, _digester, fetched.open)
+    for reads in read_files(batch, _digester):
+        results += reads
     unite_reads(results)
     return results, _digester.drain_rule_seconds()
 

@@ -13,7 +13,7 @@ from detector.sources.source import NO_REQUESTS, Requests
 
 _OF_A_PROCESS = ("/dev/fd/", "/dev/std", "/proc/self/", "/proc/thread-self/")
 """How the paths begin of what each process has open itself."""
-_SMALL = 32 << 10
+SMALL_FILE = 32 << 10
 """Bytes of a file that is read as a whole when it is opened."""
 
 
@@ -40,8 +40,8 @@ def open_file(path: str) -> BinaryIO:
     try:
         status = os.fstat(descriptor)
         _require_file(status.st_mode, path)
-        if status.st_size <= _SMALL:
-            content = os.read(descriptor, _SMALL + 1)
+        if status.st_size <= SMALL_FILE:
+            content = os.read(descriptor, SMALL_FILE + 1)
             if len(content) == status.st_size:
                 return SmallFile(content, (status.st_dev, status.st_ino))
             os.lseek(descriptor, 0, os.SEEK_SET)

@@ -88,6 +88,8 @@ class EventColumns(Mapping[bytes, KeptEvent]):
 
     def add_all(self, other: EventColumns) -> None:
         """Add the events of others."""
+        if not other.added:
+            return  # as of most small files
         self._rows, self._is_united = None, False
         kinds = list(map(self._kind_number, other.kinds))
         chunks = [self.chunk_number(*place) for place in other.chunks]

@@ -22,11 +22,13 @@ from detector.detection.signature_cache import (
 from detector.formats.heads.head_table import HeadTable
 from detector.formats.heads.known_heads import KnownHead
 from detector.formats.native.cut import HeadGroups
+from detector.formats.native.documents import CutDocuments
 from detector.formats.native.sums import (
     IS_CHANGE,
     IS_SKIPPED,
     MAY_OPEN,
     GroupSums,
+    sum_documents,
     sum_groups,
 )
 from detector.rules.dispatch import Candidates, Dispatch
@@ -45,11 +47,37 @@ def group_by_number(
     """Add the events of a chunk's groups, whose table has the heads of the cache.
 
     Those of an origin are listed by their calls where that is asked for (``with_calls``)."""
+    known = _facts_of(groups, cache, dispatch)
+    _add_events(groups, sum_groups(groups), events, known, with_calls)
+
+
+def group_documents(
+    documents: CutDocuments, cache: SignatureCache, dispatch: Dispatch, with_calls: bool
+) -> list[ChunkEvents]:
+    """Return the events of each document that was cut, as of a chunk; none of one that was not."""
+    known = _facts_of(documents.groups, cache, dispatch)
+    every = []
+    for spans, sums in zip(documents.spans, sum_documents(documents), strict=True):
+        events = ChunkEvents()
+        if spans is not None and spans.groups is not None:
+            _add_events(spans.groups, sums, events, known, with_calls)
+        every.append(events)
+    return every
+
+
+def _facts_of(groups: HeadGroups, cache: SignatureCache, dispatch: Dispatch) -> NumberedFacts:
+    """Return what follows from the table of groups, of all that it has."""
     known: NumberedFacts = groups.table.facts
     if known is None or known.dispatch is not dispatch:
         known = groups.table.facts = NumberedFacts(groups.table, cache, dispatch)
     known.learn()
-    sums = sum_groups(groups)
+    return known
+
+
+def _add_events(
+    groups: HeadGroups, sums: GroupSums, events: ChunkEvents, known: NumberedFacts, with_calls: bool
+) -> None:
+    """Add the events of groups by their sums."""
     _observe(sums, events, known)
     events.postings = {
         known.hashes[number]: indexes

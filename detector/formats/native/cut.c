@@ -12,339 +12,35 @@
 #include <string.h>
 
 #include "columns.h"
-#include "hits.h"
-#include "sums.h"
+#include "documents.h"
 
-#define DECLINED (-1)
-#define TOO_SMALL (-2)
-#define FULL (-3)
-#define NO_TIME INT64_MIN
-
-#define IS(name) (!memcmp(key, name, sizeof name - 1))
-
-static int slot_of_record(const uint8_t *key, int64_t size)
-{
-    switch (size) {
-    case 7: return IS("eventID") ? ID : -1;
-    case 8: return IS("readOnly") ? READ_ONLY : -1;
-    case 9:
-        return IS("eventTime") ? TIME : IS("eventName") ? NAME : IS("awsRegion") ? REGION
-            : IS("userAgent") ? AGENT : IS("errorCode") ? ERROR : -1;
-    case 11: return IS("eventSource") ? SOURCE : -1;
-    case 12: return IS("userIdentity") ? CALLER : IS("errorMessage") ? MESSAGE : -1;
-    case 13: return IS("eventCategory") ? CATEGORY : -1;
-    case 15: return IS("sourceIPAddress") ? ADDRESS : -1;
-    case 18: return IS("recipientAccountId") ? RECIPIENT : -1;
-    default: return -1;
-    }
-}
-
-static int slot_of_caller(const uint8_t *key, int64_t size)
-{
-    switch (size) {
-    case 3: return IS("arn") ? ARN : -1;
-    case 9: return IS("accountId") ? ACCOUNT : IS("invokedBy") ? INVOKED_BY : -1;
-    case 11: return IS("accessKeyId") ? KEY : -1;
-    default: return -1;
-    }
-}
-
-/* Read a record, or its caller: its values go to `slots`. */
-static const uint8_t *read_fields(
-    Text *text, const uint8_t *p, int is_caller, Slot *slots, int depth)
-{
-    int more = open_bracket(text, &p, '}');
-    while (more > 0) {
-        const uint8_t *key, *start;
-        int64_t size;
-        if (!(p = read_key(text, p, &key, &size))) return 0;
-        int slot = is_caller ? slot_of_caller(key, size) : slot_of_record(key, size);
-        start = p;
-        if (slot == CALLER && p < text->end && *p == '{') {
-            if (!(p = read_fields(text, p, 1, slots, depth + 1))) return 0;
-            slots[WHOLE_CALLER].start = (uint32_t)(start - text->data);
-            slots[WHOLE_CALLER].size = (uint32_t)(p - start);
-            size = 1; /* its brace: what is in it has slots of its own */
-        } else {
-            if (!(p = skip_value(text, p, depth + 1))) return 0;
-            size = p - start;
-        }
-        if (slot >= 0) {
-            if (slots[slot].size) return 0; /* twice */
-            slots[slot].start = (uint32_t)(start - text->data);
-            slots[slot].size = (uint32_t)size;
-        }
-        more = has_more(text, &p, '}');
-    }
-    return more < 0 ? 0 : p;
-}
-
-static int two_digits(const uint8_t *p)
-{
-    return p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9' ? -1
-        : (p[0] - '0') * 10 + p[1] - '0';
-}
-
-/* Return the seconds since the epoch of "YYYY-MM-DDTHH:MM:SSZ"; NO_TIME for any other text. */
-static int64_t parse_time(const uint8_t *p, uint32_t size)
-{
-    static const uint8_t DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (size != 22 || p[5] != '-' || p[8] != '-' || p[11] != 'T' || p[14] != ':' || p[17] != ':'
-        || p[20] != 'Z')
-        return NO_TIME;
-    int century = two_digits(p + 1), years = two_digits(p + 3), month = two_digits(p + 6);
-    int day = two_digits(p + 9), hour = two_digits(p + 12), minute = two_digits(p + 15);
-    int second = two_digits(p + 18);
-    if (century < 20 || years < 0 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23
-        || minute < 0 || minute > 59 || second < 0 || second > 59)
-        return NO_TIME;
-    int year = century * 100 + years;
-    if (year == 9999) return NO_TIME;
-    int is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    if (day > DAYS[month - 1] + (month == 2 && is_leap)) return NO_TIME;
-    int64_t before = year - 1;
-    int64_t days = before * 365 + before / 4 - before / 100 + before / 400 - 719162 + day - 1;
-    for (int i = 0; i < month - 1; i++) days += DAYS[i];
-    if (month > 2) days += is_leap;
-    return days * 86400 + hour * 3600 + minute * 60 + second;
-}
-
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Read "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" with its quotes; return whether it is one. */
-static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
-{
-    if (size != 38 || *p++ != '"') return 0;
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            if (*p++ != '-') return 0;
-        int high = hex_digit(p[0]), low = hex_digit(p[1]);
-        if (high < 0 || low < 0) return 0;
-        identity[i] = (uint8_t)(high * 16 + low);
-        p += 2;
-    }
-    return 1;
-}
-
-/* What the caller owns and sizes; `capacity` is the number of records that fit. */
-typedef struct {
-    int64_t capacity;
-    int64_t *starts, *sizes; /* of each record */
-    int64_t *times;          /* of each record, NO_TIME where it has another form */
-    int32_t *groups;         /* of each record */
-    int32_t *order;          /* the records by group, then in order */
-    int32_t *ends;           /* of each group in `order` */
-    int32_t *numbers;        /* of each group, that of its head */
-    int64_t *firsts, *lasts; /* of each group, its least and greatest time */
-    int32_t *incomplete;     /* the records whose heads lack what makes a record */
-    HitFields *hit_fields;   /* of each record */
-    Heads *heads;            /* 0: the records are not grouped */
-    int64_t records, group_count, incomplete_count, untimed, probes;
-    int64_t status;          /* why the last call failed */
-} Cut;
-
-/* Read texts of a head from their values, from the one at `first` on; return whether these are such. */
-static int read_texts(
-    const Text *text, Cut *cut, const Slot *slots, int first, int end, int32_t *numbers)
-{
-    for (int i = first; i < end; i++) {
-        const uint8_t *p = text->data + slots[i].start;
-        int32_t number = 0;
-        if (slots[i].size && *p != 'n') {
-            if (*p != '"') return 0;
-            number = number_text(text, cut->heads, p + 1, slots[i].size - 2, &cut->probes);
-            if (number < 0) {
-                cut->status = FULL;
-                return 0;
-            }
-        }
-        *numbers++ = number;
-    }
-    return 1;
-}
-
-/* Read the head of a record from its values; return whether these have the types of one. */
-static int read_head(const Text *text, Cut *cut, const Slot *slots, Origin *origin, Call *call)
-{
-    const uint8_t *data = text->data;
-    uint8_t time = slots[TIME].size ? data[slots[TIME].start] : 'n';
-    uint8_t flag = slots[READ_ONLY].size ? data[slots[READ_ONLY].start] : 'n';
-    uint8_t caller = slots[CALLER].size ? data[slots[CALLER].start] : 'n';
-    call->read_only = flag == 't' ? 2 : flag == 'f';
-    origin->has_caller = caller == '{';
-    return (time == '"' || time == 'n') && (flag == 't' || flag == 'f' || flag == 'n')
-        && (caller == '{' || caller == 'n')
-        && read_texts(text, cut, slots, 0, ORIGIN_TEXTS, origin->texts)
-        && read_texts(text, cut, slots, ORIGIN_TEXTS, TEXTS, call->texts);
-}
-
-/* Whether a text is there and not empty. */
-static int says(const Heads *heads, int32_t number)
-{
-    return number && heads->known[number].size;
-}
-
-/* Whether a head has what makes it a record: source, name, region, and a caller that is named. */
-static int is_complete(const Heads *heads, const Origin *origin, const Call *call)
-{
-    return says(heads, call->texts[SOURCE - ORIGIN_TEXTS]) && says(heads, call->texts[NAME - ORIGIN_TEXTS])
-        && says(heads, origin->texts[REGION])
-        && (says(heads, origin->texts[ARN]) || says(heads, origin->texts[ACCOUNT])
-            || says(heads, origin->texts[KEY]));
-}
-
-/* Put a record into the group of its head; return whether it has one. */
-static int add_to_group(const Text *text, Cut *cut, const Slot *slots, int64_t time)
-{
-    Origin origin;
-    Call call;
-    Heads *heads = cut->heads;
-    if (!read_head(text, cut, slots, &origin, &call)) return 0;
-    int32_t number = number_head(heads, &origin, &call, &cut->probes);
-    if (number < 0) {
-        cut->status = FULL;
-        return 0;
-    }
-    if (heads->stamp_of[number] != heads->stamp) {
-        heads->stamp_of[number] = (int32_t)heads->stamp;
-        heads->group_of[number] = (int32_t)cut->group_count;
-        cut->numbers[cut->group_count] = number;
-        cut->ends[cut->group_count] = 0;
-        cut->firsts[cut->group_count] = INT64_MAX;
-        cut->lasts[cut->group_count++] = INT64_MIN;
-    }
-    int32_t group = heads->group_of[number];
-    if (time < cut->firsts[group]) cut->firsts[group] = time;
-    if (time > cut->lasts[group]) cut->lasts[group] = time;
-    cut->groups[cut->records] = group;
-    cut->ends[group]++;
-    if (!is_complete(heads, &origin, &call))
-        cut->incomplete[cut->incomplete_count++] = (int32_t)cut->records;
-    return 1;
-}
-
-static const uint8_t *read_record(Text *text, const uint8_t *p, Cut *cut)
-{
-    Slot slots[FIELDS] = {{0, 0}};
-    const uint8_t *start = p;
-    if (p >= text->end || *p != '{') return 0;
-    if (cut->records >= cut->capacity) {
-        cut->status = TOO_SMALL;
-        return 0;
-    }
-    if (!(p = read_fields(text, p, 0, slots, 1))) return 0;
-    int64_t time = parse_time(text->data + slots[TIME].start, slots[TIME].size);
-    cut->probes += PROBES_A_RECORD;
-    if (cut->heads && !add_to_group(text, cut, slots, time)) return 0;
-    int64_t number = cut->records++;
-    cut->untimed += time == NO_TIME;
-    cut->starts[number] = start - text->data;
-    cut->sizes[number] = p - start;
-    cut->times[number] = time;
-    HitFields *fields = cut->hit_fields + number;
-    memset(fields, 0, sizeof *fields);
-    fields->caller_start = slots[WHOLE_CALLER].start;
-    fields->caller_size = slots[WHOLE_CALLER].size;
-    fields->message_start = slots[MESSAGE].start;
-    fields->message_size = slots[MESSAGE].size;
-    fields->has_identity = read_uuid(text->data + slots[ID].start, slots[ID].size, fields->identity);
-    fields->has_code = slots[ERROR].size > 0;
-    return p;
-}
-
-static const uint8_t *read_array(Text *text, const uint8_t *p, Cut *cut)
-{
-    if (p >= text->end || *p != '[') return 0;
-    int more = open_bracket(text, &p, ']');
-    while (more > 0) {
-        if (!(p = read_record(text, p, cut))) return 0;
-        more = has_more(text, &p, ']');
-    }
-    return more < 0 ? 0 : p;
-}
-
-static const uint8_t *read_document(Text *text, const uint8_t *p, Cut *cut)
-{
-    int has_records = 0;
-    p = skip_space(text, p);
-    if (p < text->end && *p == '[') p = read_array(text, p, cut);
-    else if (p < text->end && *p == '{') {
-        int more = open_bracket(text, &p, '}');
-        while (more > 0) {
-            const uint8_t *key;
-            int64_t size;
-            if (!(p = read_key(text, p, &key, &size))) return 0;
-            if (size == 7 && !memcmp(key, "Records", 7)) {
-                if (has_records++) return 0;
-                p = read_array(text, p, cut);
-            } else p = skip_value(text, p, 1);
-            if (!p) return 0;
-            more = has_more(text, &p, '}');
-        }
-        if (more < 0 || !has_records) return 0;
-    } else return 0;
-    return p ? skip_space(text, p) : 0;
-}
-
-static const uint8_t *read_lines(Text *text, const uint8_t *p, Cut *cut)
-{
-    while (p < text->end) {
-        p = skip_space(text, p);
-        if (p < text->end && *p != '\n') {
-            if (!(p = read_record(text, p, cut))) return 0;
-            p = skip_space(text, p);
-            if (p < text->end && *p != '\n') return 0;
-        }
-        if (p < text->end) p++;
-    }
-    return text->end;
-}
-
-/* Put the records in the order of their groups, by counting. */
-static void sort_by_group(Cut *cut)
-{
-    int32_t start = 0;
-    for (int64_t group = 0; group < cut->group_count; group++) {
-        int32_t size = cut->ends[group];
-        cut->ends[group] = start;
-        start += size;
-    }
-    for (int64_t number = 0; number < cut->records; number++)
-        cut->order[cut->ends[cut->groups[number]]++] = (int32_t)number;
-}
-
-/* Cut `size` bytes. Returns the number of records; DECLINED; TOO_SMALL where they are more than the
-   capacity; or FULL where the heads and texts that are kept from chunk to chunk leave no room. */
+/* Cut `size` bytes. Returns what `cut_text` does. */
 int64_t trailhound_cut_records(const uint8_t *data, int64_t size, int32_t lines, Cut *cut)
 {
-    static const Heads none = {0};
-    const Heads before = cut->heads ? *cut->heads : none;
-    Text text;
-    if (size < 0 || size > UINT32_MAX || cut->capacity > INT32_MAX) return DECLINED;
-    begin_text(&text, data, size, lines);
-    cut->records = cut->group_count = cut->incomplete_count = cut->untimed = 0;
-    cut->probes = PROBES_A_RECORD * PROBES_A_RECORD;
-    cut->status = DECLINED;
-    if (cut->heads && ++cut->heads->stamp >= INT32_MAX) return FULL;
-    const uint8_t *p = lines ? read_lines(&text, data, cut) : read_document(&text, data, cut);
-    if (p != text.end) {
-        if (cut->heads) forget_since(cut->heads, &before);
-        return cut->status;
-    }
-    if (cut->heads) sort_by_group(cut);
-    return cut->records;
+    return cut_text(data, size, lines, cut);
+}
+
+/* Cut small documents, one of which ends before each of `ends`. Returns the number of records. */
+int64_t trailhound_cut_documents(
+    const uint8_t *data, const int64_t *ends, const Cut *cut, Documents *documents)
+{
+    return cut_documents(data, ends, cut, documents);
 }
 
 /* Sum the groups of a chunk that was cut. Returns 0, or TOO_SMALL where the results have no room. */
 int64_t trailhound_sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
 {
     if (sums->records > sums->capacity || sums->group_count > sums->records) return TOO_SMALL;
-    sums->origin_count = sums->posting_count = 0;
-    sums->asking_count = sums->opening_count = sums->skipped_count = 0;
     sum_groups(heads, facts, sums);
+    return 0;
+}
+
+/* Sum the groups of documents that were cut, each by itself. Returns what sums do of a chunk. */
+int64_t trailhound_sum_documents(
+    const Heads *heads, const Facts *facts, const Sums *sums, Documents *documents)
+{
+    if (sums->records > sums->capacity || sums->group_count > sums->records) return TOO_SMALL;
+    sum_documents(heads, facts, sums, documents);
     return 0;
 }
 

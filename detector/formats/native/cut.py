@@ -22,7 +22,7 @@ NO_TIME = -(1 << 63)
 _TOO_SMALL = -2
 _FULL = -3
 HIT_FIELDS = struct.Struct("=4I16s2?2x")
-"""What a hit has beside its head, ``HitFields`` in ``cut.c``: start and size in the chunk of its
+"""What a hit has beside its head, ``HitFields`` in ``hits.h``: start and size in the chunk of its
 caller and of its error message (size 0: absent); its identity, whether that is known, and whether
 it has an error code."""
 _MAX_RECORDS = 1 << 20
@@ -65,7 +65,9 @@ class HeadGroups(NamedTuple):
     incomplete: list[int]
 
 
-class _Cut(ctypes.Structure):
+class CutStructure(ctypes.Structure):
+    """``Cut`` in ``records.h``."""
+
     _fields_ = [
         ("capacity", ctypes.c_int64),
         ("starts", ctypes.c_void_p),
@@ -89,7 +91,7 @@ class _Cut(ctypes.Structure):
     ]
 
 
-class _Arrays:
+class CutArrays:
     """Arrays for the records of a chunk, and the structure that points to them."""
 
     def __init__(self, capacity: int) -> None:
@@ -117,7 +119,7 @@ class _Arrays:
                 self.hit_fields,
             )
         ]
-        self.structure = _Cut(capacity, *pointers)
+        self.structure = CutStructure(capacity, *pointers)
 
 
 _kept = threading.local()
@@ -135,12 +137,12 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
     size = data.nbytes
     if LIBRARY is None or data.readonly or not size:
         return None
-    capacity = min(size // _BYTES_A_RECORD + 64, _MAX_RECORDS)
+    capacity = capacity_for(size)
     table = None if known is None else known.table()
     # One byte stands for all: an array's type would be made anew for each size.
     first_byte = ctypes.byref(ctypes.c_char.from_buffer(data))
     while True:
-        arrays = _arrays(capacity)
+        arrays = arrays_of(capacity)
         structure = arrays.structure
         structure.heads = None if table is None else ctypes.addressof(table.structure)
         count = LIBRARY.trailhound_cut_records(first_byte, size, is_lines, ctypes.byref(structure))
@@ -163,33 +165,51 @@ def count_braces(data: bytearray, start: int, end: int) -> int:
     return count
 
 
-def _spans(arrays: _Arrays, count: int, table: HeadTable[KnownHead] | None) -> RecordSpans:
-    groups = None
+def spans_between(
+    arrays: CutArrays,
+    table: HeadTable[KnownHead] | None,
+    records: slice,
+    groups: slice,
+    incomplete: slice,
+) -> RecordSpans:
+    """Return what was found of some records, of their groups, and of those that are incomplete."""
+    head_groups = None
     if table is not None:
-        group_count = arrays.structure.group_count
-        groups = HeadGroups(
+        head_groups = HeadGroups(
             table,
-            arrays.groups[:count],
-            arrays.numbers[:group_count],
-            arrays.order[:count],
-            arrays.ends[:group_count],
-            arrays.firsts[:group_count],
-            arrays.lasts[:group_count],
-            arrays.incomplete[: arrays.structure.incomplete_count].tolist(),
+            arrays.groups[records],
+            arrays.numbers[groups],
+            arrays.order[records],
+            arrays.ends[groups],
+            arrays.firsts[groups],
+            arrays.lasts[groups],
+            arrays.incomplete[incomplete].tolist(),
         )
+    size = HIT_FIELDS.size
     return RecordSpans(
-        arrays.starts[:count],
-        arrays.sizes[:count],
-        arrays.times[:count],
+        arrays.starts[records],
+        arrays.sizes[records],
+        arrays.times[records],
         not arrays.structure.untimed,
-        arrays.hit_fields[: HIT_FIELDS.size * count].tobytes(),
-        groups,
+        arrays.hit_fields[size * (records.start or 0) : size * records.stop].tobytes(),
+        head_groups,
     )
 
 
-def _arrays(capacity: int) -> _Arrays:
+def _spans(arrays: CutArrays, count: int, table: HeadTable[KnownHead] | None) -> RecordSpans:
+    found = arrays.structure
+    groups, incomplete = slice(found.group_count), slice(found.incomplete_count)
+    return spans_between(arrays, table, slice(count), groups, incomplete)
+
+
+def capacity_for(size: int) -> int:
+    """Return how many records most texts of ``size`` bytes have at most."""
+    return min(size // _BYTES_A_RECORD + 64, _MAX_RECORDS)
+
+
+def arrays_of(capacity: int) -> CutArrays:
     """Return the thread's arrays, made larger where they are too small."""
-    arrays: _Arrays | None = getattr(_kept, "arrays", None)
+    arrays: CutArrays | None = getattr(_kept, "arrays", None)
     if arrays is None or arrays.capacity < capacity:
-        arrays = _kept.arrays = _Arrays(capacity)
+        arrays = _kept.arrays = CutArrays(capacity)
     return arrays

@@ -9,7 +9,8 @@ from pathlib import Path
 from detector.formats.native.sources import digest_sources
 
 _COUNTING = (
-    *("cut_records", "sum_groups", "find_runs", "count_braces"),
+    *("cut_records", "cut_documents", "sum_groups", "sum_documents"),
+    *("find_runs", "count_braces"),
     *("add_marks", "find_marks", "renumber"),
 )
 """The functions that return how many."""
@@ -27,7 +28,9 @@ def _load() -> ctypes.CDLL | None:
         if library.trailhound_sources() != digest_sources(_PATH.parent).encode():
             return None
         library.trailhound_cut_records.argtypes = [pointer, integer, narrow, pointer]
+        library.trailhound_cut_documents.argtypes = [pointer, pointer, pointer, pointer]
         library.trailhound_sum_groups.argtypes = [pointer, pointer, pointer]
+        library.trailhound_sum_documents.argtypes = [pointer, pointer, pointer, pointer]
         library.trailhound_find_runs.argtypes = [pointer]
         library.trailhound_count_braces.argtypes = [pointer, integer]
         library.trailhound_add_marks.argtypes = [*table, pointer, integer, integer]

@@ -84,6 +84,8 @@ static void begin_each(int32_t *sizes, int64_t count)
 static void sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
 {
     int64_t known;
+    sums->origin_count = sums->posting_count = 0;
+    sums->asking_count = sums->opening_count = sums->skipped_count = 0;
     for (int64_t group = 0; group < sums->group_count; group++) {
         const Head *head = heads->head + sums->numbers[group];
         uint8_t kind = facts->kinds[head->call];

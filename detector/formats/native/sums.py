@@ -11,6 +11,7 @@ from array import array
 from typing import NamedTuple
 
 from detector.formats.native.cut import HeadGroups
+from detector.formats.native.documents import RESULT_COUNTS, CutDocuments
 from detector.formats.native.library import LIBRARY
 
 IS_SKIPPED, MAY_OPEN, IS_CHANGE = 1, 2, 4
@@ -89,17 +90,40 @@ class _Results:
         }
         self.structure = _Sums(capacity, **pointers)
 
-    def spans(self, name: str, count: int) -> list[tuple[int, int]]:
+    def sums(
+        self,
+        record: int,
+        group: int,
+        origins: int,
+        postings: int,
+        asking: int,
+        opening: int,
+        skipped: int,
+    ) -> GroupSums:
+        """Return the sums that begin at a record and a group, with so many of each."""
+        return GroupSums(
+            self._numbers("origins", group, origins),
+            self._spans("origin", group, origins),
+            self._spans("change", group, origins),
+            self._parts("by_origin", group, self._numbers("origin_ends", group, origins)),
+            self._numbers("postings", group, postings),
+            self._parts("posted", record, self._numbers("posting_ends", group, postings)),
+            self._numbers("asking", group, asking),
+            self._numbers("opening", group, opening),
+            self._numbers("skipped", group, skipped),
+        )
+
+    def _spans(self, name: str, first: int, count: int) -> list[tuple[int, int]]:
         firsts, lasts = self.wide[name + "_firsts"], self.wide[name + "_lasts"]
-        return list(zip(firsts[:count], lasts[:count], strict=True))
+        end = first + count
+        return list(zip(firsts[first:end], lasts[first:end], strict=True))
 
-    def numbers(self, name: str, count: int) -> list[int]:
-        return self.narrow[name][:count].tolist()
+    def _numbers(self, name: str, first: int, count: int) -> list[int]:
+        return self.narrow[name][first : first + count].tolist()
 
-    def parts(self, name: str, ends: str, count: int) -> list[list[int]]:
-        """Return what lies before each end, and behind the one before."""
-        stops = self.numbers(ends, count)
-        every = self.numbers(name, stops[-1] if stops else 0)
+    def _parts(self, name: str, first: int, stops: list[int]) -> list[list[int]]:
+        """Return what lies before each stop, and behind the one before."""
+        every = self._numbers(name, first, stops[-1] if stops else 0)
         return list(map(every.__getitem__, map(slice, [0, *stops], stops)))
 
 
@@ -109,28 +133,51 @@ _kept = threading.local()
 def sum_groups(groups: HeadGroups) -> GroupSums:
     """Sum the groups of a chunk."""
     assert LIBRARY is not None  # it has cut the chunk
+    results = _results_for(groups)
+    sums, table = results.structure, groups.table
+    status = LIBRARY.trailhound_sum_groups(
+        ctypes.byref(table.structure), ctypes.byref(table.facts_structure), ctypes.byref(sums)
+    )
+    assert not status
+    return results.sums(
+        0,
+        0,
+        sums.origin_count,
+        sums.posting_count,
+        sums.asking_count,
+        sums.opening_count,
+        sums.skipped_count,
+    )
+
+
+def sum_documents(documents: CutDocuments) -> list[GroupSums]:
+    """Sum the groups of documents, each by itself."""
+    assert LIBRARY is not None
+    groups, counts = documents.groups, documents.counts
+    results = _results_for(groups)
+    sums, table = results.structure, groups.table
+    status = LIBRARY.trailhound_sum_documents(
+        ctypes.byref(table.structure),
+        ctypes.byref(table.facts_structure),
+        ctypes.byref(sums),
+        ctypes.byref(counts.structure),
+    )
+    assert not status
+    first_records, first_groups = ([0, *counts[name]] for name in ("record_ends", "group_ends"))
+    return list(
+        map(results.sums, first_records, first_groups, *map(counts.__getitem__, RESULT_COUNTS))
+    )
+
+
+def _results_for(groups: HeadGroups) -> _Results:
+    """Return arrays for the sums of groups, which their structure points to."""
     results = _results(len(groups.groups))
     sums = results.structure
     sums.records, sums.group_count = len(groups.groups), len(groups.numbers)
     sums.groups, sums.ends = _address(groups.groups), _address(groups.ends)
     sums.numbers = _address(groups.numbers)
     sums.firsts, sums.lasts = _address(groups.firsts), _address(groups.lasts)
-    table = groups.table
-    status = LIBRARY.trailhound_sum_groups(
-        ctypes.byref(table.structure), ctypes.byref(table.facts_structure), ctypes.byref(sums)
-    )
-    assert not status
-    return GroupSums(
-        results.numbers("origins", sums.origin_count),
-        results.spans("origin", sums.origin_count),
-        results.spans("change", sums.origin_count),
-        results.parts("by_origin", "origin_ends", sums.origin_count),
-        results.numbers("postings", sums.posting_count),
-        results.parts("posted", "posting_ends", sums.posting_count),
-        results.numbers("asking", sums.asking_count),
-        results.numbers("opening", sums.opening_count),
-        results.numbers("skipped", sums.skipped_count),
-    )
+    return results
 
 
 def _address(values: array[int]) -> int:

@@ -10,11 +10,11 @@ import pytest
 
 from detector.formats import (
     containers,
-    known_documents,
     record_shape,
     records,
     search,
 )
+from detector.formats.foreign import known_documents
 
 PAGE = (Path(__file__).parents[3] / "docs/formats.md").read_text(encoding="utf-8")
 _REASON = re.compile(

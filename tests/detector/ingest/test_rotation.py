@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-import detector.ingest.reader
 import detector.rules
+from detector.ingest.small_files import read_files
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store
 from tests.detector.trail import (
@@ -87,15 +87,13 @@ def test_rotation_before_open_loses_nothing(
     """Lose and double nothing when a log rotates before it is opened."""
     logs, log = tmp_path / "logs", tmp_path / "logs" / "events.jsonl"
     write(logs, log.name, lines(sweep(10)))
-    rotated = once(
-        lambda: rotate(log, [*sweep(12, 60), *telling(90)]), detector.ingest.reader.read_file
-    )
+    rotated = once(lambda: rotate(log, [*sweep(12, 60), *telling(90)]), read_files)
     run = watch(
         store,
         logs,
         lambda: (
             append(log, sweep(11, 120)),
-            monkeypatch.setattr("detector.ingest.pipeline.read_file", rotated),
+            monkeypatch.setattr("detector.ingest.pipeline.read_files", rotated),
         ),
         lambda: None,
         by=rules,

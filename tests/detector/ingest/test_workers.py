@@ -7,10 +7,9 @@ import gzip
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from detector.formats import Chunk, chunks
 from detector.formats.records import INNER_CAP
 from detector.ingest import workers
 from detector.ingest.reader import DigestedChunk, FetchedTask, LocalDigester, Task, read_file
+from detector.ingest.small_files import read_files
 from detector.ingest.workers import Workers, _start, batch_tasks
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import RuleSet, load
@@ -98,16 +98,19 @@ def test_dead_process_loses_nothing(task: Task, pool: Workers) -> None:
 def deadly_start(by: RuleSet, counts_activity: bool) -> None:
     """Start a worker process that some files kill."""
     _start(by, counts_activity)
-    workers.read_file = deadly_read
+    workers.read_files = deadly_read
 
 
-def deadly_read(task: Task, *given: Any) -> Iterator[FileRead]:
-    path = Path(task.file.path)
-    died = path.parent.with_name(f"{path.name} has killed")
-    if path.name == "kills.gz" or (path.name == "kills-once.gz" and not died.exists()):
-        died.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return read_file(task, *given)
+def deadly_read(
+    batch: Sequence[FetchedTask], digester: LocalDigester
+) -> Iterator[Sequence[FileRead]]:
+    for fetched in batch:
+        path = Path(fetched.task.file.path)
+        died = path.parent.with_name(f"{path.name} has killed")
+        if path.name == "kills.gz" or (path.name == "kills-once.gz" and not died.exists()):
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+    return read_files(batch, digester)
 
 
 def test_scan_survives_dead_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 /* Run the native cut over files, built with sanitizers: each file is copied into memory of its very
    size, so that a byte read beyond it is found. Arguments: files, each cut in both ways, with arrays
    that are too small, without heads, and with heads that are known from the files before, in tables of
-   several sizes. Prints how many were cut. */
+   several sizes; and several documents at once. Prints how many were cut. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +40,9 @@ static void forget_all(Heads *heads)
 }
 
 /* Facts of some kind for each origin and call, the same whenever they are made. */
-static void check_sums(const Cut *cut)
+static Facts make_facts(const Heads *heads)
 {
-    const Heads *heads = cut->heads;
-    int64_t all = heads->capacity, size = cut->records + 1;
+    int64_t all = heads->capacity;
     uint64_t *refused = malloc(8 * all), *asked = malloc(8 * all);
     int32_t *posting_of = malloc(4 * all);
     uint8_t *kinds = malloc(all);
@@ -54,28 +53,51 @@ static void check_sums(const Cut *cut)
         kinds[i] = (uint8_t)(i % 8);
     }
     Facts facts = {refused, posting_of, asked, kinds, malloc(4 * all), malloc(4 * all)};
+    memset(facts.slot_of_origin, 0x5A, 4 * all);
+    memset(facts.slot_of_posting, 0xFF, 4 * all);
+    return facts;
+}
+
+static void free_facts(Facts *facts)
+{
+    free((void *)facts->refused); free((void *)facts->asked); free((void *)facts->posting_of);
+    free((void *)facts->kinds); free(facts->slot_of_origin); free(facts->slot_of_posting);
+}
+
+static Sums make_sums(const Cut *cut, int64_t records, int64_t groups)
+{
+    int64_t size = records + 1;
     Sums sums = {
-        size, cut->records, cut->group_count, cut->groups, cut->ends, cut->numbers, cut->firsts,
+        size, records, groups, cut->groups, cut->ends, cut->numbers, cut->firsts,
         cut->lasts, 0, 0, 0, 0, 0, malloc(4 * size), malloc(8 * size), malloc(8 * size),
         malloc(8 * size), malloc(8 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
         malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
         malloc(4 * size),
     };
-    memset(facts.slot_of_origin, 0x5A, 4 * all);
-    memset(facts.slot_of_posting, 0xFF, 4 * all);
-    if (trailhound_sum_groups(heads, &facts, &sums)) abort();
+    return sums;
+}
+
+static void free_sums(Sums *sums)
+{
+    free(sums->origins); free(sums->origin_firsts); free(sums->origin_lasts);
+    free(sums->change_firsts); free(sums->change_lasts); free(sums->by_origin);
+    free(sums->origin_ends); free(sums->postings); free(sums->posting_ends); free(sums->posted);
+    free(sums->asking); free(sums->opening); free(sums->skipped); free(sums->slots);
+}
+
+static void check_sums(const Cut *cut)
+{
+    Facts facts = make_facts(cut->heads);
+    Sums sums = make_sums(cut, cut->records, cut->group_count);
+    if (trailhound_sum_groups(cut->heads, &facts, &sums)) abort();
     int64_t posted = sums.posting_count ? sums.posting_ends[sums.posting_count - 1] : 0;
     for (int64_t i = 0; i < sums.opening_count; i++)
         posted += cut->ends[sums.opening[i]] - (sums.opening[i] ? cut->ends[sums.opening[i] - 1] : 0);
     if (posted != cut->records) abort();
     int64_t events = sums.origin_count ? sums.origin_ends[sums.origin_count - 1] : 0;
     if (events + sums.skipped_count != cut->group_count) abort();
-    free(refused); free(asked); free(posting_of); free(kinds);
-    free(facts.slot_of_origin); free(facts.slot_of_posting);
-    free(sums.origins); free(sums.origin_firsts); free(sums.origin_lasts);
-    free(sums.change_firsts); free(sums.change_lasts); free(sums.by_origin);
-    free(sums.origin_ends); free(sums.postings); free(sums.posting_ends); free(sums.posted);
-    free(sums.asking); free(sums.opening); free(sums.skipped); free(sums.slots);
+    free_facts(&facts);
+    free_sums(&sums);
 }
 
 /* Cut the groups into runs, and order and know what these have as rows. */
@@ -139,8 +161,7 @@ static void check(const Cut *cut, const uint8_t *data, int64_t size)
     }
 }
 
-static int64_t cut_once(
-    const uint8_t *data, int64_t size, int lines, int64_t capacity, Heads *heads)
+static Cut make_cut(int64_t capacity, Heads *heads)
 {
     Cut cut = {
         capacity, malloc(8 * capacity), malloc(8 * capacity), malloc(8 * capacity),
@@ -148,6 +169,20 @@ static int64_t cut_once(
         malloc(8 * capacity), malloc(8 * capacity), malloc(4 * capacity),
         malloc(sizeof(HitFields) * capacity), heads, 0, 0, 0, 0, 0, 0,
     };
+    return cut;
+}
+
+static void free_cut(Cut *cut)
+{
+    free(cut->starts); free(cut->sizes); free(cut->times); free(cut->groups); free(cut->order);
+    free(cut->ends); free(cut->numbers); free(cut->firsts); free(cut->lasts);
+    free(cut->incomplete); free(cut->hit_fields);
+}
+
+static int64_t cut_once(
+    const uint8_t *data, int64_t size, int lines, int64_t capacity, Heads *heads)
+{
+    Cut cut = make_cut(capacity, heads);
     Heads before = {0};
     if (heads) before = *heads;
     int64_t count = trailhound_cut_records(data, size, lines, &cut);
@@ -155,10 +190,45 @@ static int64_t cut_once(
     else if (heads && (heads->texts != before.texts || heads->heads != before.heads
         || heads->origins != before.origins || heads->calls != before.calls)) abort();
     if (heads && (heads->in_chunk || count == FULL)) forget_all(heads);
-    free(cut.starts); free(cut.sizes); free(cut.times); free(cut.groups); free(cut.order);
-    free(cut.ends); free(cut.numbers); free(cut.firsts); free(cut.lasts); free(cut.incomplete);
-    free(cut.hit_fields);
+    free_cut(&cut);
     return count;
+}
+
+/* Cut a document, its first half, nothing, and the document again, at once. */
+static void cut_several(const uint8_t *data, int64_t size, int64_t capacity, Heads *heads)
+{
+    int64_t whole = size + size / 2, results[8][4];
+    int64_t ends[4] = {size, whole, whole, whole + size};
+    uint8_t *joined = malloc(ends[3] ? ends[3] : 1);
+    memcpy(joined, data, size);
+    memcpy(joined + size, data, size / 2);
+    memcpy(joined + whole, data, size);
+    Cut cut = make_cut(capacity, heads);
+    Documents documents = {
+        4, results[0], results[1], results[2], results[3], results[4], results[5], results[6],
+        results[7],
+    };
+    int64_t in_chunk = heads->in_chunk, start = 0;
+    int64_t records = trailhound_cut_documents(joined, ends, &cut, &documents);
+    if (records != results[0][3] || records > capacity || heads->in_chunk != in_chunk) abort();
+    Facts facts = make_facts(heads);
+    Sums sums = make_sums(&cut, records, results[1][3]);
+    if (trailhound_sum_documents(heads, &facts, &sums, &documents)) abort();
+    for (int i = 0; i < 4; i++) {
+        int64_t record = i ? results[0][i - 1] : 0, group = i ? results[1][i - 1] : 0;
+        int64_t incomplete = i ? results[2][i - 1] : 0;
+        Cut part = cut_behind(&cut, record, group, incomplete);
+        part.records = results[0][i] - record;
+        part.group_count = results[1][i] - group;
+        if (part.records) check(&part, joined + start, ends[i] - start);
+        if (results[3][i] > part.group_count || results[7][i] > part.group_count) abort();
+        start = ends[i];
+    }
+    free_facts(&facts);
+    free_sums(&sums);
+    free_cut(&cut);
+    free(joined);
+    if (heads->texts == heads->capacity) forget_all(heads);
 }
 
 int main(int count, char **paths)
@@ -180,6 +250,9 @@ int main(int count, char **paths)
             cut_once(data, size, lines, size / 2 + 1, 0);
             cut_once(data, size, lines, 1, &large);
         }
+        cut_several(data, size, 2 * size + 1, &large);
+        cut_several(data, size, 2 * size + 1, &little);
+        cut_several(data, size, 1, &large);
         free(data);
     }
     free_heads(&large);

@@ -1,0 +1,50 @@
+"""The parser of several small trail files at once.
+
+What a file costs beside its records is paid once for all. A file of which anything is unusual is
+parsed by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from detector.formats.heads.known_heads import KnownHeads
+from detector.formats.native.documents import CutDocuments, cut_documents
+from detector.formats.native.groups import Slices
+from detector.formats.records import Records, read_as_they_are
+
+
+class ParsedDocuments(NamedTuple):
+    """The records of each document, None of one that is to be parsed by itself, and their cut."""
+
+    records: list[Records | None]
+    cut: CutDocuments
+
+
+def parse_documents(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
+    """Find the records of documents; None where there is no native cut."""
+    known.trim()
+    data = memoryview(bytearray().join(texts))
+    ends = list(accumulate(map(len, texts)))
+    found = cut_documents(data, ends, known)
+    if found is None:
+        return None
+    found.groups.table.decode(data)
+    records: list[Records | None] = []
+    for start, end, spans in zip([0, *ends[:-1]], ends, found.spans, strict=True):
+        if spans is None or spans.groups is None:
+            records.append(None)
+            continue
+        document = Records(Slices(data[start:end], spans), spans.groups, spans.times, verbatim=True)
+        records.append(document if _reads_as_it_is(document) else None)
+    return ParsedDocuments(records, found)
+
+
+def _reads_as_it_is(document: Records) -> bool:
+    """Tell whether a document holds its records without wrappers."""
+    try:
+        return read_as_they_are(document)
+    except (ValueError, RecursionError):
+        return False  # as ``parse_records`` takes it

@@ -1,0 +1,100 @@
+"""Reading many files, of which small ones are digested several at once.
+
+Only whole trail files that are read for the first time and hold nothing unusual are read so; each
+other one is read by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+from detector.formats import unpack_small_document
+from detector.ingest.reader import (
+    FetchedTask,
+    LocalDigester,
+    Task,
+    fingerprint_of,
+    read_file,
+    was_replaced,
+)
+from detector.sources.open_file import SMALL_FILE
+from detector.store.file_table import FileRead, FileRow
+
+_BATCH_FILES = 64
+_BATCH_BYTES = 1 << 20
+"""Of unpacked texts."""
+
+
+class _SmallFile(NamedTuple):
+    """A small file that is open, and the text that it unpacks to."""
+
+    task: Task
+    file: BinaryIO
+    text: bytes
+
+    def reopen(self, _: str) -> BinaryIO:
+        """Return the file at its beginning."""
+        self.file.seek(0)
+        return self.file
+
+
+def read_files(
+    fetched: Iterable[FetchedTask], digester: LocalDigester
+) -> Iterator[Sequence[FileRead]]:
+    """Read files in order, and yield the results as ``read_file`` does, some together."""
+    batch: list[_SmallFile] = []
+    size = 0
+    for each in fetched:
+        small = _open_small(each)
+        if small is not None:
+            batch.append(small)
+            size += len(small.text)
+        if batch and (small is None or len(batch) == _BATCH_FILES or size > _BATCH_BYTES):
+            yield _read_small(batch, digester)
+            batch, size = [], 0
+        if small is None:
+            for read in read_file(each.task, digester, each.open):
+                yield [read]
+    if batch:
+        yield _read_small(batch, digester)
+
+
+def _open_small(fetched: FetchedTask) -> _SmallFile | None:
+    """Open a file that may be read with others; None for one that is read by itself."""
+    task = fetched.task
+    if task.previous is not None or task.file.size > SMALL_FILE:
+        return None
+    try:
+        file = fetched.open(task.file.path)
+        if not was_replaced(file, task.file):
+            text = unpack_small_document(file, task.file.size)
+            if text is not None:
+                return _SmallFile(task, file, text)
+        file.close()
+    except OSError:
+        pass  # reading it by itself tells why
+    return None
+
+
+def _read_small(batch: Sequence[_SmallFile], digester: LocalDigester) -> list[FileRead]:
+    """Digest the texts of files, and return their results in order."""
+    paths = [each.task.file.path for each in batch]
+    partials = digester.digest_documents(paths, [each.text for each in batch])
+    reads: list[FileRead] = []
+    for small, partial in zip(batch, partials, strict=True):
+        task, file, text = small
+        if partial is None:
+            reads += read_file(task, digester, small.reopen)
+            continue
+        with file:
+            row = FileRow(
+                task.file,
+                state="read",
+                fingerprint=fingerprint_of(file, task.file.size),
+                generation=task.generation,
+            )
+        sha256 = hashlib.sha256(text).digest() if task.hash_content else None
+        reads.append(FileRead(row, partial, sha256=sha256))
+    return reads
