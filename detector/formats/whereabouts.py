@@ -12,6 +12,12 @@ from detector.text.late_pattern import late_pattern
 
 _STEPS_CAP = 1_000_000
 _NAME = late_pattern(r"[A-Za-z_]\w*")
+_STAND_INS = {
+    rb"version https://git-lfs\.github\.com/spec/": "a Git LFS pointer: run git lfs pull",
+    rb"[^\n]{0,200}/annex/objects/": "a git-annex pointer: run git annex get",
+    rb"(?:<\?xml[^>]*>\s*)?<Error><Code>": "an error that S3 answered: download it again",
+}
+"""What lies in a file's place after a download that did not bring it, by how it begins."""
 _FIELD = late_pattern(rb"event_?source\W{0,20}[a-z0-9-]+\.amazonaws\.com", re.IGNORECASE)
 
 
@@ -58,7 +64,10 @@ def _step(name: str) -> str:
 
 
 def foreign_detail(text: bytes) -> str:
-    """Say of a text that is no JSON whether it writes records in another form."""
+    """Say of a text that is no JSON whether it writes records in another form, or stands in."""
+    for beginning, meaning in _STAND_INS.items():
+        if re.match(beginning, text):
+            return f"not JSON, but {meaning}"
     fields = list(_FIELD.finditer(text))
     if not fields:
         return "not JSON"

@@ -171,6 +171,9 @@ def test_format_variant_parses(data: bytes) -> None:
         (b"eventTime,eventName\nx,y\n", "csv", "eventJson"),
         (b"7z\xbc\xaf'\x1c....", "7z", "7z archive"),
         (b"hello\n", "not-json", "not JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "not-json", "git lfs pull"),
+        (b"../.git/annex/objects/SHA256E-s1--1.json\n", "not-json", "git annex get"),
+        (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code>", "not-json", "S3 answered"),
     ],
 )
 def test_refused_file_says_what_to_do(data: bytes, code: str, says: str) -> None:
