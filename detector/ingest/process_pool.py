@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import sys
@@ -22,6 +23,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar, cast
+
+from detector.ingest.pickle_stream import StreamPickler, StreamUnpickler
 
 _GIVEN = 2
 """Jobs that a process has at a time: one that it works on, and the next."""
@@ -175,6 +178,7 @@ class _Member:
         is_forked = _may_fork()
         context: Any = multiprocessing.get_context("fork" if is_forked else "spawn")
         self.pipe, others = context.Pipe()
+        self._results = StreamUnpickler()
         self.jobs: deque[RemoteCall[Any]] = deque()
         self._process: BaseProcess = context.Process(
             target=_serve, args=(others, is_forked, start, arguments), daemon=True
@@ -192,7 +196,7 @@ class _Member:
     def receive(self) -> bool:
         """Take one result, and return whether the process lives. Raises _NoThreads."""
         try:
-            answer = ForkingPickler.loads(self.pipe.recv_bytes())
+            answer = self._results.loads(self.pipe.recv_bytes())
         except (EOFError, OSError):
             self.end()
             return False
@@ -263,15 +267,16 @@ def _serve(
         _let_go_of_all_but(pipe)
     start(*arguments)
     calls: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    results: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
+    results: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    stream = StreamPickler()
     try:
         threading.Thread(target=_send_results, args=(pipe, results), daemon=True).start()
         threading.Thread(target=_receive_calls, args=(pipe, calls), daemon=True).start()
     except RuntimeError:
-        pipe.send_bytes(ForkingPickler.dumps(None))
+        pipe.send_bytes(stream.dumps(None))
         return
     while True:
-        results.put(_answer(calls.get()))
+        results.put(_answer(calls.get(), stream))
 
 
 def _let_go_of_all_but(pipe: Connection[Any, Any]) -> None:
@@ -286,26 +291,23 @@ def _let_go_of_all_but(pipe: Connection[Any, Any]) -> None:
             os.dup2(nothing, number, inheritable=False)
 
 
-def _answer(call: bytes) -> memoryview:
+def _answer(call: bytes, stream: StreamPickler) -> bytes:
     try:
         work, argument = ForkingPickler.loads(call)
-        return ForkingPickler.dumps((work(argument), None))
+        return stream.dumps((work(argument), None))
     except Exception as error:
-        return _dump_error(error)
+        return stream.dumps((None, _portable(error)))
 
 
-def _dump_error(error: Exception) -> memoryview:
-    """Pickle an error with its traceback.
-
-    One that could not be made again in the main process is sent as a RuntimeError."""
+def _portable(error: Exception) -> Exception:
+    """Return an error with its traceback; a RuntimeError for one that cannot be sent."""
     text = f"In another process: {traceback.format_exc()}"
     error.add_note(text)
     try:
-        dumped = ForkingPickler.dumps((None, error))
-        ForkingPickler.loads(dumped)
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     except Exception:
-        return ForkingPickler.dumps((None, RuntimeError(text)))
-    return dumped
+        return RuntimeError(text)
+    return error
 
 
 def _receive_calls(pipe: Connection[Any, Any], calls: queue.SimpleQueue[bytes]) -> None:
@@ -315,7 +317,7 @@ def _receive_calls(pipe: Connection[Any, Any], calls: queue.SimpleQueue[bytes]) 
     os._exit(0)  # the main process has ended, or wants nothing more
 
 
-def _send_results(pipe: Connection[Any, Any], results: queue.SimpleQueue[memoryview]) -> None:
+def _send_results(pipe: Connection[Any, Any], results: queue.SimpleQueue[bytes]) -> None:
     with contextlib.suppress(OSError):
         while True:
             pipe.send_bytes(results.get())
