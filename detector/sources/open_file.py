@@ -41,7 +41,7 @@ def open_file(path: str) -> BinaryIO:
         status = os.fstat(descriptor)
         _require_file(status.st_mode, path)
         if status.st_size <= SMALL_FILE:
-            content = os.read(descriptor, SMALL_FILE + 1)
+            content = os.read(descriptor, status.st_size + 1)
             if len(content) == status.st_size:
                 return SmallFile(content, (status.st_dev, status.st_ino))
             os.lseek(descriptor, 0, os.SEEK_SET)

@@ -379,6 +379,8 @@ def _file_values(
 
 def _dropped_counts(stats: Sequence[ChunkStats]) -> list[tuple[str, str, int]]:
     """Return (kind, reason, count) of the records that were not kept."""
+    if not any(chunk.skipped or chunk.rejected for chunk in stats):
+        return []
     counts: Counter[tuple[str, str]] = Counter()
     for chunk in stats:
         for kind, reasons in (("skipped", chunk.skipped), ("rejected", chunk.rejected)):
