@@ -20,6 +20,7 @@ from detector.detection.columns.event_columns import EventColumns
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
+from detector.store.opening.connections import give_back_freed_pages
 from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.store.packing.segment import StoredRow, without_matches
 from detector.store.packing.signal_rows import all_signals, change_signals
@@ -100,9 +101,15 @@ class Retention:
         with self._database.exclusive() as connection:
             before = self._bytes()
             hits, events = self.evict(retention)
+            give_back_freed_pages(connection)  # a state of an older version does not yet
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return VacuumResult(hits, events, before, self._bytes())
+
+    def release_free_pages(self) -> None:
+        """Give back what deleted rows took, without moving what stays but for the last pages."""
+        with self._database.exclusive() as connection:
+            connection.executescript("PRAGMA incremental_vacuum")  # one page each step
 
     def has_gaps(self) -> bool:
         """Tell whether windows are gone, so that what comes for them must be looked at."""

@@ -41,9 +41,16 @@ def migrate_file(path: Path, durable: bool = True) -> None:
         translate_sqlite_errors(path),
         contextlib.closing(connect_to_write(path, durable)) as connection,
     ):
+        if durable:
+            give_back_freed_pages(connection)
         # Before the write-ahead log, so that the file itself names its program at once.
         migrate(connection)
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def give_back_freed_pages(connection: sqlite3.Connection) -> None:
+    """Have the state keep what is needed to give freed pages back, from its making or VACUUM on."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
 
 
 def connect_to_read(path: Path, immutable: bool = False) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -273,6 +274,53 @@ def test_vacuum_gives_the_space_back(clock: Clock, tmp_path: Path) -> None:
             pytest.raises(IngestHeld, match="close it there"),
         ):
             other.retention.vacuum(RETENTION)
+
+
+def pages_of(path: Path) -> tuple[int, int]:
+    """Return how many pages a closed state has free, and whether freed ones are given back."""
+    with closing(sqlite3.connect(path)) as connection:
+        free, kept = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("freelist_count", "auto_vacuum")
+        )
+    return free, kept
+
+
+def fill(store: Store) -> None:
+    """Write and delete what takes some pages."""
+    with store.database.transaction() as connection:
+        connection.execute("CREATE TABLE passing (body BLOB)")
+        connection.executemany("INSERT INTO passing VALUES (?)", [(bytes(9000),)] * 20)
+        connection.execute("DROP TABLE passing")
+
+
+def test_scan_gives_freed_pages_back(clock: Clock, tmp_path: Path) -> None:
+    write(tmp_path / "logs", "a.json", sweep(12))
+    path = tmp_path / "hunt.db"
+    with closing(Store.open(path, clock)) as store:
+        fill(store)
+        scan(tmp_path / "logs", store=store)
+    assert pages_of(path) == (0, 2)
+
+
+def test_older_state_gives_freed_pages_back_once_it_was_compacted(
+    clock: Clock, tmp_path: Path
+) -> None:
+    path = tmp_path / "hunt.db"
+    with closing(Store.open(path, clock)):
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA auto_vacuum = NONE")
+        connection.execute("VACUUM")
+    with closing(Store.open(path, clock)) as store:
+        fill(store)
+        store.retention.release_free_pages()
+    assert pages_of(path)[0] > 40
+    with closing(Store.open(path, clock)) as store:
+        store.retention.vacuum(RETENTION)
+        fill(store)
+        store.retention.release_free_pages()
+    assert pages_of(path) == (0, 2)
 
 
 def test_evict_is_all_or_nothing(store: Store, clock: Clock, tmp_path: Path) -> None:
