@@ -26,8 +26,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from detector.ingest.pickle_stream import StreamPickler, StreamUnpickler
 
-_GIVEN = 2
-"""Jobs that a process has at a time: one that it works on, and the next."""
+_GIVEN = 6
+"""Jobs that a process has at a time: as many as it does while the main one commits."""
 _FREE_FILES = 16
 """Files that can still be opened when a process starts: pipes to it, and what it reads."""
 _A = TypeVar("_A")

@@ -35,8 +35,8 @@ from detector.store.file_table import FileRead
 if TYPE_CHECKING:
     from detector.ingest.process_pool import ProcessPool, RemoteCall
 
-_AHEAD = 3
-"""Batches for each process, of which it has two and the third waits."""
+_AHEAD = 8
+"""Batches for each process, of which it has six and the others wait."""
 _MIN_BYTES = 8 << 20
 """Bytes to read from which starting processes pays."""
 _BATCH_BYTES = 512 << 10
