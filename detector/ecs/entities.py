@@ -15,7 +15,7 @@ import tomli
 from detector.cloudtrail.record import Head, Record
 from detector.ecs import getters
 from detector.ecs.getters import FieldGetter, present
-from detector.ecs.values import many, single
+from detector.ecs.values import ip_from_text, ip_order, many, single
 
 
 @lru_cache(1)
@@ -40,9 +40,10 @@ def event_type(record: Record | Head) -> Any:
 
 # what a call acts on
 
+_resources = getters.resource_element("ARN")
 _HEAD_PATHS: dict[str, FieldGetter] = {
     "recipientAccountId": getters.attribute("recipient_account_id"),
-    "resources.ARN": getters.resource_element("ARN"),
+    "resources.ARN": _resources,
 }
 _STRUCTURES = {
     "requestParameters": getters.request_parameters,
@@ -116,18 +117,41 @@ def target_of_kind(kind: str) -> FieldGetter:
     return lambda record: single(target for target in targets(record) if _kind(target) == kind)
 
 
+def all_targets(record: Record) -> Any:
+    """Return ``target.entity.id``: the targets of all kinds."""
+    return single(targets(record))
+
+
+def target_instances(record: Record) -> Any:
+    """Return ``host.target.id``: the targets that are instances of EC2, by their bare ids."""
+    hosts = [target for target in targets(record) if _kind(target) == "host"]
+    return single(sorted({id for id in map(_instance_id, hosts) if id}))
+
+
+def _instance_id(host: str) -> str | None:
+    """Return an instance's id: ``i-1`` of itself and of its ARN; None of other hosts."""
+    if host.startswith("arn:"):
+        _, _, service, _, _, resource, *_ = host.split(":")
+        host = resource.removeprefix("instance/") if service == "ec2" else ""
+    return host if host.startswith("i-") else None
+
+
 # who calls
 
+_center_user = getters.on_behalf_of("user_id")
+_role = getters.issuer("arn")
 
-def _actor(record: Record) -> str | None:
+
+def actor(record: Record) -> str | None:
+    """Return who calls: mostly by its ARN."""
     caller = record.caller
-    actor = present(caller.arn) or getters.on_behalf_of("user_id")(record)
+    found = present(caller.arn) or _center_user(record)
     if _service(record) == "sts" and record.event_name == "AssumeRole":
         if caller.type == "AWSService":
-            actor = caller.invoked_by
+            found = caller.invoked_by
         elif caller.type == "AssumedRole":
-            actor = record.role_arn
-    return present(actor)
+            found = record.role_arn
+    return present(found)
 
 
 def _actor_kind(record: Record, actor: str) -> str:
@@ -141,11 +165,17 @@ def _actor_kind(record: Record, actor: str) -> str:
 
 
 def actor_of_kind(kind: str) -> FieldGetter:
-    """Read the caller where it is of a kind; ``""``: of none."""
+    """Read the caller where it is of a kind; ``""``: of none.
+
+    A user is known by its role rather than by one of the role's sessions."""
 
     def read(record: Record) -> str | None:
-        actor = _actor(record)
-        return actor if actor and _actor_kind(record, actor) == kind else None
+        found = actor(record)
+        if not found or _actor_kind(record, found) != kind:
+            return None
+        if kind == "user" and record.caller.type == "AssumedRole":
+            return _role(record) or found
+        return found
 
     return read
 
@@ -156,9 +186,9 @@ _CALLER_ENTITIES: tuple[FieldGetter, ...] = (
     getters.caller_attribute("access_key_id"),
     getters.caller_attribute("arn"),
     getters.caller_attribute("user_name"),
-    getters.issuer("arn"),
+    _role,
     getters.issuer("user_name"),
-    _HEAD_PATHS["resources.ARN"],
+    _resources,
 )
 
 
@@ -184,7 +214,7 @@ def related_users(record: Record) -> Any:
     """Return ``related.user``: names and ids of the users that a record names."""
     identifiers = set(_read(record, _RELATED_USERS))
     session = _session_name(record)
-    callers = (getters.user_id(record), getters.user_name(record), session)
+    callers = (getters.user_id(record), getters.user_name(record), session, _center_user(record))
     identifiers.update(name for name in callers if name)
     if session and "@" in session:
         identifiers.add(session.partition("@")[0])
@@ -200,9 +230,44 @@ def user_email(record: Record) -> str | None:
 
 
 def _session_name(record: Record) -> str | None:
-    """Return the name of an assumed role's or federated user's session."""
+    """Return the name of a session: an assumed role's, or a federated or Identity Center user's."""
     arn = record.caller.arn or ""
-    is_session = record.caller.type in ("AssumedRole", "FederatedUser")
+    is_session = record.caller.type in ("AssumedRole", "FederatedUser", "IdentityCenterUser")
     if not is_session or ":sts:" not in arn or "/" not in arn:
         return None
     return present(arn.rpartition("/")[2])
+
+
+_SHORTEST_INSTANCE_ID = 10
+"""Characters: ``i-`` and eight digits."""
+_INSTANCES = (
+    "instanceId",
+    "target",
+    "resourceId",
+    "instanceIds",
+    "instancesSet.items.instanceId",
+)
+"""Where parameters and responses name instances."""
+
+
+def related_hosts(record: Record) -> Any:
+    """Return ``related.hosts``: instances and names of hosts; AWS's own names are none."""
+    hosts = set(_read(record, ["requestParameters.computerName"]))
+    names = list(many(getters.tls("clientProvidedHostHeader")(record)))
+    address = getters.attribute("source_ip_address")(record)
+    if address and "." in address and " " not in address and not getters.source_ip(record):
+        names.append(address)
+    hosts.update(name for name in names if not name.endswith(".amazonaws.com"))
+    ids = [arn.rpartition("/")[2] for arn in many(_resources(record)) if ":instance/" in arn]
+    for structure in ("requestParameters", "responseElements"):
+        ids.extend(_read(record, [f"{structure}.{path}" for path in _INSTANCES]))
+    hosts.update(id for id in ids if id.startswith("i-") and len(id) >= _SHORTEST_INSTANCE_ID)
+    return single(sorted(hosts))
+
+
+def related_addresses(record: Record) -> Any:
+    """Return ``related.ip``: the source's address and that of a service's event."""
+    details = getters.FREE_STRUCTURES["service_event_details"](record)
+    texts = getters.texts_at(details, ["sourceIpAddress"])
+    addresses = {getters.source_ip(record), *map(ip_from_text, texts)}
+    return single(sorted((each for each in addresses if each), key=ip_order))

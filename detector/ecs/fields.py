@@ -34,7 +34,8 @@ class Field(msgspec.Struct, frozen=True):
     ``read`` returns null (None), one value, or, where ``many`` is set, a list of two or more.
     ``constant`` is the value of a field that has the same in every record, ``only`` the value of a
     field that has no other beside null. ``absent`` says why a field is always null here.
-    ``on_demand``: it costs much, and is no column of an event unless a query names it."""
+    ``on_demand``: it costs much or is seldom asked for, and is no column of an event unless a query
+    names it."""
 
     name: str
     type: Type
@@ -67,10 +68,16 @@ class Field(msgspec.Struct, frozen=True):
 
 
 _FLATTENED = "aws.cloudtrail.flattened."
+_CONTEXT = "user_identity.session_context."
+_FEDERATION_ATTRIBUTES = f"aws.cloudtrail.{_CONTEXT}web_id_federation_data.attributes."
+_FEDERATION = "userIdentity.sessionContext.webIdFederationData"
 
 
 class FieldTable(Mapping[str, Field]):
-    """All fields by name; any name below ``aws.cloudtrail.flattened.`` exists.
+    """All fields by name.
+
+    Any name below ``aws.cloudtrail.flattened.`` exists, and below the attributes that a web
+    identity's provider gave it.
 
     ``fingerprint``: what the fields' values depend on beside the record."""
 
@@ -90,6 +97,10 @@ class FieldTable(Mapping[str, Field]):
         structure = getters.FREE_STRUCTURES.get(root)
         if name.startswith(_FLATTENED) and path and structure:
             return Field(name, "keyword", getters.member(structure, path.split(".")), many=True)
+        if name.startswith(_FEDERATION_ATTRIBUTES):
+            attribute = name.removeprefix(_FEDERATION_ATTRIBUTES)
+            read = getters.of_document(f"{_FEDERATION}.attributes.{attribute}")
+            return Field(name, "keyword", read, many=True)
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -118,6 +129,7 @@ def field_table(asn: AsnLookup | None = None, geo: GeoLookup | None = None) -> F
 
 _OF_HEAD = {
     "event.provider": ("event_source",),
+    "cloud.service.name": ("event_source",),
     "event.action": ("event_name",),
     "event.category": ("event_name",),
     "event.type": ("event_name",),
@@ -247,6 +259,19 @@ def _added() -> Iterator[Field]:
         name = prefix + "target.entity.id" if kind else "entity.target.id"
         yield _keyword(name, entities.target_of_kind(kind), many=True)
         yield _keyword(prefix + "entity.id", entities.actor_of_kind(kind))
+    for name, read in (
+        ("cloud.service.name", getters.called_service),
+        ("service.name", getters.service_name),
+        ("actor.entity.id", entities.actor),
+    ):
+        yield Field(name, "keyword", read, on_demand=True)
+    for name, read in (
+        ("target.entity.id", entities.all_targets),
+        ("host.target.id", entities.target_instances),
+        ("related.hosts", entities.related_hosts),
+    ):
+        yield Field(name, "keyword", read, many=True, on_demand=True)
+    yield Field("related.ip", "ip", entities.related_addresses, many=True, on_demand=True)
 
 
 def _cloudtrail() -> Iterator[Field]:
@@ -286,6 +311,7 @@ def _cloudtrail() -> Iterator[Field]:
     yield Field("user_identity.session_context.creation_date", "date", getters.session_start)
     for name in ("type", "arn", "account_id", "principal_id"):
         yield _keyword("user_identity.session_context.session_issuer." + name, getters.issuer(name))
+    yield from _rare()
     for name in getters.FREE_STRUCTURES:
         yield _keyword(name, getters.text(name))
         yield _keyword(name + ".text", getters.text(name))
@@ -299,6 +325,35 @@ def _cloudtrail() -> Iterator[Field]:
             "boolean",
             getters.is_not_no(getters.of_sign_in(element)),
         )
+
+
+_RARE = {
+    "user_identity.identity_provider": "userIdentity.identityProvider",
+    "user_identity.invoked_by_delegate.account_id": "userIdentity.invokedByDelegate.accountId",
+    "user_identity.in_scope_of.issuer_type": "userIdentity.inScopeOf.issuerType",
+    "user_identity.in_scope_of.credentials_issued_to": "userIdentity.inScopeOf.credentialsIssuedTo",
+    "user_identity.in_scope_of.source_arn": "userIdentity.inScopeOf.sourceArn",
+    "user_identity.in_scope_of.source_account": "userIdentity.inScopeOf.sourceAccount",
+    f"{_CONTEXT}ec2_role_delivery": "userIdentity.sessionContext.ec2RoleDelivery",
+    f"{_CONTEXT}source_identity": "userIdentity.sessionContext.sourceIdentity",
+    f"{_CONTEXT}assumed_root": "userIdentity.sessionContext.assumedRoot",
+    f"{_CONTEXT}sign_in_session_arn": "userIdentity.sessionContext.signInSessionArn",
+    f"{_CONTEXT}web_id_federation_data.federated_provider": f"{_FEDERATION}.federatedProvider",
+    "vpc_endpoint_account_id": "vpcEndpointAccountId",
+    "addendum.reason": "addendum.reason",
+    "addendum.updated_fields": "addendum.updatedFields",
+    "addendum.original_request_id": "addendum.originalRequestID",
+    "addendum.original_event_id": "addendum.originalEventID",
+}
+"""Fields of few records: where the whole record has each."""
+
+
+def _rare() -> Iterator[Field]:
+    for name, path in _RARE.items():
+        read = getters.of_document(path)
+        yield Field(name, "keyword", read, many=True, on_demand=True)
+    key_exchange = getters.tls("keyExchange")
+    yield Field("tls_details.key_exchange", "keyword", key_exchange, on_demand=True)
 
 
 _SOURCE_AS = "source.as."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ import msgspec
 from detector.cloudtrail.record import Record, loads
 from detector.ecs.java_text import java_text
 from detector.ecs.values import ip_from_text, single
+from detector.text.late_pattern import late_pattern
 from detector.text.time import parse_milliseconds, parse_time
 
 FieldGetter = Callable[[Record], Any]
@@ -159,6 +161,16 @@ _resources = _decoded("resources")
 _tls_details = _decoded("tls_details")
 
 
+def of_document(path: str) -> FieldGetter:
+    """Read the texts at ``path`` of the record as the log has it, which is decoded for it."""
+    names = path.split(".")
+
+    def read(record: Record) -> Any:
+        return _set(text for text in texts_at(record.document, names) if present(text))
+
+    return read
+
+
 def issuer(name: str) -> FieldGetter:
     def read(record: Record) -> str | None:
         context = record.caller.session_context
@@ -256,7 +268,11 @@ def session_start(record: Record) -> int | None:
     text = session_attribute("creation_date")(record)
     if not text:
         return None
-    return parse_milliseconds(text)
+    # Old records have it without dashes and colons.
+    return parse_milliseconds(_BASIC_DATE.sub(r"\1-\2-\3T\4:\5:\6", text))
+
+
+_BASIC_DATE = late_pattern(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", re.ASCII)
 
 
 def outcome(record: Record) -> str:
@@ -274,12 +290,36 @@ def account(record: Record) -> str | None:
     return present(record.caller.account_id) or present(record.recipient_account_id)
 
 
-def user_name(record: Record) -> str | None:
-    """Return the user's name: for sessions the role or federating user.
+def called_service(record: Record) -> str | None:
+    """Return the service that is called: ``ec2`` of ``ec2.amazonaws.com``."""
+    source = record.event_source or ""
+    if not source.endswith(".amazonaws.com"):
+        return None
+    return source.partition(".amazonaws.com")[0] or None
 
-    Services and roles of services have none."""
+
+_LINKED_ROLE = ":role/aws-service-role/"
+"""In the ARN of a role that is linked to a service; the service's name follows."""
+
+
+def service_name(record: Record) -> str | None:
+    """Return the service that calls, by itself or in a role linked to it; else None.
+
+    A console's sign-in, too, is invoked by a service, so that alone does not tell."""
     caller = record.caller
-    if caller.type == "AWSService" or ":role/aws-service-role/" in (record.role_arn or ""):
+    if caller.type == "AWSService":
+        return present(caller.invoked_by)
+    role_arn = record.role_arn
+    if caller.type != "AssumedRole" or not role_arn or _LINKED_ROLE not in role_arn:
+        return None
+    service, slash, _ = role_arn.partition(_LINKED_ROLE)[2].partition("/")
+    return present(caller.invoked_by) or (service if slash and service else None)
+
+
+def user_name(record: Record) -> str | None:
+    """Return the user's name: for sessions the role or federating user; services have none."""
+    caller = record.caller
+    if service_name(record):
         return None
     if caller.type in ("AssumedRole", "FederatedUser"):
         issuer_name = issuer("user_name")(record)
@@ -293,9 +333,11 @@ def user_name(record: Record) -> str | None:
 
 
 def user_id(record: Record) -> str | None:
-    """Return the caller's id; of Identity Center's users without one, the user's in its store."""
+    """Return the caller's id; of Identity Center's users without one, the user's in its store.
+
+    Services have none."""
     caller = record.caller
-    if caller.type == "AWSService":
+    if service_name(record):
         return None
     id = present(caller.principal_id)
     if id is None and caller.type == "IdentityCenterUser" and caller.on_behalf_of:

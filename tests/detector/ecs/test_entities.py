@@ -37,7 +37,10 @@ def of_iam(name, **more):
         ("StartSession", "session", "start"),
         ("ListTables", "database", "info"),
         ("AuthorizeSecurityGroupIngress", "network", "access"),
-        ("Converse", "api", None),
+        ("Converse", "api", "info"),
+        ("Publish", "api", "info"),
+        ("SendCommand", "process", "start"),
+        ("DeleteObject", "file", "deletion"),
         ("DeleteTrail", "configuration", "deletion"),
         ("GetBucketAcl", None, "info"),
         (None, None, "info"),
@@ -149,6 +152,21 @@ def test_category_and_type_of_call(name, kind, types):
             ["AROA1:bob@example.com", "R", "bob", "bob@example.com"],
         ),
         ("related.user", {"userIdentity": {"type": "AWSService"}}, None),
+        (
+            "related.user",
+            {"userIdentity": {**ANA, "onBehalfOf": {"userId": "u-1"}}},
+            ["AIDA1", "ana", "u-1"],
+        ),
+        ("user.entity.id", {"userIdentity": SESSION}, "arn:aws:iam::1:role/R"),
+        ("user.entity.id", {"userIdentity": {**SESSION, "sessionContext": None}}, SESSION["arn"]),
+        ("actor.entity.id", {"userIdentity": SESSION}, SESSION["arn"]),
+        ("actor.entity.id", {"userIdentity": {"type": "Unknown"}}, None),
+        ("target.entity.id", of_iam("ListUsers"), "111122223333"),
+        (
+            "target.entity.id",
+            of_iam("AttachUserPolicy", requestParameters={"userName": "bob", "policyArn": "p"}),
+            ["bob", "p"],
+        ),
         ("related.hash", {}, None),
         ("user.email", {"userIdentity": SESSION}, "bob@example.com"),
         ("user.email", {"userIdentity": {**ANA, "userName": "@ana"}}, None),
@@ -161,7 +179,82 @@ def test_entity_of_call(field, changed, value):
     assert read(field, **changed) == value
 
 
+def of_channel(arn, **more):
+    return {
+        "eventSource": "ssm.amazonaws.com",
+        "eventName": "OpenControlChannel",
+        "resources": [{"ARN": arn}],
+        **more,
+    }
+
+
+INSTANCE = "arn:aws:ec2:eu-west-1:1:instance/"
+
+
+@pytest.mark.parametrize(
+    "target, id",
+    [
+        (f"{INSTANCE}i-0abc", "i-0abc"),
+        ("i-0abc", "i-0abc"),
+        ("arn:aws:ssm:eu-west-1:1:instance/i-0abc", None),
+        (f"{INSTANCE}mi-0abc", None),
+        ("arn:aws:s3:::b", None),
+    ],
+)
+def test_host_target_id_is_the_bare_id_of_an_instance(target, id):
+    assert read("host.target.id", **of_channel(target)) == id
+
+
+@pytest.mark.parametrize(
+    "changed, hosts",
+    [
+        ({}, None),
+        ({"sourceIPAddress": "ec2.amazonaws.com"}, None),
+        ({"sourceIPAddress": "AWS Internal"}, None),
+        ({"sourceIPAddress": "host.example.com"}, "host.example.com"),
+        ({"tlsDetails": {"clientProvidedHostHeader": "ec2.eu-west-1.amazonaws.com"}}, None),
+        ({"tlsDetails": {"clientProvidedHostHeader": "b.example.com"}}, "b.example.com"),
+        ({"requestParameters": {"computerName": "pc"}}, "pc"),
+        ({"requestParameters": {"instanceId": "i-01234567"}}, "i-01234567"),
+        ({"requestParameters": {"instanceId": "i-0123"}}, None),
+        ({"requestParameters": {"target": "i-01234567", "resourceId": "vol-1"}}, "i-01234567"),
+        ({"requestParameters": {"instanceIds": ["i-01234567", "*"]}}, "i-01234567"),
+        (
+            {
+                "requestParameters": {"instancesSet": {"items": [{"instanceId": "i-11111111"}]}},
+                "responseElements": {"instancesSet": {"items": [{"instanceId": "i-22222222"}]}},
+            },
+            ["i-11111111", "i-22222222"],
+        ),
+        (of_channel(f"{INSTANCE}i-01234567"), "i-01234567"),
+        (of_channel(f"{INSTANCE}mi-0123456"), None),
+    ],
+)
+def test_related_hosts_are_instances_and_names_that_are_not_of_aws(changed, hosts):
+    assert read("related.hosts", **changed) == hosts
+
+
+@pytest.mark.parametrize(
+    "changed, addresses",
+    [
+        ({}, "203.0.113.7"),
+        ({"sourceIPAddress": "ec2.amazonaws.com"}, None),
+        (
+            {
+                "sourceIPAddress": "203.0.113.10",
+                "serviceEventDetails": {"sourceIpAddress": "203.0.113.9"},
+            },
+            ["203.0.113.9", "203.0.113.10"],
+        ),
+        ({"serviceEventDetails": {"sourceIpAddress": "unknown"}}, "203.0.113.7"),
+    ],
+)
+def test_related_addresses(changed, addresses):
+    assert read("related.ip", **changed) == addresses
+
+
 CENTER = {"type": "IdentityCenterUser", "onBehalfOf": {"userId": "u-1"}}
+CENTER_SESSION = {**CENTER, "arn": "arn:aws:sts::1:assumed-role/R/eve@example.com"}
 
 
 @pytest.mark.parametrize(
@@ -173,6 +266,8 @@ CENTER = {"type": "IdentityCenterUser", "onBehalfOf": {"userId": "u-1"}}
         ("user.id", {"userIdentity": {**CENTER, "type": "IAMUser"}}, None),
         ("user.id", {"userIdentity": {"type": "IdentityCenterUser"}}, None),
         ("user.id", {"userIdentity": {**CENTER, "type": "AWSService"}}, None),
+        ("user.email", {"userIdentity": CENTER_SESSION}, "eve@example.com"),
+        ("related.user", {"userIdentity": CENTER_SESSION}, ["eve", "eve@example.com", "u-1"]),
         (
             "user.name",
             {

@@ -12,7 +12,8 @@ from detector.ecs.address_database import AddressDatabaseError
 from detector.ecs.asn import open_asn
 from detector.ecs.fields import field_table
 from detector.ecs.java_text import java_text
-from tests.detector.esql.conftest import CALL, record
+from detector.esql.plan.planner import plan
+from tests.detector.esql.conftest import CALL, START, record
 
 ASN = Path(__file__).parent / "data" / "GeoLite2-ASN-Test.mmdb"
 
@@ -37,7 +38,24 @@ SESSION = {
         "attributes": {"mfaAuthenticated": "false", "creationDate": "2026-01-01T00:00:00Z"},
     },
 }
+ANA = CALL["userIdentity"]
+SERVICE = {"type": "AWSService", "invokedBy": "config.amazonaws.com"}
+LINKED = {
+    "type": "AssumedRole",
+    "principalId": "AROA2:s",
+    "arn": "arn:aws:sts::1:assumed-role/AWSServiceRoleForX/s",
+    "sessionContext": {
+        "sessionIssuer": {
+            "arn": "arn:aws:iam::1:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
+            "userName": "AWSServiceRoleForX",
+        }
+    },
+}
 IDENTITY = "aws.cloudtrail.user_identity."
+
+
+def session_from(date):
+    return {**SESSION, "sessionContext": {"attributes": {"creationDate": date}}}
 
 
 @pytest.mark.parametrize(
@@ -74,10 +92,23 @@ IDENTITY = "aws.cloudtrail.user_identity."
         ("source.address", {"sourceIPAddress": "ec2.amazonaws.com"}, "ec2.amazonaws.com"),
         ("user.name", {}, "ana"),
         ("user.name", {"userIdentity": SESSION}, "R"),
-        ("user.name", {"userIdentity": {"type": "AWSService", "userName": "x"}}, None),
+        ("user.name", {"userIdentity": {**SERVICE, "userName": "x"}}, None),
+        ("user.name", {"userIdentity": {"type": "AWSService", "userName": "x"}}, "x"),
+        ("user.name", {"userIdentity": LINKED}, None),
+        ("user.name", {"userIdentity": {**LINKED, "type": "FederatedUser"}}, "AWSServiceRoleForX"),
         ("user.name", {"userIdentity": {"type": "Root", "arn": "arn:aws:iam::1:root"}}, None),
         ("user.id", {"userIdentity": SESSION}, "AROA1:me"),
-        ("user.id", {"userIdentity": {"type": "AWSService", "principalId": "x"}}, None),
+        ("user.id", {"userIdentity": {**SERVICE, "principalId": "x"}}, None),
+        ("user.id", {"userIdentity": LINKED}, None),
+        ("user.id", {"userIdentity": {**ANA, "invokedBy": "signin.amazonaws.com"}}, "AIDA1"),
+        ("service.name", {"userIdentity": SERVICE}, "config.amazonaws.com"),
+        ("service.name", {"userIdentity": LINKED}, "x.amazonaws.com"),
+        ("service.name", {"userIdentity": {**LINKED, "invokedBy": "y.aws"}}, "y.aws"),
+        ("service.name", {"userIdentity": {**ANA, "invokedBy": "signin.amazonaws.com"}}, None),
+        ("service.name", {"userIdentity": SESSION}, None),
+        ("cloud.service.name", {"eventSource": "s3.amazonaws.com"}, "s3"),
+        ("cloud.service.name", {"eventSource": "ec2.amazonaws.com.cn"}, None),
+        ("cloud.service.name", {"eventSource": "aws:s3"}, None),
         ("user.target.name", {"requestParameters": {"userName": "bob"}}, "bob"),
         (IDENTITY + "arn", {"userIdentity": {"arn": ""}}, None),
         (
@@ -86,6 +117,21 @@ IDENTITY = "aws.cloudtrail.user_identity."
             "arn:aws:iam::1:role/R",
         ),
         (IDENTITY + "session_context.creation_date", {"userIdentity": SESSION}, 1_767_225_600_000),
+        (
+            IDENTITY + "session_context.creation_date",
+            {"userIdentity": session_from("20260101T000000Z")},
+            1_767_225_600_000,
+        ),
+        (
+            IDENTITY + "session_context.creation_date",
+            {"userIdentity": session_from("20260101T000000.250+01:00")},
+            1_767_225_600_250 - 3_600_000,
+        ),
+        (
+            IDENTITY + "session_context.creation_date",
+            {"userIdentity": session_from("20260101")},
+            None,
+        ),
         (IDENTITY + "session_context.mfa_authenticated", {"userIdentity": SESSION}, "false"),
         ("user_agent.original", {"userAgent": None}, None),
         ("user_agent.name", {"userAgent": None}, None),
@@ -133,6 +179,91 @@ IDENTITY = "aws.cloudtrail.user_identity."
 )
 def test_field_getter_reads_record(name, raw, value):
     assert read(name, **raw) == value
+
+
+FEDERATED = {
+    **SESSION,
+    "identityProvider": "idp.example.com",
+    "invokedByDelegate": {"accountId": "2"},
+    "inScopeOf": {
+        "issuerType": "AWS::Lambda::Function",
+        "credentialsIssuedTo": "arn:aws:lambda:eu-west-1:1:function:f",
+        "sourceArn": "arn:aws:s3:::b",
+        "sourceAccount": "3",
+    },
+    "sessionContext": {
+        **SESSION["sessionContext"],
+        "ec2RoleDelivery": "2.0",
+        "sourceIdentity": "ana",
+        "assumedRoot": "true",
+        "signInSessionArn": "-",
+        "webIdFederationData": {
+            "federatedProvider": "arn:aws:iam::1:oidc-provider/ci.example.com",
+            "attributes": {"ci.example.com:sub": "repo:o/r", "aud": ["b", "a", ""]},
+        },
+    },
+}
+RARE = {
+    "userIdentity": FEDERATED,
+    "vpcEndpointAccountId": "4",
+    "addendum": {
+        "reason": "DELIVERY_DELAY",
+        "updatedFields": "errorCode",
+        "originalRequestID": "r-0",
+        "originalEventID": "e-0",
+    },
+    "tlsDetails": {"keyExchange": "x25519"},
+}
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("user_identity.identity_provider", "idp.example.com"),
+        ("user_identity.invoked_by_delegate.account_id", "2"),
+        ("user_identity.in_scope_of.issuer_type", "AWS::Lambda::Function"),
+        (
+            "user_identity.in_scope_of.credentials_issued_to",
+            "arn:aws:lambda:eu-west-1:1:function:f",
+        ),
+        ("user_identity.in_scope_of.source_arn", "arn:aws:s3:::b"),
+        ("user_identity.in_scope_of.source_account", "3"),
+        ("user_identity.session_context.ec2_role_delivery", "2.0"),
+        ("user_identity.session_context.source_identity", "ana"),
+        ("user_identity.session_context.assumed_root", "true"),
+        ("user_identity.session_context.sign_in_session_arn", None),
+        (
+            "user_identity.session_context.web_id_federation_data.federated_provider",
+            "arn:aws:iam::1:oidc-provider/ci.example.com",
+        ),
+        (
+            "user_identity.session_context.web_id_federation_data.attributes.ci.example.com:sub",
+            "repo:o/r",
+        ),
+        (
+            "user_identity.session_context.web_id_federation_data.attributes.aud",
+            ["a", "b"],
+        ),
+        ("vpc_endpoint_account_id", "4"),
+        ("addendum.reason", "DELIVERY_DELAY"),
+        ("addendum.updated_fields", "errorCode"),
+        ("addendum.original_request_id", "r-0"),
+        ("addendum.original_event_id", "e-0"),
+        ("tls_details.key_exchange", "x25519"),
+    ],
+)
+def test_field_of_few_records_is_read_of_the_whole_record(name, value):
+    assert read(f"aws.cloudtrail.{name}", **RARE) == value
+    assert read(f"aws.cloudtrail.{name}") is None
+
+
+def test_field_of_few_records_is_a_column_only_where_the_query_names_it():
+    fields, call = field_table(), record(**RARE)
+    name = "aws.cloudtrail.user_identity.session_context.assumed_root"
+    assert name not in plan("from logs-* | limit 9", fields).columns
+    named = plan(f'from logs-* | where {name} == "true"', fields)
+    assert name in named.columns and named.rows(call, START)
+    assert not named.rows(record(), START)
 
 
 def test_field_table_rejects_unknown_names():
