@@ -138,6 +138,7 @@ class _SearchPlanner:
         for number, hashes in enumerate(self._hashes):
             for name in hashes or ():
                 self._by_hash[name].append(number)
+        self._wanted = frozenset(self._by_hash)
 
     def request_for(self, chunk: ChunkRef) -> ChunkRequest:
         """Return what to search in a chunk."""
@@ -150,8 +151,8 @@ class _SearchPlanner:
             return ChunkRequest(requests, chunk.principal_index)
         index = PrincipalIndex(chunk.principal_index)
         numbers = {number for number in self._of_anybody if number in near}
-        for name in index.hashes():
-            numbers.update(number for number in self._by_hash.get(name, ()) if number in near)
+        for name in index.common(self._wanted):
+            numbers.update(number for number in self._by_hash[name] if number in near)
         for number in sorted(numbers):
             request, searched, _ = self._searches[number]
             if request.end <= chunk.first or chunk.sequence <= searched:

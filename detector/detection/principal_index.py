@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
-from itertools import accumulate
-from operator import sub
+from functools import cached_property
+from itertools import accumulate, chain
+from operator import itemgetter, sub
 from zlib import crc32
 
 import msgspec
@@ -43,21 +44,26 @@ class PrincipalIndex:
         decoded = _decoder.decode(encoded)
         self.verbatim = decoded.verbatim
         self._groups = decoded.groups
-        self._groups_by_hash: dict[int, list[int]] = defaultdict(list)
-        for number, (hashes, _) in enumerate(decoded.groups):
+
+    @cached_property
+    def _groups_by_hash(self) -> dict[int, list[int]]:
+        groups: dict[int, list[int]] = defaultdict(list)
+        for number, (hashes, _) in enumerate(self._groups):
             for key_hash in hashes:
-                self._groups_by_hash[key_hash].append(number)
+                groups[key_hash].append(number)
+        return groups
 
     def contains(self, wanted: Iterable[int], ignored: Set[int] = frozenset()) -> bool:
         """Return whether a record not at ``ignored`` has a wanted hash."""
-        numbers = self._group_numbers(wanted)
         if not ignored:
-            return bool(numbers)
-        return any(set(self._indexes(number)) - ignored for number in numbers)
+            return bool(self.common(frozenset(wanted)))
+        return any(set(self._indexes(number)) - ignored for number in self._group_numbers(wanted))
 
-    def hashes(self) -> Iterable[int]:
-        """Return the hashes that records have."""
-        return self._groups_by_hash.keys()
+    def common(self, wanted: frozenset[int]) -> Set[int]:
+        """Return the wanted hashes that records have.
+
+        Most chunks have none, so this makes no table of all."""
+        return wanted.intersection(chain.from_iterable(map(itemgetter(0), self._groups)))
 
     def lookup(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
         """Yield hashes and indexes of the records with a wanted hash."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Generator, Iterator
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
@@ -367,14 +366,14 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
 
 def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
     """Yield the parts of whole lines up to ``end``, each of at most so many lines."""
-    start = 0
-    if buffer.bytes.count(b"\n", 0, end) > LINES_CAP:
-        lines = 0
-        for newline in re.finditer(b"\n", buffer.view(end)):
-            lines += 1
-            if lines == LINES_CAP:
-                yield slice(start, newline.end())
-                start, lines = newline.end(), 0
+    find, start, lines = buffer.bytes.find, 0, 0
+    newline = find(b"\n", 0, end)
+    while newline >= 0:
+        lines += 1
+        if lines == LINES_CAP:
+            yield slice(start, newline + 1)
+            start, lines = newline + 1, 0
+        newline = find(b"\n", newline + 1, end)
     if start < end:
         yield slice(start, end)
 

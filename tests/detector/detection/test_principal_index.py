@@ -32,3 +32,4 @@ def test_index_finds_exactly_the_records_with_a_wanted_key(
     assert sorted(found) == sorted(expected)
     assert index.contains(hashes, own) == bool(expected - own)
     assert index.contains(hashes) == bool(expected)
+    assert index.common(frozenset(hashes)) == set(hashes_of(wanted & set().union(*records)))
