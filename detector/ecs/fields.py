@@ -110,7 +110,12 @@ class FieldTable(Mapping[str, Field]):
         """Return what to say of a name that no field has: a near one, or whose field it is."""
         near = nearest(name, self._table)
         root = name.partition(".")[0]
-        roots = {each.partition(".")[0] for each in self._table if ".entity." not in each}
+        of_entity = (".entity.", ".target.")
+        roots = {
+            each.partition(".")[0]
+            for each in self._table
+            if not any(part in each for part in of_entity)
+        }
         if near or root in roots or "." not in name:
             return near
         return f": trailhound holds CloudTrail only, which has no fields {root}.*"

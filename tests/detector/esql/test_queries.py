@@ -52,8 +52,14 @@ def test_keep_drop_and_rename_select_columns(run_query):
     "patterns, order",
     [
         ("event.id, cloud.region", ["event.id", "cloud.region"]),
-        ("cloud.*, cloud.region", ["cloud.provider", "cloud.account.id", "cloud.region"]),
-        ("cloud.region, cloud.*", ["cloud.region", "cloud.provider", "cloud.account.id"]),
+        (
+            "cloud.*, cloud.region",
+            ["cloud.provider", "cloud.account.id", "cloud.service.name", "cloud.region"],
+        ),
+        (
+            "cloud.region, cloud.*",
+            ["cloud.region", "cloud.provider", "cloud.account.id", "cloud.service.name"],
+        ),
         ("event.id, cloud.region, event.id", ["cloud.region", "event.id"]),
     ],
 )
