@@ -29,6 +29,7 @@ from detector.formats import (
     KnownHeads,
     Records,
     Unreadable,
+    parse_documents,
     parse_records,
     read_chunks,
     records,
@@ -75,6 +76,7 @@ def _is_reason(error: Unreadable) -> None:
 
 _known = KnownHeads(64)
 """Heads of other inputs must change nothing."""
+_PLAIN = b'{"Records":[{"eventName":"A","eventTime":"2026-03-01T00:00:00Z"}]}'
 
 
 def native(data: bytes) -> None:
@@ -95,6 +97,20 @@ def native(data: bytes) -> None:
         except (ValueError, RecursionError):
             slow = None
         assert fast == slow, "both paths cut alike"
+    _check_documents(data)
+
+
+def _check_documents(data: bytes) -> None:
+    """Check that documents that are parsed at once have what each has by itself."""
+    texts = [data, _PLAIN, data]
+    parsed = parse_documents(texts, _known)
+    if parsed is None:
+        return
+    for text, found in zip(texts, parsed.records, strict=True):
+        if found is not None:
+            chunk = Chunk(0, memoryview(bytearray(text)), lines=False)
+            alone = parse_records(chunk, KnownHeads())
+            assert _cut_outcome(found) == _cut_outcome(alone), "a document is parsed as alone"
 
 
 def _cut_outcome(parsed: Records) -> tuple[Any, ...]:
