@@ -5,7 +5,7 @@ records in a chunk. Whatever is not read has a reason.
 """
 
 from detector.formats.chunks import Chunk, read_chunks, unpack_small_document
-from detector.formats.documents import parse_documents
+from detector.formats.documents import can_parse_documents, parse_documents
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
 from detector.formats.heads.known_heads import KnownHead, KnownHeads, RecordGroup
 from detector.formats.records import RawRecords, Records, parse_records
@@ -21,6 +21,7 @@ __all__ = [
     "RecordGroup",
     "Records",
     "Unreadable",
+    "can_parse_documents",
     "parse_documents",
     "parse_records",
     "read_chunks",

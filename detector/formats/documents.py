@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from detector.formats.heads.known_heads import KnownHeads
+from detector.formats.native import cut
 from detector.formats.native.documents import CutDocuments, cut_documents
 from detector.formats.native.groups import Slices
 from detector.formats.records import Records, read_as_they_are
@@ -21,6 +22,11 @@ class ParsedDocuments(NamedTuple):
 
     records: list[Records | None]
     cut: CutDocuments
+
+
+def can_parse_documents() -> bool:
+    """Tell whether documents can be parsed at once: there is the native cut."""
+    return cut.is_available()
 
 
 def parse_documents(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
-from detector.formats import unpack_small_document
+from detector.formats import can_parse_documents, unpack_small_document
 from detector.ingest.reader import (
     FetchedTask,
     LocalDigester,
@@ -64,7 +64,8 @@ def read_files(
 def _open_small(fetched: FetchedTask) -> _SmallFile | None:
     """Open a file that may be read with others; None for one that is read by itself."""
     task = fetched.task
-    if task.previous is not None or task.file.size > SMALL_FILE:
+    is_candidate = task.previous is None and task.file.size <= SMALL_FILE
+    if not is_candidate or not can_parse_documents():
         return None
     try:
         file = fetched.open(task.file.path)

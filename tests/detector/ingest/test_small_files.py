@@ -145,6 +145,16 @@ def test_objects_that_were_fetched_and_those_that_were_not(tmp_path: Path) -> No
     assert reads[0] == next(read_file(tasks[0], digester()))
 
 
+def test_without_native_cut_each_file_is_unpacked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = tasks_of(tmp_path, [GOOD] * 3)
+    expected = alone(tasks)
+    monkeypatch.setattr(cut, "LIBRARY", None)
+    monkeypatch.setattr(small_files, "unpack_small_document", None)
+    assert together(tasks) == expected
+
+
 def test_seconds_of_rules_are_counted(tmp_path: Path) -> None:
     by = digester()
     together(tasks_of(tmp_path, [GOOD] * 2), by)
