@@ -55,8 +55,8 @@ fuzz: ## fuzz one target: make fuzz TARGET=formats (or esql, kql, safe)
 	$(BIN)/pip install -q -e '.[fuzz]'
 	$(BIN)/python -m fuzz $(TARGET)
 
-deep: ## try the properties with other examples, ROUNDS times (10)
-	for round in $$(seq $${ROUNDS:-10}); do $(BIN)/pytest -n auto -m property --hypothesis-seed=$$RANDOM || exit 1; done
+deep: ## try the properties with other examples, ROUNDS times (20)
+	for round in $$(seq $${ROUNDS:-20}); do $(BIN)/pytest -n auto -m property --hypothesis-seed=$$RANDOM || exit 1; done
 
 mutants: ## change one place at a time of what a release must not break: make mutants OF='detector.text*'
 	$(BIN)/pip install -q -e '.[test,mutation]'

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -44,6 +45,8 @@ class _Loop(asyncio.SelectorEventLoop):
         super().__init__(self._selector)
         self.working: set[asyncio.Future[Any]] = set()
         """What threads compute for the app."""
+        self.is_hurried = False
+        """Nothing waits for a rest."""
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
         work = super().run_in_executor(executor, func, *args)
@@ -67,6 +70,8 @@ async def _rest(*_seconds: float) -> None:
     """In place of Textual's wait, which sleeps until the process computes little."""
     loop, app = asyncio.get_running_loop(), active_app.get()
     assert isinstance(loop, _Loop)
+    if loop.is_hurried:
+        return
     end = loop.time() + _PATIENCE_SECONDS
     while True:
         await loop.rest()
@@ -81,6 +86,20 @@ async def _rest(*_seconds: float) -> None:
         if loop.time() > end or len(loop.working) <= reading:
             return
         await asyncio.sleep(_SLICE_SECONDS)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Press keys before the app is at rest, as who types a text does."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, _Loop):  # by the clock
+        yield
+        return
+    loop.is_hurried = True
+    try:
+        yield
+    finally:
+        loop.is_hurried = False
 
 
 def run(journey: Coroutine[Any, Any, None]) -> None:

@@ -262,12 +262,18 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys by their names; what begins with ``'`` is typed letter by letter."""
+    """Press keys by their names; what begins with ``'`` is typed letter by letter.
+
+    Only after the last letter the app is waited for."""
     names = {letter: name for name, letter in KNOWN.items()}
     for key in keys:
-        await pilot.press(
-            *(names.get(letter, letter) for letter in key[1:]) if key.startswith("'") else [key]
-        )
+        if not key.startswith("'"):
+            await pilot.press(key)
+            continue
+        *letters, last = (names.get(letter, letter) for letter in key[1:])
+        with rest.hurried():
+            await pilot.press(*letters)
+        await pilot.press(last)
     await pilot.pause()
 
 

@@ -90,18 +90,18 @@ def test_app_decides_while_another_process_ingests(tmp_path: Path) -> None:
         assert first is not None
         hunt.store.triage.set_status([first.alert_id], "closed")
         await press(pilot, "a")
-        assert said(app).startswith("Not done: changed meanwhile: ")
+        await until(pilot, lambda: said(app).startswith("Not done: changed meanwhile: "))
         assert "is closed" in said(app)
         app.tick()
         await until(pilot, lambda: app.view_model.alerts[first.alert_id].status == "closed")
         await press(pilot, "asterisk", "a")
-        assert app.view_model.alerts[other.alert_id].status == "acknowledged"
+        await until(pilot, lambda: app.view_model.alerts[other.alert_id].status == "acknowledged")
         stored = hunt.store.alerts.get(other.alert_id)
         assert stored is not None
         assert stored.status == "acknowledged"
         hunt.store.triage.set_status([other.alert_id], "closed")
         await press(pilot, "z")
-        assert "not where changed since (" in said(app)
+        await until(pilot, lambda: "not where changed since (" in said(app))
         stored = hunt.store.alerts.get(other.alert_id)
         assert stored is not None
         assert stored.status == "closed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -40,68 +40,89 @@ SUPPRESSION = [
 
 ATTACHED = ["at", "enter", "'Stolen keys", "tab", "'A key is used from abroad.", "ctrl+s"]
 
-SCREENS: dict[str, Sequence[str]] = {
-    "alerts": ["a", "j"],
-    "alerts-empty": ["f", "'nothing-is-like-this", "enter"],
-    "alerts-filter": ["f", "'principal:ben s"],
-    "alerts-find": ["slash", "'ben"],
-    "alerts-hidden": [*SUPPRESSION, "ctrl+s", "d", "H"],
-    "alerts-menu": ["s"],
-    "alert": ["enter"],
-    "board": ["b"],
-    "compare": ["space", "G", "m"],
-    "calendar": ["j", "D"],
-    "timeline": ["i", "space", *"hhhhh"],
-    "board-alert": ["enter", "b", "k"],
-    "alert-fields": ["enter", "J", "tab", "j", "enter"],
-    "alert-raw": ["enter", "j", "r"],
-    "alert-rule": ["enter", *["tab"] * 4],
-    "alert-notes": [*NOTE, "enter", "shift+tab"],
-    "note-form": ["exclamation_mark", "'Key is stolen"],
-    "suppress-form": SUPPRESSION,
-    "hunt-log": [*NOTE, "4"],
-    "hunt-log-empty": ["4"],
-    "edit-note-form": [*NOTE, "4", "c"],
-    "export-form": [*NOTE, "4", "w"],
-    "suppressions": [*SUPPRESSION, "ctrl+s", "5"],
-    "suppressions-empty": ["5"],
-    "extend-form": [*SUPPRESSION, "ctrl+s", "5", "x"],
-    "workbench": ["G", "W", "right", "right", "right", "tab"],
-    "explain": ["G", "enter", "E"],
-    "hunts": [*ATTACHED, "9"],
-    "hunts-empty": ["9"],
-    "hunt": [*ATTACHED, "9", "enter"],
-    "hunt-form": ["9", "plus", "'Stolen keys"],
-    "hunt-conclude-form": [*ATTACHED, "9", "d", "'Nothing."],
-    "hunt-query": [*ATTACHED, "9", "enter", "plus", "ctrl+r", "escape"],
-    "hunt-query-refused": [*ATTACHED, "9", "enter", "plus", "'x"],
-    "hunt-attach": ["at"],
-    "confirm": ["c", "'Key is stolen", "escape"],
-    "note-preview": ["c", "'# Key is *out*", "ctrl+r"],
-    "copy-menu": ["y"],
-    "pipe-form": ["vertical_line"],
-    "pipe-output": ["vertical_line", "'seq 1 3", "ctrl+s"],
-    "views-menu": ["v"],
-    "view-form": ["f", "'sev", "tab", "'high", "enter", "v", "w"],
-    "theme-menu": ["T"],
-    "palette": ["colon", "'sort"],
-    "help": ["question_mark"],
-}
+JOURNEYS: tuple[dict[str, Sequence[str]], ...] = (
+    {"alerts": ["a", "j"]},
+    {"alerts-empty": ["f", "'nothing-is-like-this", "enter"]},
+    {"alerts-filter": ["f", "'principal:ben s"]},
+    {"alerts-find": ["slash", "'ben"]},
+    {"alerts-hidden": [*SUPPRESSION, "ctrl+s", "d", "H"]},
+    {
+        "alerts-menu": ["s"],
+        "copy-menu": ["escape", "y"],
+        "theme-menu": ["escape", "T"],
+        "views-menu": ["escape", "v"],
+        "help": ["escape", "question_mark"],
+        "pipe-form": ["question_mark", "vertical_line"],
+        "pipe-output": ["'seq 1 3", "ctrl+s"],
+    },
+    {
+        "hunt-log-empty": ["4"],
+        "suppressions-empty": ["5"],
+        "hunts-empty": ["9"],
+        "hunt-form": ["plus", "'Stolen keys"],
+    },
+    {"alert": ["enter"], "alert-raw": ["j", "r"]},
+    {"alert-fields": ["enter", "J", "tab", "j", "enter"]},
+    {"alert-rule": ["enter", *["tab"] * 4]},
+    {"alert-notes": [*NOTE, "enter", "shift+tab"]},
+    {"board": ["b"], "board-alert": ["escape", "enter", "b", "k"]},
+    {"compare": ["space", "G", "m"]},
+    {"calendar": ["j", "D"]},
+    {"timeline": ["i", "space", *"hhhhh"]},
+    {
+        "note-form": ["exclamation_mark", "'Key is stolen"],
+        "hunt-log": ["', ", *NOTE[2:], "4"],
+        "export-form": ["w"],
+        "edit-note-form": ["escape", "c"],
+    },
+    {"suppress-form": SUPPRESSION, "suppressions": ["ctrl+s", "5"], "extend-form": ["x"]},
+    {"workbench": ["G", "W", "right", "right", "right", "tab"]},
+    {"explain": ["G", "enter", "E"]},
+    {
+        "hunt-attach": ["at"],
+        "hunts": [*ATTACHED[1:], "9"],
+        "hunt": ["enter"],
+        "hunt-query": ["plus", "ctrl+r", "escape"],
+    },
+    {"hunt-conclude-form": [*ATTACHED, "9", "d", "'Nothing."]},
+    {"hunt-query-refused": [*ATTACHED, "9", "enter", "plus", "'x"]},
+    {"confirm": ["c", "'Key is stolen", "escape"]},
+    {"note-preview": ["c", "'# Key is *out*", "ctrl+r"]},
+    {"view-form": ["f", "'sev", "tab", "'high", "enter", "v", "w"]},
+    {"palette": ["colon", "'sort"]},
+)
+"""Ways through the app by keys, each with the screens that it comes by."""
+
+
+def ways() -> Iterator[tuple[str, list[str]]]:
+    """Yield each screen with all keys that lead to it."""
+    for journey in JOURNEYS:
+        way: list[str] = []
+        for name, keys in journey.items():
+            way += keys
+            yield name, list(way)
+
+
+SCREENS = dict(ways())
 
 
 def stand(
-    name: str, hunt: Hunt, held: Callable[[App[None], Pilot[None], str], Awaitable[None]]
+    screens: Mapping[str, Sequence[str]],
+    hunt: Hunt,
+    held: Callable[[App[None], Pilot[None], str], Awaitable[None]],
 ) -> None:
-    """Go to the screen, and hold it against what it showed before."""
+    """Go from screen to screen, and hold each against what it showed before."""
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await _previewed(app, pilot)
-        for key in SCREENS[name]:
-            await press(pilot, key)
-            await _previewed(app, pilot)
-        if isinstance(app.screen, AlertScreen):
-            await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
-        await held(app, pilot, name)
+        for name, keys in screens.items():
+            await pilot.resize_terminal(*SIZES[0])
+            for key in keys:
+                await press(pilot, key)
+                await _previewed(app, pilot)
+            if isinstance(app.screen, AlertScreen):
+                await until(pilot, lambda: bool(app.screen.query_one("#calls", RowList).rows))
+            await held(app, pilot, name)
 
     hunt.play(journey, toasts=False, by_clock=True)
 
@@ -125,14 +146,14 @@ def hunt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hunt:
     return Hunt(tmp_path)
 
 
-@pytest.mark.parametrize("name", SCREENS)
-def test_screen(name: str, hunt: Hunt) -> None:
-    stand(name, hunt, compare)
+@pytest.mark.parametrize("screens", JOURNEYS, ids=" ".join)
+def test_screens(screens: dict[str, Sequence[str]], hunt: Hunt) -> None:
+    stand(screens, hunt, compare)
 
 
 @pytest.mark.parametrize("name", ["alerts", "alert", "board"])
 def test_picture(name: str, hunt: Hunt) -> None:
-    stand(name, hunt, compare_picture)
+    stand({name: SCREENS[name]}, hunt, compare_picture)
 
 
 def test_every_golden_is_used() -> None:

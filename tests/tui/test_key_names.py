@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from detector.investigation.pivot import Progress
 from tests.detector.trail import write
 from tests.hostile.payloads import screen_text
 from tests.tui.stage import FLAGS, RULES, Hunt, aftermath, press, records, said, until
-from tests.tui.test_goldens import SCREENS
+from tests.tui.test_goldens import JOURNEYS, SCREENS
 from tui import keymap
 from tui.app.app import HuntApp
 from tui.app.key_remap import Keymap, parse_keymap
@@ -110,34 +110,44 @@ NO_KEYS = re.compile(r"[◆▲●○] +\d+ \w+|\d !|! unusual")
 """A severity that a dialog cuts to a letter, and the mark of an unusual region."""
 
 
-def walk(hunt: Hunt, ways: Sequence[str], wanted: str = "") -> None:
-    """Go there by the other keys: ``wanted`` is said, and no key that does nothing any more."""
+def walk(hunt: Hunt, stops: Iterable[tuple[str, Sequence[str], str]]) -> None:
+    """Go from stop to stop by the other keys.
+
+    At each, by its name and the usual keys, something is said, and no key that does nothing any
+    more."""
+    ways = list(stops)
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
-        await press(pilot, *(OTHER_CALLS.get(name, name) for name in ways))
-
         def shown() -> str:
             return f"{screen_text(app)}\n{said(app)}"
 
-        await until(
-            pilot, lambda: re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], wanted) in shown()
-        )
-        words = {word.strip(",;.:()") for word in NO_KEYS.sub("", shown()).split()}
-        assert words & SHOWN.keys() == set(), shown()
+        for name, keys, wanted in ways:
+            await press(pilot, *(OTHER_CALLS.get(key, key) for key in keys))
+            saying = re.sub("‹(.+?)›", lambda usual: SHOWN[usual[1]], wanted)
+            await until(pilot, lambda saying=saying: saying in shown())
+            words = {word.strip(",;.:()") for word in NO_KEYS.sub("", shown()).split()}
+            assert name in LETTERS or words & SHOWN.keys() == set(), shown()
 
-    hunt.play(journey, size=(160, 50), keys=other_keys(), by_clock="colon" in ways)
+    hunt.play(
+        journey,
+        size=(160, 50),
+        keys=other_keys(),
+        by_clock=any("colon" in keys for _, keys, _ in ways),
+    )
 
 
-@pytest.mark.parametrize(
-    "name", sorted(SCREENS.keys() - {"copy-menu", "alert-raw"})
-)  # letters and braces of their own
-def test_screens_name_rebound_keys(name: str, hunt: Hunt) -> None:
-    walk(hunt, SCREENS[name])
+LETTERS = {"copy-menu", "alert-raw"}
+"""Screens with letters and braces of their own."""
+
+
+@pytest.mark.parametrize("screens", JOURNEYS, ids=" ".join)
+def test_screens_name_rebound_keys(screens: dict[str, Sequence[str]], hunt: Hunt) -> None:
+    walk(hunt, [(name, keys, "") for name, keys in screens.items()])
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_texts_name_rebound_keys(name: str, hunt: Hunt) -> None:
-    walk(hunt, *NAMED[name])
+    walk(hunt, [(name, *NAMED[name])])
 
 
 def test_welcome_screen_uses_rebound_keys() -> None:

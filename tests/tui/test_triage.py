@@ -183,6 +183,7 @@ def test_log_is_exported_privately(
         await press(
             pilot, "c", "'Our scan", "ctrl+s", "4", "w", "tab", *["right"] * right, "ctrl+s"
         )
+        await until(pilot, lambda: bool(said(app)))
         [path] = (tmp_path / "out").iterdir()
         assert said(app) == f"1 note written to {path}"
         assert path.suffix == f".{kind}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,14 @@ def read_records(folder: Path) -> Iterator[tuple[Path, Record]]:
                 yield path, record
 
 
+_TABLES: dict[tuple[str, int], tuple[Sequence[tuple[Path, Record]], duckdb.DuckDBPyConnection]] = {}
+"""By columns and records, which are held, so that no others have their id."""
+
+
 class AthenaTable:
     """The table of a backfill, filled with records as the input format of Athena would."""
 
-    def __init__(self, table: TrailTable, files: Iterable[tuple[Path, Record]], work: Path) -> None:
+    def __init__(self, table: TrailTable, files: Sequence[tuple[Path, Record]], work: Path) -> None:
         ddl = sqlglot.parse_one(table.create(), read="athena")
         assert isinstance(ddl, exp.Create)
         self._columns = {
@@ -41,20 +45,32 @@ class AthenaTable:
         self._texts = {
             name for name, kind in self._columns.items() if kind.is_type("text", "varchar")
         }
-        rows = work / "rows.jsonl"
-        rows.write_text("".join(json.dumps(self._row(*each)) + "\n" for each in files))
         types = {
             **{name: kind.sql("duckdb") for name, kind in self._columns.items()},
             "account": "TEXT",
             "region": "TEXT",
             "day": "TEXT",
         }
-        self._connection = duckdb.connect()
-        self._connection.execute(f"CREATE SCHEMA {table.database}")
+        # Tables of the same columns and records are one, which nothing changes.
+        name = (str(types), id(files))
+        if name not in _TABLES:
+            _TABLES[name] = files, self._load(files, types, work / "rows.jsonl")
+        _, self._connection = _TABLES[name]
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.database}")
         self._connection.execute(
-            f"CREATE TABLE {table.database}.{table.name} AS "
+            f"CREATE VIEW IF NOT EXISTS {table.database}.{table.name} AS SELECT * FROM records"
+        )
+
+    def _load(
+        self, files: Sequence[tuple[Path, Record]], types: dict[str, str], rows: Path
+    ) -> duckdb.DuckDBPyConnection:
+        rows.write_text("".join(json.dumps(self._row(*each)) + "\n" for each in files))
+        connection = duckdb.connect(config={"threads": 1})
+        connection.execute(
+            "CREATE TABLE records AS "
             f"SELECT * FROM read_json('{rows}', format='newline_delimited', columns={types})"
         )
+        return connection
 
     def _row(self, path: Path, record: Record) -> Record:
         account, _, region, *day = path.parts[-7:-1]

@@ -48,7 +48,7 @@ def holds(run: Run, records: Sequence[Raw], mode: str) -> None:
     ) == oracle.sums(records)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.data(), trails(), st.sampled_from(MODES))
 def test_scan_matches_oracle(data: st.DataObject, records: Trail, mode: str) -> None:
     made = data.draw(files(records))
@@ -62,7 +62,7 @@ def test_scan_matches_oracle(data: st.DataObject, records: Trail, mode: str) -> 
     assert len(set(ids.values())) == len(ids)
 
 
-@settings(max_examples=35)
+@settings(max_examples=25)
 @given(st.data(), trails(), st.sampled_from(MODES))
 def test_live_run_matches_oracle_by_any_delivery(
     data: st.DataObject, records: Trail, mode: str
@@ -84,7 +84,7 @@ def test_live_run_matches_oracle_by_any_delivery(
 MOMENTS = (0, 1, 2, 15, 28, 29, 30, 31, 45, 58, 59, 60, 61, 75, 89, 90, 91, 119, 120, 149, 150)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.lists(
         st.tuples(st.sampled_from(MOMENTS), st.integers(0, 2), st.sampled_from([1, 1, 1, 3, 9])),
@@ -125,7 +125,7 @@ def in_turns(draw: st.DrawFn, made: list[File]) -> Pieces:
     return Pieces((name, due[name].pop(0)) for name in turns)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data(), st.sampled_from(MODES))
 def test_conflicting_identities_do_not_depend_on_order(data: st.DataObject, mode: str) -> None:
     """CloudTrail's copies of an event are equal. Should they differ, which one stands must not

@@ -174,7 +174,7 @@ def holds(alerts: Sequence[Alert], records: Sequence[Raw], mode: str) -> None:
     assert all(set(alert.ids) <= set(first.ids) for alert, first in zip(new, firsts, strict=True))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.data(), corpora(), st.sampled_from(["tumbling", "sliding"]))
 def test_rules_match_sql_oracle(data: st.DataObject, records: Trail, mode: str) -> None:
     files = data.draw(deliveries(records))

@@ -324,7 +324,7 @@ def facts(store: Store) -> list[Any]:
     return [told, [[alert.alert_id for alert in sweep.alerts] for sweep in group_sweeps(alerts)]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data(), stories(), st.sampled_from(["tumbling", "sliding"]))
 def test_context_does_not_depend_on_order_split_or_copies(
     data: st.DataObject, records: Trail, mode: str

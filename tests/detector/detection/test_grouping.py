@@ -79,7 +79,7 @@ def digested(chunks: Sequence[list[Raw]], limit: int, counts_activity: bool) -> 
     ]
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.one_of(mixed_trails(), st.lists(trails(), max_size=2)), st.integers(1, 9), st.booleans())
 def test_numbers_and_signatures_give_the_same(
     chunks: list[list[Raw]], limit: int, counts_activity: bool

@@ -173,7 +173,7 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.lists(RECORDS, min_size=1, max_size=12))
 def test_view_gives_the_hits_of_whole_records(records: list[dict[str, Any]]) -> None:
     data = json.dumps({"Records": records}).encode()
@@ -196,7 +196,7 @@ def _content(partial: Partial) -> dict[bytes, Any]:
 REGIONS = ("eu-west-1", "us-east-1", "", None, "-")
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(records=st.lists(RECORDS, min_size=1, max_size=12), copies=st.integers(1, len(REGIONS)))
 def test_alike_records_have_the_hits_of_each_asked_for_itself(
     further_rules: list[Rule], records: list[dict[str, Any]], copies: int

@@ -88,7 +88,7 @@ def supported(pattern: str, flags: int) -> Regex:
         reject()
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(PATTERNS, st.lists(TEXTS, min_size=1, max_size=5), st.sampled_from([0, re.MULTILINE]))
 def test_matches_equal_those_of_python(pattern, texts, flags):
     expected = re.compile(pattern, flags)

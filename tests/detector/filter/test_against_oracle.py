@@ -210,7 +210,7 @@ def test_value_that_begins_with_an_operator_is_quoted() -> None:
         assert parse_filter(text, ALERTS, AT)(row), text
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.recursive(terms, _grown, max_leaves=6), st.lists(alerts, min_size=1, max_size=4))
 def test_filter_matches_oracle(case: FilterAndOracle, rows: list[Alert]) -> None:
     text, holds = case

@@ -51,7 +51,7 @@ def test_lines_that_came_piece_by_piece_are_no_duplicates(store: Store, tmp_path
     assert (run.accounting.records_seen, run.accounting.records_duplicate) == (30, 0)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.data(), trails(), st.integers(900, 4000), st.integers(900, 4000), st.integers(1, 3))
 def test_reread_counts_what_a_fresh_scan_counts(
     data: st.DataObject, records: Trail, size: int, other_size: int, batch: int

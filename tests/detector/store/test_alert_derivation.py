@@ -223,7 +223,7 @@ def test_event_that_moved_is_derived_in_parts(
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if "over 30" in shape])
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(st.lists(st.sampled_from([0, 29, 30, 31, 59, 60, 61, 90, 119, 120, 151]), max_size=5))
 def test_series_that_is_too_short_is_not_looked_at(shape: str, times: list[int]) -> None:
     """What is found is the same as where all series are."""

@@ -66,7 +66,7 @@ def changes(result: Backtest) -> dict[str, list[str]]:
     return {change: sorted(ids) for change, ids in told.items()}
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     st.data(),
     trails(),
