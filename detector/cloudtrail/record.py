@@ -97,6 +97,7 @@ ApiCall = tuple[str | None, str | None, bool | None, str | None, str | None]
 """What is called: event source, event name, read-only, event category; and its error code."""
 Origin = tuple[Caller | None, str | None, str | None, str | None, str | None]
 """A client, and the region that it called."""
+NO_ORIGIN: Origin = (None, None, None, None, None)
 ORIGIN_FIELDS = (
     "user_identity",
     "recipient_account_id",

@@ -155,6 +155,7 @@ def _digest_events(
     rule_seconds: dict[str, float] = {}
     if events.candidates:
         hits = HitCollector(records, dispatch, source, chunk.offset, partial.hits)
+        hits.callers = events.callers
         rule_seconds = _collect_hits(hits, events, stats)
         cache.heads.keep(hits.kept_bytes)
     return DigestResult(partial, rule_seconds)

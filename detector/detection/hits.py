@@ -31,9 +31,10 @@ from detector.detection.signature_cache import SignatureGroup
 from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
 from detector.formats import Records
+from detector.formats.native.callers import KnownCallers
 from detector.formats.native.columns import IDENTITY
 from detector.formats.native.groups import RawView
-from detector.formats.native.hit_runs import HitRun
+from detector.formats.native.hit_runs import HitRun, Questions
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
@@ -111,9 +112,9 @@ _NO_HITS = _Verdict([], [], settled=_Outcome((), None))
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
-    Events that are hits are added to ``found``. ``count`` are the hits, ``too_deep`` the records
-    that are nested too deep to be read; ``rule_seconds`` are what each rule took; ``kept_bytes``
-    are those of what signatures have come to keep."""
+    Events that are hits are added to ``found``, but of ``callers`` who are known to refuse it.
+    ``count`` are the hits, ``too_deep`` the records that are nested too deep to be read;
+    ``rule_seconds`` are what each rule took; ``kept_bytes`` what signatures have come to keep."""
 
     def __init__(
         self, records: Records, dispatch: Dispatch, source: str, offset: int, found: EventColumns
@@ -123,6 +124,7 @@ class HitCollector:
         self._source = source
         self._offset = offset
         self._found = found
+        self.callers: KnownCallers | None = None
         self._chunk: int | None = None
         self.count = 0
         self.too_deep = 0
@@ -131,8 +133,11 @@ class HitCollector:
 
     def collect(self, groups: Sequence[SignatureGroup]) -> None:
         """Add the hits among the events of some signatures."""
-        runs = self._records.hit_runs([group.timed for group in groups])
-        for number, group in enumerate(groups):
+        asked = [group.facts.question for group in groups]
+        questions = Questions(self.callers, asked) if self.callers else None
+        runs = self._records.hit_runs([group.timed for group in groups], questions)
+        for number in range(len(groups)) if runs is None else runs.groups():
+            group = groups[number]
             verdicts: dict[Any, _Verdict] = group.facts.verdicts
             known = len(verdicts)
             if runs is None:
@@ -156,13 +161,15 @@ class HitCollector:
         self, run: HitRun, group: SignatureGroup, verdicts: dict[Any, _Verdict]
     ) -> None:
         """Add the hits among records of one view."""
-        indexes, identities = run
+        indexes, identities, caller = run
         raw = self._records.raw_hit(indexes[0])
         if raw is None:
             self._collect_decoded(indexes[0], group, verdicts)
             return
         view, _ = raw
         verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
+        if verdict is _NO_HITS and self.callers is not None:
+            self.callers.refuse(caller, group.facts.question)
         first = 0
         while verdict.settled is None and first < len(indexes):
             identity = identities[first * IDENTITY : (first + 1) * IDENTITY]

@@ -9,6 +9,7 @@ import msgspec
 
 from detector.cloudtrail.record import (
     NO_CALLER,
+    NO_ORIGIN,
     ApiCall,
     Client,
     EventSignature,
@@ -145,14 +146,16 @@ _CANDIDATES_LIMIT = 64
 class SignatureFacts(msgspec.Struct, eq=False):
     """What follows from a signature.
 
-    ``rules`` are those of ``dispatch`` that its records may match; ``verdicts`` are what these say
-    of the records, by what a view of a record shows beside the signature."""
+    ``rules`` are those of ``dispatch`` that its records may match, ``question`` the bit by which
+    their callers refuse all of them; ``verdicts`` are what the rules say of the records, by what a
+    view of a record shows beside the signature."""
 
     signature: EventSignature
     origin: OriginFacts
     call: CallFacts
     dispatch: Dispatch | None = None
     rules: Sequence[Rule] = ()
+    question: int = 0
     verdicts: dict[object, Any] = {}
 
     def select(self, dispatch: Dispatch) -> None:
@@ -210,7 +213,7 @@ class SignatureCache:
 
 
 def _call_facts(call: ApiCall) -> CallFacts:
-    signature = join_parts((None, None, None, None, None), call)
+    signature = join_parts(NO_ORIGIN, call)
     outcome = CallOutcome.of(call)
     return CallFacts(
         skip_reason(signature),

@@ -33,7 +33,7 @@ from detector.formats.items import Item, NonRecord, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.native import cut
 from detector.formats.native.groups import RawHit, Slices, group_by_bytes
-from detector.formats.native.hit_runs import HitRuns
+from detector.formats.native.hit_runs import HitRuns, Questions
 from detector.formats.pieces import join_pieces
 from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
 from detector.formats.text_forms import BLANK, begins_json, is_comment
@@ -87,9 +87,15 @@ class RawRecords:
         item = self._items[index]
         return item.translated or item.raw if isinstance(item, ParsedRecord) else item
 
-    def hit_runs(self, groups: Sequence[list[int]]) -> HitRuns | None:
-        """Cut groups of records into runs of hits; None where each must be decoded for it."""
-        return self._items.hit_runs(groups) if isinstance(self._items, Slices) else None
+    def hit_runs(
+        self, groups: Sequence[list[int]], questions: Questions | None = None
+    ) -> HitRuns | None:
+        """Cut groups of records into runs of hits; None where each must be decoded for it.
+
+        The records of callers that are known to refuse a group's question are in none."""
+        if not isinstance(self._items, Slices):
+            return None
+        return self._items.hit_runs(groups, questions)
 
     def raw_hit(self, index: int) -> RawHit | None:
         """Return what a record has as a hit, without decoding it; None where that is needed."""

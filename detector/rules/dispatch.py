@@ -11,6 +11,7 @@ from typing import Any
 from detector.cloudtrail.caller_view import CallerView, NotInView, decode_caller
 from detector.cloudtrail.record import (
     CALL_FIELDS,
+    NO_ORIGIN,
     ORIGIN_FIELDS,
     ApiCall,
     EventSignature,
@@ -33,7 +34,6 @@ _SUBSETS_LIMIT = 4096
 _CALLERS_LIMIT = 4096
 _LONGEST_CALLER = 2048
 """Of callers that are remembered, and of the bytes of one."""
-_NO_ORIGIN = (None, None, None, None, None)
 
 
 def _fold_pair(pair: Pair) -> Pair:
@@ -112,6 +112,11 @@ class Candidates:
 
     def __bool__(self) -> bool:
         return bool(self._rules)
+
+    @property
+    def asks_origins(self) -> bool:
+        """Whether it is for an origin to say which of them a call may match."""
+        return bool(self._tests)
 
     def of_origin(self, signature: EventSignature, known: OriginVerdicts) -> int:
         """Return the bits of the rules whose conditions the origin of a signature fulfils."""
@@ -218,7 +223,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
     def _of_call(self, call: ApiCall) -> Candidates:
         """Return the rules that a call may match, with what is left to ask of an origin."""
         source, name, *_ = call
-        signature = join_parts(_NO_ORIGIN, call)
+        signature = join_parts(NO_ORIGIN, call)
         bits = 0
         left: dict[tuple[bool, tuple[str, ...], tuple[Any, ...]], list[_Condition]]
         left = defaultdict(list)

@@ -6,9 +6,10 @@ origin of a chunk, not for each distinct call; and for calls of which some rule 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from detector.cloudtrail.record import ApiCall, join_parts
+from detector.cloudtrail.record import NO_ORIGIN, ApiCall, join_parts
 from detector.detection.baseline import widen_span
 from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes
@@ -21,6 +22,7 @@ from detector.detection.signature_cache import (
 )
 from detector.formats.heads.head_table import HeadTable
 from detector.formats.heads.known_heads import KnownHead
+from detector.formats.native.callers import KnownCallers
 from detector.formats.native.cut import HeadGroups
 from detector.formats.native.documents import CutDocuments
 from detector.formats.native.sums import (
@@ -32,9 +34,12 @@ from detector.formats.native.sums import (
     sum_groups,
 )
 from detector.rules.dispatch import Candidates, Dispatch
+from detector.rules.rule import Rule
 
 _UNNUMBERED = 1 << 63
 """The bit of the sets of candidates that have none of their own; these are asked for each head."""
+_CALLER_QUESTIONS = 64
+"""Of the sets of rules of which it is remembered who refuses them, a bit each."""
 
 
 def group_by_number(
@@ -90,6 +95,7 @@ def _add_events(
     for group in sums.skipped:
         _, call = known.parts(groups.numbers[group])
         events.skip(call.skip_reason or "", len(members[group]))
+    events.callers = known.callers
     for group in sums.asking:
         facts = known.judged(groups.numbers[group])
         if facts.rules:
@@ -137,7 +143,8 @@ def _list_calls(
 class NumberedFacts:
     """What follows from the origins and calls of a table, by their numbers.
 
-    ``hashes`` are those of principals, by the numbers of their postings."""
+    ``hashes`` are those of principals, by the numbers of their postings. ``callers`` are known by
+    what they refuse."""
 
     def __init__(
         self, table: HeadTable[KnownHead], cache: SignatureCache, dispatch: Dispatch
@@ -149,7 +156,9 @@ class NumberedFacts:
         self._cache = cache
         self._calls: list[Any] = [None]
         self._postings: dict[PrincipalHashes, int] = {}
+        self.callers = KnownCallers()
         self._questions: dict[Candidates, int] = {}
+        self._caller_questions: dict[tuple[str, ...], int] = {}
         self._judged: dict[int, SignatureFacts] = {}
 
     def learn(self) -> None:
@@ -182,6 +191,7 @@ class NumberedFacts:
             return facts
         facts = SignatureFacts(self._table.signature(number), *self.parts(number))
         facts.select(self.dispatch)
+        facts.question = self._caller_question_of(facts.rules)
         origin, call = self._table.parts(number)
         question = self._table.asked[call]
         if facts.rules or question == _UNNUMBERED:
@@ -198,8 +208,16 @@ class NumberedFacts:
 
     def _question_of(self, call: ApiCall) -> int:
         """Return the bit of the candidates of a call; 0 where it has none."""
-        candidates = self.dispatch.candidates(join_parts((None,) * 5, call))
+        candidates = self.dispatch.candidates(join_parts(NO_ORIGIN, call))
         if not candidates:
             return 0
         number = self._questions.setdefault(candidates, len(self._questions))
         return min(1 << number, _UNNUMBERED)
+
+    def _caller_question_of(self, rules: Sequence[Rule]) -> int:
+        """Return the bit by which callers refuse all of some rules; 0 where none can."""
+        if not all(rule.query.prefilter.caller for rule in rules):
+            return 0
+        names = tuple([rule.rule_id for rule in rules])
+        number = self._caller_questions.setdefault(names, len(self._caller_questions))
+        return 1 << number if number < _CALLER_QUESTIONS else 0

@@ -10,6 +10,7 @@ import msgspec
 from detector.detection.baseline import OriginSpans
 from detector.detection.principal_index import PostingLists, PrincipalHashes
 from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
+from detector.formats.native.callers import KnownCallers
 
 
 class CallEvents(NamedTuple):
@@ -41,8 +42,9 @@ class ChunkEvents(msgspec.Struct):
     ``seen`` is what is observed of the events, with first and last time. ``postings`` say where
     the records of principals are, but for those of ``openings``, which may have the key of a
     session beside. ``skipped`` and ``rejected`` count the records that are no events, by reason.
-    Of ``candidates`` rules may match, in the order of the first record of each. ``by_origin`` is
-    empty where the calls of origins were not asked for."""
+    Of ``candidates`` rules may match, in the order of the first record of each, but for those of
+    ``callers`` who are known to refuse it. ``by_origin`` is empty where the calls of origins were
+    not asked for."""
 
     seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
     postings: PostingLists = {}
@@ -50,6 +52,7 @@ class ChunkEvents(msgspec.Struct):
     skipped: dict[str, int] = {}
     rejected: dict[str, int] = {}
     candidates: list[SignatureGroup] = []
+    callers: KnownCallers | None = None
     by_origin: dict[OriginFacts, OriginEvents] = {}
 
     def skip(self, reason: str, count: int) -> None:

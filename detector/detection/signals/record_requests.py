@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from detector.detection.principal import Caller, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 
 RelatedRequest = SearchRequest[RelatedPrincipals]
-TimeSpans = list[tuple[int, int]]
-"""Spans ``[start, end)`` of epoch seconds in order, of which no two touch."""
+
+
+class TimeSpans:
+    """Spans ``[start, end)`` of epoch seconds, which are united where they overlap or touch."""
+
+    def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted(spans):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return zip(self._starts, self._ends, strict=True)
+
+    def __contains__(self, time: int) -> bool:
+        number = bisect_right(self._starts, time) - 1
+        return number >= 0 and time < self._ends[number]
+
+    def have_all(self, times: Sequence[int]) -> bool:
+        """Tell whether some times are in one and the same span."""
+        number = bisect_right(self._starts, min(times)) - 1
+        return number >= 0 and max(times) < self._ends[number]
 
 
 class RequestedSpans:
@@ -45,7 +70,7 @@ class RequestedSpans:
         spans = self._known.get(names)
         if spans is None:
             numbers = set(self._numbers(*names))
-            spans = self._known[names] = _united(
+            spans = self._known[names] = TimeSpans(
                 [(self._requests[number].start, self._requests[number].end) for number in numbers]
             )
         return spans
@@ -56,19 +81,3 @@ class RequestedSpans:
         yield from self._roles.get(role_arn, ())
         if issued_key:
             yield from self._own_keys.get(issued_key, ())
-
-
-def _united(spans: TimeSpans) -> TimeSpans:
-    """Unite the spans that overlap or touch."""
-    united: TimeSpans = []
-    for start, end in sorted(spans):
-        if united and start <= united[-1][1]:
-            united[-1] = united[-1][0], max(united[-1][1], end)
-        else:
-            united.append((start, end))
-    return united
-
-
-def is_within(spans: TimeSpans, time: int) -> bool:
-    """Tell whether a time is in one of the spans."""
-    return any(start <= time < end for start, end in spans)

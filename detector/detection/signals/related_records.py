@@ -10,27 +10,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import compress
 from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
 
 from detector.cloudtrail.record import EventSignature, Record, signature_of
 from detector.detection.event import KeptEvent, Position
 from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalIndex, hashes_of
-from detector.detection.record_search import (
-    Predicate,
-    RecordMatch,
-    chunks_at,
-    decode_record,
-    scan_chunk,
-)
+from detector.detection.record_search import RecordMatch, chunks_at, decode_record, scan_chunk
 from detector.detection.record_view import RecordView, read_hit_fields
-from detector.detection.signals.record_requests import (
-    RelatedRequest,
-    RequestedSpans,
-    TimeSpans,
-    is_within,
-)
+from detector.detection.signals.record_requests import RelatedRequest, RequestedSpans, TimeSpans
 from detector.formats import KnownHead, KnownHeads, Records, Unreadable, parse_records
 from detector.formats.native.columns import identities_in
 from detector.formats.native.groups import RawView
@@ -52,14 +42,27 @@ ChunkRequests = Mapping[int, ChunkRequest]
 """What to search in the chunks of a file, by their offset."""
 
 
+Asked = Callable[[EventSignature], object | None]
+"""What is asked of a signature, of which the records are searched unless it answers None."""
+
+
+class _SearchedHead(msgspec.Struct, eq=False):
+    """What a head answers, and the events that its records have in common, by their view.
+
+    None stands for a view that is odd."""
+
+    answer: Any
+    events: dict[RawView, KeptEvent | None] = {}
+
+
 class RelatedRun(NamedTuple):
     """Records of related principals, of which the events differ in identity, time and place only.
 
-    ``event`` is theirs but for these. ``offset`` is that of their chunk, ``indexes`` are theirs in
-    it, and the ``identities`` follow each other. ``decode`` returns the whole record of an index,
-    None where there is none."""
+    ``answer`` is what their signature was asked, and ``event`` theirs but for these. ``offset`` is
+    that of their chunk, ``indexes`` are theirs in it, and the ``identities`` follow each other.
+    ``decode`` returns the whole record of an index, None where there is none."""
 
-    signature: EventSignature
+    answer: Any
     event: KeptEvent
     offset: int
     identities: bytes
@@ -87,41 +90,37 @@ class RelatedRun(NamedTuple):
 def search_file(
     path: str,
     requests: ChunkRequests,
-    predicate: Predicate,
+    ask: Asked,
     known: KnownHeads,
     opener: Callable[[str], BinaryIO] = open_file,
 ) -> Iterator[RelatedRun]:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
     A file that has gone or cannot be read has no matches, or those before that. ``known`` are the
-    heads of files that were searched before.
+    heads of files that were searched before, and asked the same.
     """
     with contextlib.suppress(OSError, Unreadable), opener(path) as file:
         for chunk in chunks_at(file, requests.keys()):
             chunk_requests, principal_index = requests[chunk.offset]
             if any(request.selector.principal_keys() is None for request in chunk_requests):
-                yield from map(_related, scan_chunk(path, chunk, chunk_requests, predicate))
+                for match in scan_chunk(path, chunk, chunk_requests, lambda _: True):
+                    yield from _related(match, ask)
             else:
                 index = PrincipalIndex(principal_index)
                 records = parse_records(chunk, known, index.verbatim)
                 start = Position(path, chunk.offset, 0)
                 search = _ChunkSearch(start, records, chunk_requests, known)
-                yield from search.run(index, predicate)
+                yield from search.run(index, ask)
 
 
-def _related(match: RecordMatch) -> RelatedRun:
-    signature = signature_of(match.record.head())
-    identity, event = KeptEvent.of_event(match.event)
-    place = event.position
-    return RelatedRun(
-        signature,
-        event,
-        place.offset,
-        identity,
-        [event.time],
-        [place.index],
-        lambda _: match.record,
-    )
+def _related(match: RecordMatch, ask: Asked) -> Iterator[RelatedRun]:
+    answer = ask(signature_of(match.record.head()))
+    if answer is not None:
+        identity, event = KeptEvent.of_event(match.event)
+        place, times = event.position, [event.time]
+        yield RelatedRun(
+            answer, event, place.offset, identity, times, [place.index], lambda _: match.record
+        )
 
 
 class _ChunkSearch:
@@ -139,45 +138,56 @@ class _ChunkSearch:
         self._requests = requests
         self._spans = RequestedSpans(requests)
         self._known = known
+        self._decode = partial(decode_record, records)
 
-    def run(self, index: PrincipalIndex, predicate: Predicate) -> Iterator[RelatedRun]:
+    def run(self, index: PrincipalIndex, ask: Asked) -> Iterator[RelatedRun]:
         """Search only the records that have a principal key of the requests."""
         keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
         wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
+        if not self._records.has_times:
+            wanted = {at for at in wanted if self._records.times[at] is not None}
         heads: list[KnownHead] = []
         groups: list[list[int]] = []
         for group in self._records.groups:
-            if not wanted.isdisjoint(group.indexes) and predicate(group.head.signature):
-                times = self._records.times
-                heads.append(group.head)
-                groups.append(
-                    [at for at in group.indexes if at in wanted and times[at] is not None]
-                )
+            head = group.head
+            facts: _SearchedHead | None = head.facts
+            if facts is None:
+                facts = head.facts = _SearchedHead(ask(head.signature))
+            if facts.answer is not None:
+                indexes = [at for at in group.indexes if at in wanted]
+                if indexes:
+                    heads.append(head)
+                    groups.append(indexes)
         runs = self._records.hit_runs(groups)
-        for number, head in enumerate(heads):
+        if runs is None:
+            for head, indexes in zip(heads, groups, strict=True):
+                for at in indexes:
+                    yield from self._decoded(head, at)
+            return
+        for number, run in runs:
+            head = heads[number]
             # The key that a call to STS issued stands beyond its view.
-            if runs is None or head.signature.event_source == STS:
-                for at in groups[number]:
-                    yield from self._decoded(head.signature, at)
+            if head.signature.event_source == STS:
+                for at in run.indexes:
+                    yield from self._decoded(head, at)
             else:
-                for run in runs.of_group(number):
-                    yield from self._of_view(head, run)
+                yield from self._of_view(head, run)
 
     def _of_view(self, head: KnownHead, run: HitRun) -> Iterator[RelatedRun]:
         """Yield those records of one view that a request selects."""
-        indexes, identities = run
+        indexes, identities, _ = run
         raw = self._records.raw_hit(indexes[0])
         event = None if raw is None else self._event_of(head, raw[0], indexes[0])
         if event is None:
             for index in indexes:
-                yield from self._decoded(head.signature, index)
+                yield from self._decoded(head, index)
         else:
-            found = self._run(head.signature, event, identities, indexes)
-            yield from self._selected(found, self._spans.of(event.client, ""))
+            spans = self._spans.of(event.client, "")
+            yield from self._selected(self._run(head, event, identities, indexes), spans)
 
     def _event_of(self, head: KnownHead, view: RawView, index: int) -> KeptEvent | None:
         """Return what the events of a head and a view have in common; None where it is odd."""
-        events: dict[RawView, KeptEvent | None] = head.facts or {}
+        events: dict[RawView, KeptEvent | None] = head.facts.events
         if view in events:
             return events[view]
         fields = read_hit_fields(self._records.encoded(index))
@@ -186,10 +196,10 @@ class _ChunkSearch:
         caller, message, _ = view
         if len(events) < _VIEWS_LIMIT:
             self._known.keep(len(caller) + len(message))
-            head.facts = events | {view: event}
+            events[view] = event
         return event
 
-    def _decoded(self, signature: EventSignature, index: int) -> Iterator[RelatedRun]:
+    def _decoded(self, head: KnownHead, index: int) -> Iterator[RelatedRun]:
         """Yield a record that must be decoded whole, if a request selects it."""
         record = decode_record(self._records, index)
         time: Any = self._records.times[index]
@@ -200,27 +210,28 @@ class _ChunkSearch:
             identity, event = KeptEvent.of(record, raw, time, self._start)
         except RecursionError:
             return  # counted as rejected where it was read
-        run = self._run(signature, event, identity, [index])
+        run = self._run(head, event, identity, [index])
         yield from self._selected(run, self._spans.of(event.client, event.issued_key))
 
     def _run(
-        self, signature: EventSignature, event: KeptEvent, identities: bytes, indexes: Sequence[int]
+        self, head: KnownHead, event: KeptEvent, identities: bytes, indexes: Sequence[int]
     ) -> RelatedRun:
         times: Sequence[Any] = self._records.times
         return RelatedRun(
-            signature,
+            head.facts.answer,
             event,
             self._start.offset,
             identities,
             [times[index] for index in indexes],
             indexes,
-            partial(decode_record, self._records),
+            self._decode,
         )
 
     def _selected(self, run: RelatedRun, spans: TimeSpans) -> Iterator[RelatedRun]:
         """Yield the records of a run whose time is in one of the spans."""
-        is_in = [is_within(spans, time) for time in run.times]
-        if all(is_in):
+        if spans.have_all(run.times):
             yield run
-        elif any(is_in):
-            yield run.selected(compress(range(len(is_in)), is_in))
+            return
+        numbers = [number for number, time in enumerate(run.times) if time in spans]
+        if numbers:
+            yield run.selected(numbers)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Self
 
-from detector.cloudtrail.record import EventSignature, Record, signature_of, skip_reason
+from detector.cloudtrail.record import (
+    NO_ORIGIN,
+    ApiCall,
+    EventSignature,
+    Record,
+    api_call_of,
+    join_parts,
+    signature_of,
+    skip_reason,
+)
 from detector.detection.event import Event
 from detector.detection.principal import STS
 from detector.detection.signals.found_signals import Flags, Signals
 from detector.detection.signals.related_records import ChunkRequests, RelatedRun, search_file
 from detector.formats import KnownHeads
-from detector.rules.dispatch import Dispatch
+from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
 from detector.text.value_cache import ValueCache
@@ -48,6 +57,10 @@ class _RaisedFlags(NamedTuple):
                 asked.append(rule)
         return cls(tuple(sorted(certain)), tuple(asked))
 
+    def unless_empty(self, signature: EventSignature) -> Self | None:
+        """Return these flags; None where there are none, and no session may be opened."""
+        return self if self.certain or self.asked or signature.event_source == STS else None
+
     def raised_by(self, decode: Callable[[], Record | None], time: int) -> Flags:
         """Return the flags that a record raises, sorted; it is decoded where rules ask for it."""
         if not self.asked:
@@ -55,6 +68,13 @@ class _RaisedFlags(NamedTuple):
         record = decode()
         more = {rule.flag for rule in self.asked if rule.flag and _matches(rule, record, time)}
         return tuple(sorted(more.union(self.certain)))
+
+
+class _CallFlags(NamedTuple):
+    """The flags of a call, or the candidates for them where these depend on who calls."""
+
+    candidates: Candidates | None
+    flags: _RaisedFlags | None
 
 
 def _matches(rule: Rule, record: Record | None, time: int) -> bool:
@@ -71,7 +91,7 @@ class SignalFinder:
     def __init__(self, flagging: Dispatch) -> None:
         self._flagging = flagging
         self._heads = KnownHeads()
-        self._flags: ValueCache[EventSignature, _RaisedFlags] = ValueCache(self._flags_of)
+        self._of_call: ValueCache[ApiCall, _CallFlags] = ValueCache(self._flags_of_call)
 
     def find(
         self,
@@ -81,8 +101,8 @@ class SignalFinder:
         opener: Callable[[str], BinaryIO] = open_file,
     ) -> None:
         """Search the signals in a file, and add them to ``found``."""
-        for run in search_file(path, requests, self._may_be_signal, self._heads, opener):
-            flags = self._flags[run.signature]
+        for run in search_file(path, requests, self._flags_of, self._heads, opener):
+            flags: _RaisedFlags = run.answer
             if flags.asked:
                 for single in run.one_by_one():
                     decode = partial(run.decode, single.indexes[0])
@@ -90,14 +110,23 @@ class SignalFinder:
             else:
                 _add(run, flags.certain, path, found)
 
-    def _may_be_signal(self, signature: EventSignature) -> bool:
-        if skip_reason(signature):
-            return False
-        certain, asked = self._flags[signature]
-        return bool(certain or asked) or signature.event_source == STS
+    def _flags_of(self, signature: EventSignature) -> _RaisedFlags | None:
+        """Return the flags of a signature; None where its records are no signals."""
+        candidates, flags = self._of_call[api_call_of(signature)]
+        if candidates is not None:
+            rules = self._flagging.select(candidates, signature, {})
+            return _RaisedFlags.of(rules).unless_empty(signature)
+        return flags
 
-    def _flags_of(self, signature: EventSignature) -> _RaisedFlags:
-        return _RaisedFlags.of(self._flagging.rules_for(signature))
+    def _flags_of_call(self, call: ApiCall) -> _CallFlags:
+        signature = join_parts(NO_ORIGIN, call)
+        if skip_reason(signature):
+            return _CallFlags(None, None)
+        candidates = self._flagging.candidates(signature)
+        if candidates.asks_origins:
+            return _CallFlags(candidates, None)
+        rules = self._flagging.select(candidates, signature, {})
+        return _CallFlags(None, _RaisedFlags.of(rules).unless_empty(signature))
 
 
 def _add(run: RelatedRun, flags: Flags, path: str, found: Signals) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.formats.heads.known_heads import RecordGroup
 from detector.formats.native.cut import HIT_FIELDS, HeadGroups, RecordSpans
-from detector.formats.native.hit_runs import HitRuns, find_runs
+from detector.formats.native.hit_runs import HitRuns, Questions, find_runs
 from detector.text.capped import TEXT_CAP
 
 RawView = tuple[bytes, Any, bool]
@@ -43,9 +43,9 @@ class Slices(Sequence[memoryview]):
         text = bytes(self._data[message : message + message_size]) if message_size else b""
         return (bytes(self._data[caller : caller + size]), text, has_code), identity
 
-    def hit_runs(self, groups: Sequence[list[int]]) -> HitRuns:
+    def hit_runs(self, groups: Sequence[list[int]], questions: Questions | None = None) -> HitRuns:
         """Cut groups of records, given by their indexes, into runs."""
-        return find_runs(self._data, self._sizes, self._hit_fields, groups)
+        return find_runs(self._data, self._sizes, self._hit_fields, groups, questions)
 
 
 def group_by_bytes(groups: HeadGroups) -> list[RecordGroup]:

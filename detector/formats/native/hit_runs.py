@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from typing import NamedTuple
 
+from detector.formats.native.callers import KnownCallers
 from detector.formats.native.columns import IDENTITY
 from detector.formats.native.library import LIBRARY
 from detector.text.capped import TEXT_CAP
@@ -17,37 +18,50 @@ class HitRun(NamedTuple):
     """Records of a group, by their indexes, whose callers and error messages have the same bytes.
 
     The ``identities`` of their events follow each other. A record that must be decoded for it is a
-    run by itself."""
+    run by itself. ``caller`` is the number of their caller where the group asks callers, 0 where
+    it has none."""
 
     indexes: list[int]
     identities: bytes
+    caller: int = 0
 
 
 class HitRuns:
-    """The runs of some groups of records; a group ends in ``runs`` before its entry there."""
+    """The runs of some groups of records; those of a group end in ``run_ends`` before its entry."""
 
     def __init__(
         self,
-        groups: Sequence[list[int]],
-        runs: list[int],
-        ends: list[int],
+        records: array[int],
+        run_ends: Sequence[int],
+        spans: Sequence[tuple[int, int, int]],
         identities: bytes,
     ) -> None:
-        self._groups = groups
-        self._runs = runs
-        self._ends = ends
+        self._records = records
+        self._run_ends = run_ends
+        self._spans = spans
+        """Where each run begins and ends in the records, and the number of its caller."""
         self._identities = identities
+
+    def __iter__(self) -> Iterator[tuple[int, HitRun]]:
+        """Yield each run with the number of its group, in order."""
+        for number in self.groups():
+            for run in self.of_group(number):
+                yield number, run
+
+    def groups(self) -> Iterator[int]:
+        """Yield the numbers of the groups that have runs."""
+        before = 0
+        for number, end in enumerate(self._run_ends):
+            if end > before:
+                yield number
+                before = end
 
     def of_group(self, number: int) -> Iterator[HitRun]:
         """Yield the runs of a group, in order."""
-        group = self._groups[number]
-        first_run = self._runs[number - 1] if number else 0
-        begin = first = self._ends[first_run - 1] if first_run else 0
-        for run in range(first_run, self._runs[number]):
-            end = self._ends[run]
-            identities = self._identities[first * IDENTITY : end * IDENTITY]
-            yield HitRun(group[first - begin : end - begin], identities)
-            first = end
+        first = self._run_ends[number - 1] if number else 0
+        for start, end, caller in self._spans[first : self._run_ends[number]]:
+            identities = self._identities[start * IDENTITY : end * IDENTITY]
+            yield HitRun(self._records[start:end].tolist(), identities, caller)
 
 
 class _HitRuns(ctypes.Structure):
@@ -59,27 +73,46 @@ class _HitRuns(ctypes.Structure):
         ("largest", ctypes.c_int64),
         ("ends", ctypes.c_void_p),
         ("records", ctypes.c_void_p),
+        ("run_starts", ctypes.c_void_p),
         ("run_ends", ctypes.c_void_p),
         ("runs", ctypes.c_void_p),
         ("identities", ctypes.c_void_p),
+        ("callers", ctypes.c_void_p),
+        ("asked", ctypes.c_void_p),
+        ("run_callers", ctypes.c_void_p),
     ]
 
 
+class Questions(NamedTuple):
+    """What groups ask the callers of their records, of which some may be known to refuse it.
+
+    ``asked`` has a bit for each group, or 0 where nothing is asked."""
+
+    callers: KnownCallers
+    asked: Sequence[int]
+
+
 def find_runs(
-    data: memoryview, sizes: array[int], hit_fields: bytes, groups: Sequence[list[int]]
+    data: memoryview,
+    sizes: array[int],
+    hit_fields: bytes,
+    groups: Sequence[list[int]],
+    questions: Questions | None = None,
 ) -> HitRuns:
-    """Cut groups of records into runs.
+    """Cut groups of records into runs, without those whose caller refuses what a group asks.
 
     ``data``, ``sizes`` and ``hit_fields`` are those of the chunk, as the cut found them."""
     if not groups:
-        return HitRuns((), [], [], b"")
+        return HitRuns(array("i"), [], [], b"")
     assert LIBRARY is not None  # it has cut the chunk
     records = array("i", chain.from_iterable(groups))
     ends = array("i", accumulate(map(len, groups)))
     count = len(records)
-    run_ends, runs = array("i", bytes(4 * count)), array("i", bytes(4 * len(groups)))
-    identities = array("B", bytes(IDENTITY * count))
-    arrays = ends, records, run_ends, runs, identities
+    run_starts, run_ends, run_callers = (array("i", bytes(4 * count)) for _ in range(3))
+    runs, identities = array("i", bytes(4 * len(groups))), array("B", bytes(IDENTITY * count))
+    arrays = ends, records, run_starts, run_ends, runs, identities
+    asked = array("Q", questions.asked if questions else ())
+    callers = questions.callers.address() if questions else None
     first_byte = ctypes.c_char.from_buffer(data)
     found = LIBRARY.trailhound_find_runs(
         ctypes.byref(
@@ -90,12 +123,12 @@ def find_runs(
                 len(groups),
                 TEXT_CAP,
                 *[each.buffer_info()[0] for each in arrays],
+                callers,
+                asked.buffer_info()[0],
+                run_callers.buffer_info()[0],
             )
         )
     )
-    return HitRuns(
-        groups,
-        runs.tolist(),
-        run_ends[:found].tolist(),
-        identities.tobytes(),
-    )
+    columns = run_starts[:found], run_ends[:found], run_callers[:found]
+    spans = list(zip(*columns, strict=True))
+    return HitRuns(records, runs.tolist(), spans, identities.tobytes())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detector.detection.alert import Flag
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
-from detector.detection.signals.record_requests import RequestedSpans, is_within
+from detector.detection.signals.record_requests import RequestedSpans
 from detector.detection.signals.signal_index import (
     SignalCaller,
     SignalEvent,
@@ -125,8 +125,11 @@ def test_spans_of_a_caller_are_those_of_each_request_that_selects_it(
     spans = requested.of(caller, issued_key)
     assert requested.of(caller, issued_key) is spans
     for time in range(11):
-        assert is_within(spans, time) == any(
+        assert (time in spans) == any(
             request.contains(time) and request.selector.has_session(caller, issued_key)
             for request in requests
         )
+    for times in itertools.combinations_with_replacement(range(11), 2):
+        one_has_both = any(start <= times[0] and times[1] < end for start, end in spans)
+        assert spans.have_all(times[::-1]) == spans.have_all(times) == one_has_both
     assert all(first[1] < second[0] for first, second in itertools.pairwise(spans))

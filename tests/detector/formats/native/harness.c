@@ -100,6 +100,29 @@ static void check_sums(const Cut *cut)
     free_sums(&sums);
 }
 
+/* Find the runs again as questions to their callers: all are there, then those of none that refuse. */
+static void check_callers(const Cut *cut, HitRuns *hits, int64_t runs)
+{
+    uint64_t refused[8] = {0}, *asked = malloc(8 * cut->group_count);
+    for (int64_t i = 0; i < cut->group_count; i++) asked[i] = (uint64_t)(i % 3);
+    Callers callers = {
+        8, 16, 512, 1, 0, malloc(8 * sizeof(KnownCaller)), refused, calloc(16, 4), malloc(512),
+    };
+    hits->callers = &callers;
+    hits->asked = asked;
+    if (trailhound_find_runs(hits) != runs || callers.count > 8 || callers.bytes_end > 512) abort();
+    int64_t known = 0;
+    for (int64_t i = 0; i < runs; i++) {
+        if (hits->run_callers[i] < 0 || hits->run_callers[i] >= callers.count) abort();
+        known += hits->run_callers[i] > 0;
+    }
+    for (int i = 1; i < 8; i++) refused[i] = 3;
+    if (trailhound_find_runs(hits) != runs - known) abort();
+    free(asked); free(callers.known); free(callers.table); free(callers.bytes);
+    hits->callers = 0;
+    trailhound_find_runs(hits);
+}
+
 /* Cut the groups into runs, and order and know what these have as rows. */
 static void check_rows(const Cut *cut, const uint8_t *data)
 {
@@ -107,10 +130,12 @@ static void check_rows(const Cut *cut, const uint8_t *data)
     int32_t bits = 1, *order = malloc(4 * count), *other = malloc(4 * count);
     HitRuns hits = {
         data, cut->sizes, cut->hit_fields, cut->group_count, 4096, cut->ends, cut->order,
-        malloc(4 * count), malloc(4 * cut->group_count), malloc(16 * count),
+        malloc(4 * count), malloc(4 * count), malloc(4 * cut->group_count), malloc(16 * count), 0, 0,
+        malloc(4 * count),
     };
     int64_t runs = trailhound_find_runs(&hits);
     if (runs > count || runs < cut->group_count || (count && hits.run_ends[runs - 1] != count)) abort();
+    check_callers(cut, &hits, runs);
     while (1 << bits <= count) bits++;
     uint64_t *table = calloc((size_t)1 << bits, 8);
     if (trailhound_add_marks(table, bits, 3, hits.identities, count, 16) > count
@@ -127,7 +152,8 @@ static void check_rows(const Cut *cut, const uint8_t *data)
     if (trailhound_renumber(cut->groups, count, part_of, renumbered, used, other)
         != cut->group_count) abort();
     free(order); free(other); free(table); free(renumbered); free(used); free(part_of);
-    free(hits.run_ends); free(hits.runs); free(hits.identities);
+    free(hits.run_starts); free(hits.run_ends); free(hits.runs); free(hits.identities);
+    free(hits.run_callers);
 }
 
 static void check_text(const Cut *cut, int32_t number)

@@ -1,0 +1,67 @@
+"""Callers by their raw bytes, and which questions each of them is known to refuse.
+
+``callers.h`` looks them up, so that the records of a caller of whom no rule wants to know are
+passed over before anything in Python is made of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+
+_CAPACITY = 8192
+_BYTES = 4 << 20
+"""Of the callers that are known; where either is full, all are forgotten."""
+
+
+class _Callers(ctypes.Structure):
+    _fields_ = [
+        ("capacity", ctypes.c_int64),
+        ("table_size", ctypes.c_int64),
+        ("bytes_capacity", ctypes.c_int64),
+        ("count", ctypes.c_int64),
+        ("bytes_end", ctypes.c_int64),
+        ("known", ctypes.c_void_p),
+        ("refused", ctypes.c_void_p),
+        ("table", ctypes.c_void_p),
+        ("bytes", ctypes.c_void_p),
+    ]
+
+
+class KnownCallers:
+    """What callers are known to refuse, as bits. They change speed only, never a result."""
+
+    def __init__(self, capacity: int = _CAPACITY, size: int = _BYTES) -> None:
+        self._sizes = capacity, size
+        self._forget()
+
+    @property
+    def is_full(self) -> bool:
+        """There may be no room for another caller."""
+        found = self._structure
+        # The largest caller is much smaller than half of the room.
+        return bool(found.count >= found.capacity or found.bytes_end > found.bytes_capacity // 2)
+
+    def address(self) -> int:
+        """Return where the callers are, to whom the library may add some."""
+        if self.is_full:
+            self._forget()
+        return ctypes.addressof(self._structure)
+
+    def refuse(self, number: int, question: int) -> None:
+        """Remember that a caller refuses a question, a bit; number 0 is nobody."""
+        if number:
+            self._refused[number] |= question
+
+    def _forget(self) -> None:
+        capacity, size = self._sizes
+        table_size = 1 << (2 * capacity - 1).bit_length()
+        self._refused = array("Q", bytes(8 * capacity))
+        self._arrays = (
+            array("I", bytes(12 * capacity)),
+            self._refused,
+            array("i", bytes(4 * table_size)),
+            array("B", bytes(size)),
+        )
+        pointers = [each.buffer_info()[0] for each in self._arrays]
+        self._structure = _Callers(capacity, table_size, size, 1, 0, *pointers)
