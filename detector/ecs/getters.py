@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from detector.cloudtrail.record import Record, loads
-from detector.ecs.java_text import java_text
+from detector.ecs.java_text import java_text, shrunk
 from detector.ecs.values import ip_from_text, single
 from detector.text.late_pattern import late_pattern
 from detector.text.time import parse_milliseconds, parse_time
@@ -37,7 +37,8 @@ def _cleaned(value: Any) -> Any:
     """Remove all that counts as absent from a JSON value."""
     if isinstance(value, dict):
         cleaned = ((key, _cleaned(item)) for key, item in value.items())
-        value = {key: item for key, item in cleaned if item is not None}
+        left = {key: item for key, item in cleaned if item is not None}
+        value = shrunk(left, removed=len(value) - len(left))
     elif isinstance(value, list):
         value = [item for item in map(_cleaned, value) if item is not None]
     if isinstance(value, bool | int | float):

@@ -27,12 +27,35 @@ def java_text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
+class _Shrunk(dict[str, Any]):
+    """A JSON object of whose members some were removed.
+
+    A HashMap keeps the room that it once needed, and so its order."""
+
+    capacity = 0
+
+
+def shrunk(members: dict[str, Any], removed: int) -> dict[str, Any]:
+    """Return what is left of a JSON object after ``removed`` of its members."""
+    capacity = _capacity(len(members) + removed)
+    if not removed or capacity == _capacity(len(members)):
+        return members
+    left = _Shrunk(members)
+    left.capacity = capacity
+    return left
+
+
 def hash_order(keys: dict[str, Any]) -> list[str]:
     """Return keys in the order in which Java's HashMap iterates over them."""
+    last = (keys.capacity if isinstance(keys, _Shrunk) else _capacity(len(keys))) - 1
+    return sorted(keys, key=lambda key: _spread(key) & last)
+
+
+def _capacity(size: int) -> int:
     capacity = 16
-    while len(keys) > capacity * 3 // 4:
+    while size > capacity * 3 // 4:
         capacity *= 2
-    return sorted(keys, key=lambda key: _spread(key) & (capacity - 1))
+    return capacity
 
 
 def _spread(text: str) -> int:

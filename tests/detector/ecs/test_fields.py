@@ -292,6 +292,24 @@ def test_java_text_orders_keys_as_a_hash_map():
     assert java_text({"n": 1.0, "m": 12345678.0, "t": None}) == "{t=null, m=1.2345678E7, n=1.0}"
 
 
+def test_java_text_keeps_the_order_of_a_map_that_once_was_larger():
+    """What counts as absent is removed from a map that has grown for it: 12 members are its room
+    of 16, one more doubles it."""
+    names = "vpcId zone tags name size role kind host port path mode user"
+    few = {name: number for number, name in enumerate(names.split())}
+    nothing = {"none1": "", "none2": None, "none3": {"inner": []}}
+    alone = read("aws.cloudtrail.request_parameters", requestParameters=few)
+    beside = read("aws.cloudtrail.request_parameters", requestParameters={**few, **nothing})
+    assert alone == java_text(few)
+    grown = [part for part in java_text({**few, **nothing})[1:-1].split(", ") if "none" not in part]
+    assert beside == "{" + ", ".join(grown) + "}" != alone
+    within = read("aws.cloudtrail.response_elements", responseElements={"a": [{**few, **nothing}]})
+    assert within == f"{{a=[{beside}]}}"
+    flat = "aws.cloudtrail.flattened.request_parameters."
+    assert read(flat + "host", requestParameters={**few, **nothing}) == "7"
+    assert read(flat + "none2", requestParameters={**few, **nothing}) is None
+
+
 @pytest.fixture(scope="module")
 def asn():
     return open_asn(ASN)
