@@ -38,7 +38,8 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         cleaned = ((key, _cleaned(item)) for key, item in value.items())
         left = {key: item for key, item in cleaned if item is not None}
-        value = shrunk(left, removed=len(value) - len(left))
+        removed = len(value) - len(left)
+        value = shrunk(left, removed) if removed else left
     elif isinstance(value, list):
         value = [item for item in map(_cleaned, value) if item is not None]
     if isinstance(value, bool | int | float):

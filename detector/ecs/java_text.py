@@ -38,7 +38,7 @@ class _Shrunk(dict[str, Any]):
 def shrunk(members: dict[str, Any], removed: int) -> dict[str, Any]:
     """Return what is left of a JSON object after ``removed`` of its members."""
     capacity = _capacity(len(members) + removed)
-    if not removed or capacity == _capacity(len(members)):
+    if capacity == _capacity(len(members)):
         return members
     left = _Shrunk(members)
     left.capacity = capacity
