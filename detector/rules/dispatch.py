@@ -20,7 +20,7 @@ from detector.cloudtrail.record import (
     join_parts,
 )
 from detector.esql.plan.predicate_analysis import Pair
-from detector.esql.plan.prefilter import HeadCondition
+from detector.esql.plan.prefilter import HeadCondition, HeadConditions
 from detector.rules.rule import Rule
 from detector.text.fold import fold
 from detector.text.value_cache import LONGEST_KEY, ValueCache, key_size
@@ -50,6 +50,7 @@ class _Condition:
     """A condition of a rule on the heads of records; ``bit`` is the rule's."""
 
     def __init__(self, condition: HeadCondition, bit: int) -> None:
+        self.condition = condition
         self.bit = bit
         self.accepts = condition.accepts
         self.origin_fields = tuple(name for name in ORIGIN_FIELDS if name in condition.reads)
@@ -64,8 +65,9 @@ class _OriginTest:
     """The conditions of rules that read the same of an origin, and of calls the same values."""
 
     def __init__(self, asked: _Asked) -> None:
-        self._conditions = asked[0]
-        fields = self._conditions[0].origin_fields
+        conditions, _ = asked
+        self._conditions = HeadConditions((each.condition, each.bit) for each in conditions)
+        fields = conditions[0].origin_fields
         self._values_of = attrgetter(*fields)
         self._reads_caller = "user_identity" in fields
         self._verdicts: dict[Any, int] = {}
@@ -78,23 +80,16 @@ class _OriginTest:
         if self._reads_caller:
             bits = known.get(self)
             if bits is None:
-                bits = known[self] = self._judge(signature)
+                bits = known[self] = self._conditions.refused(signature)
             return bits
         values = self._values_of(signature)
         bits = self._verdicts.get(values)
         if bits is None:
-            bits = self._judge(signature)
+            bits = self._conditions.refused(signature)
             if len(self._verdicts) >= _VERDICTS_LIMIT:
                 self._verdicts.clear()
             if key_size(values) <= LONGEST_KEY:
                 self._verdicts[values] = bits
-        return bits
-
-    def _judge(self, signature: EventSignature) -> int:
-        bits = 0
-        for condition in self._conditions:
-            if not condition.accepts(signature):
-                bits |= condition.bit
         return bits
 
 

@@ -5,7 +5,7 @@ Most records are rejected by it, before they are decoded whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -57,6 +57,11 @@ class HeadCondition:
     def node(self) -> ast.Expression:
         return self._read_node()
 
+    @property
+    def context(self) -> tuple[FieldTable, QueryOptions]:
+        """The fields and the options that it is compiled with."""
+        return self._fields, self._options
+
     def accepts(self, head: Head | EventSignature | CallerView) -> bool:
         """Check whether the condition is true of a head.
 
@@ -70,6 +75,57 @@ class HeadCondition:
     def _compiled(self) -> tuple[RowLayout, Getter]:
         layout = RowLayout(self._options)
         return layout, Compiler(ColumnScope(layout, self._fields)).condition(self.node).read
+
+
+class HeadConditions:
+    """Conditions that are tested on a head together, each with the bits of the rules that have it.
+
+    What several of them read of the head is read once, and what several rules ask is asked once.
+    They are compiled when a head is first tested."""
+
+    def __init__(self, conditions: Iterable[tuple[HeadCondition, int]]) -> None:
+        self._conditions = tuple(conditions)
+
+    def refused(self, head: Head | EventSignature) -> int:
+        """Return the bits of the conditions that are not true of a head."""
+        bits = 0
+        for layout, tests in self._compiled:
+            row = layout.new_row()
+            row[RECORD] = head
+            for test, of_test in tests:
+                if test(row) is not True:
+                    bits |= of_test
+        return bits
+
+    @cached_property
+    def _compiled(self) -> list[tuple[RowLayout, list[tuple[Getter, int]]]]:
+        together: list[tuple[tuple[FieldTable, QueryOptions], dict[str, _SharedCondition]]] = []
+        for condition, bits in self._conditions:
+            context, node = condition.context, condition.node
+            known = next((nodes for each, nodes in together if each == context), None)
+            if known is None:
+                known = {}
+                together.append((context, known))
+            shared = known.setdefault(repr(node), _SharedCondition(node))
+            shared.bits |= bits
+        return [_compile_all(context, nodes.values()) for context, nodes in together]
+
+
+class _SharedCondition(msgspec.Struct):
+    """A condition of several rules; ``bits`` are theirs."""
+
+    node: ast.Expression
+    bits: int = 0
+
+
+def _compile_all(
+    context: tuple[FieldTable, QueryOptions], conditions: Iterable[_SharedCondition]
+) -> tuple[RowLayout, list[tuple[Getter, int]]]:
+    """Compile conditions over one row, with the bits of each."""
+    fields, options = context
+    layout = RowLayout(options)
+    compiler = Compiler(ColumnScope(layout, fields))
+    return layout, [(compiler.condition(each.node).read, each.bits) for each in conditions]
 
 
 class Prefilter(msgspec.Struct, frozen=True):

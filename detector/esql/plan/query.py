@@ -113,8 +113,9 @@ class Query:
         rows: list[tuple[tuple[Value, ...], Inputs]] = []
         conditions = not (is_accepted and self.prefilter.is_exact)
         for row in run_stages(self.stages, first, 0, conditions):
-            # What is kept of a hit: most values are no longer than a glance tells.
-            inputs = tuple([capped_value(expr.read(row)) for expr in exprs])
+            values = [expr.read(row) for expr in exprs]
+            # What is kept of a hit: of a wide row most values are null.
+            inputs = tuple([None if each is None else capped_value(each) for each in values])
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
         if len(rows) > 1 and self.grouping is not None and self.unites_rows:

@@ -19,6 +19,12 @@ HOUR = 3600
 _SIZE = 18
 """The bytes of a signal: two of the second in its hour, and its identity."""
 _ROWS = "SELECT caller_id, flag, issued_key, hour, events FROM signal"
+_SAME = "WHERE caller_id = ? AND flag = ? AND issued_key = ? AND hour = ?"
+_ROW = f"FROM signal {_SAME}"
+_INSERT = (
+    "INSERT OR IGNORE INTO signal (caller_id, flag, issued_key, hour, events) "
+    "VALUES (?, ?, ?, ?, ?)"
+)
 
 _RowKey = tuple[int, str, str]
 """The number of a caller, flag and issued key."""
@@ -70,11 +76,7 @@ def change_signals(
         events = unpack_signals(hour, packed)
         after = [(change(time, identity), identity) for time, identity in events]
         if after != events:
-            connection.execute(
-                "DELETE FROM signal WHERE caller_id = ? AND flag = ? AND issued_key = ? "
-                "AND hour = ?",
-                (*key, hour),
-            )
+            connection.execute(f"DELETE {_ROW}", (*key, hour))
             left = [(time, identity) for time, identity in after if time is not None]
             changed.append((tuple(key), left))
     _add(connection, changed)
@@ -93,26 +95,22 @@ def _add(
 
 
 def _add_row(connection: sqlite3.Connection, key: tuple[Any, ...], cells: set[bytes]) -> None:
-    present = connection.execute(
-        "SELECT events FROM signal WHERE caller_id = ? AND flag = ? AND issued_key = ? "
-        "AND hour = ?",
-        key,
-    ).fetchone()
-    if present is not None:
-        (packed,) = present
-        cells = cells.union(packed[at : at + _SIZE] for at in range(0, len(packed), _SIZE))
-    connection.execute(
-        "INSERT OR REPLACE INTO signal (caller_id, flag, issued_key, hour, events) "
-        "VALUES (?, ?, ?, ?, ?)",
-        (*key, b"".join(sorted(cells))),
-    )
+    """Write a row, or add signals to the one that is there: most are new."""
+    new = connection.execute(_INSERT, (*key, b"".join(sorted(cells))))
+    if new.rowcount:
+        return
+    ((packed,),) = connection.execute(f"SELECT events {_ROW}", key)
+    cells = cells.union(packed[at : at + _SIZE] for at in range(0, len(packed), _SIZE))
+    connection.execute(f"UPDATE signal SET events = ? {_SAME}", (b"".join(sorted(cells)), *key))
 
 
 def _caller_number(connection: sqlite3.Connection, caller: SignalCaller) -> int:
     """Return the number of a caller, which is written where it is new."""
-    connection.execute(
+    new = connection.execute(
         "INSERT OR IGNORE INTO signal_caller (arn, access_key, role_arn) VALUES (?, ?, ?)", caller
     )
+    if new.rowcount:
+        return int(new.lastrowid or 0)
     ((number,),) = connection.execute(
         "SELECT caller_id FROM signal_caller WHERE arn = ? AND access_key = ? AND role_arn = ?",
         caller,

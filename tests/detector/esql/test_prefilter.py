@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudtrail.record import Head
+from detector.cloudtrail.record import Head, Record, signature_of
 from detector.ecs.fields import field_table
+from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan.planner import plan
+from detector.esql.plan.prefilter import HeadCondition, HeadConditions
 from detector.text.time import parse_time
 from tests.detector.esql.conftest import record
 from tests.detector.head_check import rows_of
@@ -164,3 +166,29 @@ def test_sliding_aggregator_matches_batch_computation(records, retracted):
         for index in range(len(AGGREGATES))
     ]
     assert [sliding.value(index) for index in range(len(AGGREGATES))] == expected
+
+
+def head_conditions(condition: str, options: QueryOptions) -> tuple[HeadCondition, ...]:
+    """Return those that a filter implies, none where it implies nothing."""
+    query = plan(f"from logs-aws.cloudtrail-* | where {condition}", field_table(), options)
+    return (*query.prefilter.pair, *query.prefilter.rest)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(CONDITIONS), st.booleans()), max_size=8),
+    st.sampled_from(RECORDS),
+)
+def test_conditions_are_together_what_each_is_by_itself(
+    chosen: list[tuple[str, bool]], event: Record
+) -> None:
+    """Also where several rules have one, and where rules take what is absent differently."""
+    conditions = [
+        (condition, 1 << number)
+        for number, (text, is_intended) in enumerate(chosen)
+        for condition in head_conditions(text, QueryOptions(null_negation=is_intended))
+    ]
+    signature = signature_of(event.head())
+    refused = 0
+    for condition, bit in conditions:
+        refused |= 0 if condition.accepts(signature) else bit
+    assert HeadConditions(conditions).refused(signature) == refused
