@@ -237,7 +237,7 @@ def _truncations(
         for argument in call.arguments:
             if not isinstance(argument, ast.Timespan):
                 continue
-            seconds = TemporalAmount(argument.amount, argument.unit).window
+            seconds = TemporalAmount.of(argument.amount, argument.unit).window
             if seconds is None or seconds != rule.query.window:
                 continue
             yield NumberCandidate(

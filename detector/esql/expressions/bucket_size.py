@@ -30,17 +30,15 @@ _SIZES = (
     (10, "ms"),
     (1, "ms"),
 )
-_MOST_LONG_BUCKETS = 1 << 16
-"""More weeks, months or years than any two dates are apart that can be written."""
 
 
 def date_bucket_size(most: int, start: int, end: int) -> TemporalAmount:
     """Return the shortest size of which ``most`` reach from ``start`` to ``end`` (ms).
 
     A year where none is long enough."""
-    best = TemporalAmount(*_SIZES[0])
+    best = TemporalAmount.of(*_SIZES[0])
     for size in _SIZES:
-        amount = TemporalAmount(*size)
+        amount = TemporalAmount.of(*size)
         if _reaches(amount, most, start, end):
             best = amount
     return best
@@ -50,11 +48,7 @@ def _reaches(amount: TemporalAmount, most: int, start: int, end: int) -> bool:
     first = date_truncator(amount)(start)
     if amount.length:
         return first + most * amount.length >= end
-    count = min(most, _MOST_LONG_BUCKETS)
-    try:
-        return amount.added_to(first, count) >= end
-    except (ValueError, OverflowError):
-        return True  # beyond the last date that can be written
+    return amount.added_to(first, most) >= end
 
 
 def number_bucket_size(most: int, start: float, end: float) -> float | None:

@@ -120,7 +120,9 @@ def _truncation(
     if date.type not in ("date", "null"):
         raise EsqlError(date_span, f"{name} cuts a date, not {date.type}")
     amount = timespan.value
-    if amount.amount <= 0:
+    if amount.is_mixed:
+        raise EsqlError(timespan_span, f"{name} cuts by days or by months, not by both")
+    if not amount.is_positive:
         raise EsqlError(timespan_span, f"the timespan of {name} must be positive")
     fact: ColumnFact = None
     if date.fact == FieldFact("@timestamp"):

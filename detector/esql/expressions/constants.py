@@ -37,11 +37,10 @@ def _literal_type(value: Any) -> Type:
 
 def compile_timespan(node: ast.Timespan) -> CompiledExpr:
     """Compile a timespan. Raises EsqlError for an unknown unit."""
-    amount = TemporalAmount(node.amount, node.unit)
     if node.unit in DURATIONS:
-        return constant(amount, "time_duration")
+        return constant(TemporalAmount.of(node.amount, node.unit), "time_duration")
     if node.unit in PERIODS:
-        return constant(amount, "date_period")
+        return constant(TemporalAmount.of(node.amount, node.unit), "date_period")
     units = (*DURATIONS, *PERIODS)
     raise EsqlError(node.span, f"no unit of time {node.unit}{nearest(node.unit, units)}")
 

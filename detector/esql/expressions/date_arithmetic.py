@@ -19,7 +19,7 @@ def compile_date_arithmetic(
 ) -> CompiledExpr | None:
     """Compile ``+`` or ``-``; None where no date and no timespan takes part.
 
-    Raises EsqlError for a text that is a timespan, and for periods that have no sum here."""
+    Raises EsqlError for a text that is a timespan."""
     types = {left.type, right.type}
     if types == {"date", "keyword"}:
         text = node.left if left.type == "keyword" else node.right
@@ -33,17 +33,9 @@ def compile_date_arithmetic(
     if left.type in SPANS:
         right = coerce_text(right, "date", node.right.span)
     if left.type in SPANS and left.type == right.type and left.constant and right.constant:
-        return _join_timespans(node, left, right)
+        amount = right.value if node.operator == "+" else right.value.negative()
+        return constant(left.value.plus(amount), left.type)
     return _shift_date(left, right, node.operator)
-
-
-def _join_timespans(node: ast.Arithmetic, left: CompiledExpr, right: CompiledExpr) -> CompiledExpr:
-    total = left.value.plus(right.value if node.operator == "+" else right.value.negative())
-    if total is None:
-        raise EsqlError(
-            node.span, "days and months have no sum here; add one after the other to the date"
-        )
-    return constant(total, left.type)
 
 
 def _shift_date(left: CompiledExpr, right: CompiledExpr, sign: str) -> CompiledExpr | None:

@@ -16,6 +16,9 @@ import msgspec
 from detector.text.time import DAY, HOUR, MINUTE, from_milliseconds, to_milliseconds
 
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 1000 * MINUTE, 1000 * HOUR, 1000 * DAY
+_CYCLE_START, _CYCLE_YEARS = 2000, 400
+_CYCLE = 146_097 * _DAY
+"""Milliseconds of 400 years, after which the calendar repeats itself."""
 
 DURATIONS = {
     **dict.fromkeys(("millisecond", "milliseconds", "ms"), 1),
@@ -39,23 +42,21 @@ LONGEST_WINDOW = 365 * DAY
 
 
 class TemporalAmount(msgspec.Struct, frozen=True):
-    """An amount of a unit of time: the value of a timespan."""
+    """The value of a timespan: a duration of ``length`` milliseconds, or a period of the calendar.
 
-    amount: int
-    unit: str
+    A period may have days and months; to a date its months are added first, as Java does."""
 
-    @property
-    def length(self) -> int:
-        """Milliseconds of a duration; 0 for a period."""
-        return self.amount * DURATIONS.get(self.unit, 0)
+    length: int = 0
+    days: int = 0
+    months: int = 0
 
-    @property
-    def days(self) -> int:
-        return self.amount * PERIODS.get(self.unit, (0, 0))[0]
-
-    @property
-    def months(self) -> int:
-        return self.amount * PERIODS.get(self.unit, (0, 0))[1]
+    @classmethod
+    def of(cls, amount: int, unit: str) -> TemporalAmount:
+        """Return so many of a unit of ``DURATIONS`` or ``PERIODS``."""
+        if unit in DURATIONS:
+            return cls(amount * DURATIONS[unit])
+        days, months = PERIODS[unit]
+        return cls(0, amount * days, amount * months)
 
     @property
     def window(self) -> int | None:
@@ -78,27 +79,38 @@ class TemporalAmount(msgspec.Struct, frozen=True):
             return (366 * years + 31 * months) * DAY
         return 7 * DAY if self.days == 7 else None
 
-    def negative(self) -> TemporalAmount:
-        return TemporalAmount(-self.amount, self.unit)
+    @property
+    def is_mixed(self) -> bool:
+        """Check whether the amount has days and months: no date can be truncated by it."""
+        return bool(self.days and self.months)
 
-    def plus(self, other: TemporalAmount) -> TemporalAmount | None:
-        """Return the sum of two durations or two periods; None for days and months."""
-        if self.unit in DURATIONS and other.unit in DURATIONS:
-            return TemporalAmount(self.length + other.length, "ms")
-        days, months = self.days + other.days, self.months + other.months
-        if not months:
-            return TemporalAmount(days, "days")
-        return None if days else TemporalAmount(months, "months")
+    @property
+    def is_positive(self) -> bool:
+        return self.length + self.days + self.months > 0
+
+    def negative(self) -> TemporalAmount:
+        return TemporalAmount(-self.length, -self.days, -self.months)
+
+    def plus(self, other: TemporalAmount) -> TemporalAmount:
+        return TemporalAmount(
+            self.length + other.length, self.days + other.days, self.months + other.months
+        )
 
     def added_to(self, ms: int, times: int) -> int:
-        """Return the date ``times`` (which may be negative) this amount after ``ms``."""
+        """Return the date ``times`` (which may be negative) this amount after ``ms``.
+
+        It may lie outside of the years 1 to 9999."""
+        offset = times * (self.length + self.days * _DAY)
         if not self.months:
-            return ms + times * (self.length + self.days * _DAY)
+            return ms + offset
         start = from_milliseconds(ms)
         months = start.year * 12 + start.month - 1 + times * self.months
         year, month = divmod(months, 12)
+        cycles, year = divmod(year - _CYCLE_START, _CYCLE_YEARS)  # any year, as one Python has
+        year += _CYCLE_START
         day = min(start.day, calendar.monthrange(year, month + 1)[1])
-        return to_milliseconds(start.replace(year=year, month=month + 1, day=day))
+        date = start.replace(year=year, month=month + 1, day=day)
+        return to_milliseconds(date) + cycles * _CYCLE + offset
 
 
 def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:

@@ -14,6 +14,7 @@ from detector.esql.functions.date_patterns import date_formatter, date_parser
 from detector.esql.plan.planner import plan
 from detector.text.time import to_milliseconds
 from tests.detector.esql.conftest import record
+from tests.detector.esql.test_expressions import evaluate
 from tests.detector.esql.test_kql import matches_record
 
 START = "2026-01-01T00:00:00.000"
@@ -191,3 +192,52 @@ def test_unknown_pattern_or_unit_is_refused_with_its_place(call, column, says):
         plan(f"from logs-aws.cloudtrail-*\n| eval x = {call}", field_table())
     assert says in caught.value.message
     assert (caught.value.line, caught.value.column) == (2, len("| eval x = ") + column)
+
+
+def one_month_later(date: datetime, day: int) -> datetime:
+    """Walk on day by day: the oracle knows months by what the calendar writes."""
+    later = date.replace(day=1)
+    month = later.month
+    while later.month == month:
+        later += timedelta(days=1)
+    month = later.month
+    while later.day < day and (later + timedelta(days=1)).month == month:
+        later += timedelta(days=1)
+    return later
+
+
+@given(
+    st.datetimes(datetime(1890, 1, 1), datetime(2110, 1, 1)),
+    st.integers(0, 30),
+    st.integers(-400, 400),
+    st.booleans(),
+)
+def test_period_of_months_and_days_against_a_walk_over_the_calendar(date, months, days, reverse):
+    start = date.replace(microsecond=0)
+    expected = start
+    for _ in range(months):
+        expected = one_month_later(expected, start.day)
+    expected += timedelta(days=days)
+    period = f"{months} months {'-' if days < 0 else '+'} {abs(days)} days"
+    if reverse:
+        period = f"{days} days + {months} months" if days >= 0 else period
+    value, type = evaluate(f'"{start.isoformat()}Z" + ({period})')
+    assert type == "date"
+    assert value == evaluate(f'"{expected.isoformat()}Z"::date')[0]
+
+
+@given(
+    st.datetimes(datetime(1890, 1, 1), datetime(2110, 1, 1)),
+    st.integers(0, 30),
+    st.integers(0, 400),
+)
+def test_period_is_taken_away_months_first(date, months, days):
+    start = date.replace(microsecond=0)
+    month = start.year * 12 + start.month - 1 - months
+    first = datetime(month // 12, month % 12 + 1, 1, start.hour, start.minute, start.second)
+    expected = first
+    while expected.day < start.day and (expected + timedelta(days=1)).month == first.month:
+        expected += timedelta(days=1)
+    expected -= timedelta(days=days)
+    value, _ = evaluate(f'"{start.isoformat()}Z" - ({months} months + {days} days)')
+    assert value == evaluate(f'"{expected.isoformat()}Z"::date')[0]

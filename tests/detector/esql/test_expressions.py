@@ -222,6 +222,16 @@ now()                                             | 2026-01-01T01:00:00Z
 @timestamp + (1 day + 2 days)                     | 2026-01-04T00:00:00Z
 @timestamp + (1 hour - 30 minutes)                | 2026-01-01T00:30:00Z
 @timestamp - (1 year + 1 month)                   | 2024-12-01T00:00:00Z
+"2026-01-31" + (1 month + 3 days)                 | 2026-03-03T00:00:00Z
+"2026-01-31" + (3 days + 1 month)                 | 2026-03-03T00:00:00Z
+"2026-03-31" - (1 month + 3 days)                 | 2026-02-25T00:00:00Z
+"2026-03-31" + (1 month - 1 week)                 | 2026-04-23T00:00:00Z
+"2026-03-31" - -(1 month - 1 week)                | 2026-04-23T00:00:00Z
+(1 month + 3 days) + "2026-01-31"::date           | 2026-03-03T00:00:00Z
+date_trunc(1 month + 1 day - 1 day, "2026-03-31") | 2026-03-01T00:00:00Z
+"9999-12-15" + (1 month - 20 days)                | 9999-12-26T00:00:00Z
+"0001-01-15" - (1 month - 31 days)                | 0001-01-15T00:00:00Z
+"9999-12-15" + (1 month + 20 days)                | None
 trange(1 hour)                                    | False
 trange(61 minutes)                                | True
 trange("2025-12-31", "2026-01-01")                | True
@@ -538,7 +548,8 @@ def test_expression_type(expression, type):
         ("mv_percentile(s, 50)", 15, "argument 1 of mv_percentile must be a number"),
         ('@timestamp - "1 day"', 14, "write a timespan without quotes, such as 1 day"),
         ('"1 day" + @timestamp', 1, "write a timespan without quotes"),
-        ("@timestamp + (1 month - 1 day)", 15, "days and months have no sum here"),
+        ("date_trunc(1 month + 1 day, @timestamp)", 12, "by days or by months, not by both"),
+        ("date_trunc(1 day - 2 days, @timestamp)", 12, "must be positive"),
         ("1 day + 1 hour", 1, "+ does not work on date_period and time_duration"),
         ("bucket(i, 0)", 11, "the size of a bucket must not be 0"),
         ("bucket(i, d)", 11, "a number that is written here must stand here"),

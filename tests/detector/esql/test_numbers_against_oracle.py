@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.esql.expressions.bucket_size import date_bucket_size
+from detector.esql.expressions.timespan import TemporalAmount
 from detector.esql.functions.multivalues import mv_percentile
 from tests.detector.esql.test_expressions import evaluate
 
@@ -138,4 +139,4 @@ def test_size_of_date_buckets_as_the_reference_has_it(most, start, end, size):
         return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
     amount = date_bucket_size(most, milliseconds(start), milliseconds(end))
-    assert (amount.amount, amount.unit) == size
+    assert amount == TemporalAmount.of(*size)
