@@ -1,6 +1,7 @@
-"""Read ES|QL's ``trange``, a condition on ``@timestamp``, to comparisons.
+"""Read what takes ``@timestamp`` in ES|QL without naming it.
 
-The start is left out of a range, and the end is in it.
+``trange`` is a condition: the start is left out of a range, and the end is in it. ``earliest`` and
+``latest`` are aggregates by the time.
 """
 
 from __future__ import annotations
@@ -10,6 +11,16 @@ from detector.esql.errors import EsqlError
 from detector.esql.tree_walk import join_conditions, walk
 
 _TIME = "@timestamp"
+TIMED_AGGREGATES = {"earliest": "first", "latest": "last"}
+"""Aggregate -> the one that has the time as its second argument."""
+
+
+def timed_aggregate(call: ast.Call) -> ast.Call:
+    """Build ``first(x, @timestamp)`` of ``earliest(x)``, and likewise. Raises EsqlError."""
+    if len(call.arguments) != 1:
+        raise EsqlError(call.span, f"{call.name} takes 1 argument, not {len(call.arguments)}")
+    time = ast.Column(_TIME, span=call.span)
+    return ast.Call(TIMED_AGGREGATES[call.name], (*call.arguments, time), span=call.span)
 
 
 def time_range_condition(call: ast.Call) -> ast.Expression:

@@ -12,7 +12,7 @@ from lark.tree import Meta
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, EsqlError, Span
 from detector.esql.full_text import SEARCH_FUNCTIONS, match_condition, search_condition
-from detector.esql.time_range import time_range_condition
+from detector.esql.time_range import TIMED_AGGREGATES, time_range_condition, timed_aggregate
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
@@ -233,6 +233,8 @@ class _Builder(Transformer[Token, Any]):
             return search_condition(call)
         if call.name == "trange":
             return time_range_condition(call)
+        if call.name in TIMED_AGGREGATES:
+            return timed_aggregate(call)
         return call
 
     def call_on_rows(self, meta: Meta, parts: list[Any]) -> ast.Call:

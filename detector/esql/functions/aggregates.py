@@ -189,33 +189,31 @@ def std_dev(values: _Values) -> Any:
     return math.sqrt(squared)
 
 
-@aggregate("first(same, any) -> first")
+@aggregate("first(same, any) -> first{}")
 def first(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    """Return the value of the row with the least second argument.
-
-    Of several such rows, the least value."""
+    """Return the value of the row with the least second argument, all of it, or null."""
     return _value_at_extreme(rows, types, min)
 
 
-@aggregate("last(same, any) -> first")
+@aggregate("last(same, any) -> first{}")
 def last(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    """Return the value of the row with the greatest second argument.
-
-    Of several such rows, the least value."""
+    """Return the value of the row with the greatest second argument, all of it, or null."""
     return _value_at_extreme(rows, types, max)
 
 
 def _value_at_extreme(
     rows: ArgumentRows, types: Sequence[Type], extreme: Callable[..., Any]
 ) -> Any:
-    value_order, sort_order = order(types[0]), order(types[1])
-    complete = [row for row in rows if row[0] is not None and row[1] is not None]
-    if not complete:
-        return None
-    places = [extreme(map(sort_order, many(row[1]))) for row in complete]
-    edge = extreme(places)
-    at_edge = [row for row, place in zip(complete, places, strict=True) if place == edge]
-    return min(_flatten([row[0] for row in at_edge]), key=value_order)
+    """Rows whose second argument is null come last. Of several rows the least value counts, and
+    any before null: ES|QL may return each, this does not depend on the order of the rows."""
+    sort_order, value_order = order(types[1]), order(types[0])
+    values = [row[0] for row in rows]
+    keyed = [(extreme(map(sort_order, many(row[1]))), row[0]) for row in rows if many(row[1])]
+    if keyed:
+        edge = extreme(key for key, _ in keyed)
+        values = [value for key, value in keyed if key == edge]
+    present = [value for value in values if value is not None]
+    return min(present, key=lambda value: [*map(value_order, many(value))], default=None)
 
 
 @aggregate("top(same, long, keyword?) -> same[]")

@@ -11,7 +11,8 @@ type, numbers widen). Marks may follow it:
 
 An argument without ``[]``, ``{}`` or ``*`` must be single: several values make the result null. So
 does null, unless the mark is ``{}``. The result is a type, ``same``, ``first`` (the type of the
-first argument) or ``wide`` (double of doubles, else long); ``[]`` says that it can be a multivalue.
+first argument) or ``wide`` (double of doubles, else long); ``[]`` says that it can be a multivalue,
+``{}`` that it can be one where the first argument can.
 """
 
 from __future__ import annotations
@@ -48,14 +49,15 @@ class Signature(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...]
     result: str
     many: bool
+    many_as_first: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Signature:
-        match = re.fullmatch(r"(\w+)\((.*)\) -> (\w+)(\[\])?", text)
+        match = re.fullmatch(r"(\w+)\((.*)\) -> (\w+)(\[\]|\{\})?", text)
         assert match, text
-        name, inner, result, many = match.groups()
+        name, inner, result, mark = match.groups()
         parts = [part for part in inner.split(",") if part]
-        return cls(name, tuple(map(_parse_parameter, parts)), result, bool(many))
+        return cls(name, tuple(map(_parse_parameter, parts)), result, mark == "[]", mark == "{}")
 
     def parameter(self, index: int) -> Parameter:
         """Return the parameter of an argument; the last one may be repeated."""

@@ -52,8 +52,6 @@ UNSUPPORTED: dict[str, str] = {
         "it writes a number for people; leave it out",
     ),
     "date_unit_count": "write date_diff of two dates",
-    "earliest": "write first(x, @timestamp)",
-    "latest": "write last(x, @timestamp)",
     "field_extract": "write aws.cloudtrail.flattened.… for one element",
     "json_extract": "write aws.cloudtrail.flattened.… for one element",
     "network_direction": "write cidr_match of source.ip",

@@ -200,7 +200,7 @@ class _StatsCompiler(Compiler):
         return CompiledExpr(
             lambda row: row[group_slot].value(index),
             type,
-            aggregate.signature.many,
+            aggregate.signature.many or (aggregate.signature.many_as_first and exprs[0].many),
             fact=_fact_of_aggregate(node, exprs, arguments),
         )
 

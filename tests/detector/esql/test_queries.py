@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from detector.ecs.fields import field_table
 from detector.esql.errors import EsqlError
 from detector.esql.plan.planner import plan
+from detector.text.time import parse_time
 from tests.detector.esql.conftest import START, record, region_sweep
 
 FROM = "from logs-aws.cloudtrail-*"
@@ -138,6 +141,59 @@ def test_aggregates_of_numbers_dates_booleans_and_text(run_query):
             "late": "c",
         }
     ]
+
+
+VALUES = st.lists(st.sampled_from(["a", "b", "c"]), max_size=2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), VALUES), min_size=1, max_size=6), st.randoms())
+def test_first_and_last_match_oracle(calls, rng):
+    """The oracle sorts the rows whole, with nulls at the end, and takes what stands in front."""
+    records = [
+        record(
+            eventID=str(number),
+            eventTime=f"2026-01-01T00:00:0{second}Z",
+            resources=[{"ARN": arn} for arn in arns],
+        )
+        for number, (second, arns) in enumerate(calls)
+    ]
+    text = f"""{FROM} | stats
+        early = first(aws.cloudtrail.resources.arn, @timestamp),
+        late = last(aws.cloudtrail.resources.arn, @timestamp),
+        soonest = earliest(aws.cloudtrail.resources.arn),
+        newest = latest(aws.cloudtrail.resources.arn),
+        least = first(@timestamp, aws.cloudtrail.resources.arn),
+        greatest = last(@timestamp, aws.cloudtrail.resources.arn),
+        one = first(event.id, null), two = first(null, @timestamp)"""
+    query = plan(text, field_table())
+    rng.shuffle(records)
+    rows = [
+        inputs for each in records for _, inputs in query.rows(each, parse_time(each.event_time))
+    ]
+    result = query.result(0, (), rows)
+    rows = [(second, sorted(set(arns))) for second, arns in calls]
+
+    def front(reverse):
+        edge = sorted((second for second, _ in rows), reverse=reverse)[0]
+        return min(filter(None, (arns for second, arns in rows if second == edge)), default=[])
+
+    def time_at(choose):
+        keys = [choose(arns) for _, arns in rows if arns]
+        fitting = [
+            second for second, arns in rows if not keys or (arns and choose(arns) == choose(keys))
+        ]
+        return f"2026-01-01T00:00:0{min(fitting)}Z"
+
+    assert (result["early"] or []) == (result["soonest"] or []) == front(False)
+    assert (result["late"] or []) == (result["newest"] or []) == front(True)
+    assert (result["least"], result["greatest"]) == (time_at(min), time_at(max))
+    assert (result["one"], result["two"]) == ("0", None)
+
+
+def test_earliest_takes_one_argument():
+    with pytest.raises(EsqlError, match="earliest takes 1 argument, not 2"):
+        plan(f"{FROM} | stats x = earliest(event.id, 1)", field_table())
 
 
 def test_expressions_over_aggregates(run_query):
