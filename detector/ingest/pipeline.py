@@ -155,7 +155,7 @@ class Pipeline:
         if self._scheduler.any_being_written():
             never.wait(SETTLE_SECONDS)
             self._read_all(self._due_tasks(is_final=True), publish, never)
-        self._derive()
+        self._derive(publish)
         self._verify(is_final=True)
         self._correlate(never)
 
@@ -185,7 +185,7 @@ class Pipeline:
         self._read_all(tasks, publish, stop)
         if stop.is_set():
             return None
-        self._derive()
+        self._derive(publish)
         self._verify(is_final=ended)
         self._correlate(stop)
         # All that was found is read, so the clock itself is the watermark.
@@ -306,13 +306,20 @@ class Pipeline:
         self._source.committed([row.path for row in rows if row.state != "waiting"])
         if time.monotonic() - self._unpublished.since >= PUBLISH_EVERY:
             if time.monotonic() >= self._derive_due:
-                self._derive()
+                self._derive(publish)
             self._publish(publish, live=False)
 
-    def _derive(self) -> None:
-        """Derive the alerts of what was committed, and settle those that time has passed."""
+    def _derive(self, publish: Callable[[Update], None]) -> None:
+        """Derive the alerts of what was committed, and settle those that time has passed.
+
+        Of very many, each part is published by itself."""
         begun = time.monotonic()
-        self._unpublished.add(self._store.derivation.derive())
+
+        def tell_part(changes: AlertChanges) -> None:
+            self._unpublished.add(changes)
+            self._publish(publish, live=False)
+
+        self._unpublished.add(self._store.derivation.derive(tell_part))
         newest = self._store.files.newest_event_time()
         if newest:
             self._unpublished.add(self._store.alerts.settle(min(newest, self._clock())))

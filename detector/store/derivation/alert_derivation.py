@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from detector.detection.derive import derive
 from detector.detection.event import KeptEvent, Series
@@ -62,8 +62,11 @@ class AlertDerivation:
         self._runs = TermRuns(database)
         self._with_alerts: set[Series] | None = None
 
-    def derive(self) -> AlertChanges:
-        """Derive the alerts of all windows that were touched since the last time."""
+    def derive(self, tell_part: Callable[[AlertChanges], object] | None = None) -> AlertChanges:
+        """Derive the alerts of all windows that were touched since the last time.
+
+        Of thousands of windows, ``tell_part`` gets the changes of each part as soon as they are
+        committed; those of the last part are returned."""
         changed: list[str] = []
         withdrawn: list[str] = []
         if self._database.value("SELECT EXISTS (SELECT 1 FROM segment WHERE fresh = 1)"):
@@ -71,7 +74,10 @@ class AlertDerivation:
             with self._database.transaction() as connection:
                 self._segments.merge_small(connection)
         while fresh := self._segments.fresh():
-            for changes in self._derive_touched(fresh):
+            for changes, is_last in self._derive_touched(fresh):
+                if tell_part is not None and not is_last:
+                    tell_part(changes)
+                    continue
                 changed += changes.changed
                 withdrawn += changes.withdrawn
         return AlertChanges(tuple(changed), tuple(withdrawn))
@@ -111,11 +117,12 @@ class AlertDerivation:
                         ),
                     )
 
-    def _derive_touched(self, fresh: Sequence[SegmentSpan]) -> Iterator[AlertChanges]:
+    def _derive_touched(self, fresh: Sequence[SegmentSpan]) -> Iterator[tuple[AlertChanges, bool]]:
         """Derive the alerts of the windows that the first fresh segments touch.
 
-        Each part has a transaction, so that others may write in between. The segments stay fresh
-        until the last, so that all of it is derived again where one fails."""
+        Yields the changes of each part, and whether it is the last. A part has a transaction, so
+        that others may write in between. The segments stay fresh until the last, so that all of it
+        is derived again where one fails."""
         query = self._segments.committed
         touched = TouchedWindows(query, self._segments, self._rules.in_use, self._rules.mode)
         taken = touched.add(fresh)
@@ -143,7 +150,7 @@ class AlertDerivation:
                 if is_done:
                     self._segments.mark_derived(connection, taken)
                     self._segments.merge_small(connection)
-            yield changes
+            yield changes, is_done
 
     def _derive_candidates(
         self,

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.ingest.pipeline import Pipeline, Update
 from detector.rules.ruleset import RuleSet, load
+from detector.sources.directory import Directory
 from detector.store import AlertChanges, Store
 from detector.store.packing.segment import Segment
 from tests.detector.rules.rule_scan import write_rule
@@ -203,6 +205,26 @@ def test_derivation_in_parts_finds_what_one_at_once_does(
         run = scan(tmp_path, by=by(shape, "sliding"))
         assert run.facts == expected.facts
     assert expected.facts
+
+
+def test_parts_of_a_storm_are_published_as_they_are_derived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A screen is not empty until the last of a hundred thousand alerts is there."""
+    storm(tmp_path, 9)
+    made = by("window of 3", "tumbling")
+    expected = scan(tmp_path, by=made)
+    monkeypatch.setattr("detector.store.derivation.candidate_hits._MAX_HITS", 5)
+    updates: list[Update] = []
+    with closing(Store.open(None)) as store:
+        Pipeline(store, made, Directory([tmp_path]), 1).scan(updates.append)
+
+    with_alerts = [update for update in updates if update.alerts]
+    assert len(with_alerts) > 2
+    assert [update.live for update in updates] == [False] * (len(updates) - 1) + [True]
+    assert not any(update.withdrawn for update in updates)
+    told = {alert.alert_id: alert for update in updates for alert in update.alerts}
+    assert sorted(told) == sorted(alert.alert_id for alert in expected.alerts)
 
 
 def test_event_that_moved_is_derived_in_parts(
