@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import Any
 
 from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, function
+from detector.esql.json_path import parse_json_path
+from detector.esql.json_value import json_value
 from detector.esql.regex import Regex, Spans
 
 
@@ -238,6 +240,12 @@ def sha1(text: str) -> str:
 @function("sha256(keyword) -> keyword")
 def sha256(text: str) -> str:
     return hash_text("sha256", text)
+
+
+@function("json_extract(keyword, keyword) -> keyword", constant_checks={1: parse_json_path})
+def json_extract(text: str, path: str) -> str | None:
+    """Return a value of a text of JSON: what is no string is returned as it is written."""
+    return json_value(text, parse_json_path(path))
 
 
 @lru_cache(1024)
