@@ -8,6 +8,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
+import msgspec
+
 from detector.detection.columns.identity_set import IdentitySet
 from detector.detection.event import KeptEvent, Position, unite_events
 from detector.formats.native.columns import identities_in
@@ -136,6 +138,12 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         changed = self.selected([True] * len(self))
         changed.kinds = list(map(change, self.kinds))
         changed._kind_numbers = {id(kind): number for number, kind in enumerate(changed.kinds)}
+        return changed
+
+    def with_own_kinds(self) -> EventColumns:
+        """Return the events with a copy of each kind, those with one identity by themselves."""
+        changed = self.selected([True] * self.added)
+        changed._set_tables(list(map(msgspec.structs.replace, self.kinds)), changed.chunks)
         return changed
 
     def counts(self) -> Counter[str]:

@@ -71,7 +71,11 @@ class Signals:
         self.events.add_alike(event, number, identities, times, indexes)
 
     def add_all(self, other: Signals) -> None:
-        """Add the signals of others."""
+        """Add the signals of others.
+
+        Another process sends a kind once, however many of its files have it."""
+        if any(self._flags.get(id(kind), flags) != flags for kind, flags in other.kinds()):
+            other = _restore(other.events.with_own_kinds(), [flags for _, flags in other.kinds()])
         self.events.add_all(other.events)
         self._flags |= other._flags
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from detector.detection.event import EventCall, EventClient, KeptEvent, Position
 from detector.detection.signals.found_signals import Signal, Signals
+from detector.ingest.pickle_stream import StreamPickler, StreamUnpickler
 
 CALL = EventCall("ec2.amazonaws.com", "StopInstances", "")
 clients = st.builds(
@@ -75,3 +76,20 @@ def test_signals_of_one_event_and_its_flags_are_of_one_kind(event: KeptEvent, co
     for number in range(count):
         signals.add(event, ("denied",), ("a", 0), bytes([number]) * 16, [5], [number])
     assert list(signals.kinds()) == [(event, ("denied",))]
+
+
+def test_a_kind_that_is_sent_once_has_the_flags_of_each_file() -> None:
+    """A process searches file after file, and what raises flags may differ by the record."""
+    client = EventClient("1", "IAMUser", "arn:a", "", "", "1", "", "", "")
+    kind = KeptEvent(0, client, CALL, "eu-west-1", "", None, Position("a", 0, 0))
+    sender, receiver, found = StreamPickler(), StreamUnpickler(), Signals()
+    expected = [("denied",), ("denied", "snapshot"), ("denied",), ("snapshot",)]
+    for number, flags in enumerate(expected):
+        signals = Signals()
+        # Two of them claim one identity.
+        for index in range(2):
+            signals.add(kind, flags, ("a", number), bytes([number]) * 16, [number], [index])
+        found.add_all(receiver.loads(sender.dumps(signals)))
+    places = [(each.row.position.offset, each.row.position.index) for each in found]
+    assert places == [(number, index) for number in range(4) for index in range(2)]
+    assert [each.flags for each in found] == [flags for flags in expected for _ in range(2)]
