@@ -4,6 +4,7 @@ Source: Elastic's ES|QL reference, "Functions and operators".
 """
 
 from detector.esql.functions import (
+    addresses,
     conversions,
     dates,
     eql,
@@ -17,6 +18,7 @@ from detector.esql.functions.registry import FUNCTIONS, Function
 __all__ = [
     "FUNCTIONS",
     "Function",
+    "addresses",
     "conversions",
     "dates",
     "eql",

@@ -1,4 +1,4 @@
-"""The functions on text, addresses and hashes.
+"""The functions on text and hashes.
 
 Lengths and positions count characters; positions begin at 1.
 """
@@ -8,12 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import ipaddress
 import re
 import urllib.parse
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, function
 from detector.esql.json_path import parse_json_path
@@ -246,22 +244,3 @@ def sha256(text: str) -> str:
 def json_extract(text: str, path: str) -> str | None:
     """Return a value of a text of JSON: what is no string is returned as it is written."""
     return json_value(text, parse_json_path(path))
-
-
-@lru_cache(1024)
-def _network(block: str) -> Any:
-    return ipaddress.ip_network(block, strict=False)
-
-
-@function("cidr_match(ip, keyword...) -> boolean", constant_checks={1: _network})
-def cidr_match(address: str, *blocks: str) -> bool:
-    """Check whether an address is in one of the networks."""
-    parsed = ipaddress.ip_address(address)
-    return any(parsed in _network(block) for block in blocks)
-
-
-@function("ip_prefix(ip, integer, integer) -> ip")
-def ip_prefix(address: str, bits4: int, bits6: int) -> str:
-    """Cut an address to the number of bits given for its version."""
-    bits = bits4 if ipaddress.ip_address(address).version == 4 else bits6
-    return str(_network(f"{address}/{bits}").network_address)

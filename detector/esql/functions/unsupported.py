@@ -53,7 +53,6 @@ UNSUPPORTED: dict[str, str] = {
     ),
     "date_unit_count": "write date_diff of two dates",
     "field_extract": "write aws.cloudtrail.flattened.… for one element",
-    "network_direction": "write cidr_match of source.ip",
     "sample": "which values it leaves is left to chance; use values or top",
     "sparkline": "it draws; use stats by a bucket of time",
     **dict.fromkeys(("to_date_nanos", "to_datenanos"), "dates have milliseconds; to_datetime"),

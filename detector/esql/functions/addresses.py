@@ -1,0 +1,102 @@
+"""The functions of addresses and networks."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from detector.esql.functions.registry import function
+
+_MULTICAST_FLAGS = "0123456789abcdef"
+_NAMED: Mapping[str, tuple[str, ...]] = {
+    "loopback": ("127.0.0.0/8", "::1"),
+    "link_local_unicast": ("169.254.0.0/16", "fe80::/10"),
+    "interface_local_multicast": tuple(f"ff{flags}1::/16" for flags in _MULTICAST_FLAGS),
+    "link_local_multicast": (
+        "224.0.0.0/24",
+        *(f"ff{flags}2::/16" for flags in _MULTICAST_FLAGS),
+    ),
+    "multicast": ("224.0.0.0/4", "ff00::/8"),
+    "unspecified": ("0.0.0.0/32", "::"),
+    "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"),
+}
+"""Name -> networks, as Elasticsearch's network direction processor has them."""
+_BROADCAST = "255.255.255.255"
+_OF_NO_HOST = ("loopback", "unspecified", "link_local_unicast")
+_COMPLEMENTS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("unicast", "global_unicast"), (*_OF_NO_HOST, "multicast")),
+    "public": (*_OF_NO_HOST, "private", "interface_local_multicast", "link_local_multicast"),
+}
+"""Name -> named networks that an address must not be of; nor is it the broadcast address."""
+_MAPPED = 0xFFFF << 32
+"""What an IPv4 address has before it as an IPv6 address."""
+
+
+@lru_cache(1024)
+def _network(block: str) -> Any:
+    return ipaddress.ip_network(block, strict=False)
+
+
+@function("cidr_match(ip, keyword...) -> boolean", constant_checks={1: _network})
+def cidr_match(address: str, *blocks: str) -> bool:
+    """Check whether an address is in one of the networks."""
+    parsed = ipaddress.ip_address(address)
+    return any(parsed in _network(block) for block in blocks)
+
+
+@function("ip_prefix(ip, integer, integer) -> ip")
+def ip_prefix(address: str, bits4: int, bits6: int) -> str:
+    """Cut an address to the number of bits given for its version."""
+    bits = bits4 if ipaddress.ip_address(address).version == 4 else bits6
+    return str(_network(f"{address}/{bits}").network_address)
+
+
+@lru_cache(1024)
+def _network_test(name: str) -> Callable[[Any], bool]:
+    """Return what tells whether an address is of a network. Raises ValueError for none."""
+    if name in _COMPLEMENTS:
+        outside = [each for part in _COMPLEMENTS[name] for each in _NAMED[part]]
+        is_of_none = _test_of((*outside, _BROADCAST))
+        return lambda address: not is_of_none(address)
+    return _test_of(_NAMED.get(name, (name,)))
+
+
+def _test_of(blocks: Iterable[str]) -> Callable[[Any], bool]:
+    networks = []
+    for block in blocks:
+        length = block.partition("/")[2]
+        if "/" in block and not (length.isascii() and length.isdecimal()):
+            raise ValueError(f"a network such as 10.0.0.0/8 must stand here, not {block}")
+        networks.append(_network(block))
+
+    def is_of_network(address: Any) -> bool:
+        mapped = address
+        if address.version == 4:
+            mapped = ipaddress.IPv6Address(_MAPPED + int(address))
+        return any(
+            (address if network.version == address.version else mapped) in network
+            for network in networks
+        )
+
+    return is_of_network
+
+
+@function(
+    "network_direction(ip, ip, keyword[]) -> keyword",
+    "netdir",
+    constant_checks={2: _network_test},
+)
+def network_direction(source: str, destination: str, networks: list[str]) -> str:
+    """Tell whether a connection is ``internal``, ``outbound``, ``inbound`` or ``external``.
+
+    ``networks`` are the internal ones: blocks, addresses, or names such as ``private``. One that is
+    none makes the result null where it is asked."""
+    is_from_inside, is_to_inside = (
+        any(_network_test(network)(ipaddress.ip_address(end)) for network in networks)
+        for end in (source, destination)
+    )
+    if is_from_inside:
+        return "internal" if is_to_inside else "outbound"
+    return "inbound" if is_to_inside else "external"
