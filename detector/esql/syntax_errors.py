@@ -8,6 +8,7 @@ from collections.abc import Collection
 from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from detector.esql.errors import EsqlError, span_at
+from detector.text.late_pattern import late_pattern
 from detector.text.suggest import nearest
 
 SUPPORTED_COMMANDS = (
@@ -46,6 +47,10 @@ UNSUPPORTED_COMMANDS = (
     "registered_domain",
     "uri_parts",
     "user_agent",
+    "dedup",
+    "eql",
+    "highlight",
+    "ip_location",
 )
 """Commands of ES|QL that are refused by their name."""
 _REMEDIES = {
@@ -65,6 +70,10 @@ _REMEDIES = {
     "ts_info": ": it describes metrics, and CloudTrail has none",
     "registered_domain": ": use dissect, grok or split",
     "uri_parts": ": use dissect, grok or split",
+    "dedup": ": use stats by the columns",
+    "eql": ": write the whole query in EQL",
+    "highlight": ": it marks what a search finds for people; leave it out",
+    "ip_location": ": it reads databases of Elasticsearch; enrich by a table of yours",
     "user_agent": ": user_agent.name and user_agent.original are fields already",
 }
 """What to do instead."""
@@ -111,6 +120,7 @@ _OPERATION = {
     "and",
     "or",
 }
+_LIMIT = late_pattern(r"\|\s*limit\s+\d+$", re.IGNORECASE)
 _OPERATORS = {
     "=": "a single = compares nothing; use ==",
     "&&": "&& is not an operator; use and",
@@ -134,6 +144,11 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
         return EsqlError(
             span,
             f"no such command: {word}{nearest(word, commands)} (expected {', '.join(commands)})",
+        )
+    if word.lower() == "by" and _LIMIT.search(before):
+        return EsqlError(
+            span,
+            "limit for each group is not supported; use top(), first() or last() in stats by",
         )
     if word in _OPERATORS and not {"COMPARISON", "_AND"}.isdisjoint(expected):
         return EsqlError(span, _OPERATORS[word])
