@@ -10,6 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 from textual._context import active_app
+from textual.app import App
+from textual.screen import Screen
 
 _PATIENCE_SECONDS = 0.25
 """How long a rest waits for work in threads; what takes longer may never end, and the test says
@@ -47,6 +49,8 @@ class _Loop(asyncio.SelectorEventLoop):
         """What threads compute for the app."""
         self.is_hurried = False
         """Nothing waits for a rest."""
+        self.is_drawn = True
+        """Nothing has changed on screen since it was drawn."""
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
         work = super().run_in_executor(executor, func, *args)
@@ -66,17 +70,41 @@ _NOTHING = 3
 """Turns of a rest before which nothing was to be done."""
 
 
+_draw = Screen._compositor_refresh
+
+
+def _draw_at_rest(screen: Screen[Any]) -> None:
+    """In place of drawing each step between a key and the rest after it.
+
+    A layout calls for several, which take a third of a journey, and nobody sees them."""
+    loop, app = asyncio.get_running_loop(), screen.app
+    if screen is not app.screen:
+        _draw(screen)
+        return
+    assert isinstance(loop, _Loop)
+    loop.is_drawn = False
+    screen._dirty_widgets.clear()
+
+
 async def _rest(*_seconds: float) -> None:
     """In place of Textual's wait, which sleeps until the process computes little."""
     loop, app = asyncio.get_running_loop(), active_app.get()
     assert isinstance(loop, _Loop)
     if loop.is_hurried:
         return
+    await _settle(loop, app)
+    if not loop.is_drawn and app._screen_stack:
+        loop.is_drawn = True
+        _draw(app.screen)
+
+
+async def _settle(loop: _Loop, app: App[Any]) -> None:
+    """Wait until nothing is left to run or to lay out."""
     end = loop.time() + _PATIENCE_SECONDS
     while True:
         await loop.rest()
         if app._screen_stack:
-            # Draw now what would be drawn at the next sixtieth of a second.
+            # Lay out now what would be laid out at the next sixtieth of a second.
             app.screen._on_timer_update()
         if await loop.rest() > _NOTHING:
             continue
@@ -107,6 +135,7 @@ def run(journey: Coroutine[Any, Any, None]) -> None:
     with (
         patch("textual.app.wait_for_idle", _rest),
         patch("textual.pilot.wait_for_idle", _rest),
+        patch.object(Screen, "_compositor_refresh", _draw_at_rest),
         asyncio.Runner(loop_factory=_Loop) as runner,
     ):
         runner.run(journey)
