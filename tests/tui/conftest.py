@@ -1,4 +1,4 @@
-"""Parse each style sheet once for all apps of a process."""
+"""Parse each style sheet once for all apps of a process, and draw without caches of a line."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+import textual.strip
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
@@ -35,4 +36,23 @@ def _parsed_style_sheets() -> Iterator[None]:
     """Share parsed rules, which nothing changes: an app parses all of its sheets four times."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", _parse_once)
+        yield
+
+
+class _NoCache:
+    """Keeps nothing."""
+
+    def get(self, key: object, default: Any = None) -> Any:
+        return default
+
+    def __setitem__(self, key: object, value: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _strips_without_caches() -> Iterator[None]:
+    """Give each line no seven caches, which cost more than drawing it the few times of a test."""
+    nothing = _NoCache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(textual.strip, "FIFOCache", lambda _size: nothing)
         yield
