@@ -47,3 +47,14 @@ def test_what_was_sent_is_not_kept_for_ever() -> None:
     sizes = [len(sender.dumps(text)) for _ in range(3)]
 
     assert min(sizes) > 3 << 20
+
+
+def test_small_values_are_forgotten_when_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pickle_stream, "_KEPT_BYTES", 3_000)
+    sender = StreamPickler()
+    texts = [f"{number:04}" * 50 for number in range(100)]
+
+    sizes = [len(sender.dumps(text)) for text in texts]
+
+    assert max(sizes) < 1_000
+    assert len(sender.dumps(texts[0])) == sizes[0]
