@@ -26,6 +26,34 @@ def read_records(folder: Path) -> Iterator[tuple[Path, Record]]:
                 yield path, record
 
 
+def distinct_records(files: Sequence[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
+    """Keep one record of each call, caller, client, place and outcome.
+
+    What is left out differs in its time and its ids alone, which no condition but those of a span
+    and of one event asks for.
+    """
+    kept: dict[tuple[Any, ...], tuple[Path, Record]] = {}
+    for path, record in files:
+        caller = (record["userIdentity"].get(name) for name in ("type", "arn", "invokedBy"))
+        place = path.parts[-7:-4]
+        kept.setdefault((place, *caller, *map(record.get, _TOLD_APART)), (path, record))
+    return list(kept.values())
+
+
+_TOLD_APART = ("eventSource", "eventName", "sourceIPAddress", "userAgent", "errorCode", "readOnly")
+"""Elements that conditions ask for, beside identity, account and region."""
+
+
+def write_records(files: Sequence[tuple[Path, Record]], root: Path, folder: Path) -> None:
+    """Write records as trail files, each in ``folder`` where it was below ``root``."""
+    documents: dict[Path, list[Record]] = {}
+    for path, record in files:
+        documents.setdefault(folder / path.relative_to(root), []).append(record)
+    for path, records in documents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(gzip.compress(json.dumps({"Records": records}).encode(), 1))
+
+
 _TABLES: dict[tuple[str, int], tuple[Sequence[tuple[Path, Record]], duckdb.DuckDBPyConnection]] = {}
 """By columns and records, which are held, so that no others have their id."""
 

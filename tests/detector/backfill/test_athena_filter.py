@@ -19,16 +19,18 @@ from tests.detector.backfill.test_athena_sql import (
     FILES,
     RECORDS,
     REGIONS,
-    SAMPLE,
     WHOLE,
+    sample,
 )
+
+__all__ = ["sample"]
 
 
 def condition(text: str) -> str | None:
     return filter_condition(parse(text)[0])
 
 
-def test_unloads_of_filters_hold_all_their_events(tmp_path: Path, cli: Cli) -> None:
+def test_unloads_of_filters_hold_all_their_events(tmp_path: Path, cli: Cli, sample: Path) -> None:
     location = TrailLocation("trail-logs", "AWSLogs/", None, ACCOUNTS)
 
     def table_of(text: str | None) -> TrailTable:
@@ -53,7 +55,7 @@ def test_unloads_of_filters_hold_all_their_events(tmp_path: Path, cli: Cli) -> N
         assert 0 < len(rows) < len(RECORDS), text
         ask = ["--filter", text, "--format", "jsonl"]
         part = cli("events", path.parent, *ask).objects
-        wanted = {event["event_id"] for event in cli("events", SAMPLE, *ask).objects}
+        wanted = {event["event_id"] for event in cli("events", sample, *ask).objects}
         assert wanted and {event["event_id"] for event in part} == wanted, text
 
 

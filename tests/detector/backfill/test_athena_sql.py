@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +21,18 @@ from detector.rules.ruleset import load
 from detector.store import Store
 from detector.text.time import DAY, parse_time
 from tests.commandline.cli import Cli
-from tests.detector.backfill.athena_table import AthenaTable, Record, read_records
+from tests.detector.backfill.athena_table import (
+    AthenaTable,
+    Record,
+    distinct_records,
+    read_records,
+    write_records,
+)
 
 SAMPLE = Path(__file__).parents[3] / "sample_logs"
-FILES = list(read_records(SAMPLE))
+ALL_FILES = list(read_records(SAMPLE))
+FILES = distinct_records(ALL_FILES)
+"""Where single events are told apart; the alerts of rules need all."""
 RECORDS = [record for _, record in FILES]
 ACCOUNTS = tuple(sorted({path.parts[-7] for path, _ in FILES}))
 REGIONS = tuple(sorted({path.parts[-5] for path, _ in FILES}))
@@ -36,15 +45,24 @@ def _time(record: Record) -> int:
     return time
 
 
-WHOLE = Span(min(map(_time, RECORDS)), max(map(_time, RECORDS)) + 1)
+WHOLE = Span(
+    min(_time(record) for _, record in ALL_FILES),
+    max(_time(record) for _, record in ALL_FILES) + 1,
+)
 
 
-def unload(tmp_path: Path, selection: RecordSelection, span: Span = WHOLE, days: int = 1) -> Path:
-    """Unload a selection from the sample logs; return the folder of the results."""
+def unload(
+    tmp_path: Path,
+    selection: RecordSelection,
+    span: Span = WHOLE,
+    days: int = 1,
+    files: Sequence[tuple[Path, Record]] = FILES,
+) -> Path:
+    """Unload a selection from records of the sample logs; return the folder of the results."""
     location = TrailLocation("trail-logs", "AWSLogs/", None, ACCOUNTS)
     table = TrailTable("hunts", location, selection, span)
     job = Unload(table, tuple(cut_into_spans(span, days)), "s3://results/th")
-    athena = AthenaTable(table, FILES, tmp_path)
+    athena = AthenaTable(table, files, tmp_path)
     folder = tmp_path / job.folder.removeprefix("s3://")
     for part in job.spans:
         athena.unload(job.statement(part), folder / part.name / "1" / f"{part.start}.gz")
@@ -61,21 +79,30 @@ def of(records: list[Record]) -> set[str]:
     return {record["eventID"] for record in records}
 
 
-@pytest.fixture(scope="module")
-def selected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the unloads of the calls that the built-in rules ask for."""
+def unload_selected(tmp_path: Path, files: Sequence[tuple[Path, Record]] = FILES) -> Path:
+    """Unload the calls that the built-in rules ask for."""
     selection = RecordSelection(ACCOUNTS, REGIONS, select_calls(load()))
-    return unload(tmp_path_factory.mktemp("selected"), selection)
+    return unload(tmp_path, selection, files=files)
 
 
-def test_unloads_equal_the_records_of_the_selected_calls(selected: Path, cli: Cli) -> None:
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a trail of the distinct records."""
+    folder = tmp_path_factory.mktemp("sample")
+    write_records(FILES, SAMPLE, folder)
+    return folder
+
+
+def test_unloads_equal_the_records_of_the_selected_calls(tmp_path: Path, cli: Cli) -> None:
     calls = select_calls(load())
+    folder = unload_selected(tmp_path)
     wanted = [each for each in RECORDS if calls.includes(each["eventSource"], each["eventName"])]
     assert 0 < len(wanted) < len(RECORDS)
-    assert event_ids(cli, selected) == of(wanted)
+    assert event_ids(cli, folder) == of(wanted)
 
 
-def test_scan_of_unloads_gives_the_alerts_of_the_served_rules(selected: Path, cli: Cli) -> None:
+def test_scan_of_unloads_gives_the_alerts_of_the_served_rules(tmp_path: Path, cli: Cli) -> None:
+    selected = unload_selected(tmp_path, ALL_FILES)
     served = {rule.rule_id for rule in select_calls(load()).rules}
 
     def found(source: Path) -> list[dict[str, Any]]:
@@ -129,12 +156,14 @@ def test_unloads_of_accounts_regions_and_times_are_theirs(tmp_path: Path, cli: C
         RECORDS[17]["eventID"].upper(),
     ],
 )
-def test_unloads_of_an_indicator_hold_all_its_events(tmp_path: Path, cli: Cli, text: str) -> None:
+def test_unloads_of_an_indicator_hold_all_its_events(
+    tmp_path: Path, cli: Cli, sample: Path, text: str
+) -> None:
     indicators = parse_indicators(text).indicators
     folder = unload(tmp_path, RecordSelection(ACCOUNTS, REGIONS, indicators=indicators))
     listed = tmp_path / "indicators"
     listed.write_text(text)
-    whole = cli("events", str(SAMPLE), "--indicators", str(listed), "--format", "jsonl")
+    whole = cli("events", str(sample), "--indicators", str(listed), "--format", "jsonl")
     part = cli("events", str(folder), "--indicators", str(listed), "--format", "jsonl")
     ids = {event["event_id"] for event in whole.objects}
     assert ids
@@ -168,9 +197,8 @@ def test_another_selection_has_another_folder_and_the_same_has_the_same(tmp_path
     assert len(folders) == 2
 
 
-def test_alerts_of_a_backfill_say_what_is_not_known(
-    selected: Path, tmp_path: Path, cli: Cli
-) -> None:
+def test_alerts_of_a_backfill_say_what_is_not_known(tmp_path: Path, cli: Cli) -> None:
+    selected = unload_selected(tmp_path)
     db = tmp_path / "case.db"
     ran = cli("scan", str(selected), "--db", str(db), "--format", "jsonl")
     assert "a backfill, which holds selected calls only" in ran.err
