@@ -27,8 +27,8 @@ def contents(draw: st.DrawFn) -> File:
     file = draw(files(draw(trails())[:40]).filter(bool).map(lambda made: made[0]))
     if draw(st.booleans()):
         return file
-    name = draw(st.sampled_from(list(forms.containers(b""))))
-    return File(file.name, forms.containers(file.content)[name], f"{file.how}, {name}")
+    name = draw(st.sampled_from(list(forms.CONTAINERS)))
+    return File(file.name, forms.CONTAINERS[name](file.content), f"{file.how}, {name}")
 
 
 @settings(max_examples=40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 from collections import Counter
 from pathlib import Path
@@ -35,8 +36,8 @@ def event_ids(data: bytes) -> list[str]:
 @pytest.mark.parametrize("form", FORMS)
 def test_format_parses_in_every_container(form: str) -> None:
     assert event_ids(FORMS[form]) == IDS
-    for container, data in forms.containers(FORMS[form]).items():
-        assert event_ids(data) == IDS, container
+    for name, contain in forms.CONTAINERS.items():
+        assert event_ids(contain(FORMS[form])) == IDS, name
 
 
 def scanned(folder: Path) -> tuple[list, Store]:
@@ -95,17 +96,21 @@ def test_format_yields_same_alert_and_raw_record(form: str, tmp_path: Path, expe
 
 
 def test_all_formats_together_are_one_alert(tmp_path: Path, expected: list) -> None:
+    """Each format as it is and in one of the containers, which take turns: that each reads in each
+    is told without a scan."""
+    names = itertools.cycle(forms.CONTAINERS)
     for number, data in enumerate(FORMS.values()):
         (tmp_path / f"{number}.plain").write_bytes(data)
-        for container, archive in forms.containers(data).items():
-            (tmp_path / f"{number}.{container}").write_bytes(archive)
+        name = next(names)
+        (tmp_path / f"{number}.{name}").write_bytes(forms.CONTAINERS[name](data))
     alerts, store = scanned(tmp_path)
     sums = store.files.accounting()
     store.close()
+    assert len(FORMS) >= len(forms.CONTAINERS)
     assert [alert.alert_id for alert in alerts] == [alert.alert_id for alert in expected]
     assert alerts[0].event_ids == IDS
-    assert sums.files_read == sums.files_found == 12 * len(FORMS)
-    assert sums.records_duplicate == (12 * len(FORMS) - 1) * len(IDS)
+    assert sums.files_read == sums.files_found == 2 * len(FORMS)
+    assert sums.records_duplicate == (2 * len(FORMS) - 1) * len(IDS)
 
 
 def test_parquet_is_read_as_rows(tmp_path: Path, expected: list) -> None:
@@ -210,11 +215,7 @@ def test_damaged_member_costs_itself_only(tmp_path: Path) -> None:
         forms.tarred({"a.json": FORMS["trail file"]})[:5000],
         gzip.compress(forms.tarred({"a.json": FORMS["trail file"]}))[:400],
         forms.zipped({"a.json": FORMS["trail file"]})[:-30],
-        *(
-            archive[:-9]
-            for name, archive in forms.containers(FORMS["trail file"]).items()
-            if name in ("zstd", "xz", "bzip2")
-        ),
+        *(forms.CONTAINERS[name](FORMS["trail file"])[:-9] for name in ("zstd", "bzip2", "xz")),
     ],
     ids=["tar", "tar.gz", "zip", "zstd", "bzip2", "xz"],
 )
@@ -227,13 +228,13 @@ def test_truncated_file_is_unreadable(data: bytes) -> None:
 def test_decompression_stops_at_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("detector.formats.decompress.CONTENT_CAP", 1 << 20)
     monkeypatch.setattr("detector.formats.decompress.RATIO_CAP", 1)
-    zeros = b"\n" * (64 << 20)
+    zeros = b"\n" * (8 << 20)
     for data in (
         gzip.compress(zeros),
         gzip.compress(gzip.compress(zeros)),
         forms.zipped({"a": zeros}),
         gzip.compress(forms.tarred({"a": zeros})),
-        forms.containers(zeros)["zstd"],
+        forms.CONTAINERS["zstd"](zeros),
     ):
         with pytest.raises(Unreadable) as stopped:
             list(read_chunks(io.BytesIO(data)))
