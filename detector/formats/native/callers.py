@@ -7,6 +7,7 @@ passed over before anything in Python is made of them.
 from __future__ import annotations
 
 import ctypes
+import mmap
 from array import array
 
 _CAPACITY = 8192
@@ -61,7 +62,10 @@ class KnownCallers:
             array("I", bytes(12 * capacity)),
             self._refused,
             array("i", bytes(4 * table_size)),
-            array("B", bytes(size)),
         )
+        # Few logs have callers for all of this: pages that are not written to cost nothing.
+        self._bytes = ctypes.c_char.from_buffer(mmap.mmap(-1, size))
         pointers = [each.buffer_info()[0] for each in self._arrays]
-        self._structure = _Callers(capacity, table_size, size, 1, 0, *pointers)
+        self._structure = _Callers(
+            capacity, table_size, size, 1, 0, *pointers, ctypes.addressof(self._bytes)
+        )
