@@ -128,6 +128,12 @@ def rules(mode: str = "tumbling", *paths: Path) -> RuleSet:
     return load([REFERENCE_FILE, *paths], builtin=False, mode=mode)  # type: ignore[arg-type]
 
 
+@cache
+def builtin_rules() -> RuleSet:
+    """The built-in rules, whose queries are compiled once for all tests."""
+    return load()
+
+
 class Run(NamedTuple):
     """What a run came to."""
 

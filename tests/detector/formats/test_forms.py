@@ -14,10 +14,10 @@ import pytest
 from detector.formats import NotALog, Unreadable, parse_records, read_chunks
 from detector.ingest.pipeline import Pipeline
 from detector.investigation.raw_record import raw_record
-from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.formats import forms
+from tests.detector.trail import builtin_rules
 
 REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 RECORDS = forms.sweep()
@@ -42,7 +42,7 @@ def test_format_parses_in_every_container(form: str) -> None:
 
 def scanned(folder: Path) -> tuple[list, Store]:
     store = Store.open(None)
-    Pipeline(store, load(), Directory([folder]), jobs=1).scan(lambda _: None)
+    Pipeline(store, builtin_rules(), Directory([folder]), jobs=1).scan(lambda _: None)
     return [alert for alert in store.alerts.all() if alert.rule.id == REFERENCE], store
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from detector.ingest.pipeline import Pipeline, Update
 from detector.investigation.raw_record import raw_record
-from detector.rules.ruleset import load
 from detector.sources.open import open_sources
 from detector.sources.s3_bucket import S3Bucket
 from detector.sources.s3_objects import usage
@@ -23,6 +22,7 @@ from detector.store import Store
 from tests.clock import Clock
 from tests.detector.formats import forms
 from tests.detector.sources.aws import BUCKET, Aws, client, delete, put
+from tests.detector.trail import builtin_rules
 
 REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 NOW = 1772366400.0  # 2026-03-01T12:00:00Z
@@ -62,7 +62,7 @@ class Hunt:
         self, source: Source, clock: Clock, path: Path | None = None, jobs: int = 1
     ) -> None:
         self.store = Store.open(path, clock)
-        self.pipeline = Pipeline(self.store, load(), source, jobs=jobs, clock=clock)
+        self.pipeline = Pipeline(self.store, builtin_rules(), source, jobs=jobs, clock=clock)
         self.problems: list[str] = []
 
     def step(self) -> None:

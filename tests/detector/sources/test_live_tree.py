@@ -13,11 +13,11 @@ import pytest
 
 from benchmarks.writers import WRITERS
 from detector.ingest.pipeline import Pipeline, Update
-from detector.rules.ruleset import load
 from detector.sources import directory
 from detector.sources.directory import Directory
 from detector.store import Store
 from tests.detector.formats import forms
+from tests.detector.trail import builtin_rules
 
 FOLDERS, EACH = 60, 30
 
@@ -65,7 +65,7 @@ def test_live_tree_loses_no_file(
         if sums.files_read == FOLDERS * EACH:
             stop.set()
 
-    pipeline = Pipeline(store, load(), source, jobs=1)
+    pipeline = Pipeline(store, builtin_rules(), source, jobs=1)
     pipeline._unpublished.dirty = True
     pipeline.run(stop, publish)
     writing.join()

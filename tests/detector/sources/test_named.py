@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from detector.ingest.pipeline import Pipeline
-from detector.rules.ruleset import load
 from detector.sources.open import open_sources
 from detector.sources.source import NoSource
 from detector.store import Store
 from tests.detector.formats import forms
+from tests.detector.trail import builtin_rules
 from tui.commandline.main import main
 
 RECORDS = forms.sweep()
@@ -91,7 +91,7 @@ def test_standard_input_is_read_live(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Pipe(forms.lines(RECORDS)))
     source = open_sources(["-"], live=True)
     store = Store.open(None)
-    Pipeline(store, load(), source, jobs=1).run(
+    Pipeline(store, builtin_rules(), source, jobs=1).run(
         threading.Event(), lambda _: None
     )  # ends with its input
     assert IDS in [alert.event_ids for alert in store.alerts.all()]

@@ -15,14 +15,13 @@ import pytest
 from detector.cloudtrail.object_key import trail_file
 from detector.detection.log_integrity import INTEGRITY_RULES, integrity_alert, integrity_sentence
 from detector.ingest.pipeline import Pipeline
-from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.sources.time_bounds import BoundedSource, Bounds
 from detector.store import Freshness, Store, reference_time
 from detector.store.completeness import PATIENCE
 from tests.clock import Clock
 from tests.detector.formats import forms
-from tests.detector.trail import watch
+from tests.detector.trail import builtin_rules, watch
 from tui.commandline.main import main
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -96,7 +95,7 @@ def store() -> Iterator[Store]:
 
 
 def scan(store: Store, root: Path) -> None:
-    Pipeline(store, load(), Directory([root]), jobs=1).scan(lambda _: None)
+    Pipeline(store, builtin_rules(), Directory([root]), jobs=1).scan(lambda _: None)
 
 
 def test_complete_digest_chain_proves_region(trail: Trail, store: Store) -> None:
@@ -169,7 +168,9 @@ def test_live_run_reports_missing_file_once_overdue(trail: Trail, store: Store) 
             if len(reported) == 2:
                 stop.set()
 
-    pipeline = Pipeline(store, load(), Waiting([trail.root]), jobs=1, clock=store.database.clock)
+    pipeline = Pipeline(
+        store, builtin_rules(), Waiting([trail.root]), jobs=1, clock=store.database.clock
+    )
     pipeline.run(
         threading.Event(),
         lambda update: published.extend(alert.rule.name for alert in update.alerts),
@@ -184,7 +185,11 @@ def test_file_out_of_bounds_or_unreadable_is_not_missing(trail: Trail, store: St
     trail.files[6].unlink()  # 12:30
     trail.files[7].write_bytes(b"\x1f\x8b\x08\x00odd")
     Pipeline(
-        store, load(), BoundedSource(Directory([trail.root]), bounds, {}), jobs=1, bounds=bounds
+        store,
+        builtin_rules(),
+        BoundedSource(Directory([trail.root]), bounds, {}),
+        jobs=1,
+        bounds=bounds,
     ).scan(lambda _: None)
     assert store.files.accounting().files_quarantined
     missing = [
@@ -293,7 +298,7 @@ def test_event_bridge_feed_without_read_only_events_is_blind(tmp_path: Path, sto
 def test_quarantine_retries_and_ignores_files(tmp_path: Path, store: Store) -> None:
     for each in ("a.json", "b.json"):
         (tmp_path / each).write_bytes(b'{"Records": [}')
-    pipeline = Pipeline(store, load(), Directory([tmp_path]), jobs=1)
+    pipeline = Pipeline(store, builtin_rules(), Directory([tmp_path]), jobs=1)
     pipeline.scan(lambda _: None)
     first, second = store.quarantine.files()
     assert first.reason == "corrupt-json" and "invalid JSON at character" in first.detail
