@@ -30,8 +30,15 @@ def can_parse_documents() -> bool:
 
 
 def parse_documents(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
-    """Find the records of documents; None where there is no native cut."""
+    """Find the records of documents; None where there is no native cut, or no room for all."""
     known.trim()
+    try:
+        return _parse(texts, known)
+    except MemoryError:
+        return None  # parsing each by itself tells which one is too large
+
+
+def _parse(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
     data = memoryview(bytearray().join(texts))
     ends = list(accumulate(map(len, texts)))
     found = cut_documents(data, ends, known)

@@ -159,3 +159,19 @@ def test_seconds_of_rules_are_counted(tmp_path: Path) -> None:
     by = digester()
     together(tasks_of(tmp_path, [GOOD] * 2), by)
     assert any(by.drain_rule_seconds().values())
+
+
+@needs_native
+def test_files_that_have_no_room_together_are_read_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("detector.formats.documents.cut_documents", refuse)
+    tasks = tasks_of(tmp_path, [GOOD, GOOD])
+
+    results = [read for reads in read_files(map(FetchedTask, tasks), digester()) for read in reads]
+
+    assert [read.file.state for read in results] == ["read", "read"]
+    assert [read.partial.hits.added for read in results] == [12, 12]
