@@ -272,7 +272,7 @@ class Pipeline:
         yield from _one_by_one(map(out_of_scope_result, unread))
         if own:
             yield from read_files(map(FetchedTask, _until(stop, own)), self._digester)
-            local = [task for task in local if task not in own]
+            local = [task for task in local if not is_of_this_process(task.file.path)]
         if self._jobs != 1:
             large = {
                 task.file.path: task

@@ -98,7 +98,7 @@ def test_death_costs_only_what_the_process_was_given(pool: ProcessPool) -> None:
 
     assert last.wait().has_died
     failed = [job for job in jobs if job.wait().has_died]
-    assert len(failed) <= 5  # what it had been given
+    assert len(failed) < process_pool._GIVEN
     assert pool.submit(doubled, 3).wait().result()[0] == 6
 
 
@@ -124,9 +124,10 @@ def test_job_goes_to_the_process_at_its_place(pool: ProcessPool, tmp_path: Path)
 def test_idle_process_does_what_is_of_another(pool: ProcessPool, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     held_up = pool.submit(process_id, str(tmp_path / "fifo"), 0)
-    jobs = [pool.submit(process_id, os.devnull, 0) for _ in range(12)]
+    behind = process_pool._GIVEN - 1
+    jobs = [pool.submit(process_id, os.devnull, 0) for _ in range(behind + 7)]
 
-    while sum(job.is_done for job in jobs) < 7:  # five wait behind the first
+    while sum(job.is_done for job in jobs) < 7:  # the others wait behind the first
         pool.wait([job for job in jobs if not job.is_done])
     others = {job.result() for job in jobs if job.is_done}
     (tmp_path / "fifo").write_bytes(b"")
