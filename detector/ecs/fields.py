@@ -22,6 +22,7 @@ from detector.ecs.user_agent import (
     client_name,
     client_version,
     device_name,
+    may_be_client,
     operating_system,
 )
 from detector.ecs.values import Type
@@ -35,7 +36,8 @@ class Field(msgspec.Struct, frozen=True):
     ``constant`` is the value of a field that has the same in every record, ``only`` the value of a
     field that has no other beside null. ``absent`` says why a field is always null here.
     ``on_demand``: it costs much or is seldom asked for, and is no column of an event unless a query
-    names it."""
+    names it. ``may_be`` tells of a record whether the value may be a text, where reading the value
+    costs much more."""
 
     name: str
     type: Type
@@ -45,6 +47,7 @@ class Field(msgspec.Struct, frozen=True):
     only: str | None = None
     absent: str = ""
     on_demand: bool = False
+    may_be: Callable[[Any, str], bool] | None = None
 
     @property
     def of_head(self) -> bool:
@@ -218,7 +221,12 @@ def _plain() -> Iterator[Field]:
     yield _keyword("user.changes.name", getters.member(getters.request_parameters, ["newUserName"]))
     yield _keyword("group.name", getters.member(getters.request_parameters, ["groupName"]))
     yield _keyword("user_agent.original", getters.attribute("user_agent"))
-    yield _keyword("user_agent.name", lambda r: client_name(present(r.user_agent)))
+    yield Field(
+        "user_agent.name",
+        "keyword",
+        lambda r: client_name(present(r.user_agent)),
+        may_be=lambda r, name: may_be_client(present(r.user_agent), name),
+    )
     yield _keyword("user_agent.version", lambda r: client_version(present(r.user_agent)))
     for part in System._fields:
         yield Field("user_agent.os." + part, "keyword", _system_part(part), on_demand=True)

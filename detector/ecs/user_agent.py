@@ -29,6 +29,8 @@ _NOT_LISTED = late_pattern(
     r"|aws-sdk-(?:js|rust|php|dotnet|kotlin|swift)/[\d.]+(?: (?:ua|os|lang|md|cfg|m)/[\w.#,~-]+)*"
 )
 """AWS's services, and its newer clients, in which the list finds nothing."""
+_AS_WRITTEN = frozenset({"aws-cli", "Boto", "Boto3"})
+"""Names that the list gives only to an agent in which they stand."""
 _UNKNOWN = "Other"
 _Part = Literal["USER_AGENT", "OS", "DEVICE"]
 
@@ -51,6 +53,11 @@ def client_name(agent: str | None) -> str | None:
     if agent is None:
         return None
     return _client(agent[:_LONGEST_AGENT]).name
+
+
+def may_be_client(agent: str | None, name: str) -> bool:
+    """Tell whether an agent's client may have a name, as far as that shows without the list."""
+    return agent is None or name not in _AS_WRITTEN or name in agent
 
 
 def client_version(agent: str | None) -> str | None:

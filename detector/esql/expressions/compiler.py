@@ -27,6 +27,7 @@ from detector.esql.expressions.null_propagation import (
     single_getter,
 )
 from detector.esql.expressions.scope import (
+    RECORD,
     ColumnFact,
     ColumnScope,
     CompiledExpr,
@@ -204,6 +205,8 @@ class Compiler:
         if type == "ip" and not is_equality:
             test = _by_ip_order(test)
         compare = propagate_null(test, [single_getter(left), single_getter(right)])
+        if node.operator == "==" and right.constant and left.may_be is not None:
+            compare = _if_possible(left.may_be, right.value, compare)
         if node.operator == "!=" and self.scope.layout.options.null_negation:
             return CompiledExpr(lambda row: compare(row) is not False, "boolean")
         return CompiledExpr(compare, "boolean")
@@ -286,6 +289,17 @@ class Compiler:
             raise EsqlError(node.span, f"no type {node.type}{nearest(node.type, TYPE_NAMES)}")
         function = _CONVERSIONS[TYPE_NAMES[node.type]]
         return self.call(ast.Call(function, (node.operand,), span=node.span))
+
+
+def _if_possible(may_be: Callable[[Any, Any], bool], value: Any, compare: Getter) -> Getter:
+    """Compare only where the left side may have the value of the right one."""
+
+    def call(row: Any) -> Any:
+        if may_be(row[RECORD], value):
+            return compare(row)
+        return False
+
+    return call
 
 
 def _fact_of_call(name: str, arguments: Sequence[CompiledExpr]) -> ColumnFact:

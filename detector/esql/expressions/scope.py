@@ -83,13 +83,14 @@ class CompiledExpr(msgspec.Struct, frozen=True):
     """An expression compiled to a function of a row.
 
     ``many``: it may give a multivalue. ``constant``: no row changes it. ``fact``: what planning
-    may conclude from it."""
+    may conclude from it. ``may_be`` is that of the field whose value it is."""
 
     read: Getter
     type: Type
     many: bool = False
     constant: bool = False
     fact: ColumnFact = None
+    may_be: Callable[[Any, Any], bool] | None = None
 
     @property
     def value(self) -> Any:
@@ -162,7 +163,7 @@ class RowLayout:
                 value = row[slot] = compute(row)
             return value
 
-        return CompiledExpr(read, expr.type, expr.many, fact=expr.fact)
+        return CompiledExpr(read, expr.type, expr.many, fact=expr.fact, may_be=expr.may_be)
 
 
 class ColumnScope:
@@ -290,7 +291,9 @@ def _field_column(field: Field) -> CompiledExpr:
         fact = ConstantFact(field.constant)
     if name == "@timestamp":
         return CompiledExpr(itemgetter(TIME), "date", fact=fact)
-    return CompiledExpr(lambda row: read(row[RECORD]), field.type, field.many, fact=fact)
+    return CompiledExpr(
+        lambda row: read(row[RECORD]), field.type, field.many, fact=fact, may_be=field.may_be
+    )
 
 
 @lru_cache(maxsize=4)

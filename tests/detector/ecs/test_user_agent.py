@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ua_parser.loaders import load_lazy_builtins
 
 from detector.ecs.fields import field_table
-from detector.ecs.user_agent import client_name, client_version, listed_client
+from detector.ecs.user_agent import client_name, client_version, listed_client, may_be_client
 from detector.esql.plan.planner import plan
 from tests.detector.esql.conftest import START, record
 
@@ -51,6 +53,26 @@ def test_client_of_aws_is_that_of_the_list(before, head, version, tail, in_brack
     if in_brackets:
         agent = f"[{agent}]"
     assert (client_name(agent), client_version(agent)) == listed_client(agent)
+
+
+_CLIENTS = ("aws-cli", "Boto", "Boto3")
+
+
+@given(before, st.sampled_from([*HEADS.split(), "AWS-CLI", "myaws-cli", "Firefox"]), versions)
+def test_client_has_no_name_that_it_may_not_have(before, head, version):
+    agent = f"{before}{head}/{version}"
+    assert may_be_client(agent, client_name(agent))
+    assert [name for name in _CLIENTS if may_be_client(agent, name)] == [
+        name for name in _CLIENTS if name in agent
+    ]
+    assert may_be_client(None, "aws-cli") and may_be_client(agent, "Firefox")
+
+
+def test_list_gives_names_of_aws_clients_only_as_they_stand_in_the_agent():
+    clients, _, _ = load_lazy_builtins()
+    for matcher in clients:
+        made = "(.*)".join(map(re.escape, re.split(r"\$\d", matcher.family)))
+        assert matcher.family == "$1" or not any(re.fullmatch(made, name) for name in _CLIENTS)
 
 
 @pytest.mark.parametrize(
@@ -98,4 +120,20 @@ def test_list_is_not_loaded_for_clients_of_aws():
         "assert name('aws-cli/2.17.0 md/x') == 'aws-cli' and name('ec2.amazonaws.com') == 'Other'; "
         "assert 'ua_parser' not in sys.modules"
     )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_list_is_not_loaded_to_tell_another_client_from_one_of_aws():
+    code = """
+import sys
+from detector.ecs.fields import field_table
+from detector.esql.plan.planner import plan
+from tests.detector.esql.conftest import START, record
+
+query = plan('from logs-* | where user_agent.name == "aws-cli" | keep event.id', field_table())
+assert not query.rows(record(userAgent="Mozilla/5.0 Firefox/135.0"), START)
+assert not query.rows(record(userAgent=None), START)
+assert query.rows(record(userAgent="aws-cli/2.17.0 md/x"), START)
+assert "ua_parser" not in sys.modules
+"""
     subprocess.run([sys.executable, "-c", code], check=True)
