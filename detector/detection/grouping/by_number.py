@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from detector.cloudtrail.record import NO_ORIGIN, ApiCall, join_parts
+from detector.cloudtrail.record import NO_ORIGIN, join_parts
 from detector.detection.baseline import widen_span
 from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes
@@ -98,7 +98,7 @@ def _add_events(
     events.callers = known.callers
     for group in sums.asking:
         facts = known.judged(groups.numbers[group])
-        if facts.rules:
+        if facts is not None:
             events.candidates.append(SignatureGroup(facts.signature, facts, members[group]))
     if with_calls:
         events.by_origin = _list_calls(groups, sums, known, members)
@@ -155,11 +155,12 @@ class NumberedFacts:
         self._table = table
         self._cache = cache
         self._calls: list[Any] = [None]
+        self._candidates: list[Any] = [None]
         self._postings: dict[PrincipalHashes, int] = {}
         self.callers = KnownCallers()
         self._questions: dict[Candidates, int] = {}
         self._caller_questions: dict[tuple[str, ...], int] = {}
-        self._judged: dict[int, SignatureFacts] = {}
+        self._judged: dict[int, SignatureFacts | None] = {}
 
     def learn(self) -> None:
         """Tell the table what follows from its origins and calls that came since the last time."""
@@ -177,27 +178,35 @@ class NumberedFacts:
                 | MAY_OPEN * call.may_open_session
                 | IS_CHANGE * call.changes
             )
-            table.asked[number] = self._question_of(table.calls[number])
+            candidates = self.dispatch.candidates(join_parts(NO_ORIGIN, table.calls[number]))
+            self._candidates.append(candidates)
+            table.asked[number] = self._question_of(candidates)
 
     def parts(self, number: int) -> tuple[OriginFacts, CallFacts]:
         """Return what follows from the origin and the call of a head."""
         origin, call = self._table.parts(number)
         return self.origins[origin], self._calls[call]
 
-    def judged(self, number: int) -> SignatureFacts:
-        """Return what follows from a head, with the rules that its records may match."""
-        facts = self._judged.get(number)
-        if facts is not None:
-            return facts
-        facts = SignatureFacts(self._table.signature(number), *self.parts(number))
+    def judged(self, number: int) -> SignatureFacts | None:
+        """Return what follows from a head, with the rules that its records may match.
+
+        None where there are no such rules."""
+        if number in self._judged:
+            return self._judged[number]
+        origin, call = self._table.parts(number)
+        signature = self._table.signature(number)
+        verdicts = self.origins[origin].verdicts
+        if not self._candidates[call].of_origin(signature, verdicts):
+            question = self._table.asked[call]
+            if question == _UNNUMBERED:
+                self._judged[number] = None
+            else:
+                self._table.refused[origin] |= question
+            return None
+        facts = SignatureFacts(signature, self.origins[origin], self._calls[call])
         facts.select(self.dispatch)
         facts.question = self._caller_question_of(facts.rules)
-        origin, call = self._table.parts(number)
-        question = self._table.asked[call]
-        if facts.rules or question == _UNNUMBERED:
-            self._judged[number] = facts
-        else:
-            self._table.refused[origin] |= question
+        self._judged[number] = facts
         return facts
 
     def _posting_of(self, hashes: PrincipalHashes) -> int:
@@ -206,9 +215,8 @@ class NumberedFacts:
             self.hashes.append(hashes)
         return number
 
-    def _question_of(self, call: ApiCall) -> int:
+    def _question_of(self, candidates: Candidates) -> int:
         """Return the bit of the candidates of a call; 0 where it has none."""
-        candidates = self.dispatch.candidates(join_parts(NO_ORIGIN, call))
         if not candidates:
             return 0
         number = self._questions.setdefault(candidates, len(self._questions))
