@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import pairwise
+from typing import Any
 
 from detector.detection import sequences, window
 from detector.detection.event import EVENT_TIME
@@ -165,7 +166,7 @@ def window_spans(
 
     series = as_series(hits)
     inputs = series.inputs()
-    if not may_raise_alert(rule, inputs):
+    if not may_raise_alert(rule, len(inputs), values_in(inputs)):
         return
     if looks_back:
         find_starts = window.lookback
@@ -178,16 +179,25 @@ def window_spans(
     yield from window.merge_spans(series, starts, width, rule.gap)
 
 
-def may_raise_alert(rule: Rule, inputs: Sequence[Inputs]) -> bool:
-    """Tell whether hits of a series are enough for an alert; True where that is not known.
+DistinctValues = Callable[[int], Set[Any]]
+"""Return the distinct values of an input of hits by its index; TypeError where some are lists.
 
-    ``inputs`` may be those of their matches, without the time."""
+``EVENT_TIME`` may stand among them for times that differ."""
+
+
+def values_in(inputs: Sequence[Inputs]) -> DistinctValues:
+    """Return the distinct values in rows of inputs."""
+    return lambda index: {row[index] for row in inputs}
+
+
+def may_raise_alert(rule: Rule, count: int, values: DistinctValues) -> bool:
+    """Tell whether hits of a series are enough for an alert; True where that is not known."""
     query = rule.query
-    if len(inputs) < query.min_hits:
+    if count < query.min_hits:
         return False
     if query.grouping is None or query.grouping.merges:
         return True
-    return has_distinct(inputs, query.min_distinct)
+    return has_distinct(values, query.min_distinct)
 
 
 def is_long_enough(rule: Rule, first: int, last: int) -> bool:
@@ -197,14 +207,14 @@ def is_long_enough(rule: Rule, first: int, last: int) -> bool:
     return all(least.has(first, last) for least in rule.query.min_spans)
 
 
-def has_distinct(inputs: Sequence[Inputs], least: Iterable[tuple[int, int]]) -> bool:
+def has_distinct(values: DistinctValues, least: Iterable[tuple[int, int]]) -> bool:
     """Tell whether hits may have enough distinct values; True where that is not known."""
     for index, number in least:
         try:
-            values = {row[index] for row in inputs}
+            distinct = values(index)
         except TypeError:  # several values of one hit, as a list
             continue
-        if len(values) < number and EVENT_TIME not in values:
+        if len(distinct) < number and EVENT_TIME not in distinct:
             return False
     return True
 

@@ -17,6 +17,7 @@ import msgspec
 from detector.cloudtrail.record import Record, api_call_of
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
+    EVENT_REGION,
     EVENT_TIME,
     KeptEvent,
     Match,
@@ -30,6 +31,7 @@ from detector.detection.record_view import NotedRecord, read_hit_fields
 from detector.detection.signature_cache import SignatureGroup
 from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
+from detector.esql.plan.shared_inputs import SharedInputs
 from detector.formats import Records
 from detector.formats.native.callers import KnownCallers
 from detector.formats.native.columns import IDENTITY
@@ -63,31 +65,21 @@ class _Outcome(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What ``rules`` say of a record, but for its region, which is the inputs ``regions`` of
-    matches: the match's index, and the input's.
+    """What ``rules`` say of a record.
 
     While the rules are held here, no others have their ids, by which an answer is found."""
 
     outcome: _Outcome
-    regions: tuple[tuple[int, int], ...]
     rules: Sequence[Rule]
     is_of_region: bool
-    """The rules have read the region otherwise: the answer may not hold in another one."""
+    """The rules have read the region: the answer may not hold in another one."""
 
-    def at(self, region: str | None) -> _Outcome:
+    def at(self, region: str) -> _Outcome:
         """Return the outcome in a region."""
-        matches, event, own = self.outcome
-        if event is None:
+        event = self.outcome.event
+        if event is None or event.region == region:
             return self.outcome
-        if self.regions:
-            rows = [list(inputs) for _, inputs in matches]
-            for match, place in self.regions:
-                rows[match][place] = present(region)
-            matches = tuple(
-                [(series, tuple(row)) for (series, _), row in zip(matches, rows, strict=True)]
-            )
-        event = msgspec.structs.replace(event, region=region or "", matches=matches)
-        return _Outcome(matches, event, own)
+        return self.outcome._replace(event=event.made_in(region))
 
 
 class _Verdict(msgspec.Struct, gc=False):
@@ -249,7 +241,7 @@ class HitCollector:
             verdict.call = (api_call_of(group.signature), view, *map(id, left))
             answer: _Answer | None = group.facts.origin.client.answers.get(verdict.call)
             if answer is not None:
-                verdict.settled = answer.at(group.signature.aws_region)
+                verdict.settled = answer.at(group.signature.aws_region or "")
         return verdict
 
     def _outcome_of(self, index: int, group: SignatureGroup, verdict: _Verdict) -> _Outcome | None:
@@ -266,7 +258,7 @@ class HitCollector:
             return None
         record.decode = lambda: self._records.record(index)
         answer = self._ask(verdict, record)
-        outcome = answer.at(group.signature.aws_region)
+        outcome = answer.outcome
         if not _OWN_ATTRIBUTES.isdisjoint(record.read):
             return outcome
         if not record.read.issubset(verdict.reads):
@@ -297,22 +289,22 @@ class HitCollector:
         """Ask rules for what they say of records like one."""
         matches: list[Match] = []
         own: list[tuple[int, int, str]] = []
-        regions: list[tuple[int, int]] = []
         for rule in verdict.rules:
             inputs_told = rule.query.shared_inputs
             begun = perf_counter()
             for series, inputs in _matches(rule, rule.query.shared_rows(record)):
                 own += [(len(matches), *each) for each in inputs_told.own]
-                regions += [(len(matches), place) for place in inputs_told.regions]
-                matches.append((series, _at_any_time(inputs, inputs_told.times)))
+                matches.append((series, _anywhere(inputs, inputs_told)))
             self.rule_seconds[rule.rule_id] += perf_counter() - begun
         is_of_region = record.reads_region  # the event, made next, has it in any case
         event = None
         if matches or verdict.timed:
             event = KeptEvent.of_view(record, _NOWHERE)
-            event = msgspec.structs.replace(event, issued_key=issued_key(record))
+            event = msgspec.structs.replace(
+                event, issued_key=issued_key(record), matches=tuple(matches)
+            )
         outcome = _Outcome(tuple(matches), event, tuple(own))
-        return _Answer(outcome, tuple(regions), verdict.rules, is_of_region)
+        return _Answer(outcome, verdict.rules, is_of_region)
 
     def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
         """Return the matches of a record, with the inputs that are its own."""
@@ -384,13 +376,15 @@ def _view_size(view: tuple[bytes, object, bool]) -> int:
     return len(caller) + len(str(message))
 
 
-def _at_any_time(inputs: Inputs, times: Sequence[int]) -> Inputs:
-    """Return inputs of which those with the indexes ``times`` are the event's time."""
-    if not times:
+def _anywhere(inputs: Inputs, told: SharedInputs) -> Inputs:
+    """Return inputs with marks for the event's time and region."""
+    if not told.times and not told.regions:
         return inputs
     values = list(inputs)
-    for index in times:
+    for index in told.times:
         values[index] = EVENT_TIME
+    for index in told.regions:
+        values[index] = EVENT_REGION
     return tuple(values)
 
 

@@ -12,7 +12,13 @@ from itertools import islice
 from operator import sub
 from typing import NamedTuple, cast
 
-from detector.detection.derive import derive, has_distinct, window_finding, window_spans
+from detector.detection.derive import (
+    derive,
+    has_distinct,
+    values_in,
+    window_finding,
+    window_spans,
+)
 from detector.detection.event import KeptEvent, Series
 from detector.detection.finding import Facets, Finding, alert_id
 from detector.detection.window import Hit, HitSpan, ListedHits
@@ -244,7 +250,7 @@ class HeldRule:
     def _window_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
         key = series.key or ()
         for first, end in _clusters(hits.times, variant):
-            if not has_distinct(hits.inputs[first:end], variant.query.min_distinct):
+            if not has_distinct(values_in(hits.inputs[first:end]), variant.query.min_distinct):
                 continue
             light = _light_hits(hits, first, end)
             index = first

@@ -63,7 +63,7 @@ def prune_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span) -> Itera
         has_stale = has_stale or bool(event.stale)
         for series, inputs in event.matches:
             if series == cell.series:
-                timed = inputs_at(inputs, event.time)
+                timed = inputs_at(inputs, event.time, event.region)
                 hits.append(Hit(event.time, row.body[:IDENTITY], timed, event))
     if not hits:
         return

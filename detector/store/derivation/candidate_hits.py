@@ -92,4 +92,4 @@ def _may_raise_alert(rule: Rule, hits: SeriesRows, indexes: range) -> bool:
         first, last = hits.times[indexes[0]], hits.times[indexes[-1]]
         if not is_long_enough(rule, first, last):
             return False
-    return may_raise_alert(rule, hits.packed_inputs(indexes))
+    return may_raise_alert(rule, len(indexes), lambda place: hits.values_of(place, indexes))

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence, Set
-from typing import NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
-from detector.detection.event import EventCall, EventClient, KeptEvent, Series, inputs_at
+from detector.detection.event import (
+    EVENT_REGION,
+    EventCall,
+    EventClient,
+    KeptEvent,
+    Series,
+    inputs_at,
+)
 from detector.detection.finding import Facets
 from detector.detection.window import Hit, HitSeries
+from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
 from detector.store.packing.segment import PackedMatches, Segment, unpack_inputs
 
@@ -44,8 +52,8 @@ class SeriesRows:
         """The inputs, with the time, of rows that contradicting records claim: by part and row."""
         self._without_time: dict[tuple[int, int], Inputs] = {}
         """By part and match."""
-        self._inputs: dict[tuple[int, int, int], Inputs] = {}
-        """With the time, by part, match and time: hits that agree in these share them."""
+        self._inputs: dict[tuple[int, int, int, str], Inputs] = {}
+        """By part, match, time and region: hits that agree in these share them."""
         self._rows: dict[tuple[object, ...], KeptEvent] = {}
         """By part, time and what a row has in common with others."""
 
@@ -104,9 +112,17 @@ class SeriesRows:
         for part, row in self._numbers(indexes):
             yield self._parts[part].segment, row
 
-    def packed_inputs(self, indexes: range) -> list[Inputs]:
-        """Return the inputs of hits, for the most part without their time."""
-        return [self._packed_inputs(*numbers) for numbers in self._numbers(indexes)]
+    def values_of(self, place: int, indexes: range) -> set[Any]:
+        """Return the distinct values of an input, the mark for the event's time as one.
+
+        Raises TypeError where one is a list."""
+        values: set[Any] = set()
+        for part, row in self._numbers(indexes):
+            value = self._packed_inputs(part, row)[place]
+            if value == EVENT_REGION:
+                value = present(self._parts[part].segment.region(row))
+            values.add(value)
+        return values
 
     def inputs(self, indexes: range) -> list[Inputs]:
         """Return the inputs of hits."""
@@ -140,13 +156,14 @@ class SeriesRows:
 
     def _inputs_of(self, part: int, row: int) -> Inputs:
         segment = self._parts[part].segment
-        time, match = segment.times[row], segment.match[row]
+        time, region = segment.times[row], segment.region(row)
         if (part, row) in self._stale:
             return self._stale[part, row]
-        name = part, match, time
+        name = part, segment.match[row], time, region
         inputs = self._inputs.get(name)
         if inputs is None:
-            inputs = self._inputs[name] = inputs_at(self._packed_inputs(part, row), time)
+            inputs = inputs_at(self._packed_inputs(part, row), time, region)
+            self._inputs[name] = inputs
         return inputs
 
 

@@ -113,6 +113,9 @@ EVENT_TIME_MARKS = ""
 
 Older versions, which cannot read these, refuse the state."""
 
+REGION_MARKS = ""
+"""Nothing to migrate: the same of inputs that are the event's region."""
+
 FINDINGS = """
 UPDATE alert SET content = finding_of(content);  -- context and triage have columns of their own
 """

@@ -318,10 +318,14 @@ def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | N
     """Return the inputs of a row as a hit of a series; None where it is none.
 
     Records that claim its identity in the same bucket count with it: the smallest inputs stand."""
-    found = [inputs_at(inputs, row.time) for each, inputs in row.matches if each == series]
+    found = [
+        inputs_at(inputs, row.time, row.region) for each, inputs in row.matches if each == series
+    ]
     for time, matches in row.stale:
         if time // width == row.time // width:
-            found += [inputs_at(inputs, time) for each, inputs in matches if each == series]
+            found += [
+                inputs_at(inputs, time, row.region) for each, inputs in matches if each == series
+            ]
     if len(found) > 1:
         found.sort(key=msgspec.msgpack.encode)
     return found[0] if found else None

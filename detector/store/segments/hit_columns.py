@@ -131,7 +131,7 @@ class HitColumns:
                 time, caller, region = segment.times[row], segment.client(row), segment.region(row)
                 for hits, inputs in wanted[match]:
                     hits.times.append(time)
-                    hits.inputs.append(inputs_at(inputs, time))
+                    hits.inputs.append(inputs_at(inputs, time, region))
                     hits.callers.append(caller)
                     hits.regions.append(region)
                     hits.places.append(base | row)

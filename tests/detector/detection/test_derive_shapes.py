@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from detector.detection.derive import derive, has_distinct, may_raise_alert
+from detector.detection.derive import derive, has_distinct, may_raise_alert, values_in
 from detector.detection.event import KeptEvent, Position
 from detector.detection.finding import Finding, Window, alert_id
 from detector.detection.window import Hit
@@ -225,11 +225,12 @@ def test_look_back_is_known_by_its_last_event(tmp_path: Path) -> None:
 
 def test_distinct_values_are_counted_by_input() -> None:
     rows = [("a", 1), ("b", 1), ("b", 1)]
-    assert has_distinct(rows, [])
-    assert has_distinct(rows, [(0, 2), (1, 1)])
-    assert not has_distinct(rows, [(0, 3)])
-    assert not has_distinct(rows, [(0, 2), (1, 2)])
-    assert not has_distinct([(["a"], 1)], [(0, 5), (1, 2)])
+    values = values_in(rows)
+    assert has_distinct(values, [])
+    assert has_distinct(values, [(0, 2), (1, 1)])
+    assert not has_distinct(values, [(0, 3)])
+    assert not has_distinct(values, [(0, 2), (1, 2)])
+    assert not has_distinct(values_in([(["a"], 1)]), [(0, 5), (1, 2)])
 
 
 @pytest.mark.parametrize(
@@ -245,4 +246,4 @@ def test_distinct_values_are_counted_by_input() -> None:
 def test_series_without_enough_hits_raises_no_alert(rows: int, grouping: Any, may_be: bool) -> None:
     query = SimpleNamespace(min_hits=2, grouping=grouping, min_distinct=((0, 2),))
     rule: Any = SimpleNamespace(query=query)
-    assert may_raise_alert(rule, [("same",)] * rows) is may_be
+    assert may_raise_alert(rule, rows, values_in([("same",)] * rows)) is may_be

@@ -171,7 +171,7 @@ def _write_hit(
             series_id,
             time // width,
             stored.identity,
-            msgspec.msgpack.encode(inputs_at(inputs, time)),
+            msgspec.msgpack.encode(inputs_at(inputs, time, event.region)),
         ),
     )
     if series.key is None:

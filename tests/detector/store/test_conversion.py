@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import detector.rules
-from detector.detection.event import Matches
+from detector.detection.event import Matches, inputs_in
 from detector.rules.ruleset import load
 from detector.store import Damaged, Store
 from detector.store.packing import conversion
@@ -44,17 +44,23 @@ TABLES = (
 
 
 def rows_of(store: Store) -> list[StoredRow]:
-    """Return the rows of all segments, each with its matches in one order."""
+    """Return the rows of all segments, each with its matches in one order.
 
-    def ordered(matches: Matches) -> Matches:
-        return tuple(sorted(matches, key=repr))
+    Their inputs say the region, for which older states have no marks."""
+
+    def ordered(matches: Matches, region: str) -> Matches:
+        said = [(series, inputs_in(inputs, region)) for series, inputs in matches]
+        return tuple(sorted(said, key=repr))
 
     rows = [
         stored._replace(
             row=msgspec.structs.replace(
                 stored.row,
-                matches=ordered(stored.row.matches),
-                stale=tuple((time, ordered(matches)) for time, matches in stored.row.stale),
+                matches=ordered(stored.row.matches, stored.row.region),
+                stale=tuple(
+                    (time, ordered(matches, stored.row.region))
+                    for time, matches in stored.row.stale
+                ),
             )
         )
         for packed in store.database.rows("SELECT identities, body FROM segment")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.detection.event import EVENT_TIME, Matches, Position, Series
+from detector.detection.event import EVENT_REGION, EVENT_TIME, Matches, Position, Series
 from detector.detection.window import Hit
 from detector.store.packing.packer import pack
 from detector.store.packing.segment import StoredRow, inputs_of
@@ -22,7 +22,7 @@ SERIES = [Series(rule, (key,)) for rule in (RULE, "r2") for key in "ab"]
 MATCHES = st.lists(
     st.tuples(
         st.sampled_from(SERIES),
-        st.tuples(st.sampled_from(["x", "y"]), st.sampled_from([0, EVENT_TIME])),
+        st.tuples(st.sampled_from(["x", EVENT_REGION]), st.sampled_from([0, EVENT_TIME])),
     ),
     max_size=3,
     unique_by=lambda match: match[0],

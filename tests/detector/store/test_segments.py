@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.detection.event import (
+    EVENT_REGION,
     EVENT_TIME,
     EventCall,
     EventClient,
@@ -39,7 +40,8 @@ SERIES = st.builds(
     st.sampled_from(["r1", "r2"]),
     st.none() | st.tuples(TEXT, st.none() | st.integers(-2, 2)),
 )
-INPUTS = st.tuples(st.none() | TEXT | st.just(EVENT_TIME), st.lists(st.integers(0, 3), max_size=2))
+MARKS = st.sampled_from([EVENT_TIME, EVENT_REGION])
+INPUTS = st.tuples(st.none() | TEXT | MARKS, st.lists(st.integers(0, 3), max_size=2))
 MATCHES = st.lists(st.tuples(SERIES, INPUTS), max_size=3, unique_by=lambda it: it[0]).map(tuple)
 CLIENTS = st.builds(EventClient, *[TEXT for _ in EventClient._fields])
 CALLS = st.builds(EventCall, *[TEXT for _ in EventCall._fields])
@@ -98,24 +100,27 @@ def test_rows_are_unpacked_as_they_were_packed(rows: list[StoredRow]) -> None:
     assert segment.numbers_of(Series("no rule", None)) == ()
 
 
-def test_inputs_at_each_time_are_packed_once() -> None:
-    inputs = ("a", EVENT_TIME, 1)
+def test_inputs_at_each_time_and_region_are_packed_once() -> None:
+    inputs = ("a", EVENT_TIME, 1, EVENT_REGION)
+    regions = ["", "-", *map(str, range(2, 9))]
     rows = [
-        StoredRow(bytes([time] * 16), event(time, matches=((ONE, inputs),)), 1, 0)
-        for time in range(9)
+        StoredRow(bytes([time] * 16), event(time, region=region, matches=((ONE, inputs),)), 1, 0)
+        for time, region in enumerate(regions)
     ]
     packed = pack(rows)
     segment = Segment.unpack(packed.identities, packed.body())
     assert len(segment.packed_matches) == 1
     hits = [segment.hit(number, ONE, 60) for number in range(9)]
-    assert [hit.inputs for hit in hits if hit] == [("a", time * 1000, 1) for time in range(9)]
+    assert [hit.inputs for hit in hits if hit] == [
+        ("a", time * 1000, 1, region if time > 1 else None) for time, region in enumerate(regions)
+    ]
 
 
 @given(st.lists(st.none() | st.booleans() | st.sampled_from([0, 1, 1000, 1000.0, "1"])))
 def test_inputs_without_time_are_the_same_at_it(values: list[object]) -> None:
     for time in (0, 1):
         timeless = inputs_without_time(tuple(values), time)
-        assert list(map(repr, inputs_at(timeless, time))) == list(map(repr, values))
+        assert list(map(repr, inputs_at(timeless, time, "eu"))) == list(map(repr, values))
         assert not any(type(value) is int and value == time * 1000 for value in timeless)
 
 
@@ -126,6 +131,30 @@ def test_copies_of_other_versions_are_compared_by_their_time() -> None:
         united = unite_events(bytes(16), *pair)
         assert inputs_of(united, ONE, 60) == (7000, "a"), "the smaller one stands"
         assert inputs_of(united, OTHER, 60) == (7000,)
+
+
+def test_copies_of_other_versions_are_compared_by_their_region() -> None:
+    old = event(7, region="eu", matches=((ONE, ("eu", "b")), (OTHER, (EVENT_REGION,))))
+    new = event(7, region="eu", matches=((ONE, (EVENT_REGION, "a")), (OTHER, ("eu",))))
+    for pair in ((old, new), (new, old)):
+        united = unite_events(bytes(16), *pair)
+        assert inputs_of(united, ONE, 60) == ("eu", "a"), "the smaller one stands"
+        assert inputs_of(united, OTHER, 60) == ("eu",)
+
+
+@given(st.permutations([("eu", 3), ("us", 3), ("us", 4), ("af", 4)]))
+def test_matches_of_another_region_say_theirs(order: list[tuple[str, int]]) -> None:
+    """Whichever record came first, at its time or another."""
+    united = None
+    for region, time in order:
+        matches = ((Series(region, ("k",)), (EVENT_REGION,)), (ONE, (EVENT_REGION,)))
+        record = event(time, region=region, matches=matches)
+        united = record if united is None else unite_events(bytes(16), united, record)
+    assert united is not None and (united.time, united.region) == (3, "eu")
+    for region in ("eu", "us", "af"):
+        assert inputs_of(united, Series(region, ("k",)), 60) == (region,)
+    assert inputs_of(united, ONE, 1) == ("eu",)
+    assert inputs_of(united, ONE, 60) == ("af",), "of those in one bucket the smallest"
 
 
 def test_damaged_segment_is_no_segment() -> None:

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.detection.event import EVENT_TIME, EventCall, EventClient, KeptEvent, Position, Series
+from detector.detection.event import (
+    EVENT_REGION,
+    EVENT_TIME,
+    EventCall,
+    EventClient,
+    KeptEvent,
+    Position,
+    Series,
+)
 from detector.detection.window import Hit, ListedHits
 from detector.store.derivation.series_rows import RowSlice, SeriesRows
 from detector.store.packing.packer import pack
@@ -27,7 +35,7 @@ _HITS = st.dictionaries(
 
 
 def _row(time: int, region: str, arn: str = "arn:u", error: str = "") -> KeptEvent:
-    matches = ((_OTHER, (region,)), (_SERIES, (region, EVENT_TIME)))
+    matches = ((_OTHER, (region,)), (_SERIES, (EVENT_REGION, EVENT_TIME)))
     client = _CLIENT._replace(arn=arn)
     call = EventCall("ec2.amazonaws.com", "DescribeInstances", error)
     return KeptEvent(time, client, call, region, "", None, Position("", 0, 0), matches)
@@ -66,9 +74,8 @@ def test_series_has_hits_by_time_and_identity(hits, data):
     assert found.inputs() == listed.inputs()
     assert found.event_ids() == listed.event_ids()
     assert found.facets() == listed.facets()
-    assert series.packed_inputs(range(first, end)) == [
-        (region, EVENT_TIME) for _, _, (region, _), _ in within
-    ]
+    assert series.values_of(0, range(first, end)) == {hit.row.region for hit in within}
+    assert series.values_of(1, range(first, end)) == {EVENT_TIME for _ in within}
 
 
 def test_hits_of_one_second_are_by_identity_across_segments():
@@ -99,7 +106,6 @@ def test_hits_that_differ_in_their_identity_alone_share_all_else():
     found = RowSlice(series, range(len(series)))
     assert len({id(hit.row) for hit in found}) == 2
     assert len({id(inputs) for inputs in found.inputs()}) == 2
-    assert len({id(inputs) for inputs in series.packed_inputs(range(len(series)))}) == 1
 
 
 def test_series_that_a_segment_does_not_have_is_an_error():
@@ -127,4 +133,4 @@ def test_row_that_records_contradict_on_counts_by_its_least_inputs():
     found = RowSlice(series, range(len(series)))
     assert [hit.identity[0] for hit in found] == [0, 2]
     assert found.inputs() == [("eu-west-1", 7000), ("us-east-1", 5000)]
-    assert [inputs[0] for inputs in series.packed_inputs(range(2))] == ["eu-west-1", "us-east-1"]
+    assert series.values_of(0, range(2)) == {"eu-west-1", "us-east-1"}
