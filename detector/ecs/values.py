@@ -90,12 +90,16 @@ def in_range(number: Any, type: Type) -> Any:
 # addresses
 
 
-def _is_plain_ipv4(text: str) -> bool:
-    """Tell whether a text is an IPv4 address in its only canonical form.
+def _is_canonical(text: str) -> bool:
+    """Tell whether a text is an address in its only canonical form.
 
-    Most addresses are, and the C library tells it in a tenth of the time of ``ipaddress``."""
+    Most addresses are, and the C library tells it in a tenth of the time of ``ipaddress``. Of an
+    IPv6 address that ends with an IPv4 address it has another form."""
+    family = socket.AF_INET6 if ":" in text else socket.AF_INET
     try:
-        return socket.inet_ntop(socket.AF_INET, socket.inet_pton(socket.AF_INET, text)) == text
+        return socket.inet_ntop(family, socket.inet_pton(family, text)) == text and (
+            family == socket.AF_INET or "." not in text
+        )
     except (OSError, ValueError):
         return False
 
@@ -103,7 +107,7 @@ def _is_plain_ipv4(text: str) -> bool:
 @lru_cache(4096)
 def ip_from_text(text: str) -> str | None:
     """Return the canonical text of an address; None for other texts."""
-    if _is_plain_ipv4(text):
+    if _is_canonical(text):
         return text
     try:
         address = ipaddress.ip_address(text)
