@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import Record, event_id, identity
+from detector.cloudtrail.record import EventSignature, Record, event_id, identity
 from detector.detection.record_view import RecordView
 from detector.ecs.getters import present
 from detector.ecs.values import Value
@@ -77,6 +77,24 @@ class EventClient(NamedTuple):
     source_address: str
     user_agent: str
 
+    @classmethod
+    def of(cls, record: Record | RecordView) -> EventClient:
+        """Return who called in a record."""
+        caller = record.caller
+        context = caller.session_context
+        attributes = context.attributes if context else None
+        return cls(
+            record.account,
+            caller.type or "",
+            caller.arn or "",
+            caller.access_key_id or "",
+            record.role_arn or "",
+            caller.account_id or record.recipient_account_id or "",
+            (attributes and attributes.mfa_authenticated) or "",
+            record.source_ip_address or "",
+            record.user_agent or "",
+        )
+
 
 class EventCall(NamedTuple):
     """The part of an event that says what was called, by the names of an ``Event``."""
@@ -84,6 +102,12 @@ class EventCall(NamedTuple):
     provider: str
     action: str
     error_code: str
+
+    @classmethod
+    def of(cls, head: Record | RecordView | EventSignature, error_message: str | None) -> EventCall:
+        """Return what was called by a head, and whether that failed by a message alone."""
+        error = head.error_code or ("error" if error_message else "")
+        return cls(head.event_source or "", head.event_name or "", error)
 
 
 class Series(NamedTuple):
@@ -180,22 +204,7 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     @classmethod
     def of_view(cls, record: Record | RecordView, position: Position) -> KeptEvent:
         """Return the event of a record, without time, id, issued key and matches."""
-        caller = record.caller
-        context = caller.session_context
-        attributes = context.attributes if context else None
-        client = EventClient(
-            record.account,
-            caller.type or "",
-            caller.arn or "",
-            caller.access_key_id or "",
-            record.role_arn or "",
-            caller.account_id or record.recipient_account_id or "",
-            (attributes and attributes.mfa_authenticated) or "",
-            record.source_ip_address or "",
-            record.user_agent or "",
-        )
-        error = record.error_code or ("error" if record.error_message else "")
-        call = EventCall(record.event_source or "", record.event_name or "", error)
+        client, call = EventClient.of(record), EventCall.of(record, record.error_message)
         return cls(0, client, call, record.aws_region or "", "", None, position)
 
     def named(self, name: str) -> tuple[bytes, KeptEvent]:

@@ -31,7 +31,7 @@ def rare_collections() -> Iterator[None]:
     try:
         yield
     finally:
-        _take_for_old()
+        take_for_old()
         gc.set_threshold(*threshold)
 
 
@@ -43,13 +43,13 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
-        _take_for_old()
+        take_for_old()
         if was_enabled:
             gc.enable()
 
 
-def _take_for_old() -> None:
-    """Have what is held now count as old, so that it is not looked through at once."""
+def take_for_old() -> None:
+    """Have what is held now count as old, so that it is not looked through soon."""
     gc.freeze()
     gc.unfreeze()
 

@@ -16,7 +16,7 @@ import msgspec
 from detector.detection.alert import Alert
 from detector.detection.risk import RiskTable, load_risk_table
 from detector.ingest.decision_watch import DecisionWatch
-from detector.ingest.garbage import fewer_collections, rare_collections
+from detector.ingest.garbage import fewer_collections, rare_collections, take_for_old
 from detector.ingest.prefetch import fetch_ahead
 from detector.ingest.reader import (
     FetchedTask,
@@ -155,8 +155,10 @@ class Pipeline:
         if self._scheduler.any_being_written():
             never.wait(SETTLE_SECONDS)
             self._read_all(self._due_tasks(is_final=True), publish, never)
+        take_for_old()  # what is known of callers and calls lasts
         self._derive(publish)
         self._verify(is_final=True)
+        take_for_old()
         self._correlate(never)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:

@@ -77,12 +77,14 @@ class EventTable:
     def put_signals(
         self, connection: sqlite3.Connection, rows: EventColumns
     ) -> tuple[dict[bytes, int], Set[bytes]]:
-        """Write events that are signals; return their times as they stand, by identity.
+        """Write events that are signals; return the times that may be others now, by identity.
 
         With them come the identities of which another record stands now."""
+        added = rows.added
         writing = _Writing(self, connection, rows)
         written, _ = writing.put(rows, is_fresh=False)
-        return writing.times(), written.revised.keys()
+        repeated = rows.times_by_identity() if rows.added < added else {}
+        return repeated | writing.stored_times(), written.revised.keys()
 
     def are_new(self, packed: Sequence[PackedHits], rows: EventColumns) -> list[bool]:
         """Tell of which no event is stored, or is also in ``rows`` or another of them."""
@@ -241,10 +243,9 @@ class _Writing:
         packed = hits.placed(self._file_ids, self._generation)
         self._table.write_packed(self._connection, packed, is_fresh=True)
 
-    def times(self) -> dict[bytes, int]:
-        """Return the times of the events as they stand, by identity."""
-        stored = {identity: stored.row.time for identity, stored in self._stored.items()}
-        return self._rows.times_by_identity() | stored
+    def stored_times(self) -> dict[bytes, int]:
+        """Return the times of the events that were stored before as they stand, by identity."""
+        return {identity: stored.row.time for identity, stored in self._stored.items()}
 
     def _set(self, stored: StoredRow) -> None:
         self._stored[stored.identity] = stored

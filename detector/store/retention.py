@@ -270,7 +270,7 @@ def _signals_in_use(connection: sqlite3.Connection) -> set[bytes]:
     starts = [start for start, _ in spans]
     ends = list(accumulate((end for _, end in spans), max))
     in_use = set()
-    for _, (time, identity) in all_signals(query_of(connection)):
+    for _, time, identity in all_signals(query_of(connection)):
         before = bisect_right(starts, time)
         if before and ends[before - 1] > time:
             in_use.add(identity)

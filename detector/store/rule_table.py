@@ -99,7 +99,7 @@ class RuleTable:
     def flag_counts(self) -> dict[str, int]:
         """Return the number of signal events, by flag."""
         identities: dict[str, set[bytes]] = defaultdict(set)
-        for flag, (_, identity) in all_signals(self._database.rows):
+        for flag, _, identity in all_signals(self._database.rows):
             identities[flag].add(identity)
         return {flag: len(found) for flag, found in sorted(identities.items())}
 

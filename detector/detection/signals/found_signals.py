@@ -94,9 +94,9 @@ class Signals:
 
     def opened_sessions(self) -> list[Event]:
         """Return the events that opened a session."""
-        return [
-            row.event(identity) for kind, identity, row in self.events.rows() if kind.issued_key
-        ]
+        opens = [bool(kind.issued_key) for kind in self.events.kinds]
+        selected = self._selected([opens[number] for number in self.events.kind])
+        return [row.event(identity) for _, identity, row in selected.events.rows()]
 
     def flagged(self) -> Signals:
         """Return those that raise flags."""

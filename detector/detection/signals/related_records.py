@@ -12,23 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
 
-import msgspec
-
-from detector.cloudtrail.record import EventSignature, Record, signature_of
+from detector.cloudtrail.record import Record, signature_of
 from detector.detection.event import KeptEvent, Position
-from detector.detection.principal import STS
 from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import RecordMatch, chunks_at, decode_record, scan_chunk
-from detector.detection.record_view import RecordView, read_hit_fields
-from detector.detection.signals.record_requests import RelatedRequest, RequestedSpans, TimeSpans
-from detector.formats import KnownHead, KnownHeads, Records, Unreadable, parse_records
+from detector.detection.signals.record_requests import RelatedRequest, RequestedSpans
+from detector.detection.signals.searched_heads import SearchedHead, SearchedHeads
+from detector.formats import Records, Unreadable
 from detector.formats.native.columns import identities_in
-from detector.formats.native.groups import RawView
-from detector.formats.native.hit_runs import HitRun
 from detector.sources.open_file import open_file
-
-_VIEWS_LIMIT = 4
-"""Of the views of a head that are remembered; most have one."""
 
 
 class ChunkRequest(NamedTuple):
@@ -40,19 +32,6 @@ class ChunkRequest(NamedTuple):
 
 ChunkRequests = Mapping[int, ChunkRequest]
 """What to search in the chunks of a file, by their offset."""
-
-
-Asked = Callable[[EventSignature], object | None]
-"""What is asked of a signature, of which the records are searched unless it answers None."""
-
-
-class _SearchedHead(msgspec.Struct, eq=False):
-    """What a head answers, and the events that its records have in common, by their view.
-
-    None stands for a view that is odd."""
-
-    answer: Any
-    events: dict[RawView, KeptEvent | None] = {}
 
 
 class RelatedRun(NamedTuple):
@@ -90,31 +69,29 @@ class RelatedRun(NamedTuple):
 def search_file(
     path: str,
     requests: ChunkRequests,
-    ask: Asked,
-    known: KnownHeads,
+    heads: SearchedHeads,
     opener: Callable[[str], BinaryIO] = open_file,
 ) -> Iterator[RelatedRun]:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
-    A file that has gone or cannot be read has no matches, or those before that. ``known`` are the
-    heads of files that were searched before, and asked the same.
+    A file that has gone or cannot be read has no matches, or those before that. ``heads`` are those
+    of files that were searched before.
     """
     with contextlib.suppress(OSError, Unreadable), opener(path) as file:
         for chunk in chunks_at(file, requests.keys()):
             chunk_requests, principal_index = requests[chunk.offset]
             if any(request.selector.principal_keys() is None for request in chunk_requests):
                 for match in scan_chunk(path, chunk, chunk_requests, lambda _: True):
-                    yield from _related(match, ask)
+                    yield from _related(match, heads)
             else:
                 index = PrincipalIndex(principal_index)
-                records = parse_records(chunk, known, index.verbatim)
+                records = heads.parse(chunk, index.verbatim)
                 start = Position(path, chunk.offset, 0)
-                search = _ChunkSearch(start, records, chunk_requests, known)
-                yield from search.run(index, ask)
+                yield from _ChunkSearch(start, records, chunk_requests, heads).run(index)
 
 
-def _related(match: RecordMatch, ask: Asked) -> Iterator[RelatedRun]:
-    answer = ask(signature_of(match.record.head()))
+def _related(match: RecordMatch, heads: SearchedHeads) -> Iterator[RelatedRun]:
+    answer = heads.ask(signature_of(match.record.head()))
     if answer is not None:
         identity, event = KeptEvent.of_event(match.event)
         place, times = event.position, [event.time]
@@ -131,75 +108,61 @@ class _ChunkSearch:
         start: Position,
         records: Records,
         requests: Sequence[RelatedRequest],
-        known: KnownHeads,
+        heads: SearchedHeads,
     ) -> None:
         self._start = start
         self._records = records
         self._requests = requests
         self._spans = RequestedSpans(requests)
-        self._known = known
+        self._heads = heads
         self._decode = partial(decode_record, records)
 
-    def run(self, index: PrincipalIndex, ask: Asked) -> Iterator[RelatedRun]:
+    def run(self, index: PrincipalIndex) -> Iterator[RelatedRun]:
         """Search only the records that have a principal key of the requests."""
-        keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
-        wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
-        if not self._records.has_times:
-            wanted = {at for at in wanted if self._records.times[at] is not None}
-        heads: list[KnownHead] = []
-        groups: list[list[int]] = []
-        for group in self._records.groups:
-            head = group.head
-            facts: _SearchedHead | None = head.facts
-            if facts is None:
-                facts = head.facts = _SearchedHead(ask(head.signature))
-            if facts.answer is not None:
-                indexes = [at for at in group.indexes if at in wanted]
-                if indexes:
-                    heads.append(head)
-                    groups.append(indexes)
+        heads, groups = self._wanted(index)
         runs = self._records.hit_runs(groups)
         if runs is None:
             for head, indexes in zip(heads, groups, strict=True):
                 for at in indexes:
                     yield from self._decoded(head, at)
             return
-        for number, run in runs:
+        for number, (indexes, identities, _) in runs:
             head = heads[number]
             # The key that a call to STS issued stands beyond its view.
-            if head.signature.event_source == STS:
-                for at in run.indexes:
+            raw = None if head.may_open_session else self._records.raw_hit(indexes[0])
+            event = None if raw is None else self._heads.event_of(head, raw[0])
+            if event is None:
+                for at in indexes:
                     yield from self._decoded(head, at)
             else:
-                yield from self._of_view(head, run)
+                found = self._selected(head, event, identities, indexes)
+                if found is not None:
+                    yield found
 
-    def _of_view(self, head: KnownHead, run: HitRun) -> Iterator[RelatedRun]:
-        """Yield those records of one view that a request selects."""
-        indexes, identities, _ = run
-        raw = self._records.raw_hit(indexes[0])
-        event = None if raw is None else self._event_of(head, raw[0], indexes[0])
-        if event is None:
-            for index in indexes:
-                yield from self._decoded(head, index)
-        else:
-            spans = self._spans.of(event.client, "")
-            yield from self._selected(self._run(head, event, identities, indexes), spans)
+    def _wanted(self, index: PrincipalIndex) -> tuple[list[SearchedHead], list[list[int]]]:
+        """Return the heads that are searched, and the records of each that may be related."""
+        keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
+        wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
+        has_times = self._records.has_times
+        if not has_times:
+            wanted = {at for at in wanted if self._records.times[at] is not None}
+        heads: list[SearchedHead] = []
+        groups: list[list[int]] = []
+        for group in self._records.groups:
+            head = self._heads.searched(group.head)
+            if head.answer is None:
+                continue
+            indexes = group.indexes
+            if head.may_open_session or not has_times:
+                indexes = [at for at in indexes if at in wanted]
+            elif indexes[0] not in wanted:  # nor is any other: they have one caller
+                continue
+            if indexes:
+                heads.append(head)
+                groups.append(indexes)
+        return heads, groups
 
-    def _event_of(self, head: KnownHead, view: RawView, index: int) -> KeptEvent | None:
-        """Return what the events of a head and a view have in common; None where it is odd."""
-        events: dict[RawView, KeptEvent | None] = head.facts.events
-        if view in events:
-            return events[view]
-        fields = read_hit_fields(self._records.encoded(index))
-        decoded = RecordView.of(head.signature, fields) if fields else None
-        event = KeptEvent.of_view(decoded, self._start) if decoded else None
-        caller, message, _ = view
-        if len(events) < _VIEWS_LIMIT:
-            self._known.keep(len(caller) + len(message))
-            events[view] = event
-        return event
-
-    def _decoded(self, head: KnownHead, index: int) -> Iterator[RelatedRun]:
+    def _decoded(self, head: SearchedHead, index: int) -> Iterator[RelatedRun]:
         """Yield a record that must be decoded whole, if a request selects it."""
         record = decode_record(self._records, index)
         time: Any = self._records.times[index]
@@ -210,28 +173,21 @@ class _ChunkSearch:
             identity, event = KeptEvent.of(record, raw, time, self._start)
         except RecursionError:
             return  # counted as rejected where it was read
-        run = self._run(head, event, identity, [index])
-        yield from self._selected(run, self._spans.of(event.client, event.issued_key))
+        found = self._selected(head, event, identity, [index])
+        if found is not None:
+            yield found
 
-    def _run(
-        self, head: KnownHead, event: KeptEvent, identities: bytes, indexes: Sequence[int]
-    ) -> RelatedRun:
-        times: Sequence[Any] = self._records.times
-        return RelatedRun(
-            head.facts.answer,
-            event,
-            self._start.offset,
-            identities,
-            [times[index] for index in indexes],
-            indexes,
-            self._decode,
+    def _selected(
+        self, head: SearchedHead, event: KeptEvent, identities: bytes, indexes: Sequence[int]
+    ) -> RelatedRun | None:
+        """Return those records of a run whose time is in a span that is searched; None for none."""
+        all_times: Sequence[Any] = self._records.times
+        times = [all_times[index] for index in indexes]
+        spans = self._spans.of(event.client, event.issued_key)
+        run = RelatedRun(
+            head.answer, event, self._start.offset, identities, times, indexes, self._decode
         )
-
-    def _selected(self, run: RelatedRun, spans: TimeSpans) -> Iterator[RelatedRun]:
-        """Yield the records of a run whose time is in one of the spans."""
-        if spans.have_all(run.times):
-            yield run
-            return
-        numbers = [number for number, time in enumerate(run.times) if time in spans]
-        if numbers:
-            yield run.selected(numbers)
+        if spans.have_all(times):
+            return run
+        numbers = [number for number, time in enumerate(times) if time in spans]
+        return run.selected(numbers) if numbers else None

@@ -20,7 +20,7 @@ from detector.detection.event import Event
 from detector.detection.principal import STS
 from detector.detection.signals.found_signals import Flags, Signals
 from detector.detection.signals.related_records import ChunkRequests, RelatedRun, search_file
-from detector.formats import KnownHeads
+from detector.detection.signals.searched_heads import SearchedHeads
 from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
@@ -90,7 +90,7 @@ class SignalFinder:
 
     def __init__(self, flagging: Dispatch) -> None:
         self._flagging = flagging
-        self._heads = KnownHeads()
+        self._heads = SearchedHeads(self._flags_of)
         self._of_call: ValueCache[ApiCall, _CallFlags] = ValueCache(self._flags_of_call)
 
     def find(
@@ -101,7 +101,7 @@ class SignalFinder:
         opener: Callable[[str], BinaryIO] = open_file,
     ) -> None:
         """Search the signals in a file, and add them to ``found``."""
-        for run in search_file(path, requests, self._flags_of, self._heads, opener):
+        for run in search_file(path, requests, self._heads, opener):
             flags: _RaisedFlags = run.answer
             if flags.asked:
                 for single in run.one_by_one():

@@ -13,6 +13,12 @@ from typing import NamedTuple
 
 from detector.detection.alert import Flag
 from detector.detection.principal import RelatedPrincipals
+from detector.detection.signals.signal_event import (
+    SignalEvent,
+    moment,
+    signal_identity,
+    signal_time,
+)
 
 
 class SignalCaller(NamedTuple):
@@ -31,8 +37,6 @@ class SignalKey(NamedTuple):
     issued_key: str
 
 
-SignalEvent = tuple[int, bytes]
-"""The time of a signal in epoch seconds, and the identity of its event."""
 _Timelines = dict[str, list[SignalEvent]]
 """Signals by flag, those of each in order of time."""
 
@@ -55,9 +59,9 @@ class _Span(NamedTuple):
         numbers = range(self.first, self.last)
         for order in (numbers, reversed(numbers)):
             for number in order:
-                time, identity = self.events[number]
-                if identity not in own:
-                    yield time
+                event = self.events[number]
+                if signal_identity(event) not in own:
+                    yield signal_time(event)
                     break
 
 
@@ -66,8 +70,11 @@ class SignalIndex:
 
     def __init__(self, signals: Mapping[SignalKey, Iterable[SignalEvent]]) -> None:
         ordered = {key: sorted(set(events)) for key, events in signals.items()}
-        self._times = {identity: time for events in ordered.values() for time, identity in events}
-        disputed = _disputed(ordered)
+        self._events = {
+            signal_identity(event): event for each in ordered.values() for event in each
+        }
+        """By identity."""
+        disputed = _disputed(ordered, len(self._events))
         self._disputed: list[tuple[SignalKey, SignalEvent]] = []
         """Those whose identity records of several callers claim: these count once for an alert."""
         self._timelines: dict[SignalCaller, _Timelines] = {}
@@ -77,8 +84,10 @@ class SignalIndex:
         for key, events in ordered.items():
             claimed = events
             if disputed:
-                self._disputed += [(key, event) for event in events if event[1] in disputed]
-                claimed = [event for event in events if event[1] not in disputed]
+                self._disputed += [
+                    (key, event) for event in events if signal_identity(event) in disputed
+                ]
+                claimed = [event for event in events if signal_identity(event) not in disputed]
             if claimed:
                 self._add(key, claimed)
         for timelines in (*self._timelines.values(), *self._of_role.values()):
@@ -97,20 +106,24 @@ class SignalIndex:
             spans[span.flag].append(span)
         if not spans:
             return []
-        left_out = own() & self._times.keys()
-        own_events = [(self._times[identity], identity) for identity in left_out]
+        left_out = own() & self._events.keys()
+        own_events = [self._events[identity] for identity in left_out]
         flags = (_flag(name, spans[name], own_events, left_out) for name in sorted(spans))
         return [flag for flag in flags if flag is not None]
 
     def events(
         self, related: RelatedPrincipals, start: int, end: int, own: Set[bytes]
-    ) -> dict[str, list[SignalEvent]]:
-        """Return what ``flags`` counts, by flag, in order of time."""
+    ) -> dict[str, list[tuple[int, bytes]]]:
+        """Return what ``flags`` counts, as time and identity, by flag, in order of both."""
         found: _Timelines = defaultdict(list)
         for span in self._spans(related, start, end):
             events = span.events[span.first : span.last]
-            found[span.flag] += [event for event in events if event[1] not in own]
-        return {flag: sorted(events) for flag, events in sorted(found.items()) if events}
+            found[span.flag] += [event for event in events if signal_identity(event) not in own]
+        return {
+            flag: [(signal_time(event), signal_identity(event)) for event in sorted(events)]
+            for flag, events in sorted(found.items())
+            if events
+        }
 
     def _add(self, key: SignalKey, events: list[SignalEvent]) -> None:
         caller, flag, issued_key = key
@@ -127,10 +140,11 @@ class SignalIndex:
 
     def _spans(self, related: RelatedPrincipals, start: int, end: int) -> Iterator[_Span]:
         """Yield the signals of principals in a span of time, each once."""
+        # The time alone is smaller than a signal of that time.
+        begin, stop = moment(start), moment(end)
         for flag, events in self._timelines_of(related):
-            # The time alone is smaller than a signal of that time.
-            first = bisect_left(events, (start,))
-            last = bisect_left(events, (end,), first)
+            first = bisect_left(events, begin)
+            last = bisect_left(events, stop, first)
             if first < last:
                 yield _Span(flag, events, first, last)
 
@@ -163,14 +177,21 @@ class SignalIndex:
                 yield key.flag, [event]
 
 
-def _disputed(signals: Mapping[SignalKey, Iterable[SignalEvent]]) -> set[bytes]:
-    """Return the identities that records of several callers claim, or of several sessions."""
-    claims: dict[tuple[SignalCaller, str], set[bytes]] = defaultdict(set)
+def _disputed(signals: Mapping[SignalKey, Sequence[SignalEvent]], count: int) -> set[bytes]:
+    """Return the identities that records of several callers claim, or of several sessions.
+
+    ``count``: how many identities there are."""
+    claims: dict[tuple[SignalCaller, str], list[Sequence[SignalEvent]]] = defaultdict(list)
     for key, events in signals.items():
-        claims[key.caller, key.issued_key].update([identity for _, identity in events])
+        claims[key.caller, key.issued_key].append(events)
+    # An event may raise several flags.
+    of_each = [each[0] if len(each) == 1 else set().union(*each) for each in claims.values()]
+    if sum(map(len, of_each)) == count:
+        return set()
     claimed: set[bytes] = set()
     disputed: set[bytes] = set()
-    for identities in claims.values():
+    for claim in of_each:
+        identities = set(map(signal_identity, claim))
         disputed |= claimed & identities
         claimed |= identities
     return disputed

@@ -44,9 +44,11 @@ class HitRuns:
 
     def __iter__(self) -> Iterator[tuple[int, HitRun]]:
         """Yield each run with the number of its group, in order."""
-        for number in self.groups():
-            for run in self.of_group(number):
+        first = 0
+        for number, end in enumerate(self._run_ends):
+            for run in map(self._run, self._spans[first:end]):
                 yield number, run
+            first = end
 
     def groups(self) -> Iterator[int]:
         """Yield the numbers of the groups that have runs."""
@@ -59,9 +61,12 @@ class HitRuns:
     def of_group(self, number: int) -> Iterator[HitRun]:
         """Yield the runs of a group, in order."""
         first = self._run_ends[number - 1] if number else 0
-        for start, end, caller in self._spans[first : self._run_ends[number]]:
-            identities = self._identities[start * IDENTITY : end * IDENTITY]
-            yield HitRun(self._records[start:end].tolist(), identities, caller)
+        yield from map(self._run, self._spans[first : self._run_ends[number]])
+
+    def _run(self, span: tuple[int, int, int]) -> HitRun:
+        start, end, caller = span
+        identities = self._identities[start * IDENTITY : end * IDENTITY]
+        return HitRun(self._records[start:end].tolist(), identities, caller)
 
 
 class _HitRuns(ctypes.Structure):

@@ -6,6 +6,7 @@ import sqlite3
 from functools import partial
 from itertools import groupby
 
+from detector.detection.signals.signal_event import moment
 from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.store.packing.migration_functions import MigrationFunctions
 from detector.store.packing.signal_rows import insert_signals
@@ -44,5 +45,5 @@ def pack_signals(connection: sqlite3.Connection) -> None:
     """Pack the rows of single signals."""
     for key, rows in groupby(connection.execute(_SINGLE).fetchall(), lambda row: row[:5]):
         *caller, flag, issued_key = key
-        signals = [(time, identity) for *_, time, identity in rows]
+        signals = [moment(time) + identity for *_, time, identity in rows]
         insert_signals(connection, {SignalKey(SignalCaller(*caller), flag, issued_key): signals})

@@ -12,10 +12,17 @@ from typing import Any
 
 import msgspec
 
-from detector.detection.signals.signal_index import SignalCaller, SignalEvent, SignalKey
+from detector.detection.signals.signal_event import (
+    HOUR_SIZE,
+    SignalEvent,
+    hour_bytes,
+    hour_of,
+    moment,
+    signal_identity,
+    signal_time,
+)
+from detector.detection.signals.signal_index import SignalCaller, SignalKey
 
-HOUR = 3600
-"""Seconds."""
 _SIZE = 18
 """The bytes of a signal: two of the second in its hour, and its identity."""
 _ROWS = "SELECT caller_id, flag, issued_key, hour, events FROM signal"
@@ -36,11 +43,8 @@ def unpack_signals(hour: int, packed: bytes) -> list[SignalEvent]:
         raise msgspec.DecodeError(
             f"a row of signals has {len(packed)} bytes, no multiple of {_SIZE}"
         )
-    start, number = hour * HOUR, int.from_bytes
-    return [
-        (start + number(packed[at : at + 2], "big"), packed[at + 2 : at + _SIZE])
-        for at in range(0, len(packed), _SIZE)
-    ]
+    of_hour = hour_bytes(hour)
+    return [of_hour + packed[at : at + _SIZE] for at in range(0, len(packed), _SIZE)]
 
 
 def insert_signals(
@@ -60,11 +64,11 @@ def insert_signals(
     )
 
 
-def all_signals(query: Callable[..., Iterable[Any]]) -> Iterator[tuple[str, SignalEvent]]:
-    """Yield all signals with the flag that each raises."""
+def all_signals(query: Callable[..., Iterable[Any]]) -> Iterator[tuple[str, int, bytes]]:
+    """Yield the flag, the time and the identity of all signals."""
     for flag, hour, packed in query("SELECT flag, hour, events FROM signal"):
         for event in unpack_signals(hour, packed):
-            yield flag, event
+            yield flag, signal_time(event), signal_identity(event)
 
 
 def change_signals(
@@ -74,11 +78,15 @@ def change_signals(
     changed: list[tuple[_RowKey, list[SignalEvent]]] = []
     for *key, hour, packed in connection.execute(_ROWS).fetchall():
         events = unpack_signals(hour, packed)
-        after = [(change(time, identity), identity) for time, identity in events]
+        times = [change(signal_time(event), signal_identity(event)) for event in events]
+        after = [
+            moment(time) + signal_identity(event)
+            for time, event in zip(times, events, strict=True)
+            if time is not None
+        ]
         if after != events:
             connection.execute(f"DELETE {_ROW}", (*key, hour))
-            left = [(time, identity) for time, identity in after if time is not None]
-            changed.append((tuple(key), left))
+            changed.append((tuple(key), after))
     _add(connection, changed)
 
 
@@ -86,12 +94,12 @@ def _add(
     connection: sqlite3.Connection, signals: Iterable[tuple[_RowKey, Iterable[SignalEvent]]]
 ) -> None:
     for key, events in signals:
-        packed: dict[int, set[bytes]] = defaultdict(set)
-        for time, identity in events:
-            hour, second = divmod(time, HOUR)
-            packed[hour].add(second.to_bytes(2, "big") + identity)
-        for hour, cells in packed.items():
-            _add_row(connection, (*key, hour), cells)
+        by_hour: dict[bytes, list[SignalEvent]] = defaultdict(list)
+        for event in events:
+            by_hour[event[:HOUR_SIZE]].append(event)
+        for of_hour in by_hour.values():
+            cells = {event[HOUR_SIZE:] for event in of_hour}
+            _add_row(connection, (*key, hour_of(of_hour[0])), cells)
 
 
 def _add_row(connection: sqlite3.Connection, key: tuple[Any, ...], cells: set[bytes]) -> None:

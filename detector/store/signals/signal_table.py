@@ -15,20 +15,11 @@ from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
 from detector.detection.signals.found_signals import Signals
-from detector.detection.signals.signal_index import (
-    SignalCaller,
-    SignalEvent,
-    SignalIndex,
-    SignalKey,
-)
+from detector.detection.signals.signal_event import HOUR, SignalEvent, moment
+from detector.detection.signals.signal_index import SignalCaller, SignalIndex, SignalKey
 from detector.store.database import Database
 from detector.store.event_table import EventTable
-from detector.store.packing.signal_rows import (
-    HOUR,
-    change_signals,
-    insert_signals,
-    unpack_signals,
-)
+from detector.store.packing.signal_rows import change_signals, insert_signals, unpack_signals
 from detector.store.segments.segment_table import StateQuery
 
 _CALLERS = (
@@ -58,21 +49,22 @@ class SignalTable:
         flagged = signals.flagged()
         # Those of one identity are united where they are written: who claims it is told before.
         kinds = list(flagged.kinds())
-        claims = list(zip(flagged.events.kind, flagged.events.names(), strict=True))
-        times, moved = self._events.put_signals(connection, flagged.events)
+        events = flagged.events
+        claims = list(zip(events.kind, events.times, events.names(), strict=True))
+        standing, moved = self._events.put_signals(connection, events)
         if moved:
-            standing = {identity: times[identity] for identity in moved}
-            change_signals(connection, lambda time, identity: standing.get(identity, time))
+            times = {identity: standing[identity] for identity in moved}
+            change_signals(connection, lambda time, identity: times.get(identity, time))
         by_kind: dict[int, list[SignalEvent]] = defaultdict(list)
-        for number, identity in claims:
-            by_kind[number].append((times[identity], identity))
+        for number, time, identity in claims:
+            by_kind[number].append(moment(standing.get(identity, time)) + identity)
         by_key: dict[SignalKey, list[SignalEvent]] = defaultdict(list)
-        for number, events in by_kind.items():
+        for number, of_kind in by_kind.items():
             kind, flags = kinds[number]
             client = kind.client
             caller = SignalCaller(client.arn, client.access_key, client.role_arn)
             for flag in flags:
-                by_key[SignalKey(caller, flag, kind.issued_key)] += events
+                by_key[SignalKey(caller, flag, kind.issued_key)] += of_kind
         insert_signals(connection, by_key)
 
     def clear(self, connection: sqlite3.Connection) -> None:

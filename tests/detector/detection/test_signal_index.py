@@ -10,12 +10,13 @@ from detector.detection.alert import Flag
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.detection.record_search import SearchRequest
 from detector.detection.signals.record_requests import RequestedSpans
-from detector.detection.signals.signal_index import (
-    SignalCaller,
+from detector.detection.signals.signal_event import (
     SignalEvent,
-    SignalIndex,
-    SignalKey,
+    moment,
+    signal_identity,
+    signal_time,
 )
+from detector.detection.signals.signal_index import SignalCaller, SignalIndex, SignalKey
 
 ARNS, KEYS, ROLES = ("arn:a", "arn:b", ""), ("AKIA1", "AKIA2", ""), ("role/r", "role/s", "")
 some = st.lists
@@ -44,7 +45,7 @@ def by_key(claims: list[_Claim]) -> dict[SignalKey, list[SignalEvent]]:
     found: dict[SignalKey, list[SignalEvent]] = {}
     for time, identity, flag, arn, access_key, role_arn, issued_key in claims:
         key = SignalKey(SignalCaller(arn, access_key, role_arn), flag, issued_key)
-        found.setdefault(key, []).append((time, identity))
+        found.setdefault(key, []).append(moment(time) + identity)
     return found
 
 
@@ -94,9 +95,21 @@ def test_flags_are_those_of_each_event_in_span(
     }
 
 
+_any_time = st.integers(-(1 << 62), 1 << 62)
+
+
+@given(_any_time, _any_time, st.binary(min_size=16, max_size=16))
+def test_signals_sort_by_time_and_then_by_identity(one: int, other: int, name: bytes) -> None:
+    event = moment(one) + name
+    assert (signal_time(event), signal_identity(event)) == (one, name)
+    assert (event < moment(other) + name) == (one < other)
+    assert (event < moment(other)) == (one < other)
+    assert (event < moment(one) + bytes(16)) == (name < bytes(16))
+
+
 def test_own_events_are_asked_for_only_where_some_would_count() -> None:
     caller = SignalCaller("arn:a", "", "")
-    index = SignalIndex({SignalKey(caller, "snapshot", ""): [(5, bytes(16))]})
+    index = SignalIndex({SignalKey(caller, "snapshot", ""): [moment(5) + bytes(16)]})
     who = RelatedPrincipals(PrincipalNames(["arn:a"]))
     asked: list[int] = []
 

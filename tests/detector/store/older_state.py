@@ -15,6 +15,7 @@ from detector.cloudtrail.record import json_text
 from detector.detection.baseline import principal_of
 from detector.detection.event import Series, inputs_at
 from detector.detection.finding import Finding
+from detector.detection.signals.signal_event import signal_identity, signal_time
 from detector.esql.plan.accumulators import Inputs
 from detector.store import schema
 from detector.store.migrations.scripts import statements_of
@@ -67,12 +68,12 @@ def take_back(path: Path, version: int = ROWS) -> None:
         _join_alerts(db)
         _unpack(db)
         for hour, packed, flag in _query(db, "SELECT hour, events, flag FROM today.signal"):
-            for time, identity in unpack_signals(hour, packed):
+            for event in unpack_signals(hour, packed):
                 db.execute(
                     "INSERT OR IGNORE INTO main.signal (alert_id, flag, identity) "
                     "SELECT alert_id, ?1, ?2 FROM today.alert "
                     "WHERE ?3 >= start - 1800 AND ?3 < until + 1800",
-                    (flag, identity, time),
+                    (flag, signal_identity(event), signal_time(event)),
                 )
         db.execute("COMMIT")
     for ending in ("-wal", "-shm"):

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from detector.detection.event import Event
+from detector.detection.signals.signal_event import moment
 from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store
@@ -225,11 +226,11 @@ def test_evict_forgets_signals_that_are_near_no_alert(
     near, far = (-1800, 1919, 2100, 5729), (-1801, 1920, 2099, 5730)
     with store.database.transaction() as connection:
         connection.execute("DELETE FROM signal WHERE flag != 'snapshot'")
-        others = [(START + at, at.to_bytes(16, "big", signed=True)) for at in near + far]
+        others = [moment(START + at) + at.to_bytes(16, "big", signed=True) for at in near + far]
         insert_signals(connection, {SignalKey(SignalCaller("", "", ""), "snapshot", ""): others})
     clock.now += DAY
     store.retention.evict(1000)
-    times = [time - START for _, (time, _) in all_signals(store.database.rows)]
+    times = [time - START for _, time, _ in all_signals(store.database.rows)]
     assert sorted(times) == sorted([*near, 40])
 
 

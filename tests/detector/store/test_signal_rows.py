@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.detection.signals.signal_index import SignalCaller, SignalEvent, SignalKey
+from detector.detection.signals.signal_event import (
+    SignalEvent,
+    moment,
+    signal_identity,
+    signal_time,
+)
+from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.store import schema
 from detector.store.migrations.packed_signals import PACKED_SIGNALS
 from detector.store.packing.signal_rows import (
@@ -31,7 +37,11 @@ keys = st.builds(
     st.sampled_from(["", "ASIA1"]),
 )
 TIMES = (-3601, -1, 0, 3599, 3600, 7200)
-events = st.tuples(st.sampled_from(TIMES), st.integers(0, 3).map(lambda it: bytes([it]) * 16))
+events = st.builds(
+    lambda time, number: moment(time) + bytes([number]) * 16,
+    st.sampled_from(TIMES),
+    st.integers(0, 3),
+)
 found = st.dictionaries(keys, st.lists(events, max_size=6), max_size=4)
 _READ = """
 SELECT arn, access_key, role_arn, flag, issued_key, hour, events
@@ -61,7 +71,7 @@ def stored(connection: sqlite3.Connection) -> set[tuple[SignalKey, SignalEvent]]
         of_row = unpack_signals(hour, packed)
         assert of_row
         assert of_row == sorted(set(of_row))
-        assert {time // 3600 for time, _ in of_row} == {hour}
+        assert {signal_time(event) // 3600 for event in of_row} == {hour}
         signals += [(key, event) for event in of_row]
     assert len(signals) == len(set(signals))
     return set(signals)
@@ -80,7 +90,9 @@ def test_signals_are_kept_once_moved_and_deleted(parts: list[Found], moved: dict
             insert_signals(connection, part)
             expected |= singles(part)
         assert stored(connection) == expected
-        flagged = [(key.flag, event) for key, event in expected]
+        flagged = [
+            (key.flag, signal_time(event), signal_identity(event)) for key, event in expected
+        ]
         assert sorted(all_signals(partial(query, connection))) == sorted(flagged)
 
         def change(time: int, identity: bytes) -> int | None:
@@ -88,9 +100,9 @@ def test_signals_are_kept_once_moved_and_deleted(parts: list[Found], moved: dict
 
         change_signals(connection, change)
         assert stored(connection) == {
-            (key, (at, identity))
-            for key, (time, identity) in expected
-            if (at := change(time, identity)) is not None
+            (key, moment(at) + signal_identity(event))
+            for key, event in expected
+            if (at := change(signal_time(event), signal_identity(event))) is not None
         }
 
 
@@ -104,11 +116,14 @@ def test_the_signals_of_an_older_state_are_packed(signals: Found) -> None:
             connection.execute(
                 "INSERT INTO signal_caller (arn, access_key, role_arn) VALUES (?, ?, ?)", caller
             )
-        for key, (time, identity) in singles(signals):
+        for key, event in singles(signals):
             connection.execute(
                 "INSERT INTO signal (caller_id, time, identity, flag, issued_key) "
                 "SELECT caller_id, ?, ?, ?, ? FROM signal_caller WHERE role_arn = ?",
-                (time, identity, key.flag, key.issued_key, key.caller.role_arn),
+                (
+                    *(signal_time(event), signal_identity(event)),
+                    *(key.flag, key.issued_key, key.caller.role_arn),
+                ),
             )
         schema.migrate(connection)
         assert stored(connection) == singles(signals)
