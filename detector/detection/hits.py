@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.cloudtrail.record import Record, api_call_of
+from detector.cloudtrail.record import Record
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
     EVENT_REGION,
@@ -47,8 +47,8 @@ _VIEW_BYTES = 4096
 """Of the caller and the error message of a view that is remembered."""
 _OUTCOMES_LIMIT = 16
 """Of the outcomes of a view that are remembered; most have one or two."""
-_ANSWERS_LIMIT = 16
-"""Of what is remembered of the calls of a client for other regions; a sweep makes few calls."""
+_ANSWERS_LIMIT = 4
+"""Of the views of a client's call that are remembered for other regions."""
 _OWN_ATTRIBUTES = {"document", "event_id", "event_time", "request_id"}
 """The attributes of a record that hardly two have in common."""
 
@@ -65,21 +65,17 @@ class _Outcome(NamedTuple):
 
 
 class _Answer(NamedTuple):
-    """What ``rules`` say of a record.
+    """What rules say of the records of a view, in whatever region."""
 
-    While the rules are held here, no others have their ids, by which an answer is found."""
-
+    view: RawView
     outcome: _Outcome
-    rules: Sequence[Rule]
-    is_of_region: bool
-    """The rules have read the region: the answer may not hold in another one."""
 
     def at(self, region: str) -> _Outcome:
         """Return the outcome in a region."""
         event = self.outcome.event
         if event is None or event.region == region:
             return self.outcome
-        return self.outcome._replace(event=event.made_in(region))
+        return _Outcome(self.outcome.matches, event.made_in(region), self.outcome.own)
 
 
 class _Verdict(msgspec.Struct, gc=False):
@@ -87,18 +83,19 @@ class _Verdict(msgspec.Struct, gc=False):
 
     ``outcomes`` are by the values of the attributes ``reads``, which rules read beyond the view.
     ``settled`` is that of all records, where nothing more of them has to be read. ``timed`` are the
-    rules that depend on an event's time: they are asked for each record. ``call`` names what the
-    records share with those of the same call in other regions."""
+    rules that depend on an event's time: they are asked for each record. ``is_shared``: it is that
+    of the same call in another region, where it is kept."""
 
+    view: Any
     rules: list[Rule]
     timed: list[Rule]
-    call: tuple[object, ...] | None = None
+    is_shared: bool = False
     reads: tuple[str, ...] = ()
     outcomes: dict[tuple[object, ...], _Outcome] = {}
     settled: _Outcome | None = None
 
 
-_NO_HITS = _Verdict([], [], settled=_Outcome((), None))
+_NO_HITS = _Verdict(None, [], [], settled=_Outcome((), None))
 
 
 class HitCollector:
@@ -143,8 +140,9 @@ class HitCollector:
 
     def _limit(self, group: SignatureGroup, verdicts: dict[Any, _Verdict], known: int) -> None:
         """Count what a group has come to keep, which is dropped where it is much."""
-        sizes = list(map(_view_size, islice(verdicts, known, None)))
-        if len(verdicts) > _VIEWS_LIMIT or max(sizes) > _VIEW_BYTES:
+        new = islice(verdicts.items(), known, None)
+        sizes = [_view_size(view) for view, verdict in new if not verdict.is_shared]
+        if len(verdicts) > _VIEWS_LIMIT or max(sizes, default=0) > _VIEW_BYTES:
             group.facts.verdicts = {}
         else:
             self.kept_bytes += sum(sizes)
@@ -179,7 +177,7 @@ class HitCollector:
         """Add a hit whose fields must be decoded."""
         fields = read_hit_fields(self._records.encoded(index))
         if fields is None:
-            self._collect_whole(index, group.facts.rules)
+            self._collect_whole(index, group.facts.asked.rules)
             return
         view = fields.decided_by
         verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
@@ -230,19 +228,21 @@ class HitCollector:
         self, group: SignatureGroup, view: RawView, verdicts: dict[Any, _Verdict]
     ) -> _Verdict:
         """Return the verdict on a view that is new; one that its caller decides is not kept."""
-        left = self._dispatch.of_caller(group.facts.rules, view[0])
+        asked = group.facts.asked
+        answer: _Answer | None = asked.answers.get(view)
+        if answer is not None:
+            settled = answer.at(group.signature.aws_region or "")
+            verdict = _Verdict(view, [], [], is_shared=True, settled=settled)
+            verdicts[answer.view] = verdict
+            return verdict
+        left = self._dispatch.of_caller(asked.rules, view[0])
         if not left:
             return _NO_HITS
         timed = [rule for rule in left if rule.query.time_inputs is None]
         if timed:
             left = [rule for rule in left if rule.query.time_inputs is not None]
-        verdict = verdicts[view] = _Verdict(left, timed)
-        if not timed:
-            verdict.call = (api_call_of(group.signature), view, *map(id, left))
-            answer: _Answer | None = group.facts.origin.client.answers.get(verdict.call)
-            if answer is not None:
-                verdict.settled = answer.at(group.signature.aws_region or "")
-        return verdict
+        verdicts[view] = _Verdict(view, left, timed)
+        return verdicts[view]
 
     def _outcome_of(self, index: int, group: SignatureGroup, verdict: _Verdict) -> _Outcome | None:
         """Return what rules say of records like one; None where it has to be evaluated whole."""
@@ -257,8 +257,7 @@ class HitCollector:
         if record is None:
             return None
         record.decode = lambda: self._records.record(index)
-        answer = self._ask(verdict, record)
-        outcome = answer.outcome
+        outcome, is_of_region = self._ask(verdict, record)
         if not _OWN_ATTRIBUTES.isdisjoint(record.read):
             return outcome
         if not record.read.issubset(verdict.reads):
@@ -267,7 +266,8 @@ class HitCollector:
             values = None
         if not verdict.reads and not outcome.own and not verdict.timed:
             verdict.settled = outcome
-            self._share(answer, group, verdict)
+            if not is_of_region:
+                self._share(outcome, group, verdict)
         elif len(verdict.outcomes) < _OUTCOMES_LIMIT:
             if values is None:
                 values = _values_of(lambda: record.record, verdict.reads)
@@ -275,18 +275,15 @@ class HitCollector:
             self.kept_bytes += _outcome_size(values, outcome)
         return outcome
 
-    def _share(self, answer: _Answer, group: SignatureGroup, verdict: _Verdict) -> None:
-        """Remember an answer for the same call in other regions: a sweep asks in all of them."""
-        answers = group.facts.origin.client.answers
-        if answer.is_of_region or verdict.call is None or len(answers) >= _ANSWERS_LIMIT:
-            return
-        view: Any = verdict.call[1]
-        if _view_size(view) <= _VIEW_BYTES:
-            answers[verdict.call] = answer
-            self.kept_bytes += _view_size(view) + _outcome_size((), answer.outcome)
+    def _share(self, outcome: _Outcome, group: SignatureGroup, verdict: _Verdict) -> None:
+        """Remember an outcome for the same call in other regions: a sweep asks in all of them."""
+        answers, view = group.facts.asked.answers, verdict.view
+        if len(answers) < _ANSWERS_LIMIT and _view_size(view) <= _VIEW_BYTES:
+            answers[view] = _Answer(view, outcome)
+            self.kept_bytes += _view_size(view) + _outcome_size((), outcome)
 
-    def _ask(self, verdict: _Verdict, record: Any) -> _Answer:
-        """Ask rules for what they say of records like one."""
+    def _ask(self, verdict: _Verdict, record: Any) -> tuple[_Outcome, bool]:
+        """Return what rules say of records like one, and whether that may be of its region only."""
         matches: list[Match] = []
         own: list[tuple[int, int, str]] = []
         for rule in verdict.rules:
@@ -303,8 +300,7 @@ class HitCollector:
             event = msgspec.structs.replace(
                 event, issued_key=issued_key(record), matches=tuple(matches)
             )
-        outcome = _Outcome(tuple(matches), event, tuple(own))
-        return _Answer(outcome, verdict.rules, is_of_region)
+        return _Outcome(tuple(matches), event, tuple(own)), is_of_region
 
     def _matches_of(self, index: int, outcome: _Outcome) -> Sequence[Match]:
         """Return the matches of a record, with the inputs that are its own."""

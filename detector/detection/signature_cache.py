@@ -14,6 +14,7 @@ from detector.cloudtrail.record import (
     Client,
     EventSignature,
     Origin,
+    api_call_of,
     join_parts,
     skip_reason,
 )
@@ -34,19 +35,59 @@ from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
+_CANDIDATES_LIMIT = 64
+"""Of the candidates that are remembered of who calls; most calls have the same few."""
+_CALLS_LIMIT = 16
+"""Of the calls that are remembered of a client."""
+
+
+class SelectedRules(msgspec.Struct, eq=False):
+    """The rules that records of an origin, or of a client anywhere, may match.
+
+    They are kept by the candidates of the calls that it made, with the ``verdicts`` of the tests
+    that these ask."""
+
+    rules: dict[Candidates, Sequence[Rule]] = {}
+    verdicts: OriginVerdicts = {}
+
+    def of(
+        self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch
+    ) -> Sequence[Rule]:
+        """Return those of ``candidates`` that records like those of ``signature`` may match."""
+        rules = self.rules.get(candidates)
+        if rules is None:
+            rules = dispatch.select(candidates, signature, self.verdicts)
+            if len(self.rules) >= _CANDIDATES_LIMIT:
+                self.rules.clear()
+                self.verdicts.clear()
+            self.rules[candidates] = rules
+        return rules
+
+
+class AskedRules(msgspec.Struct, frozen=True, eq=False):
+    """The ``rules`` of ``dispatch`` that records of a client's call may match.
+
+    ``answers`` are what they say of the records wherever the call is made, by what a view of one
+    shows beside the signature."""
+
+    dispatch: Dispatch | None
+    rules: Sequence[Rule]
+    answers: dict[object, Any] = {}
+
 
 class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
     ``observed`` are account, principal, long-term key, agent and network, as ``ObservedOrigin``
-    has them; ``counted`` is what ``activity`` returned; ``answers`` are what rules say of its calls
-    wherever they are made."""
+    has them; ``counted`` is what ``activity`` returned; ``asked`` are rules by the calls that it
+    made, where no region decides."""
 
     client: Client
     observed: tuple[str, str, str, str, str]
     principal_hashes: PrincipalHashes
     counted: tuple[Actor | None, Traits] | None = None
-    answers: dict[object, Any] = {}
+    selected: SelectedRules = msgspec.field(default_factory=SelectedRules)
+    asked: dict[ApiCall, AskedRules] = {}
 
     @classmethod
     def of(cls, client: Client) -> ClientFacts:
@@ -106,15 +147,12 @@ class CallFacts(NamedTuple):
 class OriginFacts(msgspec.Struct, eq=False):
     """What follows from a client and the region that it called.
 
-    ``changed`` is what is observed of a call there that is no read. ``rules`` are those that its
-    records may match, of the candidates of the calls it made, by the
-    ``verdicts`` of the tests that they ask."""
+    ``changed`` is what is observed of a call there that is no read."""
 
     client: ClientFacts
     observed: ObservedOrigin
     changed: ChangedRegion | None
-    rules: dict[Candidates, Sequence[Rule]] = {}
-    verdicts: OriginVerdicts = {}
+    selected: SelectedRules = msgspec.field(default_factory=SelectedRules)
 
     @classmethod
     def of(cls, client: ClientFacts, region: str) -> OriginFacts:
@@ -123,47 +161,49 @@ class OriginFacts(msgspec.Struct, eq=False):
         changed = (account, region) if account and region else None
         return cls(client, ObservedOrigin(*client.observed, region), changed)
 
-    def rules_of(
+    def ask(
         self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch
-    ) -> Sequence[Rule]:
-        """Return those of ``candidates`` that records of this origin, a signature's, may match."""
-        rules = self.rules.get(candidates)
-        if rules is None:
-            rules = dispatch.select(candidates, signature, self.verdicts)
-            if len(self.rules) >= _CANDIDATES_LIMIT:
-                self.rules.clear()
-                self.verdicts.clear()
-            self.rules[candidates] = rules
-        return rules
+    ) -> AskedRules:
+        """Return the rules that records of a signature of this origin may match.
+
+        ``candidates`` are those of its call."""
+        if candidates.reads_region:
+            return AskedRules(dispatch, self.selected.of(candidates, signature, dispatch))
+        client, call = self.client, api_call_of(signature)
+        asked = client.asked.get(call)
+        if asked is None or asked.dispatch is not dispatch:
+            asked = AskedRules(dispatch, client.selected.of(candidates, signature, dispatch))
+            if len(client.asked) < _CALLS_LIMIT:
+                client.asked[call] = asked
+        return asked
 
 
+_NO_RULES = AskedRules(None, ())
 _SIGN_IN = "signin.amazonaws.com"
 """The service that says by a message alone that a call failed."""
-_CANDIDATES_LIMIT = 64
-"""Of the candidates that an origin remembers; most calls have the same few."""
 
 
 class SignatureFacts(msgspec.Struct, eq=False):
     """What follows from a signature.
 
-    ``rules`` are those of ``dispatch`` that its records may match, ``question`` the bit by which
-    their callers refuse all of them; ``verdicts`` are what the rules say of the records, by what a
-    view of a record shows beside the signature."""
+    ``asked`` are the rules of ``dispatch`` that its records may match, ``question`` the bit by
+    which their callers refuse all of them; ``verdicts`` are what the rules say of the records, by
+    what a view of a record shows beside the signature."""
 
     signature: EventSignature
     origin: OriginFacts
     call: CallFacts
     dispatch: Dispatch | None = None
-    rules: Sequence[Rule] = ()
+    asked: AskedRules = _NO_RULES
     question: int = 0
     verdicts: dict[object, Any] = {}
 
     def select(self, dispatch: Dispatch) -> None:
         """Select the rules that records of the signature may match."""
-        self.dispatch, self.rules, self.verdicts = dispatch, (), {}
+        self.dispatch, self.asked, self.verdicts = dispatch, _NO_RULES, {}
         candidates = dispatch.candidates(self.signature)
         if candidates:
-            self.rules = self.origin.rules_of(candidates, self.signature, dispatch)
+            self.asked = self.origin.ask(candidates, self.signature, dispatch)
 
 
 class SignatureCache:

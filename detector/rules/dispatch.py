@@ -70,6 +70,7 @@ class _OriginTest:
         fields = conditions[0].origin_fields
         self._values_of = attrgetter(*fields)
         self._reads_caller = "user_identity" in fields
+        self.reads_region = "aws_region" in fields
         self._verdicts: dict[Any, int] = {}
 
     def refused(self, signature: EventSignature, known: OriginVerdicts) -> int:
@@ -100,10 +101,12 @@ OriginVerdicts = dict[_OriginTest, int]
 class Candidates:
     """The rules that records of some calls may match, as bits, and what is asked of an origin.
 
-    Calls of which the same rules ask the same have the same object."""
+    Calls of which the same rules ask the same have the same object. ``reads_region``: it depends on
+    the origin's region which of them a call may match."""
 
     def __init__(self, key: tuple[int, tuple[_OriginTest, ...]]) -> None:
         self._rules, self._tests = key
+        self.reads_region = any(test.reads_region for test in self._tests)
 
     def __bool__(self) -> bool:
         return bool(self._rules)

@@ -195,18 +195,22 @@ class NumberedFacts:
             return self._judged[number]
         origin, call = self._table.parts(number)
         signature = self._table.signature(number)
-        verdicts = self.origins[origin].verdicts
-        if not self._candidates[call].of_origin(signature, verdicts):
+        asked = self.origins[origin].ask(self._candidates[call], signature, self.dispatch)
+        if not asked.rules:
             question = self._table.asked[call]
             if question == _UNNUMBERED:
                 self._judged[number] = None
             else:
                 self._table.refused[origin] |= question
             return None
-        facts = SignatureFacts(signature, self.origins[origin], self._calls[call])
-        facts.select(self.dispatch)
-        facts.question = self._caller_question_of(facts.rules)
-        self._judged[number] = facts
+        facts = self._judged[number] = SignatureFacts(
+            signature,
+            self.origins[origin],
+            self._calls[call],
+            self.dispatch,
+            asked,
+            self._caller_question_of(asked.rules),
+        )
         return facts
 
     def _posting_of(self, hashes: PrincipalHashes) -> int:

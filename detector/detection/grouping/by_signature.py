@@ -54,7 +54,7 @@ def group_by_signature(
             widen_span(changed, origin.changed, first, last)
         if facts.dispatch is not dispatch:
             facts.select(dispatch)
-        if facts.rules:
+        if facts.asked.rules:
             events.candidates.append(SignatureGroup(head.signature, facts, group.indexes))
     for origin, of_origin in by_origin.items():
         widen_span(events.seen.seen, origin.observed, of_origin.first, of_origin.last)
