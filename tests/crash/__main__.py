@@ -167,8 +167,11 @@ class Harness:
     def _start_colleague(self, index: int, life: int) -> int:
         """Fork a process that decides until SIGTERM; return its id."""
         seed = self._chance.randrange(1 << 30)
+        # A short life may be over before the colleague listens for the signal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         process = os.fork()
         if process:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             return process
         try:
             migrated(self._migrations)

@@ -24,9 +24,10 @@ Told = tuple[str, str, str, str]
 
 
 def decide_until_told(db: Path, author: str, seed: int, told: Path) -> None:
-    """Decide on one state until SIGTERM; append what was told of each decision."""
+    """Decide on one state until SIGTERM, which was blocked until here; append what was told."""
     stop, chance = threading.Event(), random.Random(seed)
     stop_on_signals(stop, signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     log = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     number = 0
     with closing(Store.open(db, author=author)) as store:
