@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -182,12 +182,8 @@ class OriginSpans(msgspec.Struct):
 
     def unite(self, other: OriginSpans) -> None:
         """Widen the spans over others."""
-        for origin, span in other.seen.items():
-            if self.seen.setdefault(origin, span) != span:
-                widen_span(self.seen, origin, *span)
-        for region, span in other.changed.items():
-            if self.changed.setdefault(region, span) != span:
-                widen_span(self.changed, region, *span)
+        widen_spans(self.seen, other.seen.items())
+        widen_spans(self.changed, other.changed.items())
 
     def observations(self) -> ObservationSpans:
         """Return the span of each observation that was made."""
@@ -201,6 +197,18 @@ class OriginSpans(msgspec.Struct):
 
 
 _K = TypeVar("_K")
+
+
+def widen_spans(
+    spans: dict[_K, tuple[int, int]], others: Iterable[tuple[_K, tuple[int, int]]]
+) -> None:
+    """Widen the span of each key over another one. The keys of a large log run through here."""
+    for key, span in others:
+        known = spans.setdefault(key, span)
+        if known is not span:
+            first, last = span
+            if first < known[0] or last > known[1]:
+                spans[key] = min(first, known[0]), max(last, known[1])
 
 
 def widen_span(spans: dict[_K, tuple[int, int]], key: _K, first: int, last: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.cloudtrail.record import NO_ORIGIN, join_parts
-from detector.detection.baseline import widen_span
+from detector.detection.baseline import widen_spans
 from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes
 from detector.detection.signature_cache import (
@@ -106,12 +106,14 @@ def _add_events(
 
 def _observe(sums: GroupSums, events: ChunkEvents, known: NumberedFacts) -> None:
     """Widen the spans of what is observed of origins."""
-    seen, changed = events.seen.seen, events.seen.changed
-    for number, span, changes in zip(sums.origins, sums.spans, sums.changes, strict=True):
-        origin = known.origins[number]
-        widen_span(seen, origin.observed, *span)
-        if changes[0] <= changes[1] and origin.changed:
-            widen_span(changed, origin.changed, *changes)
+    origins = [known.origins[number] for number in sums.origins]
+    widen_spans(events.seen.seen, zip([each.observed for each in origins], sums.spans, strict=True))
+    changed = [
+        (origin.changed, span)
+        for origin, span in zip(origins, sums.changes, strict=True)
+        if origin.changed and span[0] <= span[1]
+    ]
+    widen_spans(events.seen.changed, changed)
 
 
 class _Members:
