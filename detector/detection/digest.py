@@ -88,6 +88,17 @@ class DigestResult(NamedTuple):
     rule_seconds: dict[str, float]
 
 
+class DocumentsResult(NamedTuple):
+    """What several documents hold, and the seconds that each rule took.
+
+    ``stats`` are those of each, None of one that is to be digested by itself; ``partial`` has what
+    else is in all of them."""
+
+    stats: list[ChunkStats | None]
+    partial: Partial
+    rule_seconds: dict[str, float]
+
+
 def digest(
     source: str,
     chunk: Chunk,
@@ -103,9 +114,13 @@ def digest(
     """
     records = parse_records(chunk, cache.heads)
     events = _group(records, cache, dispatch, counts_activity)
-    result = _digest_events(source, chunk, records, events, dispatch, cache, counts_activity)
+    partial = Partial(observations=events.seen)
+    stats, rule_seconds = _digest_events(
+        source, chunk, records, events, partial.hits, dispatch, cache, counts_activity
+    )
+    partial.chunks[source, chunk.offset] = stats
     cache.heads.trim()
-    return result
+    return DigestResult(partial, rule_seconds)
 
 
 def digest_documents(
@@ -114,27 +129,31 @@ def digest_documents(
     dispatch: Dispatch,
     cache: SignatureCache,
     counts_activity: bool = True,
-) -> list[DigestResult | None]:
+) -> DocumentsResult:
     """Evaluate rules over several small files at once, each a compressed trail file.
 
-    As ``digest`` over each, with the text that it unpacks to; None for one that is to be digested
-    by itself."""
+    As ``digest`` over each, with the text that it unpacks to."""
+    result = DocumentsResult([], Partial(), {})
     parsed = parse_documents(texts, cache.heads)
     if parsed is None:
-        return [None] * len(texts)
+        result.stats.extend([None] * len(texts))
+        return result
     cache.follow_heads()
-    every = group_documents(parsed.cut, cache, dispatch, counts_activity)
-    results: list[DigestResult | None] = []
+    found, all_seconds = result.partial, result.rule_seconds
+    every = group_documents(parsed.cut, found.observations, cache, dispatch, counts_activity)
     for source, text, records, events in zip(sources, texts, parsed.records, every, strict=True):
         if records is None:
-            results.append(None)
+            result.stats.append(None)
             continue
         chunk = Chunk(0, memoryview(text), lines=False, decompressed=True)
-        results.append(
-            _digest_events(source, chunk, records, events, dispatch, cache, counts_activity)
+        stats, rule_seconds = _digest_events(
+            source, chunk, records, events, found.hits, dispatch, cache, counts_activity
         )
+        result.stats.append(stats)
+        for rule_id, seconds in rule_seconds.items():
+            all_seconds[rule_id] = all_seconds.get(rule_id, 0.0) + seconds
     cache.heads.trim()
-    return results
+    return result
 
 
 def _digest_events(
@@ -142,23 +161,23 @@ def _digest_events(
     chunk: Chunk,
     records: Records,
     events: ChunkEvents,
+    found: EventColumns,
     dispatch: Dispatch,
     cache: SignatureCache,
     counts_activity: bool,
-) -> DigestResult:
-    """Return the partial of a chunk from the events of its records."""
+) -> tuple[ChunkStats, dict[str, float]]:
+    """Add the hits of a chunk to ``found``; return its counts, and the seconds of each rule."""
     stats = _stats_of(chunk, records, events)
-    partial = Partial({(source, chunk.offset): stats}, observations=events.seen)
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
         stats.activity = count_activity(records, events.by_origin).encode()
     rule_seconds: dict[str, float] = {}
     if events.candidates:
-        hits = HitCollector(records, dispatch, source, chunk.offset, partial.hits)
+        hits = HitCollector(records, dispatch, source, chunk.offset, found)
         hits.callers = events.callers
         rule_seconds = _collect_hits(hits, events, stats)
         cache.heads.keep(hits.kept_bytes)
-    return DigestResult(partial, rule_seconds)
+    return stats, rule_seconds
 
 
 def _collect_hits(hits: HitCollector, events: ChunkEvents, stats: ChunkStats) -> dict[str, float]:
@@ -192,11 +211,8 @@ def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats
         rejected=_sum_counts(records.rejected, events.rejected),
         bridged=records.eventbridge_count,
     )
-    for first, last in events.seen.seen.values():
-        if stats.first is None or first < stats.first:
-            stats.first = first
-        if stats.last is None or last > stats.last:
-            stats.last = last
+    if events.span is not None:
+        stats.first, stats.last = events.span
     if stats.bridged:
         stats.bridged_read_only = sum(
             len(group.indexes) for group in records.groups if group.head.signature.read_only is True

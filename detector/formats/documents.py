@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from detector.formats.heads.known_heads import KnownHeads
 from detector.formats.native import cut
+from detector.formats.native.cut import RecordSpans
 from detector.formats.native.documents import CutDocuments, cut_documents
 from detector.formats.native.groups import Slices
 from detector.formats.records import Records, read_as_they_are
@@ -46,13 +47,20 @@ def _parse(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
         return None
     found.groups.table.decode(data)
     records: list[Records | None] = []
-    for start, end, spans in zip([0, *ends[:-1]], ends, found.spans, strict=True):
-        if spans is None or spans.groups is None:
-            records.append(None)
-            continue
-        document = Records(Slices(data[start:end], spans), spans.groups, spans.times, verbatim=True)
-        records.append(document if _reads_as_it_is(document) else None)
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        document = _records_of(data[start:end], found.spans[number])
+        if document is None:
+            found.spans[number] = None
+        records.append(document)
     return ParsedDocuments(records, found)
+
+
+def _records_of(data: memoryview, spans: RecordSpans | None) -> Records | None:
+    """Return the records of a document; None of one that is to be parsed by itself."""
+    if spans is None or spans.groups is None:
+        return None
+    document = Records(Slices(data, spans), spans.groups, spans.times, verbatim=True)
+    return document if _reads_as_it_is(document) else None
 
 
 def _reads_as_it_is(document: Records) -> bool:

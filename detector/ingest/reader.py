@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.digest_file import digest_of
-from detector.detection.digest import ChunkStats, Partial, digest, digest_documents, merge
+from detector.detection.digest import (
+    ChunkStats,
+    DocumentsResult,
+    Partial,
+    digest,
+    digest_documents,
+    merge,
+)
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.ingest.archive_members import ArchiveMembers
@@ -110,17 +117,13 @@ class LocalDigester:
         self._add_rule_seconds(rule_seconds)
         return partial
 
-    def digest_documents(
-        self, sources: Sequence[str], texts: Sequence[bytes]
-    ) -> list[Partial | None]:
-        """Digest small compressed trail files; None for one that is to be digested by itself."""
-        partials: list[Partial | None] = []
-        for result in digest_documents(
+    def digest_documents(self, sources: Sequence[str], texts: Sequence[bytes]) -> DocumentsResult:
+        """Digest small compressed trail files."""
+        result = digest_documents(
             sources, texts, self._dispatch, self._cache, self._counts_activity
-        ):
-            partials.append(result.partial if result else None)
-            self._add_rule_seconds(result.rule_seconds if result else {})
-        return partials
+        )
+        self._add_rule_seconds(result.rule_seconds)
+        return result
 
     def _add_rule_seconds(self, rule_seconds: Mapping[str, float]) -> None:
         for rule_id, seconds in rule_seconds.items():

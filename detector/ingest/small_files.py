@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
+from detector.detection.digest import Partial
 from detector.formats import can_parse_documents, unpack_small_document
 from detector.ingest.reader import (
     FetchedTask,
@@ -80,13 +81,16 @@ def _open_small(fetched: FetchedTask) -> _SmallFile | None:
 
 
 def _read_small(batch: Sequence[_SmallFile], digester: LocalDigester) -> list[FileRead]:
-    """Digest the texts of files, and return their results in order."""
+    """Digest the texts of files, and return their results in order.
+
+    The first of those that were digested together has the hits of all, and what was observed."""
     paths = [each.task.file.path for each in batch]
-    partials = digester.digest_documents(paths, [each.text for each in batch])
+    result = digester.digest_documents(paths, [each.text for each in batch])
+    partial = result.partial
     reads: list[FileRead] = []
-    for small, partial in zip(batch, partials, strict=True):
+    for small, stats in zip(batch, result.stats, strict=True):
         task, file, text = small
-        if partial is None:
+        if stats is None:
             reads += read_file(task, digester, small.reopen)
             continue
         with file:
@@ -97,5 +101,7 @@ def _read_small(batch: Sequence[_SmallFile], digester: LocalDigester) -> list[Fi
                 generation=task.generation,
             )
         sha256 = hashlib.sha256(text).digest() if task.hash_content else None
+        partial.chunks[task.file.path, 0] = stats
         reads.append(FileRead(row, partial, sha256=sha256))
+        partial = Partial()
     return reads

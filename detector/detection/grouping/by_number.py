@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from detector.cloudtrail.record import NO_ORIGIN, join_parts
-from detector.detection.baseline import widen_spans
+from detector.detection.baseline import OriginSpans, widen_spans
 from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes
 from detector.detection.signature_cache import (
@@ -57,13 +57,19 @@ def group_by_number(
 
 
 def group_documents(
-    documents: CutDocuments, cache: SignatureCache, dispatch: Dispatch, with_calls: bool
+    documents: CutDocuments,
+    seen: OriginSpans,
+    cache: SignatureCache,
+    dispatch: Dispatch,
+    with_calls: bool,
 ) -> list[ChunkEvents]:
-    """Return the events of each document that was cut, as of a chunk; none of one that was not."""
+    """Return the events of each document that was cut, as of a chunk; none of one that was not.
+
+    What is observed in all of them is added to ``seen``."""
     known = _facts_of(documents.groups, cache, dispatch)
     every = []
     for spans, sums in zip(documents.spans, sum_documents(documents), strict=True):
-        events = ChunkEvents()
+        events = ChunkEvents(seen)
         if spans is not None and spans.groups is not None:
             _add_events(spans.groups, sums, events, known, with_calls)
         every.append(events)
@@ -83,7 +89,9 @@ def _add_events(
     groups: HeadGroups, sums: GroupSums, events: ChunkEvents, known: NumberedFacts, with_calls: bool
 ) -> None:
     """Add the events of groups by their sums."""
-    _observe(sums, events, known)
+    _observe(sums, events.seen, known)
+    if sums.origins:
+        events.span = min(sums.firsts), max(sums.lasts)
     events.postings = {
         known.hashes[number]: indexes
         for number, indexes in zip(sums.postings, sums.posted, strict=True)
@@ -104,16 +112,18 @@ def _add_events(
         events.by_origin = _list_calls(groups, sums, known, members)
 
 
-def _observe(sums: GroupSums, events: ChunkEvents, known: NumberedFacts) -> None:
+def _observe(sums: GroupSums, seen: OriginSpans, known: NumberedFacts) -> None:
     """Widen the spans of what is observed of origins."""
     origins = [known.origins[number] for number in sums.origins]
-    widen_spans(events.seen.seen, zip([each.observed for each in origins], sums.spans, strict=True))
+    spans = zip(sums.firsts, sums.lasts, strict=True)
+    widen_spans(seen.seen, zip([each.observed for each in origins], spans, strict=True))
+    spans = zip(sums.change_firsts, sums.change_lasts, strict=True)
     changed = [
         (origin.changed, span)
-        for origin, span in zip(origins, sums.changes, strict=True)
+        for origin, span in zip(origins, spans, strict=True)
         if origin.changed and span[0] <= span[1]
     ]
-    widen_spans(events.seen.changed, changed)
+    widen_spans(seen.changed, changed)
 
 
 class _Members:
@@ -131,7 +141,9 @@ def _list_calls(
     groups: HeadGroups, sums: GroupSums, known: NumberedFacts, members: _Members
 ) -> dict[OriginFacts, OriginEvents]:
     by_origin: dict[OriginFacts, OriginEvents] = {}
-    for number, span, numbers in zip(sums.origins, sums.spans, sums.groups_of_origin, strict=True):
+    groups_of_origin = sums.groups_of_origin()
+    spans = zip(sums.firsts, sums.lasts, strict=True)
+    for number, span, numbers in zip(sums.origins, spans, groups_of_origin, strict=True):
         calls = [
             CallEvents(known.parts(groups.numbers[group])[1], members[group]) for group in numbers
         ]

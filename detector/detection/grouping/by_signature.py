@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from detector.detection.baseline import widen_span
@@ -58,7 +58,15 @@ def group_by_signature(
             events.candidates.append(SignatureGroup(head.signature, facts, group.indexes))
     for origin, of_origin in by_origin.items():
         widen_span(events.seen.seen, origin.observed, of_origin.first, of_origin.last)
+    events.span = _span_of(by_origin.values())
     events.postings, events.by_origin = postings, by_origin
+
+
+def _span_of(origins: Collection[OriginEvents]) -> tuple[int, int] | None:
+    """Return the first and last time of the events of origins; None where there are none."""
+    if not origins:
+        return None
+    return min(each.first for each in origins), max(each.last for each in origins)
 
 
 def _timed(group: RecordGroup, records: Records, events: ChunkEvents) -> RecordGroup:

@@ -39,14 +39,16 @@ class OriginEvents(msgspec.Struct, gc=False):
 class ChunkEvents(msgspec.Struct):
     """The records of a chunk, and those of them that are events.
 
-    ``seen`` is what is observed of the events, with first and last time. ``postings`` say where
-    the records of principals are, but for those of ``openings``, which may have the key of a
-    session beside. ``skipped`` and ``rejected`` count the records that are no events, by reason.
-    Of ``candidates`` rules may match, in the order of the first record of each, but for those of
-    ``callers`` who are known to refuse it. ``by_origin`` is empty where the calls of origins were
-    not asked for."""
+    ``seen`` is what is observed of the events, with first and last time; of documents that are
+    grouped together, what is observed in all. ``span`` is the first and last time of this chunk's
+    events, None where it has none. ``postings`` say where the records of principals are, but for
+    those of ``openings``, which may have the key of a session beside. ``skipped`` and ``rejected``
+    count the records that are no events, by reason. Of ``candidates`` rules may match, in the order
+    of the first record of each, but for those of ``callers`` who are known to refuse it.
+    ``by_origin`` is empty where the calls of origins were not asked for."""
 
     seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
+    span: tuple[int, int] | None = None
     postings: PostingLists = {}
     openings: list[tuple[PrincipalHashes, Sequence[int]]] = []
     skipped: dict[str, int] = {}

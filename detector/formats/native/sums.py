@@ -28,22 +28,29 @@ _NARROW = (
 class GroupSums(NamedTuple):
     """The sums of the groups of a chunk; groups, records, origins and postings by their numbers.
 
-    ``origins`` are those that have events, in order of the first group, ``spans`` their first and
-    last time, ``changes`` those of their calls that are changes (the first is the greater where
-    there are none). ``groups_of_origin`` are the groups of each. ``postings`` are the postings
-    that have records, ``posted`` their records, but for those of ``opening`` groups, which may open
-    a session. ``asking`` are groups of events of which something is asked that was not refused,
-    ``skipped`` those that are no events."""
+    ``origins`` are those that have events, in order of the first group, with ``firsts`` and
+    ``lasts`` of their times, and those of their calls that are changes (the first is the greater
+    where there are none). ``by_origin`` are the groups of all, and ``origin_ends`` where those of
+    each end. ``postings`` are the postings that have records, ``posted`` their records, but for
+    those of ``opening`` groups, which may open a session. ``asking`` are groups of events of which
+    something is asked that was not refused, ``skipped`` those that are no events."""
 
     origins: list[int]
-    spans: list[tuple[int, int]]
-    changes: list[tuple[int, int]]
-    groups_of_origin: list[list[int]]
+    firsts: list[int]
+    lasts: list[int]
+    change_firsts: list[int]
+    change_lasts: list[int]
+    by_origin: list[int]
+    origin_ends: list[int]
     postings: list[int]
     posted: list[list[int]]
     asking: list[int]
     opening: list[int]
     skipped: list[int]
+
+    def groups_of_origin(self) -> list[list[int]]:
+        """Return the groups of each origin."""
+        return _parts(self.by_origin, self.origin_ends)
 
 
 class _Sums(ctypes.Structure):
@@ -83,12 +90,26 @@ class _Results:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.wide = {name: array("q", bytes(8 * capacity)) for name in _WIDE}
-        self.narrow = {name: array("i", bytes(4 * capacity)) for name in _NARROW}
-        pointers = {
-            name: values.buffer_info()[0] for name, values in (self.wide | self.narrow).items()
+        self._arrays: dict[str, array[int]] = {
+            **{name: array("q", bytes(8 * capacity)) for name in _WIDE},
+            **{name: array("i", bytes(4 * capacity)) for name in _NARROW},
         }
+        pointers = {name: values.buffer_info()[0] for name, values in self._arrays.items()}
         self.structure = _Sums(capacity, **pointers)
+
+    def lists(self) -> _Lists:
+        """Return the results of the groups that were summed."""
+        groups, records = self.structure.group_count, self.structure.records
+        lists = {name: values[:groups].tolist() for name, values in self._arrays.items()}
+        lists["posted"] = self._arrays["posted"][:records].tolist()
+        return _Lists(lists)
+
+
+class _Lists:
+    """The results of one document, or of several, one behind the other."""
+
+    def __init__(self, lists: dict[str, list[int]]) -> None:
+        self._lists = lists
 
     def sums(
         self,
@@ -101,30 +122,31 @@ class _Results:
         skipped: int,
     ) -> GroupSums:
         """Return the sums that begin at a record and a group, with so many of each."""
+        numbers = self._numbers
+        origin_ends = numbers("origin_ends", group, origins)
+        posting_ends = numbers("posting_ends", group, postings)
         return GroupSums(
-            self._numbers("origins", group, origins),
-            self._spans("origin", group, origins),
-            self._spans("change", group, origins),
-            self._parts("by_origin", group, self._numbers("origin_ends", group, origins)),
-            self._numbers("postings", group, postings),
-            self._parts("posted", record, self._numbers("posting_ends", group, postings)),
-            self._numbers("asking", group, asking),
-            self._numbers("opening", group, opening),
-            self._numbers("skipped", group, skipped),
+            numbers("origins", group, origins),
+            numbers("origin_firsts", group, origins),
+            numbers("origin_lasts", group, origins),
+            numbers("change_firsts", group, origins),
+            numbers("change_lasts", group, origins),
+            numbers("by_origin", group, origin_ends[-1] if origins else 0),
+            origin_ends,
+            numbers("postings", group, postings),
+            _parts(numbers("posted", record, posting_ends[-1] if postings else 0), posting_ends),
+            numbers("asking", group, asking),
+            numbers("opening", group, opening),
+            numbers("skipped", group, skipped),
         )
 
-    def _spans(self, name: str, first: int, count: int) -> list[tuple[int, int]]:
-        firsts, lasts = self.wide[name + "_firsts"], self.wide[name + "_lasts"]
-        end = first + count
-        return list(zip(firsts[first:end], lasts[first:end], strict=True))
-
     def _numbers(self, name: str, first: int, count: int) -> list[int]:
-        return self.narrow[name][first : first + count].tolist()
+        return self._lists[name][first : first + count]
 
-    def _parts(self, name: str, first: int, stops: list[int]) -> list[list[int]]:
-        """Return what lies before each stop, and behind the one before."""
-        every = self._numbers(name, first, stops[-1] if stops else 0)
-        return list(map(every.__getitem__, map(slice, [0, *stops], stops)))
+
+def _parts(values: list[int], ends: list[int]) -> list[list[int]]:
+    """Return what lies before each end, and behind the one before."""
+    return list(map(values.__getitem__, map(slice, [0, *ends], ends)))
 
 
 _kept = threading.local()
@@ -139,7 +161,7 @@ def sum_groups(groups: HeadGroups) -> GroupSums:
         ctypes.byref(table.structure), ctypes.byref(table.facts_structure), ctypes.byref(sums)
     )
     assert not status
-    return results.sums(
+    return results.lists().sums(
         0,
         0,
         sums.origin_count,
@@ -165,7 +187,12 @@ def sum_documents(documents: CutDocuments) -> list[GroupSums]:
     assert not status
     first_records, first_groups = ([0, *counts[name]] for name in ("record_ends", "group_ends"))
     return list(
-        map(results.sums, first_records, first_groups, *map(counts.__getitem__, RESULT_COUNTS))
+        map(
+            results.lists().sums,
+            first_records,
+            first_groups,
+            *map(counts.__getitem__, RESULT_COUNTS),
+        )
     )
 
 
