@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from detector.ecs.values import ip_order
 from detector.esql.functions.registry import function
 
 _MULTICAST_FLAGS = "0123456789abcdef"
@@ -30,8 +31,6 @@ _COMPLEMENTS: Mapping[str, tuple[str, ...]] = {
     "public": (*_OF_NO_HOST, "private", "interface_local_multicast", "link_local_multicast"),
 }
 """Name -> named networks that an address must not be of; nor is it the broadcast address."""
-_MAPPED = 0xFFFF << 32
-"""What an IPv4 address has before it as an IPv6 address."""
 
 
 @lru_cache(1024)
@@ -39,11 +38,25 @@ def _network(block: str) -> Any:
     return ipaddress.ip_network(block, strict=False)
 
 
-@function("cidr_match(ip, keyword...) -> boolean", constant_checks={1: _network})
+@lru_cache(1024)
+def _bounds(block: str) -> tuple[bytes, bytes]:
+    """Return the first and the last address of a network, as ``ip_order`` has them."""
+    network = _network(block)
+    return ip_order(str(network[0])), ip_order(str(network[-1]))
+
+
+def _is_in_any(address: str, bounds: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether an address is in one of the networks.
+
+    An IPv4 address is in the IPv6 networks that its mapped form is in, as for Elasticsearch."""
+    position = ip_order(address)
+    return any(first <= position <= last for first, last in bounds)
+
+
+@function("cidr_match(ip, keyword...) -> boolean", constant_checks={1: _bounds})
 def cidr_match(address: str, *blocks: str) -> bool:
     """Check whether an address is in one of the networks."""
-    parsed = ipaddress.ip_address(address)
-    return any(parsed in _network(block) for block in blocks)
+    return _is_in_any(address, map(_bounds, blocks))
 
 
 @function("ip_prefix(ip, integer, integer) -> ip")
@@ -54,7 +67,7 @@ def ip_prefix(address: str, bits4: int, bits6: int) -> str:
 
 
 @lru_cache(1024)
-def _network_test(name: str) -> Callable[[Any], bool]:
+def _network_test(name: str) -> Callable[[str], bool]:
     """Return what tells whether an address is of a network. Raises ValueError for none."""
     if name in _COMPLEMENTS:
         outside = [each for part in _COMPLEMENTS[name] for each in _NAMED[part]]
@@ -63,24 +76,13 @@ def _network_test(name: str) -> Callable[[Any], bool]:
     return _test_of(_NAMED.get(name, (name,)))
 
 
-def _test_of(blocks: Iterable[str]) -> Callable[[Any], bool]:
-    networks = []
+def _test_of(blocks: Sequence[str]) -> Callable[[str], bool]:
     for block in blocks:
         length = block.partition("/")[2]
         if "/" in block and not (length.isascii() and length.isdecimal()):
             raise ValueError(f"a network such as 10.0.0.0/8 must stand here, not {block}")
-        networks.append(_network(block))
-
-    def is_of_network(address: Any) -> bool:
-        mapped = address
-        if address.version == 4:
-            mapped = ipaddress.IPv6Address(_MAPPED + int(address))
-        return any(
-            (address if network.version == address.version else mapped) in network
-            for network in networks
-        )
-
-    return is_of_network
+    bounds = [*map(_bounds, blocks)]
+    return lambda address: _is_in_any(address, bounds)
 
 
 @function(
@@ -94,7 +96,7 @@ def network_direction(source: str, destination: str, networks: list[str]) -> str
     ``networks`` are the internal ones: blocks, addresses, or names such as ``private``. One that is
     none makes the result null where it is asked."""
     is_from_inside, is_to_inside = (
-        any(_network_test(network)(ipaddress.ip_address(end)) for network in networks)
+        any(_network_test(network)(end) for network in networks)
         for end in (source, destination)
     )
     if is_from_inside:

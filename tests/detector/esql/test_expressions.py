@@ -431,6 +431,11 @@ cidr_match(ip, "192.168.0.0/16", "10.1.2.0/24")   | True
 cidr_match(ip, "192.168.0.0/16")                  | False
 cidr_match(ip6, "2001:db8::/32")                  | True
 cidr_match(ip6, "10.0.0.0/8")                     | False
+cidr_match(ip, "::/0")                            | True
+cidr_match(ip, "::ffff:10.0.0.0/104")             | True
+cidr_match(ip, "::/64", "2001:db8::/32")          | True
+cidr_match(ip, "::/96")                           | False
+cidr_match(ip6, "0.0.0.0/0")                      | False
 cidr_match(noip, "10.0.0.0/8")                    | None
 not cidr_match(noip, "10.0.0.0/8")                | None
 ip_prefix(ip, 24, 0)                              | '10.1.2.0'
