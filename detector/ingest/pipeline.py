@@ -352,7 +352,9 @@ class Pipeline:
         Hashes the files that a digest named only after they were read.
         """
         now = self._clock()
-        if not self._scheduler.has_digests or not (is_final or now >= self._verify_due):
+        if not (is_final or now >= self._verify_due):
+            return
+        if not self._store.completeness.has_digests():
             return
         self._verify_due = now + _VERIFY_EVERY
         paths = self._store.completeness.unhashed_files()

@@ -134,6 +134,15 @@ def test_findings_name_modified_and_missing_file(trail: Trail, store: Store) -> 
         assert alert.as_json()["columns"]["log.file.path"] == finding.path
 
 
+def test_first_scan_believes_digests_of_any_name(trail: Trail, store: Store) -> None:
+    trail.files[7].unlink()
+    for number, digest in enumerate(trail.digests):
+        digest.rename(trail.root / f"{number}.json.gz")
+    scan(store, trail.root)
+    missing = [alert for alert in store.alerts.all() if alert.rule == INTEGRITY_RULES["missing"]]
+    assert len(missing) == 1
+
+
 def test_integrity_alert_is_triaged_and_withdrawn_when_file_is_restored(
     trail: Trail, store: Store
 ) -> None:
