@@ -27,13 +27,13 @@ _IRREGULAR = {
 }
 
 
-def _cloudtrail_name(field: str) -> str:
+def cloudtrail_name(field: str) -> str:
     """Return CloudTrail's spelling of a field: ``awsRegion`` for ``aws_region``."""
     head, *rest = field.split("_")
     return _IRREGULAR.get(field) or head + "".join(part.title() for part in rest)
 
 
-class Caller(msgspec.Struct, gc=False, frozen=True, rename=_cloudtrail_name):
+class Caller(msgspec.Struct, gc=False, frozen=True, rename=cloudtrail_name):
     """The part of ``userIdentity`` that is read of every record."""
 
     arn: str | None = None
@@ -42,7 +42,7 @@ class Caller(msgspec.Struct, gc=False, frozen=True, rename=_cloudtrail_name):
     invoked_by: str | None = None
 
 
-class Head(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class Head(msgspec.Struct, gc=False, rename=cloudtrail_name):
     """What is read of every record, for dispatch and baseline."""
 
     event_time: str | None = None
@@ -141,7 +141,7 @@ def skip_reason(head: Head | EventSignature) -> str | None:
     return _SKIPPED_CATEGORIES.get(head.event_category or "")
 
 
-class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class SessionIssuer(msgspec.Struct, gc=False, rename=cloudtrail_name):
     """The issuer of a session: for an assumed role, the role."""
 
     type: str | None = None
@@ -151,28 +151,28 @@ class SessionIssuer(msgspec.Struct, gc=False, rename=_cloudtrail_name):
     principal_id: str | None = None
 
 
-class SessionAttributes(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class SessionAttributes(msgspec.Struct, gc=False, rename=cloudtrail_name):
     """Attributes of a session."""
 
     mfa_authenticated: str | None = None
     creation_date: str | None = None
 
 
-class SessionContext(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class SessionContext(msgspec.Struct, gc=False, rename=cloudtrail_name):
     """The session of temporary credentials."""
 
     session_issuer: SessionIssuer | None = None
     attributes: SessionAttributes | None = None
 
 
-class OnBehalfOf(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class OnBehalfOf(msgspec.Struct, gc=False, rename=cloudtrail_name):
     """The Identity Center user for whom a call was made."""
 
     user_id: str | None = None
     identity_store_arn: str | None = None
 
 
-class UserIdentity(msgspec.Struct, gc=False, rename=_cloudtrail_name):
+class UserIdentity(msgspec.Struct, gc=False, rename=cloudtrail_name):
     """The caller; services and callers of other accounts often have no ARN."""
 
     type: str | None = None
@@ -215,7 +215,7 @@ class CallerFacts:
         return context.session_issuer.arn if context and context.session_issuer else None
 
 
-class Record(CallerFacts, msgspec.Struct, dict=True, rename=_cloudtrail_name):
+class Record(CallerFacts, msgspec.Struct, dict=True, rename=cloudtrail_name):
     """One whole record, decoded where a rule may match it.
 
     Strings are as the log has them. The free structures (``request_parameters`` and the like) stay

@@ -7,7 +7,7 @@ a rule reads further is noted, and those that agree in it too are not asked for 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.cloudtrail.record import Record
+from detector.cloudtrail.record_fields import raw_values, texts
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
     EVENT_REGION,
@@ -31,7 +32,7 @@ from detector.detection.record_view import NotedRecord, read_hit_fields
 from detector.detection.signature_cache import SignatureGroup
 from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
-from detector.esql.plan.shared_inputs import SharedInputs
+from detector.esql.plan.shared_inputs import OWN_ATTRIBUTES, SharedInputs
 from detector.formats import Records
 from detector.formats.native.callers import KnownCallers
 from detector.formats.native.columns import IDENTITY
@@ -49,7 +50,7 @@ _OUTCOMES_LIMIT = 16
 """Of the outcomes of a view that are remembered; most have one or two."""
 _ANSWERS_LIMIT = 4
 """Of the views of a client's call that are remembered for other regions."""
-_OWN_ATTRIBUTES = {"document", "event_id", "event_time", "request_id"}
+_OWN_ATTRIBUTES = {"document", "event_time", *OWN_ATTRIBUTES}
 """The attributes of a record that hardly two have in common."""
 
 
@@ -248,7 +249,7 @@ class HitCollector:
         """Return what rules say of records like one; None where it has to be evaluated whole."""
         values = None
         if verdict.outcomes:
-            values = _values_of(lambda: self._records.record(index), verdict.reads)
+            values = raw_values(self._records.encoded(index), verdict.reads)
             outcome = verdict.outcomes.get(values)
             if outcome is not None:
                 return outcome
@@ -270,7 +271,7 @@ class HitCollector:
                 self._share(outcome, group, verdict)
         elif len(verdict.outcomes) < _OUTCOMES_LIMIT:
             if values is None:
-                values = _values_of(lambda: record.record, verdict.reads)
+                values = raw_values(self._records.encoded(index), verdict.reads)
             verdict.outcomes[values] = outcome
             self.kept_bytes += _outcome_size(values, outcome)
         return outcome
@@ -306,10 +307,11 @@ class HitCollector:
         """Return the matches of a record, with the inputs that are its own."""
         if not outcome.own:
             return outcome.matches
-        record = self._records.record(index)
+        read = texts(self._records.encoded(index), OWN_ATTRIBUTES)
+        own = dict(zip(OWN_ATTRIBUTES, map(present, read), strict=True))
         rows = [list(inputs) for _, inputs in outcome.matches]
         for match, place, attribute in outcome.own:
-            rows[match][place] = present(getattr(record, attribute))
+            rows[match][place] = own[attribute]
         return [
             (series, tuple(row)) for (series, _), row in zip(outcome.matches, rows, strict=True)
         ]
@@ -348,17 +350,6 @@ class HitCollector:
             return
         self.count += 1
         self._found.add(identity, event)
-
-
-def _values_of(decode: Callable[[], Record], names: Sequence[str]) -> tuple[object, ...]:
-    """Return the values of attributes, by which outcomes are remembered.
-
-    A record is decoded only where some are read."""
-    if not names:
-        return ()
-    record = decode()
-    values = [getattr(record, name) for name in names]
-    return tuple([bytes(each) if isinstance(each, msgspec.Raw) else each for each in values])
 
 
 def _outcome_size(values: tuple[object, ...], outcome: _Outcome) -> int:

@@ -124,7 +124,8 @@ class NotedRecord(RecordView):
 
     def __getattr__(self, name: str) -> Any:
         self.read.add(name)
-        return getattr(self.record, name)
+        value = vars(self)[name] = getattr(self.record, name)
+        return value
 
     @cached_property
     def identity_document(self) -> dict[str, Any]:

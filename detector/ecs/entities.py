@@ -52,6 +52,11 @@ _STRUCTURES = {
 }
 
 
+@lru_cache(None)
+def _names(path: str) -> list[str]:
+    return path.split(".")
+
+
 def _read(record: Record, paths: Iterable[str]) -> Iterator[str]:
     """Yield the texts at paths of ``integration.toml``."""
     for path in paths:
@@ -59,8 +64,13 @@ def _read(record: Record, paths: Iterable[str]) -> Iterator[str]:
         if known is not None:
             yield from many(known(record))
             continue
-        name, *rest = path.split(".")
-        yield from getters.texts_at(_STRUCTURES[name](record), rest)
+        name, *rest = _names(path)
+        structure = _STRUCTURES[name](record)
+        if structure is None or (
+            type(structure) is dict and rest[0] not in structure and not rest[1:]
+        ):
+            continue  # as most
+        yield from getters.texts_at(structure, rest)
 
 
 def _service(record: Record) -> str:
@@ -114,7 +124,12 @@ def _kind_of_id(entity: str) -> str:
 
 def target_of_kind(kind: str) -> FieldGetter:
     """Read the targets that are of a kind; ``""``: those of none."""
-    return lambda record: single(target for target in targets(record) if _kind(target) == kind)
+
+    def read(record: Record) -> Any:
+        found = targets(record)
+        return single([target for target in found if _kind(target) == kind]) if found else None
+
+    return read
 
 
 def all_targets(record: Record) -> Any:
@@ -142,7 +157,7 @@ _center_user = getters.on_behalf_of("user_id")
 _role = getters.issuer("arn")
 
 
-def actor(record: Record) -> str | None:
+def _actor(record: Record) -> str | None:
     """Return who calls: mostly by its ARN."""
     caller = record.caller
     found = present(caller.arn) or _center_user(record)
@@ -152,6 +167,9 @@ def actor(record: Record) -> str | None:
         elif caller.type == "AssumedRole":
             found = record.role_arn
     return present(found)
+
+
+actor = getters.once_a_record("_actor", _actor)
 
 
 def _actor_kind(record: Record, actor: str) -> str:
@@ -169,7 +187,7 @@ def actor_of_kind(kind: str) -> FieldGetter:
 
     A user is known by its role rather than by one of the role's sessions."""
 
-    def read(record: Record) -> str | None:
+    def read(record: Record) -> Any:
         found = actor(record)
         if not found or _actor_kind(record, found) != kind:
             return None

@@ -128,7 +128,9 @@ def texts_at(value: Any, path: Sequence[str]) -> Iterator[str]:
             yield _scalar(value)
     elif isinstance(value, dict):
         for length in range(1, len(path) + 1):
-            yield from texts_at(value.get(".".join(path[:length])), path[length:])
+            inner = value.get(".".join(path[:length]))
+            if inner is not None:
+                yield from texts_at(inner, path[length:])
 
 
 def _set(values: Iterable[str]) -> Any:
@@ -236,16 +238,21 @@ def is_not_no(getter: FieldGetter) -> FieldGetter:
     return read
 
 
+_tls_version = member(_tls_details, ["tlsVersion"])
+
+
 def tls(name: str) -> FieldGetter:
     """Read an element of the TLS details; null where they are only their own names."""
-    version = member(_tls_details, ["tlsVersion"])
     getter = member(_tls_details, [name])
-    return lambda record: None if version(record) == "tlsVersion" else getter(record)
+    return lambda record: None if _tls_version(record) == "tlsVersion" else getter(record)
+
+
+_told_tls_version = tls("tlsVersion")
 
 
 def tls_version(record: Record) -> Any:
     """Return ``1.3`` of ``TLSv1.3``; a version of another form as it is."""
-    version = tls("tlsVersion")(record)
+    version = _told_tls_version(record)
     if not isinstance(version, str) or "v" not in version:
         return version
     return present(version.partition("v")[2])
@@ -253,7 +260,7 @@ def tls_version(record: Record) -> Any:
 
 def tls_protocol(record: Record) -> str | None:
     """Return ``tls`` of ``TLSv1.3``."""
-    version = tls("tlsVersion")(record)
+    version = _told_tls_version(record)
     if not isinstance(version, str) or "v" not in version:
         return None
     return present(version.partition("v")[0].lower())
@@ -318,7 +325,7 @@ def service_name(record: Record) -> str | None:
     return present(caller.invoked_by) or (service if slash and service else None)
 
 
-def user_name(record: Record) -> str | None:
+def _user_name(record: Record) -> str | None:
     """Return the user's name: for sessions the role or federating user; services have none."""
     caller = record.caller
     if service_name(record):
@@ -332,6 +339,9 @@ def user_name(record: Record) -> str | None:
         signed_in = member(additional_event_data, ["UserName"])(record)
         return signed_in if isinstance(signed_in, str) else None
     return name
+
+
+user_name = once_a_record("_user_name", _user_name)
 
 
 def user_id(record: Record) -> str | None:

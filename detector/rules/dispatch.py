@@ -29,6 +29,8 @@ _PAIRS_LIMIT = 10_000
 """Of pairs that are remembered: AWS has some 15,000, a hostile log any number."""
 _VERDICTS_LIMIT = 1 << 12
 """Of the values of an origin for which the verdicts of a test are remembered."""
+_TESTS_LIMIT = 64
+"""Of the tests of which a bit tells for each origin that they were asked."""
 _SUBSETS_LIMIT = 4096
 """Of the sets of rules that are remembered."""
 _CALLERS_LIMIT = 4096
@@ -61,11 +63,32 @@ _Asked = tuple[tuple[_Condition, ...], tuple[Any, ...]]
 """Conditions that read the same of an origin, and the values that they read of a call."""
 
 
-class _OriginTest:
-    """The conditions of rules that read the same of an origin, and of calls the same values."""
+class OriginVerdicts:
+    """What the tests of ``dispatch`` have said of an origin.
 
-    def __init__(self, asked: _Asked) -> None:
+    ``asked`` are the bits of the tests that were asked, ``refused`` those of the rules that they
+    refuse, whatever is called; ``of_calls`` the bits that other tests refuse."""
+
+    __slots__ = ("asked", "dispatch", "of_calls", "refused")
+
+    def __init__(self) -> None:
+        self.start(None)
+
+    def start(self, dispatch: Dispatch | None) -> None:
+        """Forget all, for the tests of a dispatch."""
+        self.dispatch = dispatch
+        self.asked = self.refused = 0
+        self.of_calls: dict[_OriginTest, int] = {}
+
+
+class _OriginTest:
+    """The conditions of rules that read the same of an origin, and of calls the same values.
+
+    ``bit`` is its own where the answer is the same for all calls; 0 where it may not be."""
+
+    def __init__(self, asked: _Asked, bit: int) -> None:
         conditions, _ = asked
+        self.bit = bit
         self._conditions = HeadConditions((each.condition, each.bit) for each in conditions)
         fields = conditions[0].origin_fields
         self._values_of = attrgetter(*fields)
@@ -76,12 +99,14 @@ class _OriginTest:
     def refused(self, signature: EventSignature, known: OriginVerdicts) -> int:
         """Return the bits of the rules that refuse the origin of a signature.
 
-        ``known`` are the verdicts on this origin. Hardly two origins have one caller: what reads it
-        is remembered there, and all else by the values that it reads."""
+        Hardly two origins have one caller: what reads it is remembered with the origin, and all
+        else by the values that it reads."""
         if self._reads_caller:
-            bits = known.get(self)
+            bits = known.of_calls.get(self)
             if bits is None:
-                bits = known[self] = self._conditions.refused(signature)
+                bits = self._conditions.refused(signature)
+                if not self.bit:
+                    known.of_calls[self] = bits
             return bits
         values = self._values_of(signature)
         bits = self._verdicts.get(values)
@@ -94,10 +119,6 @@ class _OriginTest:
         return bits
 
 
-OriginVerdicts = dict[_OriginTest, int]
-"""The bits of the rules that refuse an origin, by the test."""
-
-
 class Candidates:
     """The rules that records of some calls may match, as bits, and what is asked of an origin.
 
@@ -105,8 +126,11 @@ class Candidates:
     the origin's region which of them a call may match."""
 
     def __init__(self, key: tuple[int, tuple[_OriginTest, ...]]) -> None:
-        self._rules, self._tests = key
-        self.reads_region = any(test.reads_region for test in self._tests)
+        self._rules, tests = key
+        self.reads_region = any(test.reads_region for test in tests)
+        self._for_all_calls = [test for test in tests if test.bit]
+        self._for_these_calls = [test for test in tests if not test.bit]
+        self._bits = sum(test.bit for test in self._for_all_calls)
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -114,15 +138,25 @@ class Candidates:
     @property
     def asks_origins(self) -> bool:
         """Whether it is for an origin to say which of them a call may match."""
-        return bool(self._tests)
+        return bool(self._for_all_calls or self._for_these_calls)
 
     def of_origin(self, signature: EventSignature, known: OriginVerdicts) -> int:
-        """Return the bits of the rules whose conditions the origin of a signature fulfils."""
-        bits = self._rules
-        for test in self._tests:
-            bits &= ~test.refused(signature, known)
+        """Return the bits of the rules whose conditions the origin of a signature fulfils.
+
+        Most calls of an origin ask what others have asked."""
+        bits = self._rules & ~known.refused
+        if self._bits & ~known.asked:
+            for test in self._for_all_calls:
+                if not bits:
+                    return 0
+                if not test.bit & known.asked:
+                    known.asked |= test.bit
+                    known.refused |= test.refused(signature, known)
+                    bits &= ~known.refused
+        for test in self._for_these_calls:
             if not bits:
                 break
+            bits &= ~test.refused(signature, known)
         return bits
 
 
@@ -168,8 +202,9 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             for rule in self._rules
         }
         self._subsets: dict[int, list[Rule]] = {0: []}
-        self._tests: ValueCache[_Asked, _OriginTest] = ValueCache(_OriginTest, longest=1 << 20)
+        self._tests: ValueCache[_Asked, _OriginTest] = ValueCache(self._new_test, longest=1 << 20)
         """Calls have tests in common: most are those of rules for any call."""
+        self._numbered: dict[tuple[_Condition, ...], int] = {}
         self._by_call: ValueCache[ApiCall, Candidates] = ValueCache(self._of_call)
         self._candidates: ValueCache[tuple[int, tuple[_OriginTest, ...]], Candidates]
         self._candidates = ValueCache(Candidates, longest=1 << 20)
@@ -201,6 +236,8 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         """Return those of ``candidates`` whose filter records of this origin may pass.
 
         ``known`` are the verdicts on the origin, to which those are added that it lacks."""
+        if known.dispatch is not self:
+            known.start(self)
         bits = candidates.of_origin(signature, known)
         rules = self._subsets.get(bits)
         if rules is None:
@@ -211,12 +248,20 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
 
     def rules_for(self, signature: EventSignature) -> list[Rule]:
         """Return the rules whose filter records of this signature may pass."""
-        return self.select(self.candidates(signature), signature, {})
+        return self.select(self.candidates(signature), signature, OriginVerdicts())
 
     def of_caller(self, rules: Sequence[Rule], caller: bytes) -> list[Rule]:
         """Return those of ``rules`` whose filter records of a caller, as JSON, may pass."""
         verdicts = self._by_caller[caller]
         return [rule for rule in rules if not verdicts.refuses(rule)]
+
+    def _new_test(self, asked: _Asked) -> _OriginTest:
+        conditions, values_of_call = asked
+        bit = 0
+        if not values_of_call:
+            number = self._numbered.setdefault(conditions, len(self._numbered))
+            bit = 1 << number if number < _TESTS_LIMIT else 0
+        return _OriginTest(asked, bit)
 
     def _of_call(self, call: ApiCall) -> Candidates:
         """Return the rules that a call may match, with what is left to ask of an origin."""

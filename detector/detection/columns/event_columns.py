@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 
 from detector.detection.columns.identity_set import IdentitySet
 from detector.detection.event import KeptEvent, Position, unite_events
-from detector.formats.native.columns import identities_in
+from detector.formats.native.columns import IDENTITY, RowOrder, identities_in
 
 
 class EventColumns(Mapping[bytes, KeptEvent]):
@@ -128,10 +128,16 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         """Return the time of each event by its identity."""
         return dict(zip(self._by_identity(), self.times, strict=True))
 
-    def without(self, identities: Container[bytes]) -> EventColumns:
+    def without(self, identities: Collection[bytes]) -> EventColumns:
         """Return the events but for some."""
-        names = list(self._by_identity())
-        return self.selected([name not in identities for name in names])
+        self.unite()
+        marks = IdentitySet()
+        marks.add_all(b"".join(identities))
+        own = bytes(self.identities)
+        stands = bytearray(b"\1") * len(self.times)
+        for row in marks.among(own):
+            stands[row] = own[IDENTITY * row : IDENTITY * (row + 1)] not in identities
+        return self.selected(stands)
 
     def with_kinds(self, change: Callable[[KeptEvent], KeptEvent]) -> EventColumns:
         """Return the events with each kind changed."""
@@ -196,10 +202,10 @@ class EventColumns(Mapping[bytes, KeptEvent]):
     def selected(self, is_selected: Sequence[Any]) -> EventColumns:
         """Return the rows that are selected."""
         selected = EventColumns()
-        selected.identities = bytearray().join(compress(self.names(), is_selected))
+        rows = RowOrder(array("i", compress(range(self.added), is_selected)))
+        selected.identities = bytearray(rows.identities(bytes(self.identities)))
         for name in ("times", "kind", "chunk", "index"):
-            column: array[int] = getattr(self, name)
-            setattr(selected, name, array(column.typecode, compress(column, is_selected)))
+            setattr(selected, name, rows.column(getattr(self, name)))
         selected._set_tables(self.kinds.copy(), self.chunks.copy())
         selected._is_united = self._is_united
         return selected

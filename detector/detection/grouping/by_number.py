@@ -47,14 +47,13 @@ def group_by_number(
     events: ChunkEvents,
     cache: SignatureCache,
     dispatch: Dispatch,
-    counts_activity: bool,
+    with_calls: bool,
 ) -> None:
     """Add the events of a chunk's groups, whose table has the heads of the cache.
 
-    Those of an origin are listed by their calls, and observed in its region, unless nobody will ask
-    what principals do (``counts_activity``)."""
+    Those of an origin are listed by their calls where that is asked for (``with_calls``)."""
     known = _facts_of(groups, cache, dispatch)
-    _add_events(groups, sum_groups(groups), events, known, counts_activity)
+    _add_events(groups, sum_groups(groups), events, known, with_calls)
 
 
 def group_documents(
@@ -62,7 +61,7 @@ def group_documents(
     seen: OriginSpans,
     cache: SignatureCache,
     dispatch: Dispatch,
-    counts_activity: bool,
+    with_calls: bool,
 ) -> list[ChunkEvents]:
     """Return the events of each document that was cut, as of a chunk; none of one that was not.
 
@@ -72,7 +71,7 @@ def group_documents(
     for spans, sums in zip(documents.spans, sum_documents(documents), strict=True):
         events = ChunkEvents(seen)
         if spans is not None and spans.groups is not None:
-            _add_events(spans.groups, sums, events, known, counts_activity)
+            _add_events(spans.groups, sums, events, known, with_calls)
         every.append(events)
     return every
 
@@ -87,14 +86,10 @@ def _facts_of(groups: HeadGroups, cache: SignatureCache, dispatch: Dispatch) -> 
 
 
 def _add_events(
-    groups: HeadGroups,
-    sums: GroupSums,
-    events: ChunkEvents,
-    known: NumberedFacts,
-    counts_activity: bool,
+    groups: HeadGroups, sums: GroupSums, events: ChunkEvents, known: NumberedFacts, with_calls: bool
 ) -> None:
     """Add the events of groups by their sums."""
-    _observe(sums, events.seen, known, counts_activity)
+    _observe(sums, events.seen, known)
     if sums.origins:
         events.span = min(sums.firsts), max(sums.lasts)
     events.postings = {
@@ -113,18 +108,15 @@ def _add_events(
         facts = known.judged(groups.numbers[group])
         if facts is not None:
             events.candidates.append(SignatureGroup(facts.signature, facts, members[group]))
-    if counts_activity:
+    if with_calls:
         events.by_origin = _list_calls(groups, sums, known, members)
 
 
-def _observe(
-    sums: GroupSums, seen: OriginSpans, known: NumberedFacts, counts_activity: bool
-) -> None:
+def _observe(sums: GroupSums, seen: OriginSpans, known: NumberedFacts) -> None:
     """Widen the spans of what is observed of origins."""
     origins = [known.origins[number] for number in sums.origins]
     spans = zip(sums.firsts, sums.lasts, strict=True)
-    observed = [each.observed_for(counts_activity) for each in origins]
-    widen_spans(seen.seen, zip(observed, spans, strict=True))
+    widen_spans(seen.seen, zip([each.observed for each in origins], spans, strict=True))
     spans = zip(sums.change_firsts, sums.change_lasts, strict=True)
     changed = [
         (origin.changed, span)

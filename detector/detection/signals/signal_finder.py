@@ -21,7 +21,7 @@ from detector.detection.principal import STS
 from detector.detection.signals.found_signals import Flags, Signals
 from detector.detection.signals.related_records import ChunkRequests, RelatedRun, search_file
 from detector.detection.signals.searched_heads import SearchedHeads
-from detector.rules.dispatch import Candidates, Dispatch
+from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
 from detector.text.value_cache import ValueCache
@@ -114,7 +114,7 @@ class SignalFinder:
         """Return the flags of a signature; None where its records are no signals."""
         candidates, flags = self._of_call[api_call_of(signature)]
         if candidates is not None:
-            rules = self._flagging.select(candidates, signature, {})
+            rules = self._flagging.select(candidates, signature, OriginVerdicts())
             return _RaisedFlags.of(rules).unless_empty(signature)
         return flags
 
@@ -125,7 +125,7 @@ class SignalFinder:
         candidates = self._flagging.candidates(signature)
         if candidates.asks_origins:
             return _CallFlags(candidates, None)
-        rules = self._flagging.select(candidates, signature, {})
+        rules = self._flagging.select(candidates, signature, OriginVerdicts())
         return _CallFlags(None, _RaisedFlags.of(rules).unless_empty(signature))
 
 

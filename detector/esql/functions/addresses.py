@@ -96,8 +96,7 @@ def network_direction(source: str, destination: str, networks: list[str]) -> str
     ``networks`` are the internal ones: blocks, addresses, or names such as ``private``. One that is
     none makes the result null where it is asked."""
     is_from_inside, is_to_inside = (
-        any(_network_test(network)(end) for network in networks)
-        for end in (source, destination)
+        any(_network_test(network)(end) for network in networks) for end in (source, destination)
     )
     if is_from_inside:
         return "internal" if is_to_inside else "outbound"

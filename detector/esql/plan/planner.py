@@ -247,7 +247,7 @@ class _Planner:
             limit=self._limit(),
             thresholds=(),
             time_inputs=time_inputs,
-            shared_inputs=SharedInputs.of(list(columns.values())),
+            shared_inputs=SharedInputs.of(list(columns.values()), self._fields),
         )
 
     def grouping_query(self, text: str, stats: CompiledStats) -> Query:
@@ -289,7 +289,7 @@ class _Planner:
             limit=self._limit(),
             thresholds=describe_thresholds(self._tree),
             time_inputs=time_inputs,
-            shared_inputs=SharedInputs.of(stats.inputs),
+            shared_inputs=SharedInputs.of(stats.inputs, self._fields),
             min_distinct=tuple(self._min_distinct.items()),
             min_spans=tuple(self._min_spans),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any, Literal
 
@@ -99,23 +100,25 @@ class Query:
         row = self._new_row(record, time, now)
         if self.sequence is not None:
             return self._step_rows(self.sequence, row)
-        return self._rows_of(row, self.inputs, is_accepted)
+        return self._rows_of(row, partial(_kept, self.inputs), is_accepted)
 
     def shared_rows(self, record: Record) -> list[tuple[tuple[Value, ...], Inputs]]:
         """Return the rows of an accepted record without the inputs that are its own alone.
 
-        Only where ``time_inputs`` tells that nothing else depends on its time."""
-        return self._rows_of(self._new_row(record, 0, None), self.shared_inputs.exprs, True)
+        Only where ``time_inputs`` tells that nothing else depends on its time, and of a record that
+        is too short for a field that would be cut."""
+        row, shared = self._new_row(record, 0, None), self.shared_inputs
+        if shared.fields:
+            return self._rows_of(row, lambda _: [read(record) for read in shared.fields], True)
+        return self._rows_of(row, partial(_kept, shared.exprs), True)
 
     def _rows_of(
-        self, first: RowSlots, exprs: Sequence[CompiledExpr], is_accepted: bool
+        self, first: RowSlots, read_inputs: Callable[[RowSlots], list[Value]], is_accepted: bool
     ) -> list[tuple[tuple[Value, ...], Inputs]]:
         rows: list[tuple[tuple[Value, ...], Inputs]] = []
         conditions = not (is_accepted and self.prefilter.is_exact)
         for row in run_stages(self.stages, first, 0, conditions):
-            values = [expr.read(row) for expr in exprs]
-            # What is kept of a hit: of a wide row most values are null.
-            inputs = tuple([None if each is None else capped_value(each) for each in values])
+            inputs = tuple(read_inputs(row))
             key_values = [many(capped_value(expr.read(row))) or [None] for expr in self.keys]
             rows.extend((key, inputs) for key in product(*key_values))
         if len(rows) > 1 and self.grouping is not None and self.unites_rows:
@@ -252,6 +255,11 @@ class Query:
         """Format key values by column, dates as text."""
         columns = zip(self.key_names, key, self.keys, strict=True)
         return {name: shown(value, expr.type) for name, value, expr in columns}
+
+
+def _kept(exprs: Sequence[CompiledExpr], row: RowSlots) -> list[Value]:
+    """Return the values of a row, cut as they are kept of a hit."""
+    return [capped_value(expr.read(row)) for expr in exprs]
 
 
 def _unite_rows(rows: Sequence[tuple[tuple[Value, ...], Inputs]]) -> list[Any]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.cloudtrail.caller_view import NotInView
+from detector.cloudtrail.record import decode
 from detector.detection import hits
 from detector.detection.digest import DigestResult, Partial, digest
 from detector.detection.event import inputs_at
@@ -378,3 +379,19 @@ def test_a_chunk_without_hits_is_not_held(further_rules: list[Rule]) -> None:
         data = document([call(0, eventName="ListUsers", requestID=request)])
         for partial in _both(Chunk(0, memoryview(bytearray(data)), lines=False), rules):
             assert partial.hits.chunks == held
+
+
+@given(st.lists(RECORDS, min_size=1, max_size=4))
+def test_inputs_that_are_fields_are_read_of_the_record_by_itself(
+    records: list[dict[str, Any]],
+) -> None:
+    """As they are read of its row, where a query has more."""
+    shown = plan("from logs-*", field_table())
+    assert len(shown.shared_inputs.fields) == len(shown.inputs)
+    more = plan('from logs-* | eval x = concat(user.name, "")', field_table())
+    assert not more.shared_inputs.fields
+    for record in records:
+        whole = decode(json.dumps(record).encode())
+        ((_, inputs),) = shown.shared_rows(whole)
+        ((_, by_row),) = more.shared_rows(whole)
+        assert inputs == by_row[: len(inputs)]

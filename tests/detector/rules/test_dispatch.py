@@ -62,6 +62,6 @@ def test_rules_of_origins_are_those_of_each_signature(signatures: list[EventSign
     dispatch = Dispatch(RULES)
     verdicts: dict[object, OriginVerdicts] = {}
     for signature in signatures:
-        known = verdicts.setdefault(attrgetter(*ORIGIN_FIELDS)(signature), {})
+        known = verdicts.setdefault(attrgetter(*ORIGIN_FIELDS)(signature), OriginVerdicts())
         selected = dispatch.select(dispatch.candidates(signature), signature, known)
         assert selected == wanted(signature, RULES) == dispatch.rules_for(signature)
