@@ -131,13 +131,19 @@ class _SearchPlanner:
         self._longest = max(
             (search.request.end - search.request.start for search in self._searches), default=0
         )
-        self._hashes = [related_hashes(search.request.selector) for search in self._searches]
-        self._own = [_indexes_by_chunk(search.own) for search in self._searches]
-        self._of_anybody = [number for number, hashes in enumerate(self._hashes) if hashes is None]
+        self._of_anybody: list[int] = []
         self._by_hash: dict[int, list[int]] = defaultdict(list)
-        for number, hashes in enumerate(self._hashes):
+        self._own: dict[tuple[str, int], dict[int, set[int]]] = defaultdict(dict)
+        """The indexes of the own events of each search, by chunk."""
+        for number, (request, _, own) in enumerate(self._searches):
+            hashes = related_hashes(request.selector)
+            if hashes is None:
+                self._of_anybody.append(number)
             for name in hashes or ():
                 self._by_hash[name].append(number)
+            for event in own:
+                of_chunk = self._own[event.path, event.offset]
+                of_chunk.setdefault(number, set()).add(event.number)
         self._wanted = frozenset(self._by_hash)
 
     def request_for(self, chunk: ChunkRef) -> ChunkRequest:
@@ -149,19 +155,25 @@ class _SearchPlanner:
         )
         if not near:
             return ChunkRequest(requests, chunk.principal_index)
-        index = PrincipalIndex(chunk.principal_index)
-        numbers = {number for number in self._of_anybody if number in near}
-        for name in index.common(self._wanted):
-            numbers.update(number for number in self._by_hash[name] if number in near)
-        for number in sorted(numbers):
+        for number in sorted(self._related_to(chunk, near)):
             request, searched, _ = self._searches[number]
-            if request.end <= chunk.first or chunk.sequence <= searched:
-                continue
-            hashes = self._hashes[number]
-            own: Set[int] = self._own[number].get((chunk.path, chunk.offset), frozenset())
-            if hashes is None or index.contains(hashes, own):
+            if request.end > chunk.first and chunk.sequence > searched:
                 requests.append(request)
         return ChunkRequest(requests, chunk.principal_index)
+
+    def _related_to(self, chunk: ChunkRef, near: range) -> set[int]:
+        """Return those searches of ``near`` for whose principals a chunk has other records."""
+        related = {number for number in self._of_anybody if number in near}
+        index = PrincipalIndex(chunk.principal_index)
+        own = self._own.get((chunk.path, chunk.offset), {})
+        for hashes, indexes in index.lookup(index.common(self._wanted)):
+            numbers = {number for name in hashes for number in self._by_hash.get(name, ())}
+            for number in numbers:
+                if number in near and number not in related:
+                    own_indexes = own.get(number)
+                    if own_indexes is None or not own_indexes.issuperset(indexes):
+                        related.add(number)
+        return related
 
 
 def _merged(searches: Iterable[PendingSearch]) -> list[PendingSearch]:
@@ -185,13 +197,6 @@ def _merged(searches: Iterable[PendingSearch]) -> list[PendingSearch]:
             before.request._replace(end=end), search.searched, before.own & search.own
         )
     return merged
-
-
-def _indexes_by_chunk(events: Iterable[OwnEvent]) -> dict[tuple[str, int], set[int]]:
-    indexes: dict[tuple[str, int], set[int]] = defaultdict(set)
-    for event in events:
-        indexes[event.path, event.offset].add(event.number)
-    return indexes
 
 
 def context_of(

@@ -8,9 +8,7 @@ record.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
-from functools import cached_property
 from itertools import accumulate, chain
 from operator import itemgetter, sub
 from zlib import crc32
@@ -45,19 +43,9 @@ class PrincipalIndex:
         self.verbatim = decoded.verbatim
         self._groups = decoded.groups
 
-    @cached_property
-    def _groups_by_hash(self) -> dict[int, list[int]]:
-        groups: dict[int, list[int]] = defaultdict(list)
-        for number, (hashes, _) in enumerate(self._groups):
-            for key_hash in hashes:
-                groups[key_hash].append(number)
-        return groups
-
-    def contains(self, wanted: Iterable[int], ignored: Set[int] = frozenset()) -> bool:
-        """Return whether a record not at ``ignored`` has a wanted hash."""
-        if not ignored:
-            return bool(self.common(frozenset(wanted)))
-        return any(set(self._indexes(number)) - ignored for number in self._group_numbers(wanted))
+    def contains(self, wanted: Iterable[int]) -> bool:
+        """Return whether a record has a wanted hash."""
+        return bool(self.common(frozenset(wanted)))
 
     def common(self, wanted: frozenset[int]) -> Set[int]:
         """Return the wanted hashes that records have.
@@ -67,17 +55,9 @@ class PrincipalIndex:
 
     def lookup(self, wanted: Set[int]) -> Iterator[tuple[PrincipalHashes, Sequence[int]]]:
         """Yield hashes and indexes of the records with a wanted hash."""
-        for number in sorted(self._group_numbers(wanted)):
-            yield self._groups[number][0], self._indexes(number)
-
-    def _group_numbers(self, wanted: Iterable[int]) -> set[int]:
-        numbers: set[int] = set()
-        for key_hash in wanted:
-            numbers.update(self._groups_by_hash.get(key_hash, ()))
-        return numbers
-
-    def _indexes(self, number: int) -> list[int]:
-        return list(accumulate(self._groups[number][1]))
+        for hashes, distances in self._groups if wanted else ():
+            if not wanted.isdisjoint(hashes):
+                yield hashes, list(accumulate(distances))
 
 
 def encode(postings: PostingLists, verbatim: bool) -> bytes:
