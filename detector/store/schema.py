@@ -15,7 +15,7 @@ from detector.store.migrations.hunt_tables import HUNT_TABLES
 from detector.store.migrations.packed_signals import PACKED_SIGNALS, add_signal_functions
 from detector.store.migrations.scripts import MADE_VERSION, new_tables, statements_of
 from detector.store.migrations.watch_tables import WATCH_TABLES
-from detector.store.packing.conversion import AFTER_PACKING, PACKING, REGION_MARKS, add_conversions
+from detector.store.packing.conversion import AFTER_PACKING, NEW_BODIES, PACKING, add_conversions
 from detector.store.packing.migration_functions import MigrationFunctions
 
 SQLITE = sqlite3.sqlite_version
@@ -362,7 +362,7 @@ INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
     ALERT_PARTS,
     FIRST_OBSERVATIONS,
     PACKED_SIGNALS,
-    REGION_MARKS,
+    *NEW_BODIES,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

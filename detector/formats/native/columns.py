@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from itertools import accumulate, chain, count
 from typing import NamedTuple, Self
 
 from detector.formats.native.library import LIBRARY
@@ -14,6 +14,10 @@ IDENTITY = 16
 _MARK = 8
 """Bytes of a mark."""
 _MASK = (1 << 64) - 1
+NumberColumn = MutableSequence[int]
+"""Numbers of rows: an array for native code, a list without it, which Python is faster with."""
+_LIMITS = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32), ("Q", 1 << 64))
+"""The type codes of arrays, and the number that does not fit in their items any more."""
 
 
 class MarkTable(NamedTuple):
@@ -47,13 +51,12 @@ class MarkTable(NamedTuple):
                 marks, self.bits, self.factor, identities, count, stride
             )
             return added
-        added = 0
-        for first in range(0, len(identities), stride):
-            mark = _mark_at(identities, first)
-            place = self._place(mark)
-            added += not self.marks[place]
-            self.marks[place] = mark
-        return added
+        table, new = self.marks, 0
+        for mark, place in self._placed(identities, stride):
+            if not table[place]:
+                table[place] = mark
+                new += 1
+        return new
 
     def find(self, identities: bytes) -> Sequence[int]:
         """Return the numbers of the identities whose marks are here."""
@@ -65,21 +68,19 @@ class MarkTable(NamedTuple):
                 marks, self.bits, self.factor, identities, count, numbers_at
             )
             return numbers[:found]
-        places = [
-            self._place(_mark_at(identities, first))
-            for first in range(0, len(identities), IDENTITY)
-        ]
-        return [number for number, place in enumerate(places) if self.marks[place]]
+        table = self.marks
+        places = enumerate(self._placed(identities, IDENTITY))
+        return [number for number, (_, place) in places if table[place]]
 
-    def _place(self, mark: int) -> int:
-        place = (mark * self.factor & _MASK) >> (64 - self.bits)
-        while self.marks[place] not in (0, mark):
-            place = (place + 1) & (len(self.marks) - 1)
-        return place
-
-
-def _mark_at(identities: bytes, first: int) -> int:
-    return int.from_bytes(identities[first : first + _MARK], sys.byteorder) or 1
+    def _placed(self, identities: bytes, stride: int) -> Iterator[tuple[int, int]]:
+        """Yield the marks that begin every ``stride`` bytes, with the place of each."""
+        table, factor, shift, last = self.marks, self.factor, 64 - self.bits, len(self.marks) - 1
+        for each in array("Q", identities)[:: stride // _MARK]:
+            mark = each or 1
+            place = (mark * factor & _MASK) >> shift
+            while table[place] not in (0, mark):
+                place = (place + 1) & last
+            yield mark, place
 
 
 def identities_in(joined: bytes | bytearray) -> list[bytes]:
@@ -108,54 +109,89 @@ class RowOrder:
         ordered = cls(array("i", range(count)))
         other = array("i", bytes(4 * count))
         LIBRARY.trailhound_sort_rows(
-            times.buffer_info()[0], identities, count, ordered._at, other.buffer_info()[0]
+            _address(times), identities, count, _address(ordered._order), _address(other)
         )
         return ordered
-
-    @property
-    def _at(self) -> int:
-        return self._order.buffer_info()[0]
 
     def column(self, column: array[int]) -> array[int]:
         """Return a column in this order."""
-        if LIBRARY is None:
-            return array(column.typecode, map(column.__getitem__, self._order))
-        count = len(self._order)
-        ordered = array(column.typecode, bytes(column.itemsize * count))
-        LIBRARY.trailhound_gather(
-            column.buffer_info()[0],
-            column.itemsize,
-            self._at,
-            count,
-            ordered.buffer_info()[0],
-        )
-        return ordered
+        return array(column.typecode, gather(column, self._order))
 
     def identities(self, identities: bytes) -> bytes:
         """Return identities that follow each other in this order."""
         if LIBRARY is None:
             return b"".join(map(identities_in(identities).__getitem__, self._order))
-        count = len(self._order)
-        ordered = array("B", bytes(IDENTITY * count))
-        LIBRARY.trailhound_gather(identities, IDENTITY, self._at, count, ordered.buffer_info()[0])
+        ordered = array("B", bytes(IDENTITY * len(self._order)))
+        LIBRARY.trailhound_gather(
+            identities, IDENTITY, _address(self._order), len(self._order), _address(ordered)
+        )
         return ordered.tobytes()
 
 
-def renumber(
-    kinds: array[int], part_of: array[int], parts: int
-) -> tuple[Sequence[int], Sequence[int]]:
-    """Return the parts that rows have by their kinds, in order, and the number of each row's there.
+class NumberedRows:
+    """Rows of numbers, of several widths, of which some are chosen at a time."""
 
-    ``part_of`` is that of each kind, of so many ``parts``."""
-    count = len(kinds)
+    def __init__(self, rows: Iterable[Iterable[int]]) -> None:
+        self._rows = list(map(tuple, rows))
+        self._items = array("i", chain.from_iterable(self._rows))
+        self._starts = array("i", accumulate(map(len, self._rows), initial=0))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def chosen(self, numbers: NumberColumn) -> tuple[NumberColumn, NumberColumn]:
+        """Return the widths of the rows with these numbers, and what they have, row by row."""
+        if LIBRARY is None or not isinstance(numbers, array):
+            rows = list(map(self._rows.__getitem__, numbers))
+            return list(map(len, rows)), list(chain.from_iterable(rows))
+        widths = array("i", bytes(4 * len(numbers)))
+        columns = *map(_address, (self._starts, self._items, numbers)), len(numbers)
+        count = LIBRARY.trailhound_gather_rows(*columns, _address(widths), None)
+        items = array("i", bytes(4 * count))
+        LIBRARY.trailhound_gather_rows(*columns, _address(widths), _address(items))
+        return widths, items
+
+
+def gather(column: array[int], numbers: array[int]) -> NumberColumn:
+    """Return what a column has at the rows with these numbers."""
     if LIBRARY is None:
-        numbers = list(map(part_of.__getitem__, kinds))
-        new = {part: number for number, part in enumerate(dict.fromkeys(numbers))}
-        return list(new), list(map(new.__getitem__, numbers))
-    used, of_rows = array("i", bytes(4 * count)), array("i", bytes(4 * count))
-    renumbered = array("i", bytes(4 * parts))
-    columns = part_of, renumbered, used, of_rows
-    found = LIBRARY.trailhound_renumber(
-        kinds.buffer_info()[0], count, *[column.buffer_info()[0] for column in columns]
+        return list(map(column.__getitem__, numbers))
+    gathered = array(column.typecode, bytes(column.itemsize * len(numbers)))
+    LIBRARY.trailhound_gather(
+        _address(column), column.itemsize, _address(numbers), len(numbers), _address(gathered)
     )
-    return used[:found], of_rows
+    return gathered
+
+
+def renumber(parts_of: NumberColumn, parts: int) -> tuple[NumberColumn, NumberColumn]:
+    """Return the parts that rows have, in order of the first row of each, and each row's there.
+
+    ``parts_of`` is the part of each row, of so many ``parts``."""
+    if LIBRARY is None or not isinstance(parts_of, array):
+        used = list(dict.fromkeys(parts_of))
+        return used, list(map(dict(zip(used, count())).__getitem__, parts_of))
+    rows = len(parts_of)
+    found, numbers = array("i", bytes(4 * min(rows, parts))), array("i", bytes(4 * rows))
+    renumbered = array("i", bytes(4 * parts))
+    columns = map(_address, (renumbered, found, numbers))
+    return found[: LIBRARY.trailhound_renumber(_address(parts_of), rows, *columns)], numbers
+
+
+def narrowed(numbers: NumberColumn) -> array[int]:
+    """Return numbers, none below 0, in an array of the narrowest items that have room for them."""
+    if LIBRARY is None or not isinstance(numbers, array) or numbers.typecode not in "iq":
+        return array(_code_for(max(numbers, default=0)), numbers)
+    column = _address(numbers), numbers.itemsize, len(numbers)
+    narrow = array(_code_for(LIBRARY.trailhound_highest(*column)))
+    narrow.frombytes(bytes(narrow.itemsize * len(numbers)))
+    LIBRARY.trailhound_narrow(*column, narrow.itemsize, _address(narrow))
+    return narrow
+
+
+def _code_for(highest: int) -> str:
+    """Return the type code of the narrowest items with room for a number."""
+    return next(code for code, limit in _LIMITS if highest < limit)
+
+
+def _address(column: array[int]) -> int:
+    return column.buffer_info()[0]

@@ -103,15 +103,58 @@ void trailhound_gather(
     }
 }
 
-/* Number the parts of rows by the first row of each: `part_of` is that of each kind, `renumbered`
-   has a 0 for each part. The parts go to `used`, their new numbers to `numbers`. Returns how many. */
+/* Put rows of several widths one behind the other: those of the numbers `chosen`, of which each is in
+   `items` from its start to that of the next one. Their widths go to `widths`. Returns how many items
+   they have, for which there must be room in `gathered`; 0 there puts none. */
+int64_t trailhound_gather_rows(
+    const int32_t *starts, const int32_t *items, const int32_t *chosen, int64_t count,
+    int32_t *widths, int32_t *gathered)
+{
+    int64_t end = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t start = starts[chosen[i]], width = starts[chosen[i] + 1] - start;
+        if (gathered) memcpy(gathered + end, items + start, sizeof *items * (size_t)width);
+        end += widths[i] = width;
+    }
+    return end;
+}
+
+/* Return the highest of some numbers, of 4 or 8 bytes; none is below 0, which is that of none. */
+int64_t trailhound_highest(const void *numbers, int64_t width, int64_t count)
+{
+    const int32_t *narrow = numbers;
+    const int64_t *wide = numbers;
+    int64_t highest = 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t number = width == 4 ? narrow[i] : wide[i];
+        if (number > highest) highest = number;
+    }
+    return highest;
+}
+
+/* Write numbers of 4 or 8 bytes with 1, 2, 4 or 8 each, which they fit in. */
+void trailhound_narrow(
+    const void *numbers, int64_t width, int64_t count, int64_t to_width, void *narrowed)
+{
+    const int32_t *narrow = numbers;
+    const int64_t *wide = numbers;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t number = width == 4 ? narrow[i] : wide[i];
+        if (to_width == 1) ((uint8_t *)narrowed)[i] = (uint8_t)number;
+        else if (to_width == 2) ((uint16_t *)narrowed)[i] = (uint16_t)number;
+        else if (to_width == 4) ((uint32_t *)narrowed)[i] = (uint32_t)number;
+        else ((uint64_t *)narrowed)[i] = (uint64_t)number;
+    }
+}
+
+/* Number the parts that rows have by the first row of each: `renumbered` has a 0 for each part. The
+   parts go to `used`, their new numbers to `numbers`. Returns how many. */
 int64_t trailhound_renumber(
-    const int32_t *kinds, int64_t count, const int32_t *part_of, int32_t *renumbered, int32_t *used,
-    int32_t *numbers)
+    const int32_t *parts_of, int64_t count, int32_t *renumbered, int32_t *used, int32_t *numbers)
 {
     int32_t parts = 0;
     for (int64_t i = 0; i < count; i++) {
-        int32_t part = part_of[kinds[i]];
+        int32_t part = parts_of[i];
         if (!renumbered[part]) {
             used[parts++] = part;
             renumbered[part] = parts;

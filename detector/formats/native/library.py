@@ -11,9 +11,9 @@ from detector.formats.native.sources import digest_sources
 _COUNTING = (
     *("cut_records", "cut_documents", "sum_groups", "sum_documents"),
     *("find_runs", "count_braces"),
-    *("add_marks", "find_marks", "renumber"),
+    *("add_marks", "find_marks", "renumber", "gather_rows", "highest"),
 )
-"""The functions that return how many."""
+"""The functions that return a number."""
 _PATH = Path(__file__).with_name("cut.library")
 
 
@@ -37,7 +37,10 @@ def _load() -> ctypes.CDLL | None:
         library.trailhound_find_marks.argtypes = [*table, pointer, integer, pointer]
         library.trailhound_sort_rows.argtypes = [pointer, pointer, integer, pointer, pointer]
         library.trailhound_gather.argtypes = [pointer, integer, pointer, integer, pointer]
-        library.trailhound_renumber.argtypes = [pointer, integer, *[pointer] * 4]
+        library.trailhound_gather_rows.argtypes = [*[pointer] * 3, integer, pointer, pointer]
+        library.trailhound_highest.argtypes = [pointer, integer, integer]
+        library.trailhound_narrow.argtypes = [pointer, integer, integer, integer, pointer]
+        library.trailhound_renumber.argtypes = [pointer, integer, *[pointer] * 3]
     except (OSError, AttributeError):  # not built, for another machine, or much older
         return None
     for name in _COUNTING:

@@ -22,7 +22,8 @@ from detector.detection.finding import Facets
 from detector.detection.window import Hit, HitSeries
 from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
-from detector.store.packing.segment import PackedMatches, Segment, unpack_inputs
+from detector.store.packing.parts import NumberedMatches
+from detector.store.packing.segment import Segment
 
 _P = TypeVar("_P", EventCall, EventClient)
 
@@ -150,8 +151,9 @@ class SeriesRows:
         name = part, segment.match[row]
         inputs = self._without_time.get(name)
         if inputs is None:
-            matches = segment.packed_matches[segment.match[row]]
-            inputs = self._without_time[name] = _inputs_in(matches, series)
+            matches = segment.numbered_matches[segment.match[row]]
+            number = _inputs_in(matches, series)
+            inputs = self._without_time[name] = segment.inputs(number)
         return inputs
 
     def _inputs_of(self, part: int, row: int) -> Inputs:
@@ -172,11 +174,11 @@ def _distinct_objects(parts: Iterable[_P]) -> Iterable[_P]:
     return {id(part): part for part in parts}.values()
 
 
-def _inputs_in(matches: PackedMatches, series: int) -> Inputs:
-    """Return the inputs of the match of a series."""
+def _inputs_in(matches: NumberedMatches, series: int) -> int:
+    """Return the number of the inputs of the match of a series."""
     for number, inputs in matches:
         if number == series:
-            return unpack_inputs(inputs)
+            return inputs
     raise LookupError(f"no hit of the series {series}")
 
 

@@ -221,7 +221,7 @@ class TouchedWindows:
             return 0
         terms = [
             [segment.series[number] for number, _ in matches if is_term[number]]
-            for matches in segment.packed_matches
+            for matches in segment.numbered_matches
         ]
         added = 0
         for number, match in enumerate(segment.match):
@@ -276,7 +276,7 @@ def _count_rows(
     This runs for each hit, so all of it is here."""
     series_of = [
         [each for number, _ in matches if (each := counted[number]) is not None]
-        for matches in segment.packed_matches
+        for matches in segment.numbered_matches
     ]
     pairs = zip(segment.match, segment.times, strict=True)
     for match, time in islice(pairs, first, last):

@@ -116,6 +116,14 @@ Older versions, which cannot read these, refuse the state."""
 REGION_MARKS = ""
 """Nothing to migrate: the same of inputs that are the event's region."""
 
+PART_VALUES = ""
+"""Nothing to migrate: the bodies of segments that are stored are read in their first form too.
+
+Older versions, which cannot read those that are written from here on, refuse the state."""
+
+NEW_BODIES = (REGION_MARKS, PART_VALUES)
+"""The migrations that follow that of packed signals, in order."""
+
 FINDINGS = """
 UPDATE alert SET content = finding_of(content);  -- context and triage have columns of their own
 """

@@ -1,7 +1,7 @@
 """Packed events: many rows as columns, whose parts are each written once.
 
 A segment is sorted by time and identity. Its identities are as they are, since random bytes do not
-compress; all else is numbers into tables of parts.
+compress; all else is numbers of parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from isal import isal_zlib
 
 from detector.detection.event import (
     EventCall,
@@ -29,7 +28,8 @@ from detector.detection.event import (
 from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
 from detector.formats.native.columns import IDENTITY
-from detector.store.packing.column import Column
+from detector.store.packing.body import Body, PackedChunk
+from detector.store.packing.parts import NumberedMatches, PartReader
 
 
 class StoredRow(NamedTuple):
@@ -47,63 +47,6 @@ class StoredRow(NamedTuple):
         return self.row.time, self.identity
 
 
-class PackedChunk(NamedTuple):
-    """A part of a file, as it was read by rules of a generation."""
-
-    file_id: int
-    offset: int
-    generation: int
-
-
-PackedMatches = tuple[tuple[int, Any], ...]
-"""Matches, with the number of each series in its place; ``unpack_inputs`` returns the inputs."""
-
-
-class Body(msgspec.Struct, array_like=True):
-    """The content of a segment beside its identities."""
-
-    start: int
-    """Times count from here: times may be negative."""
-    times: Column
-    clients: list[EventClient]
-    client: Column
-    calls: list[EventCall]
-    call: Column
-    regions: list[str]
-    region: Column
-    issued_keys: dict[int, str]
-    event_ids: dict[int, str]
-    chunks: list[PackedChunk]
-    chunk: Column
-    index: Column
-    series: list[Series]
-    matches: list[tuple[tuple[int, msgspec.Raw], ...]]
-    """Those of a segment that is not stored yet need not be encoded."""
-    match: Column
-    stale: dict[int, list[tuple[int, tuple[tuple[int, msgspec.Raw], ...]]]]
-
-    def __reduce__(self) -> tuple[Callable[[bytes], Body], tuple[bytes]]:
-        return _decode, (msgspec.msgpack.encode(self),)
-
-
-def _decode(content: bytes) -> Body:
-    return _decoder.decode(content)
-
-
-_decoder = msgspec.msgpack.Decoder(Body)
-_inputs_decoder = msgspec.msgpack.Decoder(tuple[Any, ...])
-
-
-def unpack_inputs(packed: Any) -> Inputs:
-    """Return the inputs of a packed match.
-
-    A segment is asked for few of its inputs, which are decoded only then."""
-    if isinstance(packed, msgspec.Raw):
-        return _inputs_decoder.decode(packed)
-    inputs: Inputs = packed
-    return inputs
-
-
 class Packed(NamedTuple):
     """The columns of a row of the table of segments."""
 
@@ -117,7 +60,7 @@ class Packed(NamedTuple):
 
     def body(self) -> bytes:
         """Return the content as it is stored."""
-        return isal_zlib.compress(msgspec.msgpack.encode(self.content), 1)
+        return self.content.pack()
 
     def segment(self) -> Segment:
         """Return the segment without unpacking what was packed."""
@@ -145,25 +88,19 @@ class Segment:
     def __init__(self, identities: bytes, content: Body) -> None:
         self._body = content
         self._identities = identities
-        start = self._body.start
-        self.times = array("q", [start + passed for passed in self._body.times.numbers()])
-        self.match = self._body.match.numbers()
-        self._client, self._call = self._body.client.numbers(), self._body.call.numbers()
-        self._region, self._chunk = self._body.region.numbers(), self._body.chunk.numbers()
-        self._index = self._body.index.numbers()
-        self.series = self._body.series
-        """The series of all hits, by number."""
-        self.packed_matches: Sequence[PackedMatches] = self._body.matches
-        self._matches: list[Matches | None] = [None] * len(self._body.matches)
+        self.times = array("q", map(content.start.__add__, content.times.numbers()))
+        self.match = content.match.numbers()
+        self._client, self._call = content.client.numbers(), content.call.numbers()
+        self._region, self._chunk = content.region.numbers(), content.chunk.numbers()
+        self._index = content.index.numbers()
+        self._parts = PartReader(content.parts)
+        self._matches: dict[int, Matches] = {}
         self._places: dict[Series, list[int]] | None = None
 
     @classmethod
     def unpack(cls, identities: bytes, body: bytes) -> Segment:
         """Unpack a stored segment. Raises msgspec.MsgspecError where it is damaged."""
-        try:
-            return cls(identities, _decoder.decode(isal_zlib.decompress(body)))
-        except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
-            raise msgspec.DecodeError(str(error)) from None
+        return cls(identities, Body.unpack(body))
 
     def __len__(self) -> int:
         return len(self.times)
@@ -171,7 +108,21 @@ class Segment:
     @property
     def parts(self) -> int:
         """The number of parts by which the memory of a segment is reckoned."""
-        return len(self.times) // 4 + len(self._body.clients) + len(self._body.matches)
+        return len(self.times) // 4 + self._parts.count
+
+    @property
+    def series(self) -> Sequence[Series]:
+        """The series of all hits, by number."""
+        return self._parts.series
+
+    @property
+    def numbered_matches(self) -> Sequence[NumberedMatches]:
+        """The matches of rows, by their number in ``match``."""
+        return self._parts.matches
+
+    def inputs(self, number: int) -> Inputs:
+        """Return the inputs of a match, by their number."""
+        return self._parts.inputs(number)
 
     def identity(self, number: int) -> bytes:
         """Return the identity of a row."""
@@ -191,9 +142,9 @@ class Segment:
         body = self._body
         return KeptEvent(
             self.times[number],
-            body.clients[self._client[number]],
-            body.calls[self._call[number]],
-            body.regions[self._region[number]],
+            self.client(number),
+            self.call(number),
+            self.region(number),
             body.issued_keys.get(number, ""),
             body.event_ids.get(number),
             Position(source, body.chunks[self._chunk[number]].offset, self._index[number]),
@@ -203,18 +154,19 @@ class Segment:
 
     def matches(self, match: int) -> Matches:
         """Return the matches of rows, by their number in ``match``."""
-        matches = self._matches[match]
+        matches = self._matches.get(match)
         if matches is None:
-            matches = self._matches[match] = self._unpacked(self.packed_matches[match])
+            matches = self._parts.with_inputs(self.numbered_matches[match])
+            self._matches[match] = matches
         return matches
 
     def client(self, number: int) -> EventClient:
         """Return who called, of a row."""
-        return self._body.clients[self._client[number]]
+        return self._parts.client(self._client[number])
 
     def region(self, number: int) -> str:
         """Return where a row's call was made."""
-        return self._body.regions[self._region[number]]
+        return self._parts.regions[self._region[number]]
 
     def common_parts(self, number: int) -> tuple[object, ...]:
         """Return what a row has in common with others, but for its time, as numbers of parts."""
@@ -231,7 +183,7 @@ class Segment:
     def stale(self, number: int) -> tuple[tuple[int, Matches], ...]:
         """Return the matches of other records of the same identity, by their time."""
         stale = self._body.stale.get(number, ())
-        return tuple((time, self._unpacked(matches)) for time, matches in stale)
+        return tuple([(time, self.matches(match)) for time, match in stale])
 
     def stale_rows(self) -> Iterator[int]:
         """Yield the numbers of rows with stale matches."""
@@ -247,7 +199,7 @@ class Segment:
 
     def call(self, number: int) -> EventCall:
         """Return what was called."""
-        return self._body.calls[self._call[number]]
+        return self._parts.calls[self._call[number]]
 
     def event_id(self, number: int) -> str:
         """Return the event's id as the log has it."""
@@ -299,19 +251,16 @@ class Segment:
 
     def _index_series(self) -> dict[Series, list[int]]:
         numbers: list[list[int]] = [[] for _ in self.series]
+        of_match = [[numbers[series] for series, _ in each] for each in self.numbered_matches]
         for number, match in enumerate(self.match):
-            for series, _ in self.packed_matches[match]:
-                numbers[series].append(number)
+            for of_series in of_match[match]:
+                of_series.append(number)
         for number, stale in self._body.stale.items():
-            for _, matches in stale:
-                for series, _ in matches:
+            for _, match in stale:
+                for series, _ in self.numbered_matches[match]:
                     if number not in numbers[series]:
                         insort(numbers[series], number)
         return dict(zip(self.series, numbers, strict=True))
-
-    def _unpacked(self, packed: PackedMatches) -> Matches:
-        series = self._body.series
-        return tuple([(series[number], unpack_inputs(inputs)) for number, inputs in packed])
 
 
 def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | None:

@@ -18,7 +18,7 @@ import msgspec
 from detector.detection.event import EventClient, Series, inputs_at
 from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
-from detector.store.packing.segment import Segment, unpack_inputs
+from detector.store.packing.segment import Segment
 
 _UNPACKED = 8
 """Segments that are held unpacked; each has thousands of hits."""
@@ -117,11 +117,11 @@ class HitColumns:
         is_of_rule = [series.rule_id == self.rule_id for series in segment.series]
         wanted = [
             [
-                (self._series[segment.series[number]], unpack_inputs(inputs))
+                (self._series[segment.series[number]], segment.inputs(inputs))
                 for number, inputs in matches
                 if is_of_rule[number]
             ]
-            for matches in segment.packed_matches
+            for matches in segment.numbered_matches
         ]
         stale = set(segment.stale_rows())
         self._stale += [(segment_number, row) for row in sorted(stale)]

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from isal import isal_zlib
 
+from detector.detection.activity.chunk import Numbers
+from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
     EVENT_TIME,
     EventCall,
@@ -20,14 +22,14 @@ from detector.detection.event import (
     Position,
     Series,
 )
+from detector.store.packing.body import Body
 from detector.store.packing.column import Column
-from detector.store.packing.packer import pack
+from detector.store.packing.packer import pack, pack_columns
 from detector.store.packing.segment import (
     Packed,
     Segment,
     StoredRow,
     inputs_of,
-    unpack_inputs,
     without_matches,
 )
 
@@ -134,9 +136,12 @@ def test_rows_are_found_by_identity_and_time(segment: Segment) -> None:
 
 
 def test_equal_parts_are_packed_once(segment: Segment) -> None:
-    assert [len(each) for each in (segment.series, segment.packed_matches)] == [2, 3]
+    assert [len(each) for each in (segment.series, segment.numbered_matches)] == [2, 5]
     assert segment.row(0).matches is segment.row(4).matches
-    assert segment.parts == 7 // 4 + 2 + 3
+    assert segment.client(0) is segment.client(1)
+    values = pack(golden()).content.parts.values
+    assert len(values) == len({(type(each), each) for each in values})
+    assert segment.parts == 7 // 4 + len(values)
 
 
 @pytest.mark.parametrize("series", [ONE, TWO, Series("one", ("other",))])
@@ -218,16 +223,82 @@ def test_packed_rows_travel_between_processes() -> None:
     assert travelled.segment().rows() == golden()
 
 
-def test_inputs_of_a_stored_segment_are_decoded_when_they_are_asked_for() -> None:
-    packed = pack(golden())
-    stored = Segment.unpack(packed.identities, packed.body())
-    every = [inputs for matches in stored.packed_matches for _, inputs in matches]
-    assert every
-    assert all(isinstance(inputs, msgspec.Raw) for inputs in every)
-    assert list(map(unpack_inputs, every)) == [
-        inputs for matches in packed.segment().packed_matches for _, inputs in matches
+VALUES = [None, False, True, 0, 1, 0.0, 1.0, -1, "", "1", EVENT_TIME, ["a", None], [], 1 << 63]
+
+
+def test_values_of_each_type_are_kept_as_they_are() -> None:
+    """Python takes some of them for equal, and cannot hash others; a rule's keys have one type."""
+    keys = [(value,) for value in VALUES if not isinstance(value, list)]
+    series = [Series(f"rule {number}", key) for number, key in enumerate(keys)]
+    series += [Series("one", ()), Series("one", None), Series("one", ("a", "b"))]
+    matches = [(each, tuple(VALUES[:number])) for number, each in enumerate(series)]
+    rows = [
+        StoredRow(bytes([time] * 16), kept(time, ANA, GET, "eu", 0, 0, (match,)), 1, 0)
+        for time, match in enumerate(matches)
     ]
-    assert stored.rows() == golden()
+    packed = pack(rows)
+    for segment in (packed.segment(), Segment.unpack(packed.identities, packed.body())):
+        found = [segment.row(number).matches for number in range(len(rows))]
+        assert list(map(repr, found)) == [repr((match,)) for match in matches]
+
+
+def test_rows_have_the_parts_of_many_kinds() -> None:
+    """Events of more kinds than a segment has rows share tables; each segment has its own parts."""
+    events = [
+        kept(time, ANA._replace(arn=f"arn:{time % 700}"), GET, f"r-{time % 9}", 0, time, match)
+        for time, match in enumerate([ALONE, BOTH, ()] * 3000)
+    ]
+    columns = EventColumns({time.to_bytes(16): event for time, event in enumerate(events)})
+    segments = list(pack_columns(columns, {"": 7}, 3))
+    assert len(segments) == 3
+    rows = [stored for packed in segments for stored in packed.segment().rows()]
+    assert rows == [StoredRow(time.to_bytes(16), event, 7, 3) for time, event in enumerate(events)]
+    assert sum(packed.hits["one"] for packed in segments) == 6000
+
+
+def test_segments_of_the_first_form_are_read() -> None:
+    packed = pack(golden())
+    assert Segment.unpack(packed.identities, first_form(golden())).rows() == golden()
+    assert Body.unpack(first_form(golden())) == packed.content
+
+
+def first_form(rows: list[StoredRow]) -> bytes:
+    """Return the body of a segment as the first versions stored it."""
+    events = [stored.row for stored in rows]
+    clients, calls = Numbers[EventClient](), Numbers[EventCall]()
+    regions, series, matches = Numbers[str](), Numbers[Series](), Numbers[Matches]()
+    chunks = Numbers[tuple[int, int, int]]()
+
+    def numbered(these: Matches) -> list[object]:
+        return [(series[each], inputs) for each, inputs in these]
+
+    columns = [
+        Column.of(array("i", numbers))
+        for numbers in (
+            [event.time - events[0].time for event in events],
+            [clients[event.client] for event in events],
+            [calls[event.call] for event in events],
+            [regions[event.region] for event in events],
+            [
+                chunks[stored.file_id, stored.row.position.offset, stored.generation]
+                for stored in rows
+            ],
+            [event.position.index for event in events],
+            [matches[event.matches] for event in events],
+        )
+    ]
+    time, client, call, region, chunk, index, match = columns
+    packed_matches = list(map(numbered, matches))
+    stale = {
+        row: [(time, numbered(these)) for time, these in event.stale]
+        for row, event in enumerate(events)
+        if event.stale
+    }
+    parts = [events[0].time, time, list(clients), client, list(calls), call, list(regions), region]
+    parts += [{row: event.issued_key for row, event in enumerate(events) if event.issued_key}]
+    parts += [{row: event.event_id for row, event in enumerate(events) if event.event_id}]
+    parts += [list(chunks), chunk, index, list(series), packed_matches, match, stale]
+    return isal_zlib.compress(msgspec.msgpack.encode(parts), 1)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +315,7 @@ def test_inputs_of_a_stored_segment_are_decoded_when_they_are_asked_for() -> Non
     ],
 )
 def test_column_is_as_narrow_as_its_highest_number(highest: int, type_code: str) -> None:
-    column = Column.of([0, highest, 1])
+    column = Column.of(array("Q", [0, highest, 1]))
     assert column == (type_code, array(type_code, [0, highest, 1]).tobytes())
     assert list(column.numbers()) == [0, highest, 1]
 

@@ -109,7 +109,7 @@ def test_inputs_at_each_time_and_region_are_packed_once() -> None:
     ]
     packed = pack(rows)
     segment = Segment.unpack(packed.identities, packed.body())
-    assert len(segment.packed_matches) == 1
+    assert len(segment.numbered_matches) == 1
     hits = [segment.hit(number, ONE, 60) for number in range(9)]
     assert [hit.inputs for hit in hits if hit] == [
         ("a", time * 1000, 1, region if time > 1 else None) for time, region in enumerate(regions)

@@ -123,6 +123,28 @@ static void check_callers(const Cut *cut, HitRuns *hits, int64_t runs)
     trailhound_find_runs(hits);
 }
 
+/* Choose the records of all groups as rows of numbers, and write them in fewer bytes. */
+static void check_numbers(const Cut *cut)
+{
+    int64_t count = cut->group_count;
+    int32_t *starts = calloc(count + 1, 4), *chosen = malloc(4 * count), *widths = malloc(4 * count);
+    for (int64_t i = 0; i < count; i++) {
+        starts[i + 1] = cut->ends[i];
+        chosen[i] = (int32_t)(count - 1 - i);
+    }
+    int64_t items = trailhound_gather_rows(starts, cut->order, chosen, count, widths, 0);
+    int32_t *gathered = malloc(4 * items);
+    trailhound_gather_rows(starts, cut->order, chosen, count, widths, gathered);
+    if (items != cut->records) abort();
+    if (items && trailhound_highest(gathered, 4, items) >= items) abort();
+    uint8_t *narrow = malloc(8 * items);
+    for (int64_t width = 1; width <= 8; width *= 2) {
+        trailhound_narrow(gathered, 4, items, width, narrow);
+        trailhound_narrow(cut->times, 8, items, width, narrow);
+    }
+    free(starts); free(chosen); free(widths); free(gathered); free(narrow);
+}
+
 /* Cut the groups into runs, and order and know what these have as rows. */
 static void check_rows(const Cut *cut, const uint8_t *data)
 {
@@ -147,11 +169,10 @@ static void check_rows(const Cut *cut, const uint8_t *data)
     trailhound_gather(hits.identities, 16, order, count, gathered);
     free(gathered);
     int32_t *renumbered = calloc(cut->group_count, 4), *used = malloc(4 * count);
-    int32_t *part_of = malloc(4 * cut->group_count);
-    for (int64_t i = 0; i < cut->group_count; i++) part_of[i] = (int32_t)(cut->group_count - 1 - i);
-    if (trailhound_renumber(cut->groups, count, part_of, renumbered, used, other)
+    if (trailhound_renumber(cut->groups, count, renumbered, used, other)
         != cut->group_count) abort();
-    free(order); free(other); free(table); free(renumbered); free(used); free(part_of);
+    free(order); free(other); free(table); free(renumbered); free(used);
+    check_numbers(cut);
     free(hits.run_starts); free(hits.run_ends); free(hits.runs); free(hits.identities);
     free(hits.run_callers);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -12,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.formats.native import columns
-from detector.formats.native.columns import IDENTITY, MarkTable, RowOrder, identities_in, renumber
+from detector.formats.native.columns import (
+    IDENTITY,
+    MarkTable,
+    NumberedRows,
+    RowOrder,
+    gather,
+    identities_in,
+    narrowed,
+    renumber,
+)
 
 identities = st.one_of(
     st.binary(min_size=IDENTITY, max_size=IDENTITY),
@@ -45,13 +55,42 @@ def test_rows_are_in_order_of_time_and_identity(content: list[tuple[int, bytes]]
             assert order.column(array(code, range(len(content)))) == array(code, numbers)
 
 
-@given(st.lists(st.integers(0, 9), max_size=40), st.lists(st.integers(0, 5), min_size=10))
-def test_parts_are_numbered_by_the_first_row_of_each(kinds: list[int], part_of: list[int]) -> None:
-    parts = [part_of[kind] for kind in kinds]
+@given(st.lists(st.integers(0, 5), max_size=40))
+def test_parts_are_numbered_by_the_first_row_of_each(parts: list[int]) -> None:
     expected = list(dict.fromkeys(parts))
     for _ in in_both_ways():
-        used, numbers = renumber(array("i", kinds), array("i", part_of), 6)
+        used, numbers = renumber(array("i", parts), 6)
         assert (list(used), list(numbers)) == (expected, list(map(expected.index, parts)))
+
+
+@given(st.lists(st.lists(st.integers(0, 99), max_size=4), min_size=1), st.data())
+def test_rows_are_chosen_by_their_numbers(rows: list[list[int]], data: st.DataObject) -> None:
+    numbers = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=9))
+    wanted = [rows[number] for number in numbers]
+    for _ in in_both_ways():
+        table = NumberedRows(rows)
+        widths, items = table.chosen(array("i", numbers))
+        assert list(widths) == list(map(len, wanted))
+        assert list(items) == list(chain.from_iterable(wanted))
+        column = array("q", map(len, rows))
+        assert list(gather(column, array("i", numbers))) == list(map(len, wanted))
+        assert len(table) == len(rows)
+
+
+@given(st.sampled_from("iq"), st.lists(st.integers(0, (1 << 31) - 1)), st.integers(0, 31))
+def test_numbers_have_the_narrowest_items(code: str, numbers: list[int], shift: int) -> None:
+    column = array(code, [number >> shift for number in numbers])
+    highest = max(column, default=0)
+    wanted = "B" if highest < 1 << 8 else "H" if highest < 1 << 16 else "I"
+    for _ in in_both_ways():
+        assert narrowed(column) == array(wanted, column)
+        assert narrowed(column).typecode == wanted
+
+
+@pytest.mark.parametrize("highest", [(1 << 8) - 1, 1 << 8, (1 << 32) - 1, 1 << 32, (1 << 63) - 1])
+def test_wide_numbers_are_all_there(highest: int) -> None:
+    for _ in in_both_ways():
+        assert narrowed(array("q", [0, highest, 1])).tolist() == [0, highest, 1]
 
 
 @given(st.lists(identities, max_size=12), st.lists(identities, max_size=12), st.integers(0))
