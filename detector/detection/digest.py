@@ -108,9 +108,9 @@ def digest(
 ) -> DigestResult:
     """Evaluate the rules of ``dispatch`` over one chunk of the file ``source``.
 
-    A pure function: ``cache`` only saves work. What principals do is counted unless nobody will ask
-    (``counts_activity``). Raises formats.Incomplete or formats.Unreadable where the chunk is no
-    JSON.
+    A pure function: ``cache`` only saves work. What principals do is counted, and where they do it
+    observed, unless nobody will ask (``counts_activity``). Raises formats.Incomplete or
+    formats.Unreadable where the chunk is no JSON.
     """
     records = parse_records(chunk, cache.heads)
     events = _group(records, cache, dispatch, counts_activity)
@@ -191,15 +191,15 @@ def _collect_hits(hits: HitCollector, events: ChunkEvents, stats: ChunkStats) ->
 
 
 def _group(
-    records: Records, cache: SignatureCache, dispatch: Dispatch, with_calls: bool
+    records: Records, cache: SignatureCache, dispatch: Dispatch, counts_activity: bool
 ) -> ChunkEvents:
     """Return the events of a chunk, with the calls of each origin where they are asked for."""
     cache.follow_heads()
     events = ChunkEvents()
     if records.by_number is None:
-        group_by_signature(records, events, cache, dispatch)
+        group_by_signature(records, events, cache, dispatch, counts_activity)
     else:
-        group_by_number(records.by_number, events, cache, dispatch, with_calls)
+        group_by_number(records.by_number, events, cache, dispatch, counts_activity)
     return events
 
 

@@ -79,11 +79,13 @@ class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
     ``observed`` are account, principal, long-term key, agent and network, as ``ObservedOrigin``
-    has them; ``counted`` is what ``activity`` returned; ``asked`` are rules by the calls that it
-    made, where no region decides."""
+    has them, of which ``anywhere`` has those that alerts are judged by; ``counted`` is what
+    ``activity`` returned; ``asked`` are rules by the calls that it made, where no region decides.
+    """
 
     client: Client
     observed: tuple[str, str, str, str, str]
+    anywhere: ObservedOrigin
     principal_hashes: PrincipalHashes
     counted: tuple[Actor | None, Traits] | None = None
     selected: SelectedRules = msgspec.field(default_factory=SelectedRules)
@@ -96,14 +98,13 @@ class ClientFacts(msgspec.Struct, eq=False):
         caller = named or NO_CALLER
         arn, key = caller.arn or "", caller.access_key_id or ""
         principal = principal_of(arn)
-        observed = (
-            caller.account_id or recipient or "",
-            principal,
-            key if is_long_term(key) else "",
-            agent_family(agent or ""),
-            network_of(address or "") or "",
+        whose = caller.account_id or recipient or "", principal, key if is_long_term(key) else ""
+        return cls(
+            client,
+            (*whose, agent_family(agent or ""), network_of(address or "") or ""),
+            ObservedOrigin(*whose, "", "", ""),
+            hashes_of([each for each in (principal, key) if each]),
         )
-        return cls(client, observed, hashes_of([each for each in (principal, key) if each]))
 
     def activity(self) -> tuple[Actor | None, Traits]:
         """Return who called, and what is counted of the calls.
@@ -160,6 +161,10 @@ class OriginFacts(msgspec.Struct, eq=False):
         account, *_ = client.observed
         changed = (account, region) if account and region else None
         return cls(client, ObservedOrigin(*client.observed, region), changed)
+
+    def observed_for(self, counts_activity: bool) -> ObservedOrigin:
+        """Return what is observed, without region, agent and network unless these are counted."""
+        return self.observed if counts_activity else self.client.anywhere
 
     def ask(
         self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch

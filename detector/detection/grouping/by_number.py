@@ -47,13 +47,14 @@ def group_by_number(
     events: ChunkEvents,
     cache: SignatureCache,
     dispatch: Dispatch,
-    with_calls: bool,
+    counts_activity: bool,
 ) -> None:
     """Add the events of a chunk's groups, whose table has the heads of the cache.
 
-    Those of an origin are listed by their calls where that is asked for (``with_calls``)."""
+    Those of an origin are listed by their calls, and observed in its region, unless nobody will ask
+    what principals do (``counts_activity``)."""
     known = _facts_of(groups, cache, dispatch)
-    _add_events(groups, sum_groups(groups), events, known, with_calls)
+    _add_events(groups, sum_groups(groups), events, known, counts_activity)
 
 
 def group_documents(
@@ -61,7 +62,7 @@ def group_documents(
     seen: OriginSpans,
     cache: SignatureCache,
     dispatch: Dispatch,
-    with_calls: bool,
+    counts_activity: bool,
 ) -> list[ChunkEvents]:
     """Return the events of each document that was cut, as of a chunk; none of one that was not.
 
@@ -71,7 +72,7 @@ def group_documents(
     for spans, sums in zip(documents.spans, sum_documents(documents), strict=True):
         events = ChunkEvents(seen)
         if spans is not None and spans.groups is not None:
-            _add_events(spans.groups, sums, events, known, with_calls)
+            _add_events(spans.groups, sums, events, known, counts_activity)
         every.append(events)
     return every
 
@@ -86,10 +87,14 @@ def _facts_of(groups: HeadGroups, cache: SignatureCache, dispatch: Dispatch) -> 
 
 
 def _add_events(
-    groups: HeadGroups, sums: GroupSums, events: ChunkEvents, known: NumberedFacts, with_calls: bool
+    groups: HeadGroups,
+    sums: GroupSums,
+    events: ChunkEvents,
+    known: NumberedFacts,
+    counts_activity: bool,
 ) -> None:
     """Add the events of groups by their sums."""
-    _observe(sums, events.seen, known)
+    _observe(sums, events.seen, known, counts_activity)
     if sums.origins:
         events.span = min(sums.firsts), max(sums.lasts)
     events.postings = {
@@ -108,15 +113,18 @@ def _add_events(
         facts = known.judged(groups.numbers[group])
         if facts is not None:
             events.candidates.append(SignatureGroup(facts.signature, facts, members[group]))
-    if with_calls:
+    if counts_activity:
         events.by_origin = _list_calls(groups, sums, known, members)
 
 
-def _observe(sums: GroupSums, seen: OriginSpans, known: NumberedFacts) -> None:
+def _observe(
+    sums: GroupSums, seen: OriginSpans, known: NumberedFacts, counts_activity: bool
+) -> None:
     """Widen the spans of what is observed of origins."""
     origins = [known.origins[number] for number in sums.origins]
     spans = zip(sums.firsts, sums.lasts, strict=True)
-    widen_spans(seen.seen, zip([each.observed for each in origins], spans, strict=True))
+    observed = [each.observed_for(counts_activity) for each in origins]
+    widen_spans(seen.seen, zip(observed, spans, strict=True))
     spans = zip(sums.change_firsts, sums.change_lasts, strict=True)
     changed = [
         (origin.changed, span)

@@ -20,10 +20,16 @@ from detector.rules.dispatch import Dispatch
 
 
 def group_by_signature(
-    records: Records, events: ChunkEvents, cache: SignatureCache, dispatch: Dispatch
+    records: Records,
+    events: ChunkEvents,
+    cache: SignatureCache,
+    dispatch: Dispatch,
+    counts_activity: bool,
 ) -> None:
     """Add the events of a chunk's ``records``, which have the heads of the cache.
 
+    They are observed in their region unless nobody will ask what principals do
+    (``counts_activity``).
     The work of a usual group is here: this runs for each distinct call of each chunk."""
     by_origin: dict[OriginFacts, OriginEvents] = {}
     postings: defaultdict[PrincipalHashes, list[int]] = defaultdict(list)
@@ -57,7 +63,8 @@ def group_by_signature(
         if facts.asked.rules:
             events.candidates.append(SignatureGroup(head.signature, facts, group.indexes))
     for origin, of_origin in by_origin.items():
-        widen_span(events.seen.seen, origin.observed, of_origin.first, of_origin.last)
+        observed = origin.observed_for(counts_activity)
+        widen_span(events.seen.seen, observed, of_origin.first, of_origin.last)
     events.span = _span_of(by_origin.values())
     events.postings, events.by_origin = postings, by_origin
 

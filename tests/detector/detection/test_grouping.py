@@ -18,6 +18,7 @@ from detector.formats.heads import known_heads
 from detector.formats.native import cut
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
+from detector.store.baseline_table import _IN_CONTEXT
 from tests.detector.strategies import trails
 from tests.detector.trail import Raw, call, document
 
@@ -87,12 +88,22 @@ def test_numbers_and_signatures_give_the_same(
     by_numbers = digested(chunks, limit, counts_activity)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cut, "LIBRARY", None)
-        by_signatures = digested(chunks, limit, True)
-    for each, other in zip(by_numbers, by_signatures, strict=True):
-        if not counts_activity:
-            for stats in other.chunks.values():
-                stats.activity = b""
-        assert each == other
+        by_signatures = digested(chunks, limit, counts_activity)
+    assert by_numbers == by_signatures
+    if not counts_activity:
+        for each, counted in zip(by_numbers, digested(chunks, limit, True), strict=True):
+            _assert_suffices_for_alerts(each, counted)
+
+
+def _assert_suffices_for_alerts(partial: Partial, counted: Partial) -> None:
+    """Assert that a partial has all of one with activity that alerts are judged by."""
+    for stats in counted.chunks.values():
+        stats.activity = b""
+    assert (partial.chunks, partial.hits) == (counted.chunks, counted.hits)
+    observed = counted.observations.observations()
+    assert partial.observations.observations() == {
+        observation: span for observation, span in observed.items() if observation[0] in _IN_CONTEXT
+    }
 
 
 def test_rules_are_asked_without_a_bit_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
