@@ -16,21 +16,25 @@ from detector.detection.baseline import (
 )
 from detector.detection.finding import Finding
 from detector.store.database import Database
+from detector.store.migrations.observation_numbers import KIND_NUMBERS
 from detector.store.packing.content_id import name_number
 
-_IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
+_REGION, _CHANGED_REGION = KIND_NUMBERS["region"], KIND_NUMBERS["changed-region"]
+_PRINCIPAL_REGION, _SELECTION = KIND_NUMBERS["principal-region"], KIND_NUMBERS["selection"]
+_IN_CONTEXT = frozenset(
+    KIND_NUMBERS[kind] for kind in ("account", "principal", "access-key", "changed-region")
+)
 """The kinds of observation that the context of an alert depends on."""
 _KNOWN_ORIGINS = 1 << 14
 """Callers in regions of which it is remembered when they were first observed."""
 _MARK_ALERTS = """
 UPDATE alert SET stale = 1
-WHERE until > :first AND number IN (SELECT number FROM alert_who WHERE who = :name)
-AND NOT EXISTS (
-    SELECT 1 FROM sight
-    WHERE kind = :kind AND who = :who AND what = :what AND first <= :first
-)
+WHERE until > ?4 AND number IN (SELECT number FROM alert_who WHERE who = ?2)
+AND NOT EXISTS (SELECT 1 FROM sight WHERE kind = ?1 AND who = ?2 AND what = ?3 AND first <= ?4)
 """
-"""Marks the alerts that an observation precedes which was not made so early before."""
+"""Marks the alerts that an observation precedes which was not made so early before.
+
+Its parameters are the columns of a row."""
 
 
 class BaselineTable:
@@ -48,36 +52,40 @@ class BaselineTable:
         """
         of_accounts = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
         rows = self._database.rows(
-            "SELECT what, kind, min(first) FROM sight WHERE kind IN ('region', 'changed-region') "
+            "SELECT what, kind, min(first) FROM sight WHERE kind IN (?, ?) "
             f"{of_accounts}GROUP BY what, kind",
-            *accounts,
+            _REGION,
+            _CHANGED_REGION,
+            *map(name_number, accounts),
         )
         rows += self._database.rows(
-            "SELECT what, kind, first FROM sight WHERE kind = 'principal-region' AND who = ?",
-            principal_of(principal),
+            "SELECT what, kind, first FROM sight WHERE kind = ? AND who = ?",
+            _PRINCIPAL_REGION,
+            name_number(principal_of(principal)),
         )
-        first_times: dict[str, dict[str, int]] = {}
+        first_times: dict[str, dict[int, int]] = {}
         for region, kind, first in rows:
             first_times.setdefault(region, {})[kind] = first
         return {
             region: RegionHistory(
-                times.get("region"), times.get("changed-region"), times.get("principal-region")
+                times.get(_REGION), times.get(_CHANGED_REGION), times.get(_PRINCIPAL_REGION)
             )
             for region, times in first_times.items()
         }
 
     def selections(self) -> list[str]:
         """Return the folders of backfills of which files were read, by name."""
-        rows = self._database.rows("SELECT who FROM sight WHERE kind = 'selection' ORDER BY who")
+        rows = self._database.rows(
+            "SELECT name FROM sight JOIN observed USING (who) WHERE kind = ? ORDER BY name",
+            _SELECTION,
+        )
         return [folder for (folder,) in rows]
 
     def mark_selections(self, connection: sqlite3.Connection, paths: Iterable[str]) -> None:
         """Note which of the files that were read are from a backfill."""
         folders = {selection_folder(path) for path in paths} - {None}
-        connection.executemany(
-            "INSERT OR IGNORE INTO sight (kind, who, what, first) VALUES ('selection', ?, '', 0)",
-            [(folder,) for folder in folders],
-        )
+        if folders:
+            self.extend(connection, {("selection", str(folder), ""): (0, 0) for folder in folders})
 
     def put(self, connection: sqlite3.Connection, spans: OriginSpans) -> None:
         """Write what was observed of callers, and before what is known of them."""
@@ -100,26 +108,23 @@ class BaselineTable:
 
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
         """Write the first times of observations; mark alerts whose past has changed."""
+        names = {who for _, who, _ in spans}
+        numbers = {name: name_number(name) for name in names}
+        rows = [
+            (KIND_NUMBERS[kind], numbers[who], what, first)
+            for (kind, who, what), (first, _) in spans.items()
+        ]
         if connection.execute("SELECT EXISTS (SELECT 1 FROM alert_who)").fetchone()[0]:
-            connection.executemany(
-                _MARK_ALERTS,
-                [
-                    {
-                        "kind": kind,
-                        "who": who,
-                        "name": name_number(who),
-                        "what": what,
-                        "first": first,
-                    }
-                    for (kind, who, what), (first, _) in spans.items()
-                    if kind in _IN_CONTEXT
-                ],
-            )
+            connection.executemany(_MARK_ALERTS, [row for row in rows if row[0] in _IN_CONTEXT])
+        # In the order of the tables, which neighbours of a row are found fastest in.
+        connection.executemany(
+            "INSERT OR IGNORE INTO observed (who, name) VALUES (?, ?)",
+            sorted((number, name) for name, number in numbers.items()),
+        )
         connection.executemany(
             "INSERT INTO sight (kind, who, what, first) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET first = excluded.first WHERE excluded.first < first",
-            # In the order of the table, which neighbours of a row are found fastest in.
-            [(*observation, first) for observation, (first, _) in sorted(spans.items())],
+            sorted(rows),
         )
 
 
@@ -130,7 +135,9 @@ class AlertBaselines:
         self._connection = connection
         self._firsts: dict[tuple[str, str, str], int | None] = {}
         self._from_selection = bool(
-            connection.execute("SELECT 1 FROM sight WHERE kind = 'selection' LIMIT 1").fetchone()
+            connection.execute(
+                "SELECT 1 FROM sight WHERE kind = ? LIMIT 1", (_SELECTION,)
+            ).fetchone()
         )
 
     def of_finding(self, finding: Finding) -> Baseline:
@@ -159,7 +166,8 @@ class AlertBaselines:
         observation = kind, who, what
         if observation not in self._firsts:
             row = self._connection.execute(
-                "SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?", observation
+                "SELECT first FROM sight WHERE kind = ? AND who = ? AND what = ?",
+                (KIND_NUMBERS[kind], name_number(who), what),
             ).fetchone()
             self._firsts[observation] = None if row is None else int(row[0])
         return self._firsts[observation]

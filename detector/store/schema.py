@@ -8,10 +8,15 @@ from collections.abc import Sequence
 import msgspec
 
 from detector.cloudtrail.record import identity
+from detector.store.migrations.activity_tables import ACTIVITY_TABLES
 from detector.store.migrations.alert_parts import ALERT_PARTS, add_alert_functions
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
+from detector.store.migrations.observation_numbers import (
+    OBSERVATION_NUMBERS,
+    add_observation_functions,
+)
 from detector.store.migrations.packed_signals import PACKED_SIGNALS, add_signal_functions
 from detector.store.migrations.scripts import MADE_VERSION, new_tables, statements_of
 from detector.store.migrations.watch_tables import WATCH_TABLES
@@ -318,42 +323,7 @@ CREATE TABLE assignee (        -- who works on an alert; one without a row is no
     author   TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """,
-    """
-CREATE TABLE principal (       -- who called, as ``activity.actor`` names it
-    principal_id INTEGER PRIMARY KEY,
-    kind  TEXT NOT NULL,
-    name  TEXT NOT NULL,
-    first INTEGER,                      -- its first call, in epoch seconds
-    UNIQUE (kind, name)
-) STRICT;
-CREATE TABLE activity_value (  -- what is counted of principals: regions, calls, sessions, ...
-    value_id INTEGER PRIMARY KEY,
-    kind  TEXT NOT NULL,
-    value TEXT NOT NULL,
-    UNIQUE (kind, value)
-) STRICT;
-CREATE TABLE principal_day (   -- what a principal did on a day of UTC
-    principal_id INTEGER NOT NULL REFERENCES principal,
-    day  INTEGER NOT NULL,              -- since the epoch
-    body BLOB NOT NULL,
-    PRIMARY KEY (principal_id, day)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE session_opening ( -- who opened which session; 0: no session
-    opener         INTEGER NOT NULL REFERENCES principal,
-    opener_session INTEGER NOT NULL,
-    opened         INTEGER NOT NULL REFERENCES principal,
-    opened_session INTEGER NOT NULL,
-    first INTEGER NOT NULL,
-    last  INTEGER NOT NULL,
-    PRIMARY KEY (opener, opener_session, opened, opened_session)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE activity_pending (  -- what commits brought that is not added to the days yet
-    pending_id INTEGER PRIMARY KEY,
-    body BLOB NOT NULL
-) STRICT;
-CREATE TABLE activity_start (files INTEGER NOT NULL) STRICT;  -- read before activity was counted
-INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
-""",
+    ACTIVITY_TABLES,
     PACKING,
     WATCH_TABLES,
     *AFTER_PACKING,
@@ -363,6 +333,7 @@ INSERT INTO activity_start SELECT count(*) FROM file WHERE seen > 0;
     FIRST_OBSERVATIONS,
     PACKED_SIGNALS,
     *NEW_BODIES,
+    OBSERVATION_NUMBERS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -380,6 +351,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     add_path_functions(functions)
     add_alert_functions(functions)
     add_signal_functions(functions)
+    add_observation_functions(functions)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

@@ -323,13 +323,6 @@ CREATE INDEX alert_provisional ON alert (until) WHERE settled = 0;
 CREATE INDEX alert_stale ON alert (start) WHERE stale = 1;
 CREATE INDEX alert_hop ON alert (start) WHERE has_hop = 1;
 CREATE INDEX alert_who_alert ON alert_who (number);
-CREATE TABLE sight (
-    kind  TEXT NOT NULL,
-    who   TEXT NOT NULL,
-    what  TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    PRIMARY KEY (kind, who, what)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE signal (
     caller_id  INTEGER NOT NULL REFERENCES signal_caller,
     flag       TEXT NOT NULL,
@@ -339,5 +332,16 @@ CREATE TABLE signal (
     PRIMARY KEY (caller_id, flag, issued_key, hour)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
+CREATE TABLE observed (
+    who  INTEGER PRIMARY KEY,
+    name TEXT NOT NULL
+) STRICT;
+CREATE TABLE sight (
+    kind  INTEGER NOT NULL,
+    who   INTEGER NOT NULL,
+    what  TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    PRIMARY KEY (kind, who, what)
+) STRICT, WITHOUT ROWID;
 INSERT INTO progress VALUES (2, NULL, 0, '');
 INSERT INTO activity_start VALUES (0);

@@ -7,12 +7,12 @@ import sqlite3
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.baseline import principal_of
+from detector.detection.baseline import ObservationKind, principal_of
 from detector.detection.event import Series, inputs_at
 from detector.detection.finding import Finding
 from detector.detection.signals.signal_event import signal_identity, signal_time
@@ -62,7 +62,11 @@ def take_back(path: Path, version: int = ROWS) -> None:
             if table in ("signal", "alert", "alert_who"):
                 continue
             if table == "sight":
-                db.execute("INSERT INTO main.sight SELECT *, first FROM today.sight")
+                db.create_function("kind_name", 1, get_args(ObservationKind).__getitem__)
+                db.execute(
+                    "INSERT INTO main.sight SELECT kind_name(kind), name, what, first, first "
+                    "FROM today.sight JOIN today.observed USING (who)"
+                )
                 continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
         _join_alerts(db)

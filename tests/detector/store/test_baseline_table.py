@@ -6,12 +6,18 @@ import contextlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.detection.baseline import ObservedOrigin, OriginSpans
+from detector.detection.baseline import (
+    ObservationKind,
+    ObservedOrigin,
+    OriginSpans,
+    RegionHistory,
+)
 from detector.store import Store, baseline_table, schema
 from detector.store.baseline_table import BaselineTable
 from detector.store.database import Database
@@ -32,6 +38,9 @@ commits = st.lists(
     max_size=8,
 )
 """What was observed, and whether its transaction fails."""
+
+
+KINDS = get_args(ObservationKind)
 
 
 class _Failed(Exception):
@@ -57,8 +66,8 @@ def test_first_times_are_kept(
             table.learn(spans)
             for observation, (first, _) in spans.observations().items():
                 expected[observation] = min(first, expected.get(observation, first))
-        rows = database.rows("SELECT kind, who, what, first FROM sight")
-        assert {(kind, who, what): first for kind, who, what, first in rows} == expected
+        rows = database.rows("SELECT kind, name, what, first FROM sight JOIN observed USING (who)")
+        assert {(KINDS[kind], who, what): first for kind, who, what, first in rows} == expected
 
 
 def test_first_times_of_an_older_state_stay(
@@ -71,6 +80,12 @@ def test_first_times_of_an_older_state_stay(
         older.setattr(schema, "SCHEMA_VERSION", version)
         schema.migrate(db)
         db.execute("INSERT INTO sight VALUES ('region', '111122223333', 'eu-west-1', 5, 9)")
+        db.execute("INSERT INTO sight VALUES ('changed-region', '111122223333', 'eu-west-1', 7, 9)")
+        db.execute("INSERT INTO sight VALUES ('principal-region', 'ana', 'eu-west-1', 6, 9)")
+        db.execute("INSERT INTO sight VALUES ('selection', 's3://b/a', '', 0, 0)")
+        db.execute("INSERT INTO sight VALUES ('selection', '', '', 0, 0)")
     with closing(Store.open(path)) as store:
-        [history] = store.baseline.footprint([]).values()
-        assert history.seen == 5
+        for accounts in ((), ("111122223333",)):
+            [history] = store.baseline.footprint(accounts, "ana").values()
+            assert history == RegionHistory(seen=5, changed=7, principal=6)
+        assert store.baseline.selections() == ["", "s3://b/a"]

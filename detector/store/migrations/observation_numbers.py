@@ -1,0 +1,40 @@
+"""The migration to observations by numbers: each repeated its kind and its subject's name."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from detector.detection.baseline import ObservationKind
+from detector.store.packing.content_id import name_number
+from detector.store.packing.migration_functions import MigrationFunctions
+
+KIND_NUMBERS: dict[str, int] = {
+    kind: number for number, kind in enumerate(get_args(ObservationKind))
+}
+"""The numbers of the kinds of observation in a state: a new kind comes last."""
+
+OBSERVATION_NUMBERS = """
+CREATE TEMP TABLE former AS SELECT kind, who, what, first FROM sight;
+DROP TABLE sight;
+CREATE TABLE observed (        -- accounts, principals and keys that something was observed of
+    who  INTEGER PRIMARY KEY,           -- a hash of the name
+    name TEXT NOT NULL
+) STRICT;
+CREATE TABLE sight (           -- the baseline: when something was first observed
+    kind  INTEGER NOT NULL,
+    who   INTEGER NOT NULL,            -- of ``observed``
+    what  TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    PRIMARY KEY (kind, who, what)
+) STRICT, WITHOUT ROWID;
+INSERT INTO observed SELECT name_number(who), who FROM (SELECT DISTINCT who FROM former);
+INSERT INTO sight SELECT kind_number(kind), name_number(who), what, first FROM former;
+DROP TABLE former;
+"""
+"""It calls ``name_number`` and ``kind_number``."""
+
+
+def add_observation_functions(functions: MigrationFunctions) -> None:
+    """Add the functions that the migration calls."""
+    functions.add("name_number", 1, name_number)
+    functions.add("kind_number", 1, KIND_NUMBERS.__getitem__)
