@@ -28,6 +28,8 @@ _ORIGIN = struct.Struct("=9i")
 a caller."""
 _CALL = struct.Struct("=5i")
 """What is called: the numbers of its texts, and whether it only reads."""
+_SEEN_CALLERS = 2048 * struct.calcsize("=2q2I9i1i")
+"""The bytes of the callers that were read in a chunk, ``SeenCaller`` in ``heads.h``."""
 _HEAD = struct.Struct("=2i")
 """A head: the numbers of its origin and its call."""
 _READ_ONLY = None, False, True
@@ -78,6 +80,7 @@ class _Heads(ctypes.Structure):
         ("call_table", ctypes.c_void_p),
         ("head_table", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
+        ("seen_callers", ctypes.c_void_p),
         ("stamp", ctypes.c_int64),
     ]
 
@@ -104,7 +107,8 @@ class HeadTable(Generic[H]):
 
     def __init__(self, make: Callable[[EventSignature], H], capacity: int) -> None:
         self.capacity = capacity
-        sizes = {name: size * capacity for name, size in _SIZES.items()} | {"bytes": _BYTES}
+        sizes = {name: size * capacity for name, size in _SIZES.items()}
+        sizes |= {"seen_callers": _SEEN_CALLERS, "bytes": _BYTES}
         self._memory = mmap.mmap(
             -1, sum(sizes.values()), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         )

@@ -13,7 +13,8 @@
 
 /* The fields of a record that are read: first the texts of its origin, then those of its call. */
 enum {
-    ARN, ACCOUNT, KEY, INVOKED_BY, RECIPIENT, ADDRESS, AGENT, REGION, ORIGIN_TEXTS,
+    ARN, ACCOUNT, KEY, INVOKED_BY, CALLER_TEXTS,
+    RECIPIENT = CALLER_TEXTS, ADDRESS, AGENT, REGION, ORIGIN_TEXTS,
     SOURCE = ORIGIN_TEXTS, NAME, CATEGORY, ERROR, TEXTS,
     READ_ONLY = TEXTS, CALLER, TIME, ID, MESSAGE, WHOLE_CALLER, FIELDS
 };
@@ -32,6 +33,14 @@ typedef struct { int32_t texts[TEXTS - ORIGIN_TEXTS], read_only; } Call;
 /* A head by the numbers of its parts. */
 typedef struct { int32_t origin, call; } Head;
 
+/* A caller that was read in the chunk of this stamp: where, its quotes, and the origin of its last call. */
+typedef struct {
+    int64_t stamp, quotes;
+    uint32_t start, size;
+    Origin origin;
+    int32_t number; /* the origin's */
+} SeenCaller;
+
 /* What the caller keeps from chunk to chunk; all zeros when nothing is known. */
 typedef struct {
     int64_t capacity;      /* of texts, of origins, of calls, and of heads */
@@ -47,6 +56,7 @@ typedef struct {
     int32_t *stamp_of;
     int32_t *text_table, *origin_table, *call_table, *head_table; /* of numbers; 0: free */
     uint8_t *bytes;
+    SeenCaller *seen_callers; /* SEEN_CALLERS of them, by a hash of their first bytes */
     int64_t stamp;         /* of the chunk */
 } Heads;
 
@@ -125,10 +135,27 @@ static inline int32_t number_key(const Heads *heads, uint8_t *keys, int64_t *cou
 #define NUMBER(heads, kind, key, probes) number_key(heads, (uint8_t *)(heads)->kind, \
     &(heads)->kind##s, (heads)->kind##_table, key, sizeof *(key), probes)
 
-/* Return the number of a head, as that of a text. */
-static int32_t number_head(Heads *heads, const Origin *origin, const Call *call, int64_t *probes)
+/* Return the number of an origin, as that of a text. Most calls of a caller are of one origin, which is
+   kept with the caller where it has an entry. */
+static int32_t number_origin(
+    Heads *heads, const Origin *origin, SeenCaller *caller, int64_t *probes)
 {
-    Head head = {NUMBER(heads, origin, origin, probes), 0};
+    if (caller && caller->stamp == heads->stamp
+        && !memcmp(&caller->origin, origin, sizeof *origin)) return caller->number;
+    int32_t number = NUMBER(heads, origin, origin, probes);
+    if (caller && number >= 0) {
+        caller->stamp = heads->stamp;
+        caller->origin = *origin;
+        caller->number = number;
+    }
+    return number;
+}
+
+/* Return the number of a head, as that of a text. */
+static int32_t number_head(
+    Heads *heads, const Origin *origin, SeenCaller *caller, const Call *call, int64_t *probes)
+{
+    Head head = {number_origin(heads, origin, caller, probes), 0};
     if (head.origin < 0 || (head.call = NUMBER(heads, call, call, probes)) < 0) return -1;
     int64_t known = heads->heads;
     int32_t number = NUMBER(heads, head, &head, probes);

@@ -3,8 +3,8 @@
 #ifndef RECORDS_H
 #define RECORDS_H
 
-#include "heads.h"
 #include "hits.h"
+#include "seen_callers.h"
 
 #define DECLINED (-1)
 #define TOO_SMALL (-2)
@@ -40,31 +40,72 @@ static int slot_of_caller(const uint8_t *key, int64_t size)
     }
 }
 
-/* Read a record, or its caller: its values go to `slots`. */
-static const uint8_t *read_fields(
-    Text *text, const uint8_t *p, int is_caller, Slot *slots, int depth)
+/* What is read of a record: its values, and the entry of its caller, 0 for one that is not kept. */
+typedef struct {
+    Slot slots[FIELDS];
+    SeenCaller *caller;
+    int was_seen; /* the caller's texts are in its entry, and have no slots */
+} Fields;
+
+/* Put a value into its slot; return whether none was there. */
+static inline int put_value(
+    const Text *text, Slot *slot, const uint8_t *start, const uint8_t *end)
+{
+    if (slot->size) return 0;
+    slot->start = (uint32_t)(start - text->data);
+    slot->size = (uint32_t)(end - start);
+    return 1;
+}
+
+/* Read the members of a caller that lies `depth` deep. */
+static const uint8_t *read_members(Text *text, const uint8_t *p, Slot *slots, int depth)
 {
     int more = open_bracket(text, &p, '}');
     while (more > 0) {
         const uint8_t *key, *start;
         int64_t size;
         if (!(p = read_key(text, p, &key, &size))) return 0;
-        int slot = is_caller ? slot_of_caller(key, size) : slot_of_record(key, size);
+        int slot = slot_of_caller(key, size);
+        start = p;
+        if (!(p = skip_value(text, p, depth + 1))) return 0;
+        if (slot >= 0 && !put_value(text, slots + slot, start, p)) return 0;
+        more = has_more(text, &p, '}');
+    }
+    return more < 0 ? 0 : p;
+}
+
+/* Read a caller, unless it was read in this chunk before. */
+static const uint8_t *read_caller(
+    Text *text, const uint8_t *start, const Heads *heads, Fields *fields, int depth)
+{
+    SeenCaller *caller = entry_for_caller(text, heads, start);
+    int64_t quotes = text->passed + text->next;
+    const uint8_t *p = start;
+    fields->caller = caller;
+    fields->was_seen = caller && is_caller_here(text, heads, caller, start);
+    if (fields->was_seen) p = skip_quotes(text, caller->quotes) ? p + caller->size : 0;
+    else {
+        p = read_members(text, p, fields->slots, depth);
+        if (p && caller) put_caller(text, caller, start, p, text->passed + text->next - quotes);
+    }
+    return p && put_value(text, fields->slots + WHOLE_CALLER, start, p) ? p : 0;
+}
+
+/* Read a record's fields. */
+static const uint8_t *read_fields(Text *text, const uint8_t *p, const Heads *heads, Fields *fields)
+{
+    int more = open_bracket(text, &p, '}');
+    while (more > 0) {
+        const uint8_t *key, *start, *end;
+        int64_t size;
+        if (!(p = read_key(text, p, &key, &size))) return 0;
+        int slot = slot_of_record(key, size);
         start = p;
         if (slot == CALLER && p < text->end && *p == '{') {
-            if (!(p = read_fields(text, p, 1, slots, depth + 1))) return 0;
-            slots[WHOLE_CALLER].start = (uint32_t)(start - text->data);
-            slots[WHOLE_CALLER].size = (uint32_t)(p - start);
-            size = 1; /* its brace: what is in it has slots of its own */
-        } else {
-            if (!(p = skip_value(text, p, depth + 1))) return 0;
-            size = p - start;
-        }
-        if (slot >= 0) {
-            if (slots[slot].size) return 0; /* twice */
-            slots[slot].start = (uint32_t)(start - text->data);
-            slots[slot].size = (uint32_t)size;
-        }
+            if (!(p = read_caller(text, p, heads, fields, 2))) return 0;
+            end = start + 1; /* its brace: what is in it has slots of its own */
+        } else end = p = skip_value(text, p, 2);
+        if (!p || (slot >= 0 && !put_value(text, fields->slots + slot, start, end))) return 0;
         more = has_more(text, &p, '}');
     }
     return more < 0 ? 0 : p;
@@ -100,24 +141,26 @@ static int64_t parse_time(const uint8_t *p, uint32_t size)
     return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
-static int hex_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* Of each hexadecimal digit, one more than its value: digits of ids are random, and no processor
+   guesses which branch they take. */
+static const uint8_t DIGITS[256] = {
+    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 /* Read "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" with its quotes; return whether it is one. */
 static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
 {
+    uint8_t is_uuid = 1;
     if (size != 38 || *p++ != '"') return 0;
     for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            if (*p++ != '-') return 0;
-        int high = hex_digit(p[0]), low = hex_digit(p[1]);
-        if (high < 0 || low < 0) return 0;
-        identity[i] = (uint8_t)(high * 16 + low);
+        if (i == 4 || i == 6 || i == 8 || i == 10) is_uuid &= *p++ == '-';
+        uint8_t high = DIGITS[p[0]], low = DIGITS[p[1]];
+        is_uuid &= (uint8_t)(!!high & !!low);
+        identity[i] = (uint8_t)((high - 1) << 4 | (low - 1));
         p += 2;
     }
-    return 1;
+    return is_uuid;
 }
 
 /* What the caller owns and sizes; `capacity` is the number of records that fit. */
@@ -157,10 +200,22 @@ static int read_texts(
     return 1;
 }
 
+/* Read the texts of an origin; return whether its values are such. */
+static int read_origin(const Text *text, Cut *cut, const Fields *fields, Origin *origin)
+{
+    int first = 0;
+    if (fields->was_seen) {
+        first = CALLER_TEXTS;
+        memcpy(origin->texts, fields->caller->origin.texts, sizeof *origin->texts * CALLER_TEXTS);
+    }
+    return read_texts(text, cut, fields->slots, first, ORIGIN_TEXTS, origin->texts + first);
+}
+
 /* Read the head of a record from its values; return whether these have the types of one. */
-static int read_head(const Text *text, Cut *cut, const Slot *slots, Origin *origin, Call *call)
+static int read_head(const Text *text, Cut *cut, const Fields *fields, Origin *origin, Call *call)
 {
     const uint8_t *data = text->data;
+    const Slot *slots = fields->slots;
     uint8_t time = slots[TIME].size ? data[slots[TIME].start] : 'n';
     uint8_t flag = slots[READ_ONLY].size ? data[slots[READ_ONLY].start] : 'n';
     uint8_t caller = slots[CALLER].size ? data[slots[CALLER].start] : 'n';
@@ -168,7 +223,7 @@ static int read_head(const Text *text, Cut *cut, const Slot *slots, Origin *orig
     origin->has_caller = caller == '{';
     return (time == '"' || time == 'n') && (flag == 't' || flag == 'f' || flag == 'n')
         && (caller == '{' || caller == 'n')
-        && read_texts(text, cut, slots, 0, ORIGIN_TEXTS, origin->texts)
+        && read_origin(text, cut, fields, origin)
         && read_texts(text, cut, slots, ORIGIN_TEXTS, TEXTS, call->texts);
 }
 
@@ -188,13 +243,13 @@ static int is_complete(const Heads *heads, const Origin *origin, const Call *cal
 }
 
 /* Put a record into the group of its head; return whether it has one. */
-static int add_to_group(const Text *text, Cut *cut, const Slot *slots, int64_t time)
+static int add_to_group(const Text *text, Cut *cut, const Fields *fields, int64_t time)
 {
     Origin origin;
     Call call;
     Heads *heads = cut->heads;
-    if (!read_head(text, cut, slots, &origin, &call)) return 0;
-    int32_t number = number_head(heads, &origin, &call, &cut->probes);
+    if (!read_head(text, cut, fields, &origin, &call)) return 0;
+    int32_t number = number_head(heads, &origin, fields->caller, &call, &cut->probes);
     if (number < 0) {
         cut->status = FULL;
         return 0;
@@ -219,30 +274,36 @@ static int add_to_group(const Text *text, Cut *cut, const Slot *slots, int64_t t
 
 static const uint8_t *read_record(Text *text, const uint8_t *p, Cut *cut)
 {
-    Slot slots[FIELDS] = {{0, 0}};
+    Fields fields;
+    const Slot *slots = fields.slots;
     const uint8_t *start = p;
     if (p >= text->end || *p != '{') return 0;
+    for (int i = 0; i < FIELDS; i++) fields.slots[i].size = 0;
+    fields.slots[WHOLE_CALLER].start = fields.slots[MESSAGE].start = 0;
+    fields.slots[TIME].start = fields.slots[ID].start = 0;
+    fields.caller = 0;
+    fields.was_seen = 0;
     if (cut->records >= cut->capacity) {
         cut->status = TOO_SMALL;
         return 0;
     }
-    if (!(p = read_fields(text, p, 0, slots, 1))) return 0;
+    if (!(p = read_fields(text, p, cut->heads, &fields))) return 0;
     int64_t time = parse_time(text->data + slots[TIME].start, slots[TIME].size);
     cut->probes += PROBES_A_RECORD;
-    if (cut->heads && !add_to_group(text, cut, slots, time)) return 0;
+    if (cut->heads && !add_to_group(text, cut, &fields, time)) return 0;
     int64_t number = cut->records++;
     cut->untimed += time == NO_TIME;
     cut->starts[number] = start - text->data;
     cut->sizes[number] = p - start;
     cut->times[number] = time;
-    HitFields *fields = cut->hit_fields + number;
-    memset(fields, 0, sizeof *fields);
-    fields->caller_start = slots[WHOLE_CALLER].start;
-    fields->caller_size = slots[WHOLE_CALLER].size;
-    fields->message_start = slots[MESSAGE].start;
-    fields->message_size = slots[MESSAGE].size;
-    fields->has_identity = read_uuid(text->data + slots[ID].start, slots[ID].size, fields->identity);
-    fields->has_code = slots[ERROR].size > 0;
+    HitFields *hit = cut->hit_fields + number;
+    memset(hit, 0, sizeof *hit);
+    hit->caller_start = slots[WHOLE_CALLER].start;
+    hit->caller_size = slots[WHOLE_CALLER].size;
+    hit->message_start = slots[MESSAGE].start;
+    hit->message_size = slots[MESSAGE].size;
+    hit->has_identity = read_uuid(text->data + slots[ID].start, slots[ID].size, hit->identity);
+    hit->has_code = slots[ERROR].size > 0;
     return p;
 }
 

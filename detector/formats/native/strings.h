@@ -22,6 +22,8 @@
 
 #define BLOCK 64
 #define AHEAD 2048 /* a multiple of BLOCK */
+#define SOON 1024  /* bytes that are fetched ahead of those that are looked at */
+#define AT_ONCE 8  /* quotes that are noted before it is asked whether there are more */
 
 typedef struct {
     const uint8_t *data, *end;
@@ -31,7 +33,8 @@ typedef struct {
     const uint8_t *symbol_end;  /* where the last character of several bytes ends */
     uint64_t in_string;         /* all bits, where `seen` is in a string */
     int32_t next, count;        /* of the quotes that were found and not yet read */
-    const uint8_t *quotes[AHEAD];
+    int64_t passed;             /* how many quotes were found before these */
+    const uint8_t *quotes[AHEAD + AT_ONCE];
 } Text;
 
 static void begin_text(Text *text, const uint8_t *data, int64_t size, int lines)
@@ -41,6 +44,7 @@ static void begin_text(Text *text, const uint8_t *data, int64_t size, int lines)
     text->lines = lines;
     text->in_string = 0;
     text->next = text->count = 0;
+    text->passed = 0;
 }
 
 /* The bytes of a block, each a bit: quotes, backslashes, and those that a string must not have without
@@ -141,6 +145,14 @@ static const uint8_t *skip_utf8(const Text *text, const uint8_t *p)
     return p + more + 1;
 }
 
+static int count_bits(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555u;
+    bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
+    bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    return (int)(bits * 0x0101010101010101u >> 56);
+}
+
 /* The bits from that of byte `at` of the block on that starts at `block`. */
 static uint64_t bits_from(const uint8_t *block, const uint8_t *at)
 {
@@ -182,6 +194,21 @@ static int check_odd(Text *text, const uint8_t *block, const Marks *marks)
     return 1;
 }
 
+/* Note the quotes of a block. Most blocks have a few, and a processor cannot guess how many: it writes
+   some that are none behind the last, rather than ask for each. */
+static void note_quotes(Text *text, const uint8_t *block, uint64_t bits)
+{
+    const uint64_t last = (uint64_t)1 << (BLOCK - 1);
+    const uint8_t **quotes = text->quotes + text->count;
+    text->count += count_bits(bits);
+    do {
+        for (int i = 0; i < AT_ONCE; i++) {
+            *quotes++ = block + (unsigned)__builtin_ctzll(bits | last);
+            bits &= bits - 1;
+        }
+    } while (bits);
+}
+
 /* Look through a block, of which the text has `size` bytes; return whether its strings are valid. */
 static int see_block(Text *text, int64_t size)
 {
@@ -192,16 +219,14 @@ static int see_block(Text *text, int64_t size)
         memset(padded, ' ', BLOCK);
         memcpy(padded, block, (size_t)size);
         marks = mark_block(padded);
-    } else marks = mark_block(block);
+    } else {
+        __builtin_prefetch((const void *)((uintptr_t)block + SOON));
+        marks = mark_block(block);
+    }
     if ((marks.slashes || text->escape_end > block) && !check_escapes(text, block, &marks)) return 0;
     if (marks.odd && !check_odd(text, block, &marks)) return 0;
     if (__builtin_parityll(marks.quotes)) text->in_string = ~text->in_string;
-    const uint8_t **quotes = text->quotes + text->count;
-    while (marks.quotes) {
-        *quotes++ = block + __builtin_ctzll(marks.quotes);
-        marks.quotes &= marks.quotes - 1;
-    }
-    text->count = (int32_t)(quotes - text->quotes);
+    note_quotes(text, block, marks.quotes);
     text->seen = size < BLOCK ? text->end : block + BLOCK;
     return 1;
 }
@@ -209,6 +234,7 @@ static int see_block(Text *text, int64_t size)
 /* Look for the quotes that follow; return whether there are more. */
 static OUTLINE int find_quotes(Text *text)
 {
+    text->passed += text->count;
     text->next = text->count = 0;
     while (!text->count) {
         if (text->seen >= text->end) return 0;
@@ -223,6 +249,17 @@ static inline const uint8_t *next_quote(Text *text)
 {
     if (text->next == text->count && !find_quotes(text)) return 0;
     return text->quotes[text->next++];
+}
+
+/* Skip so many quotes; return whether they are there. */
+static int skip_quotes(Text *text, int64_t quotes)
+{
+    while (quotes > text->count - text->next) {
+        quotes -= text->count - text->next;
+        if (!find_quotes(text)) return 0;
+    }
+    text->next += (int32_t)quotes;
+    return 1;
 }
 
 #endif

@@ -15,7 +15,8 @@ static Heads make_heads(int64_t capacity, int64_t bytes_capacity)
         malloc(sizeof(Origin) * capacity), malloc(sizeof(Call) * capacity),
         malloc(sizeof(Head) * capacity), malloc(4 * capacity), malloc(4 * capacity),
         calloc(2 * capacity, 4), calloc(2 * capacity, 4), calloc(2 * capacity, 4),
-        calloc(2 * capacity, 4), malloc(bytes_capacity), 0,
+        calloc(2 * capacity, 4), malloc(bytes_capacity),
+        calloc(SEEN_CALLERS, sizeof(SeenCaller)), 0,
     };
     return heads;
 }
@@ -25,7 +26,7 @@ static void free_heads(Heads *heads)
     free(heads->known); free(heads->origin); free(heads->call); free(heads->head);
     free(heads->group_of); free(heads->stamp_of); free(heads->text_table);
     free(heads->origin_table); free(heads->call_table); free(heads->head_table);
-    free(heads->bytes);
+    free(heads->bytes); free(heads->seen_callers);
 }
 
 static void forget_all(Heads *heads)

@@ -215,6 +215,32 @@ def test_texts_have_one_number_whatever_follows() -> None:
 
 
 @needs_native
+def test_callers_are_known_by_all_of_their_bytes() -> None:
+    callers = [
+        {
+            "type": "AssumedRole",
+            "principalId": "A" * 200,  # beyond what callers are looked up by
+            "arn": f"arn:aws:sts::1:assumed-role/{role}/session",
+            "accountId": account,
+            "sessionContext": {"sourceIdentity": 'a"b\\' * quotes},
+        }
+        for role in ("reader", "writer")
+        for account in ("1", "2", None)
+        for quotes in (0, 1, 300)
+    ]
+    records = [
+        call(at=index, userIdentity=callers[index * index % len(callers)], awsRegion=region)
+        for index in range(60)
+        for region in ("us-east-1", "us-east-2")
+    ]
+    data = document(records)
+    assert is_cut(data)
+    assert is_cut(lines(records), is_lines=True)
+    broken = b'"accountId"', b'"accountId",'
+    assert not is_cut(data[:-5000] + data[-5000:].replace(*broken))
+
+
+@needs_native
 def test_heads_without_room_are_forgotten_or_get_more(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_heads, "TABLE_CAPACITY", 4)
     known = KnownHeads()
