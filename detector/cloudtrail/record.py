@@ -371,9 +371,12 @@ def _escape_surrogates(value: Any) -> Any:
     return value
 
 
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def json_text(value: Any) -> str:
     """Format a value as compact JSON with sorted keys."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encoder.encode(value)
 
 
 def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:

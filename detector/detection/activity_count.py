@@ -60,7 +60,7 @@ class _Counter:
     def add_origin(self, origin: OriginFacts, events: OriginEvents) -> None:
         """Count the events of an origin, most of which are within an hour."""
         actor, traits = origin.client.activity()
-        parts = self._traits[traits], self._regions[origin.observed.region]
+        parts = self._traits[traits], self._regions[origin.region]
         first, last = events.first, events.last
         hour = first // HOUR
         if actor is None or last // HOUR != hour:

@@ -148,23 +148,29 @@ class CallFacts(NamedTuple):
 class OriginFacts(msgspec.Struct, eq=False):
     """What follows from a client and the region that it called.
 
-    ``changed`` is what is observed of a call there that is no read."""
+    ``changed`` is what is observed of a call there that is no read. What few origins are asked for
+    is made when it is."""
 
     client: ClientFacts
-    observed: ObservedOrigin
+    region: str
     changed: ChangedRegion | None
-    selected: SelectedRules = msgspec.field(default_factory=SelectedRules)
+    seen: ObservedOrigin | None = None
+    selected: SelectedRules | None = None
 
     @classmethod
     def of(cls, client: ClientFacts, region: str) -> OriginFacts:
         """Work out what follows from a client's calls in a region."""
         account, *_ = client.observed
         changed = (account, region) if account and region else None
-        return cls(client, ObservedOrigin(*client.observed, region), changed)
+        return cls(client, region, changed)
 
     def observed_for(self, counts_activity: bool) -> ObservedOrigin:
         """Return what is observed, without region, agent and network unless these are counted."""
-        return self.observed if counts_activity else self.client.anywhere
+        if not counts_activity:
+            return self.client.anywhere
+        if self.seen is None:
+            self.seen = ObservedOrigin(*self.client.observed, self.region)
+        return self.seen
 
     def ask(
         self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch
@@ -173,6 +179,8 @@ class OriginFacts(msgspec.Struct, eq=False):
 
         ``candidates`` are those of its call."""
         if candidates.reads_region:
+            if self.selected is None:
+                self.selected = SelectedRules()
             return AskedRules(dispatch, self.selected.of(candidates, signature, dispatch))
         client, call = self.client, api_call_of(signature)
         asked = client.asked.get(call)

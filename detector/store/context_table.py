@@ -92,6 +92,7 @@ class ContextTable:
         )
         own = self._alerts.own_events(alert_id for alert_id, *_ in rows)
         lineages = Lineages(self._database.rows)
+        lineages.read(lineage_id for *_, lineage_id, _ in rows)
         searches = []
         for alert_id, start, until, lineage_id, searched in rows:
             watch = SearchRequest(
@@ -117,10 +118,12 @@ class ContextTable:
             named: dict[int, bool] = {}
             rows = []
             # One that is not there was superseded, by an alert that is searched for itself.
-            for number, alert_id, lineage_id in connection.execute(
+            found = connection.execute(
                 f"SELECT number, alert_id, lineage_id FROM alert WHERE {_IS_WANTED}",
                 (json_text(list(searched)),),
-            ).fetchall():
+            ).fetchall()
+            lineages.read(lineage_id for *_, lineage_id in found)
+            for number, alert_id, lineage_id in found:
                 if alert_id in hops:
                     # With a session that was not known before, all files must be searched again.
                     related = hops[alert_id]
@@ -218,6 +221,7 @@ class ContextTable:
             "WHERE number IN (SELECT value FROM json_each(?)) GROUP BY lineage_id",
             (json_text(numbers),),
         ).fetchall()
+        lineages.read(lineage_id for lineage_id, *_ in rows)
         related = [lineages[lineage_id] for lineage_id, *_ in rows]
         start, end = min(first for _, first, _ in rows), max(last for *_, last in rows)
         return self._signals.near(

@@ -68,6 +68,7 @@ def _parse_minute(prefix: str) -> int | None:
     return _parse_time(f"{prefix}00+00:00")
 
 
+@lru_cache(1 << 12)
 def format_time(seconds: int | float) -> str:
     """Format a time as ``YYYY-MM-DDTHH:MM:SSZ``, the form of all output."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + "Z"

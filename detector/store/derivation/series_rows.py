@@ -7,8 +7,8 @@ common is unpacked once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence, Set
-from typing import Any, NamedTuple, TypeVar, overload
+from collections.abc import Iterator, Sequence, Set
+from typing import Any, NamedTuple, overload
 
 from detector.detection.event import (
     EVENT_REGION,
@@ -24,8 +24,6 @@ from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
 from detector.store.packing.parts import NumberedMatches
 from detector.store.packing.segment import Segment
-
-_P = TypeVar("_P", EventCall, EventClient)
 
 
 class _Part(NamedTuple):
@@ -169,11 +167,6 @@ class SeriesRows:
         return inputs
 
 
-def _distinct_objects(parts: Iterable[_P]) -> Iterable[_P]:
-    """Return each object once: comparing the parts of many hits takes longer."""
-    return {id(part): part for part in parts}.values()
-
-
 def _inputs_in(matches: NumberedMatches, series: int) -> int:
     """Return the number of the inputs of the match of a series."""
     for number, inputs in matches:
@@ -200,14 +193,18 @@ class RowSlice(HitSeries):
         return [segment.event_id(row) for segment, row in self._series.places(self._indexes)]
 
     def facets(self) -> Facets:
-        places = list(self._series.places(self._indexes))
-        calls = [segment.call(row) for segment, row in places]
-        return Facets.of_parts(
-            set(_distinct_objects(segment.client(row) for segment, row in places)),
-            set(_distinct_objects(calls)),
-            {segment.region(row) for segment, row in places},
-            sum(1 for call in calls if call.error_code),
-        )
+        # By object: comparing the parts of many hits takes longer.
+        clients: dict[int, EventClient] = {}
+        calls: dict[int, EventCall] = {}
+        regions: set[str] = set()
+        denied = 0
+        for segment, row in self._series.places(self._indexes):
+            client, call = segment.client(row), segment.call(row)
+            clients[id(client)], calls[id(call)] = client, call
+            regions.add(segment.region(row))
+            if call.error_code:
+                denied += 1
+        return Facets.of_parts(set(clients.values()), set(calls.values()), regions, denied)
 
     def __len__(self) -> int:
         return len(self._indexes)

@@ -10,7 +10,7 @@ from operator import attrgetter
 
 import msgspec
 
-from detector.detection.derive import max_gap
+from detector.detection.derive import is_long_enough, max_gap
 from detector.detection.event import Series
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
@@ -86,11 +86,12 @@ class _TouchedSeries:
     def buckets(self, has_alerts: bool) -> Collection[int]:
         """Return the buckets to derive.
 
-        Those are left out in which too few hits lie for an alert, unless there may be one."""
+        Those are left out in which too few hits lie for an alert, or in too short a time, unless
+        there may be one."""
         if has_alerts:
             return self.touched
         least = self.span.rule.query.min_hits
-        if self.total < least:
+        if self.total < least or not is_long_enough(self.span.rule, self.first, self.last):
             return ()
         if not self.span.gap:
             return [bucket for bucket, count in self.counts.items() if count >= least]

@@ -44,6 +44,16 @@ class Lineages(dict[int, RelatedPrincipals]):
     def __init__(self, query: Callable[..., list[Any]]) -> None:
         self._query = query
 
+    def read(self, lineage_ids: Iterable[int]) -> None:
+        """Read several at once."""
+        wanted = sorted(set(lineage_ids).difference(self))
+        for lineage_id, body in self._query(
+            "SELECT lineage_id, body FROM lineage "
+            "WHERE lineage_id IN (SELECT value FROM json_each(?))",
+            msgspec.json.encode(wanted).decode(),
+        ):
+            self[lineage_id] = _decoder.decode(body)
+
     def __missing__(self, lineage_id: int) -> RelatedPrincipals:
         rows = self._query("SELECT body FROM lineage WHERE lineage_id = ?", lineage_id)
         related = self[lineage_id] = _decoder.decode(rows[0][0] if rows else "")
