@@ -14,6 +14,7 @@ import msgspec
 
 from detector.cloudtrail.caller_view import CallerView, NotInView, decode_caller
 from detector.cloudtrail.record import EventSignature, Record, UserIdentity
+from detector.formats.native.groups import RawView
 from detector.text.capped import TEXT_CAP
 
 
@@ -39,6 +40,9 @@ class HitFields(msgspec.Struct, gc=False):
 
 
 _decoder = msgspec.json.Decoder(HitFields)
+_message_decoder = msgspec.json.Decoder(str | None)
+_SOME_CODE = msgspec.Raw(b'""')
+"""Stands for the error code of a view, which says only that there is one."""
 
 
 def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
@@ -52,6 +56,18 @@ def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
     except (ValueError, RecursionError):
         return None
     return fields if fields.eventID else None
+
+
+def fields_of_view(view: RawView) -> HitFields | None:
+    """Return the fields of a hit, without an id, of which a view has the JSON.
+
+    None for one that must be decoded whole: its error message is no text."""
+    caller, message, has_code = view
+    try:
+        text = _message_decoder.decode(message) if message else msgspec.UNSET
+    except (ValueError, RecursionError):
+        return None
+    return HitFields(None, _SOME_CODE if has_code else msgspec.UNSET, text, msgspec.Raw(caller))
 
 
 class RecordView(CallerView):

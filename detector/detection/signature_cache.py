@@ -201,7 +201,8 @@ class SignatureFacts(msgspec.Struct, eq=False):
 
     ``asked`` are the rules of ``dispatch`` that its records may match, ``question`` the bit by
     which their callers refuse all of them; ``verdicts`` are what the rules say of the records, by
-    what a view of a record shows beside the signature."""
+    what a view of a record shows beside the signature. ``head`` is the number of the head that has
+    the signature, 0 where it has none."""
 
     signature: EventSignature
     origin: OriginFacts
@@ -210,6 +211,7 @@ class SignatureFacts(msgspec.Struct, eq=False):
     asked: AskedRules = _NO_RULES
     question: int = 0
     verdicts: dict[object, Any] = {}
+    head: int = 0
 
     def select(self, dispatch: Dispatch) -> None:
         """Select the rules that records of the signature may match."""

@@ -12,7 +12,8 @@ import msgspec
 
 from detector.detection.columns.identity_set import IdentitySet
 from detector.detection.event import KeptEvent, Position, unite_events
-from detector.formats.native.columns import IDENTITY, RowOrder, identities_in
+from detector.formats.native.columns import IDENTITY, RowOrder, gather, identities_in
+from detector.formats.native.hit_runs import HitRuns
 
 
 class EventColumns(Mapping[bytes, KeptEvent]):
@@ -88,6 +89,27 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self.kind.extend([self._kind_number(kind)] * len(times))
         self.chunk.extend([chunk] * len(times))
 
+    def add_runs(
+        self,
+        events: Sequence[KeptEvent | None],
+        chunk: int,
+        runs: HitRuns,
+        times: Sequence[int | None],
+    ) -> int:
+        """Add the records of runs, each of which has one event but for what is a row's own.
+
+        None where a run has no hits. ``times`` are those of the records of the chunk, of which
+        ``chunk`` is the number. Returns how many were added."""
+        self._rows, self._is_united = None, False
+        kinds = [-1 if event is None else self._kind_number(event) for event in events]
+        rows = runs.rows(kinds, times)
+        self.identities += rows.identities
+        self.times += rows.times
+        self.index += rows.indexes
+        self.kind += rows.kinds
+        self.chunk += array("i", [chunk]) * len(rows.times)
+        return len(rows.times)
+
     def add_all(self, other: EventColumns) -> None:
         """Add the events of others."""
         if not other.added:
@@ -98,8 +120,8 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self.identities += other.identities
         self.times.extend(other.times)
         self.index.extend(other.index)
-        self.kind.extend(map(kinds.__getitem__, other.kind))
-        self.chunk.extend(map(chunks.__getitem__, other.chunk))
+        self.kind.extend(gather(array("i", kinds), other.kind))
+        self.chunk.extend(gather(array("i", chunks), other.chunk))
 
     def chunk_number(self, source: str, offset: int) -> int:
         """Return the number of a chunk."""

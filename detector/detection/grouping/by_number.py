@@ -232,6 +232,7 @@ class NumberedFacts:
             self.dispatch,
             asked,
             self._caller_question_of(asked.rules),
+            head=number,
         )
         return facts
 

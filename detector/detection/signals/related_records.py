@@ -126,7 +126,7 @@ class _ChunkSearch:
                 for at in indexes:
                     yield from self._decoded(head, at)
             return
-        for number, (indexes, identities, _) in runs:
+        for number, (indexes, identities, *_) in zip(runs.groups, runs, strict=True):
             head = heads[number]
             # The key that a call to STS issued stands beyond its view.
             raw = None if head.may_open_session else self._records.raw_hit(indexes[0])

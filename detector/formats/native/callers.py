@@ -1,7 +1,8 @@
-"""Callers by their raw bytes, and which questions each of them is known to refuse.
+"""Callers by their raw bytes, which questions each of them is known to refuse, and views of hits.
 
 ``callers.h`` looks them up, so that the records of a caller of whom no rule wants to know are
-passed over before anything in Python is made of them.
+passed over before anything in Python is made of them, and those of a view that is known are hits
+without one look-up here.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from array import array
+from typing import Any
 
 _CAPACITY = 8192
 _BYTES = 4 << 20
@@ -26,11 +28,16 @@ class _Callers(ctypes.Structure):
         ("refused", ctypes.c_void_p),
         ("table", ctypes.c_void_p),
         ("bytes", ctypes.c_void_p),
+        ("view_count", ctypes.c_int64),
+        ("views", ctypes.c_void_p),
+        ("view_table", ctypes.c_void_p),
     ]
 
 
 class KnownCallers:
-    """What callers are known to refuse, as bits. They change speed only, never a result."""
+    """What callers are known to refuse, as bits, and what follows from views, by their numbers.
+
+    They change speed only, never a result."""
 
     def __init__(self, capacity: int = _CAPACITY, size: int = _BYTES) -> None:
         self._sizes = capacity, size
@@ -41,7 +48,8 @@ class KnownCallers:
         """There may be no room for another caller."""
         found = self._structure
         # The largest caller is much smaller than half of the room.
-        return bool(found.count >= found.capacity or found.bytes_end > found.bytes_capacity // 2)
+        count = max(found.count, found.view_count)
+        return bool(count >= found.capacity or found.bytes_end > found.bytes_capacity // 2)
 
     def address(self) -> int:
         """Return where the callers are, to whom the library may add some."""
@@ -57,15 +65,13 @@ class KnownCallers:
     def _forget(self) -> None:
         capacity, size = self._sizes
         table_size = 1 << (2 * capacity - 1).bit_length()
+        self.views: dict[int, Any] = {}
         self._refused = array("Q", bytes(8 * capacity))
-        self._arrays = (
-            array("I", bytes(12 * capacity)),
-            self._refused,
-            array("i", bytes(4 * table_size)),
-        )
         # Few logs have callers for all of this: pages that are not written to cost nothing.
-        self._bytes = ctypes.c_char.from_buffer(mmap.mmap(-1, size))
-        pointers = [each.buffer_info()[0] for each in self._arrays]
+        sizes = 12 * capacity, 4 * table_size, size, 16 * capacity, 4 * table_size
+        self._room = [ctypes.c_char.from_buffer(mmap.mmap(-1, each)) for each in sizes]
+        known, table, texts, views, view_table = map(ctypes.addressof, self._room)
+        refused = self._refused.buffer_info()[0]
         self._structure = _Callers(
-            capacity, table_size, size, 1, 0, *pointers, ctypes.addressof(self._bytes)
+            capacity, table_size, size, 1, 0, known, refused, table, texts, 1, views, view_table
         )

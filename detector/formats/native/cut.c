@@ -50,6 +50,14 @@ int64_t trailhound_find_runs(HitRuns *hits)
     return find_runs(hits);
 }
 
+/* Write a row for each record of so many runs that were found, by their kinds: that of one that is no
+   hit is below 0. Returns how many rows there are. */
+int64_t trailhound_list_hits(
+    const HitRuns *hits, int64_t runs, const int32_t *kinds, const int64_t *times, HitColumns *rows)
+{
+    return list_hits(hits, runs, kinds, times, rows);
+}
+
 /* Add the marks of identities, `stride` bytes from one to the next, to a table of 2**bits that has
    room for all. Returns how many were not there. */
 int64_t trailhound_add_marks(

@@ -7,7 +7,7 @@ from typing import Any
 
 from detector.formats.heads.known_heads import RecordGroup
 from detector.formats.native.cut import HIT_FIELDS, HeadGroups, RecordSpans
-from detector.formats.native.hit_runs import HitRuns, Questions, find_runs
+from detector.formats.native.hit_runs import HitRuns, Questions
 from detector.text.capped import TEXT_CAP
 
 RawView = tuple[bytes, Any, bool]
@@ -45,7 +45,7 @@ class Slices(Sequence[memoryview]):
 
     def hit_runs(self, groups: Sequence[list[int]], questions: Questions | None = None) -> HitRuns:
         """Cut groups of records, given by their indexes, into runs."""
-        return find_runs(self._data, self._sizes, self._hit_fields, groups, questions)
+        return HitRuns(self._data, self._sizes, self._hit_fields, groups, questions)
 
 
 def group_by_bytes(groups: HeadGroups) -> list[RecordGroup]:

@@ -19,54 +19,21 @@ class HitRun(NamedTuple):
 
     The ``identities`` of their events follow each other. A record that must be decoded for it is a
     run by itself. ``caller`` is the number of their caller where the group asks callers, 0 where
-    it has none."""
+    it has none; ``view`` that of their view."""
 
     indexes: list[int]
     identities: bytes
     caller: int = 0
+    view: int = 0
 
 
-class HitRuns:
-    """The runs of some groups of records; those of a group end in ``run_ends`` before its entry."""
+class RunRows(NamedTuple):
+    """Hits as columns: the identities follow each other."""
 
-    def __init__(
-        self,
-        records: array[int],
-        run_ends: Sequence[int],
-        spans: Sequence[tuple[int, int, int]],
-        identities: bytes,
-    ) -> None:
-        self._records = records
-        self._run_ends = run_ends
-        self._spans = spans
-        """Where each run begins and ends in the records, and the number of its caller."""
-        self._identities = identities
-
-    def __iter__(self) -> Iterator[tuple[int, HitRun]]:
-        """Yield each run with the number of its group, in order."""
-        first = 0
-        for number, end in enumerate(self._run_ends):
-            for run in map(self._run, self._spans[first:end]):
-                yield number, run
-            first = end
-
-    def groups(self) -> Iterator[int]:
-        """Yield the numbers of the groups that have runs."""
-        before = 0
-        for number, end in enumerate(self._run_ends):
-            if end > before:
-                yield number
-                before = end
-
-    def of_group(self, number: int) -> Iterator[HitRun]:
-        """Yield the runs of a group, in order."""
-        first = self._run_ends[number - 1] if number else 0
-        yield from map(self._run, self._spans[first : self._run_ends[number]])
-
-    def _run(self, span: tuple[int, int, int]) -> HitRun:
-        start, end, caller = span
-        identities = self._identities[start * IDENTITY : end * IDENTITY]
-        return HitRun(self._records[start:end].tolist(), identities, caller)
+    identities: bytes
+    times: array[int]
+    indexes: array[int]
+    kinds: array[int]
 
 
 class _HitRuns(ctypes.Structure):
@@ -80,60 +47,120 @@ class _HitRuns(ctypes.Structure):
         ("records", ctypes.c_void_p),
         ("run_starts", ctypes.c_void_p),
         ("run_ends", ctypes.c_void_p),
-        ("runs", ctypes.c_void_p),
+        ("run_groups", ctypes.c_void_p),
         ("identities", ctypes.c_void_p),
         ("callers", ctypes.c_void_p),
         ("asked", ctypes.c_void_p),
+        ("heads", ctypes.c_void_p),
         ("run_callers", ctypes.c_void_p),
+        ("run_views", ctypes.c_void_p),
     ]
 
 
 class Questions(NamedTuple):
     """What groups ask the callers of their records, of which some may be known to refuse it.
 
-    ``asked`` has a bit for each group, or 0 where nothing is asked."""
+    ``asked`` has a bit for each group, or 0 where nothing is asked; ``heads`` the number of its
+    head, 0 where it has none: views have numbers where heads have."""
 
     callers: KnownCallers
     asked: Sequence[int]
+    heads: Sequence[int]
 
 
-def find_runs(
-    data: memoryview,
-    sizes: array[int],
-    hit_fields: bytes,
-    groups: Sequence[list[int]],
-    questions: Questions | None = None,
-) -> HitRuns:
-    """Cut groups of records into runs, without those whose caller refuses what a group asks.
+class HitRuns:
+    """The runs of some groups of records, without those whose caller refuses what a group asks.
 
-    ``data``, ``sizes`` and ``hit_fields`` are those of the chunk, as the cut found them."""
-    if not groups:
-        return HitRuns(array("i"), [], [], b"")
-    assert LIBRARY is not None  # it has cut the chunk
-    records = array("i", chain.from_iterable(groups))
-    ends = array("i", accumulate(map(len, groups)))
-    count = len(records)
-    run_starts, run_ends, run_callers = (array("i", bytes(4 * count)) for _ in range(3))
-    runs, identities = array("i", bytes(4 * len(groups))), array("B", bytes(IDENTITY * count))
-    arrays = ends, records, run_starts, run_ends, runs, identities
-    asked = array("Q", questions.asked if questions else ())
-    callers = questions.callers.address() if questions else None
-    first_byte = ctypes.c_char.from_buffer(data)
-    found = LIBRARY.trailhound_find_runs(
-        ctypes.byref(
-            _HitRuns(
-                ctypes.addressof(first_byte),
-                sizes.buffer_info()[0],
-                hit_fields,
-                len(groups),
-                TEXT_CAP,
-                *[each.buffer_info()[0] for each in arrays],
-                callers,
-                asked.buffer_info()[0],
-                run_callers.buffer_info()[0],
-            )
+    ``groups`` and ``views`` are the numbers of each run's. ``data``, ``sizes`` and ``hit_fields``
+    are those of the chunk, as the cut found them."""
+
+    def __init__(
+        self,
+        data: memoryview,
+        sizes: array[int],
+        hit_fields: bytes,
+        groups: Sequence[list[int]],
+        questions: Questions | None = None,
+    ) -> None:
+        assert LIBRARY is not None  # it has cut the chunk
+        self._records = array("i", chain.from_iterable(groups))
+        ends = array("i", accumulate(map(len, groups)))
+        count = len(self._records)
+        columns = [array("i", bytes(4 * count)) for _ in range(5)]
+        self._identities = array("B", bytes(IDENTITY * count))
+        asked = array("Q", questions.asked if questions else ())
+        heads = array("i", questions.heads if questions else ())
+        self._held = data, sizes, hit_fields, ends, asked, heads
+        first_byte = ctypes.c_char.from_buffer(data)
+        starts, run_ends, run_groups, callers, views = (each.buffer_info()[0] for each in columns)
+        self._structure = _HitRuns(
+            ctypes.addressof(first_byte),
+            sizes.buffer_info()[0],
+            hit_fields,
+            len(groups),
+            TEXT_CAP,
+            ends.buffer_info()[0],
+            self._records.buffer_info()[0],
+            starts,
+            run_ends,
+            run_groups,
+            self._identities.buffer_info()[0],
+            questions.callers.address() if questions else None,
+            asked.buffer_info()[0],
+            heads.buffer_info()[0],
+            callers,
+            views,
         )
-    )
-    columns = run_starts[:found], run_ends[:found], run_callers[:found]
-    spans = list(zip(*columns, strict=True))
-    return HitRuns(records, runs.tolist(), spans, identities.tobytes())
+        found = LIBRARY.trailhound_find_runs(ctypes.byref(self._structure))
+        self._columns = columns
+        self._starts, self._ends, self.groups, self._callers, self.views = (
+            each[:found] for each in columns
+        )
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[HitRun]:
+        return map(self.run, range(len(self)))
+
+    def run(self, number: int) -> HitRun:
+        """Return a run."""
+        start, end = self._starts[number], self._ends[number]
+        return HitRun(
+            self._records[start:end].tolist(),
+            self._identities[start * IDENTITY : end * IDENTITY].tobytes(),
+            self._callers[number],
+            self.views[number],
+        )
+
+    def rows(self, kinds: Sequence[int], times: Sequence[int | None]) -> RunRows:
+        """Return a row for each record of the runs that have a kind: that of others is below 0.
+
+        ``times`` are those of the chunk's records."""
+        assert LIBRARY is not None
+        count = len(self._records)
+        if not isinstance(times, array):
+            times = array("q", [time or 0 for time in times])
+        identities = array("B", bytes(IDENTITY * count))
+        columns = [array(code, bytes(array(code).itemsize * count)) for code in "qqi"]
+        rows = _HitColumns(*[each.buffer_info()[0] for each in (identities, *columns)])
+        kinds = array("i", kinds)
+        found = LIBRARY.trailhound_list_hits(
+            ctypes.byref(self._structure),
+            len(self),
+            kinds.buffer_info()[0],
+            times.buffer_info()[0],
+            ctypes.byref(rows),
+        )
+        return RunRows(
+            identities[: IDENTITY * found].tobytes(), *[each[:found] for each in columns]
+        )
+
+
+class _HitColumns(ctypes.Structure):
+    _fields_ = [
+        ("identities", ctypes.c_void_p),
+        ("times", ctypes.c_void_p),
+        ("indexes", ctypes.c_void_p),
+        ("kinds", ctypes.c_void_p),
+    ]

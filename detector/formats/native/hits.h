@@ -19,12 +19,27 @@ typedef struct {
     const int32_t *ends;     /* of each group in `records`, which are numbers of records */
     const int32_t *records;
     int32_t *run_starts, *run_ends; /* of each run in `records` */
-    int32_t *runs;           /* of each group, how many runs lie before its end */
+    int32_t *run_groups;     /* of each run */
     uint8_t *identities;     /* of each of `records` */
     Callers *callers;        /* 0: nothing is known of callers */
     const uint64_t *asked;   /* of each group: what its callers may have refused, as a bit */
-    int32_t *run_callers;    /* of each run, where its group asks: the number of its caller */
+    const int32_t *heads;    /* of each group: the number of its head, 0 where it has none */
+    int32_t *run_callers;    /* of each run, where its group asks or has a head: the caller, */
+    int32_t *run_views;      /* and the view; 0 where it has no number */
 } HitRuns;
+
+/* Return the number of the view of a record; 0 where a part of it has none. */
+static int32_t view_of(HitRuns *hits, int32_t head, int32_t caller, const HitFields *fields)
+{
+    if (!head || !caller) return 0;
+    View view = {head, caller, 0, fields->has_code};
+    if (fields->message_size) {
+        view.message = number_caller(
+            hits->callers, hits->data + fields->message_start, fields->message_size);
+        if (!view.message) return 0;
+    }
+    return number_view(hits->callers, &view);
+}
 
 static int is_alike(const uint8_t *data, const HitFields *one, const HitFields *other)
 {
@@ -43,6 +58,7 @@ static int64_t find_runs(HitRuns *hits)
     for (int64_t group = 0; group < hits->group_count; group++) {
         const HitFields *last = 0; /* of the run before, in this group */
         uint64_t asked = hits->callers ? hits->asked[group] : 0;
+        int32_t head = hits->callers ? hits->heads[group] : 0;
         int is_refused = 0;
         for (; place < hits->ends[group]; place++) {
             int32_t record = hits->records[place], caller = 0;
@@ -55,16 +71,43 @@ static int64_t find_runs(HitRuns *hits)
                 continue;
             }
             last = is_known ? fields : 0;
-            if (asked && is_known)
+            if ((asked || head) && is_known)
                 caller = number_caller(hits->callers, hits->data + fields->caller_start,
                     fields->caller_size);
             is_refused = caller && (hits->callers->refused[caller] & asked);
             if (is_refused) continue;
             hits->run_starts[run] = place;
+            hits->run_groups[run] = (int32_t)group;
             hits->run_callers[run] = caller;
+            hits->run_views[run] = view_of(hits, head, caller, fields);
             hits->run_ends[run++] = place + 1;
         }
-        hits->runs[group] = (int32_t)run;
     }
     return run;
+}
+
+/* The columns of hits, with room for all records. */
+typedef struct {
+    uint8_t *identities;
+    int64_t *times, *indexes;
+    int32_t *kinds;
+} HitColumns;
+
+/* Write a row for each record of the runs that have a kind, 0 or more. Returns how many. */
+static int64_t list_hits(
+    const HitRuns *hits, int64_t runs, const int32_t *kinds, const int64_t *times, HitColumns *rows)
+{
+    int64_t row = 0;
+    for (int64_t run = 0; run < runs; run++) {
+        if (kinds[run] < 0) continue;
+        int64_t start = hits->run_starts[run], end = hits->run_ends[run];
+        memcpy(rows->identities + 16 * row, hits->identities + 16 * start, (size_t)(16 * (end - start)));
+        for (int64_t place = start; place < end; place++, row++) {
+            int32_t record = hits->records[place];
+            rows->times[row] = times[record];
+            rows->indexes[row] = record;
+            rows->kinds[row] = kinds[run];
+        }
+    }
+    return row;
 }

@@ -10,7 +10,7 @@ from detector.formats.native.sources import digest_sources
 
 _COUNTING = (
     *("cut_records", "cut_documents", "sum_groups", "sum_documents"),
-    *("find_runs", "count_braces"),
+    *("find_runs", "list_hits", "count_braces"),
     *("add_marks", "find_marks", "renumber", "gather_rows", "highest"),
 )
 """The functions that return a number."""
@@ -32,6 +32,7 @@ def _load() -> ctypes.CDLL | None:
         library.trailhound_sum_groups.argtypes = [pointer, pointer, pointer]
         library.trailhound_sum_documents.argtypes = [pointer, pointer, pointer, pointer]
         library.trailhound_find_runs.argtypes = [pointer]
+        library.trailhound_list_hits.argtypes = [pointer, integer, *[pointer] * 3]
         library.trailhound_count_braces.argtypes = [pointer, integer]
         library.trailhound_add_marks.argtypes = [*table, pointer, integer, integer]
         library.trailhound_find_marks.argtypes = [*table, pointer, integer, pointer]

@@ -105,23 +105,46 @@ static void check_sums(const Cut *cut)
 static void check_callers(const Cut *cut, HitRuns *hits, int64_t runs)
 {
     uint64_t refused[8] = {0}, *asked = malloc(8 * cut->group_count);
-    for (int64_t i = 0; i < cut->group_count; i++) asked[i] = (uint64_t)(i % 3);
+    int32_t *heads = malloc(4 * cut->group_count);
+    for (int64_t i = 0; i < cut->group_count; i++) asked[i] = (uint64_t)(heads[i] = (int32_t)(i % 3));
     Callers callers = {
-        8, 16, 512, 1, 0, malloc(8 * sizeof(KnownCaller)), refused, calloc(16, 4), malloc(512),
+        8, 16, 512, 1, 0, malloc(8 * sizeof(KnownCaller)), refused, calloc(16, 4), malloc(512), 1,
+        malloc(8 * sizeof(View)), calloc(16, 4),
     };
     hits->callers = &callers;
     hits->asked = asked;
+    hits->heads = heads;
     if (trailhound_find_runs(hits) != runs || callers.count > 8 || callers.bytes_end > 512) abort();
+    if (callers.view_count > 8) abort();
     int64_t known = 0;
     for (int64_t i = 0; i < runs; i++) {
         if (hits->run_callers[i] < 0 || hits->run_callers[i] >= callers.count) abort();
+        if (hits->run_views[i] < 0 || hits->run_views[i] >= callers.view_count) abort();
+        if (hits->run_views[i] && !hits->run_callers[i]) abort();
         known += hits->run_callers[i] > 0;
     }
     for (int i = 1; i < 8; i++) refused[i] = 3;
     if (trailhound_find_runs(hits) != runs - known) abort();
-    free(asked); free(callers.known); free(callers.table); free(callers.bytes);
+    free(asked); free(heads); free(callers.known); free(callers.table); free(callers.bytes);
+    free(callers.views); free(callers.view_table);
     hits->callers = 0;
     trailhound_find_runs(hits);
+}
+
+/* List the records of every third run by kinds that the others do not have. */
+static void check_hits(const Cut *cut, const HitRuns *hits, int64_t runs)
+{
+    int64_t count = cut->records, wanted = 0;
+    int32_t *kinds = malloc(4 * runs);
+    for (int64_t i = 0; i < runs; i++) {
+        kinds[i] = i % 3 ? -1 : (int32_t)i;
+        if (!(i % 3)) wanted += hits->run_ends[i] - hits->run_starts[i];
+    }
+    HitColumns rows = {malloc(16 * count), malloc(8 * count), malloc(8 * count), malloc(4 * count)};
+    if (trailhound_list_hits(hits, runs, kinds, cut->times, &rows) != wanted) abort();
+    for (int64_t i = 0; i < wanted; i++)
+        if (rows.kinds[i] % 3 || rows.indexes[i] < 0 || rows.indexes[i] >= count) abort();
+    free(kinds); free(rows.identities); free(rows.times); free(rows.indexes); free(rows.kinds);
 }
 
 /* Choose the records of all groups as rows of numbers, and write them in fewer bytes. */
@@ -153,12 +176,13 @@ static void check_rows(const Cut *cut, const uint8_t *data)
     int32_t bits = 1, *order = malloc(4 * count), *other = malloc(4 * count);
     HitRuns hits = {
         data, cut->sizes, cut->hit_fields, cut->group_count, 4096, cut->ends, cut->order,
-        malloc(4 * count), malloc(4 * count), malloc(4 * cut->group_count), malloc(16 * count), 0, 0,
-        malloc(4 * count),
+        malloc(4 * count), malloc(4 * count), malloc(4 * count), malloc(16 * count), 0, 0, 0,
+        malloc(4 * count), malloc(4 * count),
     };
     int64_t runs = trailhound_find_runs(&hits);
     if (runs > count || runs < cut->group_count || (count && hits.run_ends[runs - 1] != count)) abort();
     check_callers(cut, &hits, runs);
+    check_hits(cut, &hits, runs);
     while (1 << bits <= count) bits++;
     uint64_t *table = calloc((size_t)1 << bits, 8);
     if (trailhound_add_marks(table, bits, 3, hits.identities, count, 16) > count
@@ -174,8 +198,8 @@ static void check_rows(const Cut *cut, const uint8_t *data)
         != cut->group_count) abort();
     free(order); free(other); free(table); free(renumbered); free(used);
     check_numbers(cut);
-    free(hits.run_starts); free(hits.run_ends); free(hits.runs); free(hits.identities);
-    free(hits.run_callers);
+    free(hits.run_starts); free(hits.run_ends); free(hits.run_groups); free(hits.identities);
+    free(hits.run_callers); free(hits.run_views);
 }
 
 static void check_text(const Cut *cut, int32_t number)

@@ -51,7 +51,7 @@ def test_runs_are_of_records_of_one_view(content: list[list[Any]], random: Any) 
     runs = records.hit_runs(groups)
     assert runs is not None
     for number, group in enumerate(groups):
-        found = list(runs.of_group(number))
+        found = of_group(runs, number)
         views = {index: records.raw_hit(index) for index in group}
         keyed = [(view[0] if view else index, index) for index, view in views.items()]
         expected = [[index for _, index in them] for _, them in groupby(keyed, itemgetter(0))]
@@ -71,8 +71,8 @@ def runs_of(records: Records, groups: list[list[int]], questions: Questions) -> 
     return runs
 
 
-def flat(runs: HitRuns, groups: list[list[int]]) -> list[HitRun]:
-    return [run for number in range(len(groups)) for run in runs.of_group(number)]
+def of_group(runs: HitRuns, number: int) -> list[HitRun]:
+    return [run for group, run in zip(runs.groups, runs, strict=True) if group == number]
 
 
 @needs_native
@@ -85,20 +85,69 @@ def test_what_a_caller_refuses_is_in_no_run(
     indexes = list(range(len(records)))
     groups = [indexes, indexes, indexes]
     callers = KnownCallers(capacity)
-    questions = Questions(callers, [REFUSED, OTHER, 0])
-    before = flat(runs_of(records, groups, questions), groups)
+    questions = Questions(callers, [REFUSED, OTHER, 0], [0, 0, 0])
+    before = list(runs_of(records, groups, questions))
     without = records.hit_runs(groups)
     assert without is not None
-    assert [run[:2] for run in before] == [run[:2] for run in flat(without, groups)]
+    assert [run[:2] for run in before] == [run[:2] for run in without]
     for run in before:
         if run.caller in refusing:
             callers.refuse(run.caller, REFUSED)
     runs = runs_of(records, groups, questions)
-    own = len(list(without.of_group(0)))
+    own = len(of_group(without, 0))
     expected = [run for run in before[:own] if not run.caller or run.caller not in refusing]
     if callers.is_full:
-        assert flat(runs, groups) == before
+        assert list(runs) == before
         return
-    assert list(runs.of_group(0)) == expected
-    assert flat(runs, groups)[len(expected) :] == before[own:]
-    assert list(runs.groups()) == [number for number in range(3) if list(runs.of_group(number))]
+    assert of_group(runs, 0) == expected
+    assert list(runs)[len(expected) :] == before[own:]
+    assert list(runs.groups) == sorted(runs.groups)
+
+
+@needs_native
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.lists(calls, min_size=1)), max_size=6),
+    st.integers(2, 20),
+)
+def test_views_have_one_number(chunks: list[tuple[int, list[Any]]], capacity: int) -> None:
+    """From chunk to chunk: one for each head, caller, error message and code, while there is room."""
+    callers = KnownCallers(capacity)
+    known: dict[int, object] = {}
+    for head, content in chunks:
+        records = records_of(content)
+        groups = [list(range(len(records))), [0]]
+        before = callers.is_full
+        runs = runs_of(records, groups, Questions(callers, [0, 0], [head, 9]))
+        if before:  # all are forgotten
+            known = {}
+        for group, run in zip(runs.groups, runs, strict=True):
+            raw = records.raw_hit(run.indexes[0])
+            if raw is None or (group == 0 and not head):
+                assert run.view == 0
+            elif run.view:
+                assert known.setdefault(run.view, (group == 0 and head, raw[0])) == (
+                    group == 0 and head,
+                    raw[0],
+                )
+            else:
+                assert callers.is_full
+        assert len(set(known.values())) == len(known)
+
+
+@needs_native
+@given(st.lists(st.lists(calls, min_size=1, max_size=4), max_size=4), st.data())
+def test_rows_are_the_records_of_the_runs_with_a_kind(
+    content: list[list[Any]], data: st.DataObject
+) -> None:
+    records = records_of([each for group in content for each in group])
+    rest = iter(range(len(records)))
+    runs = records.hit_runs([[next(rest) for _ in group] for group in content])
+    assert runs is not None
+    kinds = data.draw(st.lists(st.integers(-1, 3), min_size=len(runs), max_size=len(runs)))
+    for times in (records.times, list(records.times)):
+        identities, found_times, indexes, found_kinds = runs.rows(kinds, times)
+        chosen = [(kind, run) for kind, run in zip(kinds, runs, strict=True) if kind >= 0]
+        assert identities == b"".join(run.identities for _, run in chosen)
+        assert indexes.tolist() == [index for _, run in chosen for index in run.indexes]
+        assert found_times.tolist() == [records.times[index] for index in indexes]
+        assert found_kinds.tolist() == [kind for kind, run in chosen for _ in run.indexes]
