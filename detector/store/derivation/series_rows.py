@@ -7,11 +7,12 @@ common is unpacked once.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Sequence, Set
 from typing import Any, NamedTuple, overload
 
 from detector.detection.event import (
     EVENT_REGION,
+    EVENT_TIME,
     EventCall,
     EventClient,
     KeptEvent,
@@ -49,8 +50,8 @@ class SeriesRows:
         """The hits of a segment are."""
         self._stale: dict[tuple[int, int], Inputs] = {}
         """The inputs, with the time, of rows that contradicting records claim: by part and row."""
-        self._without_time: dict[tuple[int, int], Inputs] = {}
-        """By part and match."""
+        self._marked: dict[tuple[int, int], Inputs] = {}
+        """With marks for time and region, by part and match."""
         self._inputs: dict[tuple[int, int, int, str], Inputs] = {}
         """By part, match, time and region: hits that agree in these share them."""
         self._rows: dict[tuple[object, ...], KeptEvent] = {}
@@ -111,21 +112,54 @@ class SeriesRows:
         for part, row in self._numbers(indexes):
             yield self._parts[part].segment, row
 
+    def by_segment(self, indexes: range) -> Iterator[tuple[Segment, Sequence[int]]]:
+        """Yield each segment in which hits are, with their rows there."""
+        for part, rows in self._rows_by_part(indexes):
+            yield self._parts[part].segment, rows
+
     def values_of(self, place: int, indexes: range) -> set[Any]:
         """Return the distinct values of an input, the mark for the event's time as one.
 
         Raises TypeError where one is a list."""
+        if self._stale:
+            return {row[place] for row in self.inputs(indexes)}
         values: set[Any] = set()
-        for part, row in self._numbers(indexes):
-            value = self._packed_inputs(part, row)[place]
-            if value == EVENT_REGION:
-                value = present(self._parts[part].segment.region(row))
-            values.add(value)
+        for part, rows in self._rows_by_part(indexes):
+            segment = self._parts[part].segment
+            for match in segment.matches_of(rows):
+                value = self._marked_inputs(part, match)[place]
+                if value == EVENT_REGION:
+                    of_match = [row for row in rows if segment.match[row] == match]
+                    values.update(map(present, segment.regions_of(of_match)))
+                else:
+                    values.add(value)
         return values
 
     def inputs(self, indexes: range) -> list[Inputs]:
         """Return the inputs of hits."""
+        parts = self._rows_by_part(indexes)
+        if len(parts) == 1 and not self._stale:
+            ((part, rows),) = parts
+            matches = self._parts[part].segment.matches_of(rows)
+            if len(matches) == 1:
+                return self._alike_inputs(part, rows, *matches)
         return [self._inputs_of(*numbers) for numbers in self._numbers(indexes)]
+
+    def _alike_inputs(self, part: int, rows: Sequence[int], match: int) -> list[Inputs]:
+        """Return the inputs of hits of one match: those of one time and region share them."""
+        segment = self._parts[part].segment
+        values = list(self._marked_inputs(part, match))
+        times_at = [index for index, value in enumerate(values) if value == EVENT_TIME]
+        regions_at = [index for index, value in enumerate(values) if value == EVENT_REGION]
+        made: dict[tuple[int, str], Inputs] = {}
+        own = list(zip([segment.times[row] for row in rows], segment.regions_of(rows), strict=True))
+        for time, region in dict.fromkeys(own):
+            for index in times_at:
+                values[index] = time * 1000
+            for index in regions_at:
+                values[index] = present(region)
+            made[time, region] = tuple(values)
+        return [made[each] for each in own]
 
     def hit(self, index: int) -> Hit:
         """Return a hit; the position of its row is that of one with which it shares all else."""
@@ -142,28 +176,36 @@ class SeriesRows:
         within = slice(indexes.start, indexes.stop)
         return zip(self._part[within], self._row[within], strict=True)
 
-    def _packed_inputs(self, part: int, row: int) -> Inputs:
-        if (part, row) in self._stale:
-            return self._stale[part, row]
-        segment, series = self._parts[part]
-        name = part, segment.match[row]
-        inputs = self._without_time.get(name)
+    def _rows_by_part(self, indexes: range) -> Collection[tuple[int, Sequence[int]]]:
+        """Return each part in which hits are, with their rows there in order."""
+        within = slice(indexes.start, indexes.stop)
+        parts, rows = self._part[within], self._row[within]
+        distinct = sorted(set(parts))
+        if len(distinct) == 1:
+            return [(distinct[0], rows)]
+        by_part = {part: array("I") for part in distinct}
+        for part, row in zip(parts, rows, strict=True):
+            by_part[part].append(row)
+        return by_part.items()
+
+    def _marked_inputs(self, part: int, match: int) -> Inputs:
+        """Return the inputs of a match, with marks for time and region."""
+        inputs = self._marked.get((part, match))
         if inputs is None:
-            matches = segment.numbered_matches[segment.match[row]]
-            number = _inputs_in(matches, series)
-            inputs = self._without_time[name] = segment.inputs(number)
+            segment, series = self._parts[part]
+            inputs = segment.inputs(_inputs_in(segment.numbered_matches[match], series))
+            self._marked[part, match] = inputs
         return inputs
 
     def _inputs_of(self, part: int, row: int) -> Inputs:
-        segment = self._parts[part].segment
-        time, region = segment.times[row], segment.region(row)
         if (part, row) in self._stale:
             return self._stale[part, row]
-        name = part, segment.match[row], time, region
-        inputs = self._inputs.get(name)
+        segment = self._parts[part].segment
+        time, region, match = segment.times[row], segment.region(row), segment.match[row]
+        inputs = self._inputs.get((part, match, time, region))
         if inputs is None:
-            inputs = inputs_at(self._packed_inputs(part, row), time, region)
-            self._inputs[name] = inputs
+            inputs = inputs_at(self._marked_inputs(part, match), time, region)
+            self._inputs[part, match, time, region] = inputs
         return inputs
 
 
@@ -193,18 +235,15 @@ class RowSlice(HitSeries):
         return [segment.event_id(row) for segment, row in self._series.places(self._indexes)]
 
     def facets(self) -> Facets:
-        # By object: comparing the parts of many hits takes longer.
-        clients: dict[int, EventClient] = {}
-        calls: dict[int, EventCall] = {}
+        clients: set[EventClient] = set()
+        calls: list[tuple[EventCall, int]] = []
         regions: set[str] = set()
-        denied = 0
-        for segment, row in self._series.places(self._indexes):
-            client, call = segment.client(row), segment.call(row)
-            clients[id(client)], calls[id(call)] = client, call
-            regions.add(segment.region(row))
-            if call.error_code:
-                denied += 1
-        return Facets.of_parts(set(clients.values()), set(calls.values()), regions, denied)
+        for segment, rows in self._series.by_segment(self._indexes):
+            clients |= segment.callers_of(rows)
+            calls += segment.calls_of(rows)
+            regions.update(segment.regions_of(rows))
+        denied = sum(count for call, count in calls if call.error_code)
+        return Facets.of_parts(clients, {call for call, _ in calls}, regions, denied)
 
     def __len__(self) -> int:
         return len(self._indexes)

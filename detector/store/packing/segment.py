@@ -168,6 +168,24 @@ class Segment:
         """Return where a row's call was made."""
         return self._parts.regions[self._region[number]]
 
+    def regions_of(self, numbers: Sequence[int]) -> list[str]:
+        """Return where the calls of rows were made."""
+        regions = self._parts.regions
+        return [regions[part] for part in map(self._region.__getitem__, numbers)]
+
+    def matches_of(self, numbers: Sequence[int]) -> set[int]:
+        """Return the numbers of the distinct matches of rows."""
+        return set(map(self.match.__getitem__, numbers))
+
+    def callers_of(self, numbers: Sequence[int]) -> set[EventClient]:
+        """Return who made the calls of rows."""
+        return set(map(self._parts.client, set(map(self._client.__getitem__, numbers))))
+
+    def calls_of(self, numbers: Sequence[int]) -> list[tuple[EventCall, int]]:
+        """Return the distinct calls of rows, with the number of the rows of each."""
+        parts = list(map(self._call.__getitem__, numbers))
+        return [(self._parts.calls[part], parts.count(part)) for part in set(parts)]
+
     def common_parts(self, number: int) -> tuple[object, ...]:
         """Return what a row has in common with others, but for its time, as numbers of parts."""
         body = self._body
