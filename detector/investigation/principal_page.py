@@ -66,7 +66,7 @@ class PrincipalPage(msgspec.Struct, frozen=True):
 
 def principal_page(store: Store, principal: Actor) -> PrincipalPage:
     """Return what the store knows of a principal."""
-    activity = store.activity.read(*ALL_DAYS, principal, sessions=True)
+    activity = store.activity.read(*ALL_DAYS, principal)
     days = {day: of_day for (_, _, day), of_day in sorted(activity.days.items())}
     return page_of(principal, days, store.activity.openings())
 

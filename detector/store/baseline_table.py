@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import compress
 
 from detector.cloudtrail.object_key import selection_folder
 from detector.detection.baseline import (
@@ -21,9 +22,7 @@ from detector.store.packing.content_id import name_number
 
 _REGION, _CHANGED_REGION = KIND_NUMBERS["region"], KIND_NUMBERS["changed-region"]
 _PRINCIPAL_REGION, _SELECTION = KIND_NUMBERS["principal-region"], KIND_NUMBERS["selection"]
-_IN_CONTEXT = frozenset(
-    KIND_NUMBERS[kind] for kind in ("account", "principal", "access-key", "changed-region")
-)
+_IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
 """The kinds of observation that the context of an alert depends on."""
 _KNOWN_ORIGINS = 1 << 14
 """Callers in regions of which it is remembered when they were first observed."""
@@ -115,7 +114,8 @@ class BaselineTable:
             for (kind, who, what), (first, _) in spans.items()
         ]
         if connection.execute("SELECT EXISTS (SELECT 1 FROM alert_who)").fetchone()[0]:
-            connection.executemany(_MARK_ALERTS, [row for row in rows if row[0] in _IN_CONTEXT])
+            in_context = [kind in _IN_CONTEXT for kind, _, _ in spans]
+            connection.executemany(_MARK_ALERTS, compress(rows, in_context))
         # In the order of the tables, which neighbours of a row are found fastest in.
         connection.executemany(
             "INSERT OR IGNORE INTO observed (who, name) VALUES (?, ?)",

@@ -19,6 +19,7 @@ from detector.store.migrations.observation_numbers import (
 )
 from detector.store.migrations.packed_signals import PACKED_SIGNALS, add_signal_functions
 from detector.store.migrations.scripts import MADE_VERSION, new_tables, statements_of
+from detector.store.migrations.session_names import SESSION_NAMES, add_session_functions
 from detector.store.migrations.watch_tables import WATCH_TABLES
 from detector.store.packing.conversion import AFTER_PACKING, NEW_BODIES, PACKING, add_conversions
 from detector.store.packing.migration_functions import MigrationFunctions
@@ -334,6 +335,7 @@ CREATE TABLE assignee (        -- who works on an alert; one without a row is no
     PACKED_SIGNALS,
     *NEW_BODIES,
     OBSERVATION_NUMBERS,
+    SESSION_NAMES,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -352,6 +354,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     add_alert_functions(functions)
     add_signal_functions(functions)
     add_observation_functions(functions)
+    add_session_functions(functions)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

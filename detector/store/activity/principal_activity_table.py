@@ -11,17 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-import msgspec
-
 from detector.detection.activity.activity import (
     MORE,
-    VALUE_KINDS,
     Activity,
     ActivityKind,
     DayActivity,
     PrincipalDay,
     SessionOpening,
-    ValueCount,
 )
 from detector.detection.activity.actor import Actor
 from detector.detection.activity.chunk import activity_of
@@ -33,33 +29,17 @@ from detector.store.activity.name_numbers import (
 from detector.store.activity.pending_bodies import pack_bodies, unpack_bodies
 from detector.store.database import Database, pages
 from detector.store.file_table import FileRead
-from detector.text.time import DAY
+from detector.store.packing.stored_day import (
+    Name,
+    decode_day,
+    numbered_values,
+    pack_day,
+    unpack_day,
+)
 
 _FOLD_COMMITS = 64
 """Commits after which their activity is added to the days."""
 _PAGE = 500
-
-_Name = tuple[str, str]
-
-
-class _StoredDay(msgspec.Struct, array_like=True, gc=False):
-    """A day of a principal: ``DayActivity`` with the numbers of values.
-
-    ``values`` has six numbers for each value: its own, its calls, failed, denied, and the seconds
-    of the day of its first and last call."""
-
-    calls: int
-    failed: int
-    denied: int
-    writes: int
-    first: int
-    last: int
-    hours: int
-    values: list[int]
-
-
-_decoder = msgspec.msgpack.Decoder(_StoredDay)
-_VALUE_FIELDS = 6
 
 
 class PrincipalActivityTable:
@@ -97,27 +77,25 @@ class PrincipalActivityTable:
         """Return how many files were read before activity was counted."""
         return int(self._database.value("SELECT files FROM activity_start"))
 
-    def read(
-        self, first_day: int, end_day: int, principal: Actor | None = None, sessions: bool = False
-    ) -> Activity:
+    def read(self, first_day: int, end_day: int, principal: Actor | None = None) -> Activity:
         """Return the activity on the days ``[first_day, end_day)``, numbered since the epoch.
 
-        Of one principal, or of all. Without ``sessions`` the names of sessions are numbers of
-        theirs: only how many there are is known. Openings are all those of the state.
+        Of one principal, or of all. Openings are all those of the state.
         """
         pending = activity_of(self._pending())
-        names = self._value_names(sessions or bool(pending.days))
         of_principal, parameters = "", [first_day, end_day]
         if principal is not None:
             of_principal = "AND kind = ? AND name = ?"
             parameters += [principal.kind, principal.name]  # type: ignore[list-item]
         activity = Activity({}, {})
-        for kind, name, day, body in self._database.rows(
+        rows = self._database.rows(
             "SELECT kind, name, day, body FROM principal_day JOIN principal USING (principal_id) "
             f"WHERE day >= ? AND day < ? {of_principal}",
             *parameters,
-        ):
-            activity.days[kind, name, day] = _unpack(body, day, names)
+        )
+        names = self._value_names()  # after the days, which another process may add to
+        for kind, name, day, body in rows:
+            activity.days[kind, name, day] = unpack_day(body, day, names)
         for key, of_day in pending.days.items():
             kind, name, day = key
             is_wanted = principal is None or principal.principal == (kind, name)
@@ -128,24 +106,21 @@ class PrincipalActivityTable:
     def each_principal(
         self, first_day: int, end_day: int
     ) -> Iterator[tuple[Actor, dict[int, DayActivity]]]:
-        """Yield each principal with its days in ``[first_day, end_day)``, one at a time.
-
-        The names of sessions are numbers of theirs.
-        """
+        """Yield each principal with its days in ``[first_day, end_day)``, one at a time."""
         pending: dict[Actor, dict[int, DayActivity]] = {}
         for (kind, name, day), of_day in activity_of(self._pending()).days.items():
             if first_day <= day < end_day:
                 pending.setdefault(Actor(kind, name), {})[day] = of_day
-        names = self._value_names(bool(pending))
         rows = self._database.rows(
             "SELECT kind, name, day, body FROM principal_day JOIN principal USING (principal_id) "
             "WHERE day >= ? AND day < ? ORDER BY principal_id",
             first_day,
             end_day,
         )
+        names = self._value_names()  # after the days, which another process may add to
         for (kind, name), of_principal in groupby(rows, key=itemgetter(0, 1)):
             actor = Actor(kind, name)
-            days = {day: _unpack(body, day, names) for _, _, day, body in of_principal}
+            days = {day: unpack_day(body, day, names) for _, _, day, body in of_principal}
             for day, of_day in pending.pop(actor, {}).items():
                 if day in days:
                     days[day].merge(of_day)
@@ -184,14 +159,18 @@ class PrincipalActivityTable:
             if value == MORE or is_wanted(value)
         }
         found = set()
-        for of_kind, name, body in self._database.rows(
+        for of_kind, of_name, body in self._database.rows(
             "SELECT kind, name, body FROM principal_day JOIN principal USING (principal_id) "
             "WHERE day >= ? AND day < ?",
             first_day,
             end_day,
         ):
-            if not wanted.isdisjoint(_decoder.decode(body).values[::_VALUE_FIELDS]):
-                found.add(Actor(of_kind, name))
+            stored = decode_day(body)
+            has_wanted = not wanted.isdisjoint(stored.value_ids())
+            if kind == "session":
+                has_wanted = any(name == MORE or is_wanted(name) for name in stored.sessions)
+            if has_wanted:
+                found.add(Actor(of_kind, of_name))
         for (of_kind, name, day), of_day in activity_of(self._pending()).days.items():
             values = of_day.values.get(kind, {})
             if first_day <= day < end_day and any(v == MORE or is_wanted(v) for v in values):
@@ -212,6 +191,8 @@ class PrincipalActivityTable:
                 "SELECT value FROM activity_value WHERE kind = 'session'"
             )
         }
+        for (body,) in self._database.rows("SELECT body FROM principal_day"):
+            names |= decode_day(body).sessions.keys()
         for of_day in activity_of(self._pending()).days.values():
             names |= of_day.values.get("session", {}).keys()
         if MORE in names:
@@ -241,14 +222,11 @@ class PrincipalActivityTable:
     def _pending(self) -> list[bytes]:
         return _bodies(self._database.rows("SELECT body FROM activity_pending"))
 
-    def _value_names(self, sessions: bool) -> dict[int, _Name]:
-        condition = ""
-        if not sessions:
-            condition = "WHERE kind != 'session' OR value = ''"
+    def _value_names(self) -> dict[int, Name]:
         return {
             value_id: (kind, value)
             for value_id, kind, value in self._database.rows(
-                f"SELECT value_id, kind, value FROM activity_value {condition}"
+                "SELECT value_id, kind, value FROM activity_value WHERE kind != 'session'"
             )
         }
 
@@ -276,9 +254,9 @@ def _bodies(rows: Iterable[tuple[bytes]]) -> list[bytes]:
 def _add_days(
     connection: sqlite3.Connection,
     days: dict[PrincipalDay, DayActivity],
-    principals: dict[_Name, int],
-    values: dict[_Name, int],
-    names: dict[int, _Name],
+    principals: dict[Name, int],
+    values: dict[Name, int],
+    names: dict[int, Name],
 ) -> None:
     rows = []
     for (kind, name, day), brought in days.items():
@@ -287,11 +265,13 @@ def _add_days(
             "SELECT body FROM principal_day WHERE principal_id = ? AND day = ?", (principal_id, day)
         ).fetchone()
         if stored is not None:
-            _learn_names(connection, _decoder.decode(stored[0]).values, names, values)
-            brought.merge(_unpack(stored[0], day, names))
-        rows.append((principal_id, day, _pack(brought, day, values)))
+            _learn_names(connection, decode_day(stored[0]).value_ids(), names, values)
+            brought.merge(unpack_day(stored[0], day, names))
+        rows.append((principal_id, day, pack_day(brought, day, values)))
     connection.executemany(
-        "INSERT OR REPLACE INTO principal_day (principal_id, day, body) VALUES (?, ?, ?)", rows
+        "INSERT INTO principal_day (principal_id, day, body) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET body = excluded.body",
+        rows,
     )
     connection.executemany(
         "UPDATE principal SET first = min(coalesce(first, ?1), ?1) WHERE principal_id = ?2",
@@ -302,11 +282,11 @@ def _add_days(
 def _learn_names(
     connection: sqlite3.Connection,
     stored: Sequence[int],
-    names: dict[int, _Name],
-    values: dict[_Name, int],
+    names: dict[int, Name],
+    values: dict[Name, int],
 ) -> None:
-    """Look up the values of a stored day that are not known yet."""
-    unknown = [value_id for value_id in stored[::_VALUE_FIELDS] if value_id not in names]
+    """Look up the ``stored`` numbers of values that are not known yet."""
+    unknown = [value_id for value_id in stored if value_id not in names]
     for page in pages(unknown, _PAGE):
         for value_id, kind, value in connection.execute(
             "SELECT value_id, kind, value FROM activity_value "
@@ -320,8 +300,8 @@ def _learn_names(
 def _add_openings(
     connection: sqlite3.Connection,
     openings: dict[SessionOpening, tuple[int, int]],
-    principals: dict[_Name, int],
-    values: dict[_Name, int],
+    principals: dict[Name, int],
+    values: dict[Name, int],
 ) -> None:
     def ids(actor: Actor) -> tuple[int, int]:
         session = 0
@@ -337,59 +317,11 @@ def _add_openings(
     )
 
 
-def _values_of(activity: Activity) -> Iterator[_Name]:
+def _values_of(activity: Activity) -> Iterator[Name]:
+    """Yield the values that are stored by numbers."""
     for day in activity.days.values():
-        for kind, counts in day.values.items():
-            for value in counts:
-                yield kind, value
+        yield from numbered_values(day)
     for opening in activity.openings:
         for actor in opening:
             if actor.session:
                 yield "session", actor.session
-
-
-def _pack(day: DayActivity, number: int, values: dict[_Name, int]) -> bytes:
-    start = number * DAY
-    packed: list[int] = []
-    for kind in VALUE_KINDS:
-        for value, count in day.values.get(kind, {}).items():
-            first, last = count.first, count.last
-            if last:
-                first, last = first - start, last - start + 1
-            packed += (values[kind, value], count.calls, count.failed, count.denied, first, last)
-    return msgspec.msgpack.encode(
-        _StoredDay(
-            day.calls,
-            day.failed,
-            day.denied,
-            day.writes,
-            day.first - start,
-            day.last - start,
-            day.hours,
-            packed,
-        )
-    )
-
-
-def _unpack(body: bytes, number: int, names: dict[int, _Name]) -> DayActivity:
-    stored = _decoder.decode(body)
-    start = number * DAY
-    values: dict[str, dict[str, ValueCount]] = {}
-    numbers = iter(stored.values)
-    for value_id, calls, failed, denied, first, last in zip(
-        *[numbers] * _VALUE_FIELDS, strict=True
-    ):
-        kind, value = names.get(value_id) or ("session", f"#{value_id}")
-        if last:
-            first, last = first + start, last + start - 1
-        values.setdefault(kind, {})[value] = ValueCount(calls, failed, denied, first, last)
-    return DayActivity(
-        stored.calls,
-        stored.failed,
-        stored.denied,
-        stored.writes,
-        stored.first + start,
-        stored.last + start,
-        stored.hours,
-        values,
-    )

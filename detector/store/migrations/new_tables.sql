@@ -125,12 +125,6 @@ CREATE TABLE activity_value (
     value TEXT NOT NULL,
     UNIQUE (kind, value)
 ) STRICT;
-CREATE TABLE principal_day (
-    principal_id INTEGER NOT NULL REFERENCES principal,
-    day  INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    PRIMARY KEY (principal_id, day)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE session_opening (
     opener         INTEGER NOT NULL REFERENCES principal,
     opener_session INTEGER NOT NULL,
@@ -343,5 +337,11 @@ CREATE TABLE sight (
     first INTEGER NOT NULL,
     PRIMARY KEY (kind, who, what)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE "principal_day" (
+    principal_id INTEGER NOT NULL REFERENCES principal,
+    day  INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (principal_id, day)
+) STRICT;
 INSERT INTO progress VALUES (2, NULL, 0, '');
 INSERT INTO activity_start VALUES (0);

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MADE_VERSION = 27
+MADE_VERSION = 28
 """The version whose tables it makes."""
 
 

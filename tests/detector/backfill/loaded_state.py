@@ -72,7 +72,7 @@ def picture(store: Store) -> dict[str, Any]:
         },
         "accounting": store.files.accounting(),
         "baseline": sorted(store.database.rows("SELECT * FROM sight")),
-        "activity": store.activity.read(0, 1 << 30, sessions=True),
+        "activity": store.activity.read(0, 1 << 30),
         "newest": store.files.newest_event_time(),
         "runs": sorted(store.database.rows("SELECT series_id, runs FROM term_run")),
     }

@@ -140,7 +140,7 @@ def test_activity_equals_sql_over_records(tmp_path_factory: Any, data: st.DataOb
     store = Store.open(None)
     with patch.object(principal_activity_table, "_FOLD_COMMITS", fold_after):
         scan(folder, store=store)
-    activity = store.activity.read(*ALL_DAYS, sessions=True)
+    activity = store.activity.read(*ALL_DAYS)
     assert counts(activity) == expected(records, COUNTS)
     assert values(activity) == expected(records, VALUES)
     since = START + data.draw(st.integers(0, 2)) * DAY

@@ -136,11 +136,11 @@ def test_counts_are_the_same_before_and_after_they_are_added_up(tmp_path: Path) 
     write(tmp_path / "logs", "a.json", sweep(10))
     store = Store.open(None)
     scan(tmp_path / "logs", store=store)
-    added_up = store.activity.read(*ALL_DAYS, sessions=True)
+    added_up = store.activity.read(*ALL_DAYS)
     other = Store.open(None)
     other.activity.fold = lambda: None  # type: ignore[method-assign]
     scan(tmp_path / "logs", store=other)
-    assert other.activity.read(*ALL_DAYS, sessions=True) == added_up
+    assert other.activity.read(*ALL_DAYS) == added_up
     assert dict(other.activity.each_principal(*ALL_DAYS)) == dict(
         store.activity.each_principal(*ALL_DAYS)
     )

@@ -1,0 +1,139 @@
+"""What a principal did on a day, as it is stored.
+
+What recurs from day to day has a number. The names of sessions do not: a day has them itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from isal import isal_zlib
+
+from detector.detection.activity.activity import VALUE_KINDS, DayActivity, ValueCount
+from detector.text.time import DAY
+
+_VALUE_FIELDS = 6
+_ZLIB = b"\x78"
+"""The first byte of what is compressed."""
+_LEVEL = 2
+"""Of compression: higher ones gain a hundredth."""
+
+Name = tuple[str, str]
+"""Kind and value."""
+
+
+class StoredDay(msgspec.Struct, array_like=True, gc=False):
+    """A day of a principal: ``DayActivity`` with the numbers of values.
+
+    ``values`` has six numbers for each value: its own, its calls, failed, denied, and the seconds
+    of the day of its first and last call. ``sessions`` are by name, with such seconds too."""
+
+    calls: int
+    failed: int
+    denied: int
+    writes: int
+    first: int
+    last: int
+    hours: int
+    values: list[int]
+    sessions: dict[str, ValueCount] = {}
+
+    def value_ids(self) -> Sequence[int]:
+        """Return the numbers of the values."""
+        return self.values[::_VALUE_FIELDS]
+
+    def counts(self) -> Iterator[tuple[int, ValueCount]]:
+        """Yield the number of each value, with its counts and seconds of the day."""
+        numbers = iter(self.values)
+        for value_id, *counts in zip(*[numbers] * _VALUE_FIELDS, strict=True):
+            yield value_id, ValueCount(*counts)
+
+
+_decoder = msgspec.msgpack.Decoder(StoredDay)
+
+
+def decode_day(body: bytes) -> StoredDay:
+    """Decode a stored day. Raises msgspec.MsgspecError where it is damaged."""
+    if body[:1] == _ZLIB:
+        try:
+            body = isal_zlib.decompress(body)
+        except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
+            raise msgspec.DecodeError(str(error)) from None
+    return _decoder.decode(body)
+
+
+def encode_day(day: StoredDay) -> bytes:
+    """Encode a day, compressed where that is shorter."""
+    body = msgspec.msgpack.encode(day)
+    return min(body, isal_zlib.compress(body, _LEVEL), key=len)
+
+
+def numbered_values(day: DayActivity) -> Iterator[Name]:
+    """Yield the values of a day that are stored by numbers."""
+    for kind in VALUE_KINDS:
+        if kind != "session":
+            for value in day.values.get(kind, {}):
+                yield kind, value
+
+
+def pack_day(day: DayActivity, number: int, value_ids: Mapping[Name, int]) -> bytes:
+    """Pack a day, the ``number`` since the epoch, with the numbers of its values."""
+    start = number * DAY
+    packed: list[int] = []
+    for name in numbered_values(day):
+        kind, value = name
+        count = _by_day(day.values[kind][value], start)
+        packed += (value_ids[name], *msgspec.structs.astuple(count))
+    sessions = day.values.get("session", {})
+    return encode_day(
+        StoredDay(
+            day.calls,
+            day.failed,
+            day.denied,
+            day.writes,
+            day.first - start,
+            day.last - start,
+            day.hours,
+            packed,
+            {name: _by_day(count, start) for name, count in sessions.items()},
+        )
+    )
+
+
+def unpack_day(body: bytes, number: int, names: Mapping[int, Name]) -> DayActivity:
+    """Unpack a day, the ``number`` since the epoch, with the names of its values."""
+    stored = decode_day(body)
+    start = number * DAY
+    values: dict[str, dict[str, ValueCount]] = {}
+    for value_id, count in stored.counts():
+        kind, value = names[value_id]
+        values.setdefault(kind, {})[value] = _by_epoch(count, start)
+    if stored.sessions:
+        values["session"] = {
+            name: _by_epoch(count, start) for name, count in stored.sessions.items()
+        }
+    return DayActivity(
+        stored.calls,
+        stored.failed,
+        stored.denied,
+        stored.writes,
+        stored.first + start,
+        stored.last + start,
+        stored.hours,
+        values,
+    )
+
+
+def _by_day(count: ValueCount, start: int) -> ValueCount:
+    """Return a count with its span in seconds of the day, the last one from 1 on."""
+    if not count.last:
+        return count  # that of calls has no span
+    return msgspec.structs.replace(count, first=count.first - start, last=count.last - start + 1)
+
+
+def _by_epoch(count: ValueCount, start: int) -> ValueCount:
+    """Return a count of a day with its span in epoch seconds."""
+    if not count.last:
+        return count
+    return msgspec.structs.replace(count, first=count.first + start, last=count.last + start - 1)
