@@ -19,7 +19,6 @@ from detector.formats.native import cut
 from detector.rules.dispatch import Dispatch
 from detector.rules.ruleset import load
 from detector.store.baseline_table import _IN_CONTEXT
-from detector.store.migrations.observation_numbers import KIND_NUMBERS
 from tests.detector.strategies import trails
 from tests.detector.trail import Raw, call, document
 
@@ -103,9 +102,7 @@ def _assert_suffices_for_alerts(partial: Partial, counted: Partial) -> None:
     assert (partial.chunks, partial.hits) == (counted.chunks, counted.hits)
     observed = counted.observations.observations()
     assert partial.observations.observations() == {
-        observation: span
-        for observation, span in observed.items()
-        if KIND_NUMBERS[observation[0]] in _IN_CONTEXT
+        observation: span for observation, span in observed.items() if observation[0] in _IN_CONTEXT
     }
 
 
