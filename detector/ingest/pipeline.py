@@ -159,7 +159,7 @@ class Pipeline:
         self._derive(publish)
         self._verify(is_final=True)
         take_for_old()
-        self._correlate(never)
+        self._correlate(never, is_final=True)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         """Read all files there are and all that come. Blocks.
@@ -365,10 +365,10 @@ class Pipeline:
             )
         self._unpublished.add(self._store.integrity_alerts.update(is_final, self._bounds))
 
-    def _correlate(self, stop: threading.Event) -> None:
+    def _correlate(self, stop: threading.Event, is_final: bool = False) -> None:
         """Search for what is watched for and for signals, and derive the alerts' context."""
         self._unpublished.add_watches(self._watch_search.run(stop))
-        self._signal_search.run(stop)
+        self._unpublished.problems += self._signal_search.run(stop, is_final)
         if not stop.is_set():
             self._unpublished.add(self._store.context.refresh(self._risk))
 

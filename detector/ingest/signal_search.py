@@ -16,6 +16,7 @@ from detector.rules.ruleset import RuleSet
 from detector.sources.open_file import has_identity, is_of_this_process
 from detector.store import FileRow, Store
 
+_GONE = "moved, changed or deleted since it was read: scan again"
 _LOOKAHEAD = 2000
 """Files to search that are taken in advance, to tell whether processes pay; more may follow."""
 
@@ -31,6 +32,8 @@ class SignalSearch:
         """The sequence of files up to which every alert has been searched."""
         self._moved_or_gone: Set[tuple[str, FileRow]] = frozenset()
         """Files that were not at their path when they were last searched."""
+        self._told: set[str] = set()
+        """The problems that were told: alerts of an hour search the same files."""
 
     def use(self, rules: RuleSet, workers: Workers) -> None:
         """Search by these rules from now on."""
@@ -38,11 +41,20 @@ class SignalSearch:
         self._workers = workers
         self._searched = 0
 
-    def run(self, stop: threading.Event) -> None:
-        """Search until no alert lacks a search, or ``stop`` is set.
+    def run(self, stop: threading.Event, is_final: bool = False) -> list[str]:
+        """Search until no alert lacks a search, or ``stop`` is set; return the new problems.
 
-        A file that was renamed meanwhile is found by the next sweep, and searched then.
+        A file that was renamed meanwhile is found by the next sweep, and searched then. If
+        ``is_final``, there is none.
         """
+        unread: dict[str, str] = {}
+        self._run(stop, unread, is_final)
+        problems = [f"flags may be missing: {path}: {why}" for path, why in sorted(unread.items())]
+        new = [problem for problem in problems if problem not in self._told]
+        self._told.update(new)
+        return new
+
+    def _run(self, stop: threading.Event, unread: dict[str, str], is_final: bool) -> None:
         while not stop.is_set():
             newest, searches = self._store.context.pending_searches(self._searched)
             if not searches:
@@ -61,6 +73,11 @@ class SignalSearch:
             moved_or_gone = self._find_moved(paths)
             # Another file may have the path by now (log rotation), and not be counted yet.
             moved_paths = {path for path, _ in moved_or_gone}
+            unread.update(
+                (path, why) for path, why in signals.unread.items() if path not in moved_paths
+            )
+            if is_final:
+                unread.update(dict.fromkeys(moved_paths, _GONE))
             signals = signals.outside(moved_paths)
             missed = bool(moved_or_gone - self._moved_or_gone)
             self._moved_or_gone = moved_or_gone

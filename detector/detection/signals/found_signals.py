@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -27,10 +27,12 @@ class Signal(NamedTuple):
 class Signals:
     """Signals by the kinds of their ``events``, of which each raises the same flags.
 
-    Several records may claim the identity of one event: each is one of these."""
+    Several records may claim the identity of one event: each is one of these. Of files that are
+    ``unread``, some signals may be missing, for the reason that is given."""
 
     def __init__(self) -> None:
         self.events = EventColumns()
+        self.unread: dict[str, str] = {}
         self._flags: dict[int, Flags] = {}
         """By the ids of kinds, which the events hold."""
 
@@ -45,7 +47,8 @@ class Signals:
         return found
 
     def __reduce__(self) -> tuple[Callable[..., Signals], tuple[Any, ...]]:
-        return _restore, (self.events, [self._flags[id(kind)] for kind in self.events.kinds])
+        flags = [self._flags[id(kind)] for kind in self.events.kinds]
+        return _restore, (self.events, flags, self.unread)
 
     def __iter__(self) -> Iterator[Signal]:
         """Yield each signal by itself."""
@@ -74,6 +77,7 @@ class Signals:
         """Add the signals of others.
 
         Another process sends a kind once, however many of its files have it."""
+        self.unread |= other.unread
         if any(self._flags.get(id(kind), flags) != flags for kind, flags in other.kinds()):
             other = _restore(other.events.with_own_kinds(), [flags for _, flags in other.kinds()])
         self.events.add_all(other.events)
@@ -113,11 +117,15 @@ class Signals:
             return self
         selected = Signals()
         selected.events, selected._flags = self.events.selected(is_selected), self._flags
+        selected.unread = self.unread
         return selected
 
 
-def _restore(events: EventColumns, flags: Sequence[Flags]) -> Signals:
+def _restore(
+    events: EventColumns, flags: Sequence[Flags], unread: Mapping[str, str] = {}
+) -> Signals:
     signals = Signals()
+    signals.unread = dict(unread)
     signals.events = events
     signals._flags = {id(kind): of_kind for kind, of_kind in zip(events.kinds, flags, strict=True)}
     return signals

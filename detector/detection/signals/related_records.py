@@ -7,7 +7,6 @@ common; only calls to STS and odd records are decoded whole.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
@@ -18,7 +17,7 @@ from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import RecordMatch, chunks_at, decode_record, scan_chunk
 from detector.detection.signals.record_requests import RelatedRequest, RequestedSpans
 from detector.detection.signals.searched_heads import SearchedHead, SearchedHeads
-from detector.formats import Records, Unreadable
+from detector.formats import Records
 from detector.formats.native.columns import identities_in
 from detector.sources.open_file import open_file
 
@@ -74,10 +73,10 @@ def search_file(
 ) -> Iterator[RelatedRun]:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
-    A file that has gone or cannot be read has no matches, or those before that. ``heads`` are those
-    of files that were searched before.
+    ``heads`` are those of files that were searched before. Raises OSError and Unreadable, after the
+    matches before that.
     """
-    with contextlib.suppress(OSError, Unreadable), opener(path) as file:
+    with opener(path) as file:
         for chunk in chunks_at(file, requests.keys()):
             chunk_requests, principal_index = requests[chunk.offset]
             if any(request.selector.principal_keys() is None for request in chunk_requests):

@@ -21,9 +21,11 @@ from detector.detection.principal import STS
 from detector.detection.signals.found_signals import Flags, Signals
 from detector.detection.signals.related_records import ChunkRequests, RelatedRun, search_file
 from detector.detection.signals.searched_heads import SearchedHeads
+from detector.formats import Unreadable
 from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
+from detector.sources.os_errors import describe_os_error
 from detector.text.value_cache import ValueCache
 
 
@@ -100,15 +102,24 @@ class SignalFinder:
         found: Signals,
         opener: Callable[[str], BinaryIO] = open_file,
     ) -> None:
-        """Search the signals in a file, and add them to ``found``."""
-        for run in search_file(path, requests, self._heads, opener):
-            flags: _RaisedFlags = run.answer
-            if flags.asked:
-                for single in run.one_by_one():
-                    decode = partial(run.decode, single.indexes[0])
-                    _add(single, flags.raised_by(decode, single.times[0]), path, found)
-            else:
-                _add(run, flags.certain, path, found)
+        """Search the signals in a file, and add them to ``found``; a file that cannot be read is
+        noted there."""
+        try:
+            for run in search_file(path, requests, self._heads, opener):
+                self._add_run(run, path, found)
+        except OSError as error:
+            found.unread[path] = describe_os_error(error)
+        except Unreadable as error:
+            found.unread[path] = error.reason.detail
+
+    def _add_run(self, run: RelatedRun, path: str, found: Signals) -> None:
+        flags: _RaisedFlags = run.answer
+        if flags.asked:
+            for single in run.one_by_one():
+                decode = partial(run.decode, single.indexes[0])
+                _add(single, flags.raised_by(decode, single.times[0]), path, found)
+        else:
+            _add(run, flags.certain, path, found)
 
     def _flags_of(self, signature: EventSignature) -> _RaisedFlags | None:
         """Return the flags of a signature; None where its records are no signals."""
