@@ -50,7 +50,7 @@ def test_attributes_that_are_no_fields_are_read_of_the_whole_record() -> None:
 
 
 def test_what_is_no_record_raises() -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         raw_values(b"[]", ("event_type",))
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         texts(b"[", ("event_type",))

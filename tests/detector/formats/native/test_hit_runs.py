@@ -110,7 +110,7 @@ def test_what_a_caller_refuses_is_in_no_run(
     st.integers(2, 20),
 )
 def test_views_have_one_number(chunks: list[tuple[int, list[Any]]], capacity: int) -> None:
-    """From chunk to chunk: one for each head, caller, error message and code, while there is room."""
+    """From chunk to chunk: one for each head, caller, message and code, while there is room."""
     callers = KnownCallers(capacity)
     known: dict[int, object] = {}
     for head, content in chunks:
