@@ -9,6 +9,7 @@ import msgspec
 
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import Event, KeptEvent
+from detector.formats.native.hit_runs import HitRuns
 
 Flags = tuple[str, ...]
 """The flags that an event raises, sorted."""
@@ -67,11 +68,33 @@ class Signals:
         """Add signals that are one event but for identity, time and place.
 
         ``chunk`` is their file and the chunk's offset in it."""
+        kind = self._kind(event, flags)
+        number = self.events.chunk_number(*chunk)
+        self.events.add_alike(kind, number, identities, times, indexes)
+
+    def add_runs(
+        self,
+        events: Sequence[KeptEvent | None],
+        flags: Sequence[Flags],
+        chunk: tuple[str, int],
+        runs: HitRuns,
+        times: Sequence[int | None],
+    ) -> None:
+        """Add the signals of runs: of each its event, None where it is left out, and its flags.
+
+        ``times`` are those of the chunk's records."""
+        kinds = [
+            None if event is None else self._kind(event, raised)
+            for event, raised in zip(events, flags, strict=True)
+        ]
+        self.events.add_runs(kinds, self.events.chunk_number(*chunk), runs, times)
+
+    def _kind(self, event: KeptEvent, flags: Flags) -> KeptEvent:
+        """Return an event as the kind of signals that raise these flags."""
         if self._flags.setdefault(id(event), flags) != flags:
             event = msgspec.structs.replace(event)
             self._flags[id(event)] = flags
-        number = self.events.chunk_number(*chunk)
-        self.events.add_alike(event, number, identities, times, indexes)
+        return event
 
     def add_all(self, other: Signals) -> None:
         """Add the signals of others.

@@ -7,9 +7,9 @@ common; only calls to STS and odd records are decoded whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from detector.cloudtrail.record import Record, signature_of
 from detector.detection.event import KeptEvent, Position
@@ -19,7 +19,10 @@ from detector.detection.signals.record_requests import RelatedRequest, Requested
 from detector.detection.signals.searched_heads import SearchedHead, SearchedHeads
 from detector.formats import Records
 from detector.formats.native.columns import identities_in
+from detector.formats.native.hit_runs import HitRuns
 from detector.sources.open_file import open_file
+
+_NOWHERE = Position("", 0, 0)
 
 
 class ChunkRequest(NamedTuple):
@@ -33,44 +36,49 @@ ChunkRequests = Mapping[int, ChunkRequest]
 """What to search in the chunks of a file, by their offset."""
 
 
-class RelatedRun(NamedTuple):
-    """Records of related principals, of which the events differ in identity, time and place only.
+class RelatedSink(Protocol):
+    """Takes the records of related principals that a search finds in the chunks of a file."""
 
-    ``answer`` is what their signature was asked, and ``event`` theirs but for these. ``offset`` is
-    that of their chunk, ``indexes`` are theirs in it, and the ``identities`` follow each other.
-    ``decode`` returns the whole record of an index, None where there is none."""
+    def add(
+        self,
+        chunk: int,
+        answer: Any,
+        event: KeptEvent,
+        columns: RelatedRows,
+        decode: Callable[[int], Record | None],
+    ) -> None:
+        """Add records that are one event but for identity, time and place.
 
-    answer: Any
-    event: KeptEvent
-    offset: int
+        ``chunk`` is the offset of theirs, ``answer`` what their signature was asked. ``decode``
+        returns the whole record of an index, None where there is none."""
+
+    def add_runs(
+        self,
+        chunk: int,
+        answers: Sequence[Any],
+        events: Sequence[KeptEvent | None],
+        runs: HitRuns,
+        times: Sequence[int | None],
+    ) -> None:
+        """Add the records of runs, of which each has an answer that needs no record, and an event;
+        None where it is left out. ``times`` are those of the chunk's records."""
+
+
+class RelatedRows(NamedTuple):
+    """What the events of records have by themselves; the identities follow each other."""
+
     identities: bytes
     times: Sequence[int]
     indexes: Sequence[int]
-    decode: Callable[[int], Record | None]
-
-    def selected(self, numbers: Iterable[int]) -> RelatedRun:
-        """Return some of the records, by their numbers in the run."""
-        names = identities_in(self.identities)
-        chosen = list(numbers)
-        return self._replace(
-            identities=b"".join([names[number] for number in chosen]),
-            times=[self.times[number] for number in chosen],
-            indexes=[self.indexes[number] for number in chosen],
-        )
-
-    def one_by_one(self) -> Iterator[RelatedRun]:
-        """Yield a run for each record."""
-        columns = identities_in(self.identities), self.times, self.indexes
-        for identity, time, index in zip(*columns, strict=True):
-            yield self._replace(identities=identity, times=[time], indexes=[index])
 
 
 def search_file(
     path: str,
     requests: ChunkRequests,
     heads: SearchedHeads,
+    sink: RelatedSink,
     opener: Callable[[str], BinaryIO] = open_file,
-) -> Iterator[RelatedRun]:
+) -> None:
     """Search the chunks of a file, by offset, for the records that any of their requests selects.
 
     ``heads`` are those of files that were searched before. Raises OSError and Unreadable, after the
@@ -81,22 +89,19 @@ def search_file(
             chunk_requests, principal_index = requests[chunk.offset]
             if any(request.selector.principal_keys() is None for request in chunk_requests):
                 for match in scan_chunk(path, chunk, chunk_requests, lambda _: True):
-                    yield from _related(match, heads)
+                    _add_match(match, heads, sink)
             else:
                 index = PrincipalIndex(principal_index)
                 records = heads.parse(chunk, index.verbatim)
-                start = Position(path, chunk.offset, 0)
-                yield from _ChunkSearch(start, records, chunk_requests, heads).run(index)
+                _ChunkSearch(chunk.offset, records, chunk_requests, heads, sink).run(index)
 
 
-def _related(match: RecordMatch, heads: SearchedHeads) -> Iterator[RelatedRun]:
+def _add_match(match: RecordMatch, heads: SearchedHeads, sink: RelatedSink) -> None:
     answer = heads.ask(signature_of(match.record.head()))
     if answer is not None:
         identity, event = KeptEvent.of_event(match.event)
-        place, times = event.position, [event.time]
-        yield RelatedRun(
-            answer, event, place.offset, identity, times, [place.index], lambda _: match.record
-        )
+        rows = RelatedRows(identity, [event.time], [event.position.index])
+        sink.add(event.position.offset, answer, event, rows, lambda _: match.record)
 
 
 class _ChunkSearch:
@@ -104,39 +109,65 @@ class _ChunkSearch:
 
     def __init__(
         self,
-        start: Position,
+        offset: int,
         records: Records,
         requests: Sequence[RelatedRequest],
         heads: SearchedHeads,
+        sink: RelatedSink,
     ) -> None:
-        self._start = start
+        self._offset = offset
         self._records = records
         self._requests = requests
         self._spans = RequestedSpans(requests)
         self._heads = heads
+        self._sink = sink
         self._decode = partial(decode_record, records)
 
-    def run(self, index: PrincipalIndex) -> Iterator[RelatedRun]:
+    def run(self, index: PrincipalIndex) -> None:
         """Search only the records that have a principal key of the requests."""
         heads, groups = self._wanted(index)
-        runs = self._records.hit_runs(groups)
+        if not heads:
+            return
+        runs, views = self._heads.hit_runs(self._records, heads, groups)
         if runs is None:
             for head, indexes in zip(heads, groups, strict=True):
-                for at in indexes:
-                    yield from self._decoded(head, at)
+                self._add_decoded(head, indexes)
             return
-        for number, (indexes, identities, *_) in zip(runs.groups, runs, strict=True):
-            head = heads[number]
-            # The key that a call to STS issued stands beyond its view.
-            raw = None if head.may_open_session else self._records.raw_hit(indexes[0])
-            event = None if raw is None else self._heads.event_of(head, raw[0])
+        times = [_span(self._records.times, group) for group in groups]
+        answers: list[Any] = []
+        events: list[KeptEvent | None] = []
+        for number, (group, view) in enumerate(zip(runs.groups, runs.views, strict=True)):
+            head = heads[group]
+            event = views.get(view)
             if event is None:
-                for at in indexes:
-                    yield from self._decoded(head, at)
-            else:
-                found = self._selected(head, event, identities, indexes)
-                if found is not None:
-                    yield found
+                first = runs.run(number).indexes[0]
+                event = self._heads.event_of(head, self._records, first)
+                if event is not None and view:
+                    views[view] = event
+            answers.append(head.answer)
+            events.append(self._unless_added(head, event, times[group], runs, number))
+        self._sink.add_runs(self._offset, answers, events, runs, self._records.times)
+
+    def _unless_added(
+        self,
+        head: SearchedHead,
+        event: KeptEvent | None,
+        span: tuple[int, int],
+        runs: HitRuns,
+        number: int,
+    ) -> KeptEvent | None:
+        """Return the event of a run that a request selects as a whole.
+
+        Of another, what is selected is added; ``span`` are the first and last time of its group."""
+        if event is None:
+            self._add_decoded(head, runs.run(number).indexes)
+            return None
+        is_whole = self._spans.of(event.client, "").have_all(span)
+        if is_whole and not head.answer.needs_records:
+            return event
+        indexes, identities, *_ = runs.run(number)
+        self._add_selected(head, event, identities, indexes)
+        return None
 
     def _wanted(self, index: PrincipalIndex) -> tuple[list[SearchedHead], list[list[int]]]:
         """Return the heads that are searched, and the records of each that may be related."""
@@ -147,46 +178,45 @@ class _ChunkSearch:
             wanted = {at for at in wanted if self._records.times[at] is not None}
         heads: list[SearchedHead] = []
         groups: list[list[int]] = []
-        for group in self._records.groups:
-            head = self._heads.searched(group.head)
-            if head.answer is None:
-                continue
-            indexes = group.indexes
-            if head.may_open_session or not has_times:
+        for head, indexes in self._heads.groups(self._records, wanted):
+            if head.may_open_session or not has_times:  # else all have one caller, and times
                 indexes = [at for at in indexes if at in wanted]
-            elif indexes[0] not in wanted:  # nor is any other: they have one caller
-                continue
-            if indexes:
-                heads.append(head)
-                groups.append(indexes)
+            heads.append(head)
+            groups.append(indexes)
         return heads, groups
 
-    def _decoded(self, head: SearchedHead, index: int) -> Iterator[RelatedRun]:
-        """Yield a record that must be decoded whole, if a request selects it."""
-        record = decode_record(self._records, index)
-        time: Any = self._records.times[index]
-        if record is None:
-            return
-        try:
-            raw = self._records.canonical(index)
-            identity, event = KeptEvent.of(record, raw, time, self._start)
-        except RecursionError:
-            return  # counted as rejected where it was read
-        found = self._selected(head, event, identity, [index])
-        if found is not None:
-            yield found
+    def _add_decoded(self, head: SearchedHead, indexes: Sequence[int]) -> None:
+        """Add those records of some that a request selects, of which each is decoded whole."""
+        for index in indexes:
+            record = decode_record(self._records, index)
+            time: Any = self._records.times[index]
+            if record is None:
+                continue
+            try:
+                raw = self._records.canonical(index)
+                identity, event = KeptEvent.of(record, raw, time, _NOWHERE)
+            except RecursionError:
+                continue  # counted as rejected where it was read
+            self._add_selected(head, event, identity, [index])
 
-    def _selected(
+    def _add_selected(
         self, head: SearchedHead, event: KeptEvent, identities: bytes, indexes: Sequence[int]
-    ) -> RelatedRun | None:
-        """Return those records of a run whose time is in a span that is searched; None for none."""
-        all_times: Sequence[Any] = self._records.times
-        times = [all_times[index] for index in indexes]
+    ) -> None:
+        """Add those records of a run whose time is in a span that is searched."""
+        times: Sequence[Any] = self._records.times
         spans = self._spans.of(event.client, event.issued_key)
-        run = RelatedRun(
-            head.answer, event, self._start.offset, identities, times, indexes, self._decode
-        )
-        if spans.have_all(times):
-            return run
-        numbers = [number for number, time in enumerate(times) if time in spans]
-        return run.selected(numbers) if numbers else None
+        chosen = [
+            (name, times[index], index)
+            for name, index in zip(identities_in(identities), indexes, strict=True)
+            if times[index] in spans
+        ]
+        if chosen:
+            names, found, places = zip(*chosen, strict=True)
+            rows = RelatedRows(b"".join(names), found, places)
+            self._sink.add(self._offset, head.answer, event, rows, self._decode)
+
+
+def _span(times: Sequence[Any], indexes: Sequence[int]) -> tuple[int, int]:
+    """Return the first and the last time of some records."""
+    found = [times[index] for index in indexes]
+    return min(found), max(found)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence, Set
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -12,25 +12,48 @@ from detector.cloudtrail.record import EventSignature
 from detector.detection.event import EventCall, EventClient, KeptEvent, Position
 from detector.detection.principal import STS
 from detector.detection.record_view import HitFields, RecordView
-from detector.formats import Chunk, KnownHead, KnownHeads, Records, parse_records
+from detector.formats import Chunk, KnownHeads, Records, parse_records
+from detector.formats.native.callers import KnownCallers
+from detector.formats.native.cut import HeadGroups
 from detector.formats.native.groups import RawView
+from detector.formats.native.hit_runs import HitRuns, Questions
 
-Asked = Callable[[EventSignature], object | None]
-"""What is asked of a signature, of which the records are searched unless it answers None."""
+_CALLERS, _CALLER_BYTES = 1 << 15, 24 << 20
+"""Of the callers and views that are known, and of the callers' bytes: of files of all regions, one
+after another, before those of the next minutes."""
 _NOWHERE = Position("", 0, 0)
-_VIEWS_LIMIT = 4
-"""Of the views of a head that are remembered; most have one."""
+
+
+class SignatureAnswer(Protocol):
+    """What is told of the records of a signature."""
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether each is decoded for it."""
+
+
+Asked = Callable[[EventSignature], SignatureAnswer | None]
+"""What is asked of a signature, of which the records are searched unless it answers None."""
 
 
 class SearchedHead(msgspec.Struct, eq=False):
-    """What a head answers, and the events that its records have in common, by their view.
+    """What a head answers, and its number, 0 where it has none.
 
-    None stands for a view that is odd. ``may_open_session``: it is of a call to STS."""
+    ``may_open_session``: it is of a call to STS, whose records stand each by itself."""
 
     signature: EventSignature
     answer: Any
     may_open_session: bool
-    events: dict[RawView, KeptEvent | None] = {}
+    number: int = 0
+
+
+class _Table(NamedTuple):
+    """What is known of a table of heads: these by their numbers, and callers with their views.
+
+    Of a view the event is known that its records have in common."""
+
+    heads: dict[int, SearchedHead]
+    callers: KnownCallers
 
 
 class SearchedHeads:
@@ -50,25 +73,51 @@ class SearchedHeads:
             self._clients.clear()
         return records
 
-    def searched(self, head: KnownHead) -> SearchedHead:
-        """Return what is known of a head."""
-        facts: SearchedHead | None = head.facts
-        if facts is None:
-            signature = head.signature
-            facts = SearchedHead(signature, self.ask(signature), signature.event_source == STS)
-            head.facts = facts
-        return facts
+    def groups(
+        self, records: Records, wanted: Set[int]
+    ) -> Iterator[tuple[SearchedHead, list[int]]]:
+        """Yield the heads that answer, with their records, where one of these is wanted."""
+        by_number = records.by_number
+        if by_number is None:
+            for group in records.groups:
+                if not wanted.isdisjoint(group.indexes):
+                    head = self._new_head(group.head.signature)
+                    if head.answer is not None:
+                        yield head, group.indexes
+            return
+        heads, order, start = _table_of(by_number).heads, by_number.order.tolist(), 0
+        for number, end in zip(by_number.numbers, by_number.ends, strict=True):
+            indexes = order[start:end]
+            start = end
+            if not wanted.isdisjoint(indexes):
+                if number not in heads:
+                    heads[number] = self._new_head(by_number.table.signature(number), number)
+                head = heads[number]
+                if head.answer is not None:
+                    yield head, indexes
 
-    def event_of(self, head: SearchedHead, view: RawView) -> KeptEvent | None:
-        """Return what the events of a head and a view have in common; None where it is odd."""
-        if view in head.events:
-            return head.events[view]
-        event = self._new_event(head.signature, view)
-        caller, message, _ = view
-        if len(head.events) < _VIEWS_LIMIT:
-            self._known.keep(len(caller) + len(message))
-            head.events[view] = event
-        return event
+    def hit_runs(
+        self, records: Records, heads: Sequence[SearchedHead], groups: Sequence[list[int]]
+    ) -> tuple[HitRuns | None, dict[int, Any]]:
+        """Cut groups of records into runs, None where none can be; and return the views that are
+        known, by number."""
+        if records.by_number is None:
+            return records.hit_runs(groups), {}
+        callers = _table_of(records.by_number).callers
+        questions = Questions(callers, [0] * len(heads), [head.number for head in heads])
+        runs = records.hit_runs(groups, questions)  # which may forget the views
+        return runs, callers.views
+
+    def event_of(self, head: SearchedHead, records: Records, index: int) -> KeptEvent | None:
+        """Return what the events of a run have in common, by its first record.
+
+        None where each must be decoded."""
+        # The key that a call to STS issued stands beyond its view.
+        raw = None if head.may_open_session else records.raw_hit(index)
+        return None if raw is None else self._new_event(head.signature, raw[0])
+
+    def _new_head(self, signature: EventSignature, number: int = 0) -> SearchedHead:
+        return SearchedHead(signature, self.ask(signature), signature.event_source == STS, number)
 
     def _new_event(self, signature: EventSignature, view: RawView) -> KeptEvent | None:
         caller, message, _ = view
@@ -91,3 +140,10 @@ class SearchedHeads:
             self._clients[key] = client
             self._known.keep(len(caller))
         return client
+
+
+def _table_of(groups: HeadGroups) -> _Table:
+    if groups.table.facts is None:
+        groups.table.facts = _Table({}, KnownCallers(_CALLERS, _CALLER_BYTES))
+    table: _Table = groups.table.facts
+    return table

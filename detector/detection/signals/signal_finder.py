@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import BinaryIO, NamedTuple, Self
 
@@ -16,12 +16,14 @@ from detector.cloudtrail.record import (
     signature_of,
     skip_reason,
 )
-from detector.detection.event import Event
+from detector.detection.event import Event, KeptEvent
 from detector.detection.principal import STS
 from detector.detection.signals.found_signals import Flags, Signals
-from detector.detection.signals.related_records import ChunkRequests, RelatedRun, search_file
+from detector.detection.signals.related_records import ChunkRequests, RelatedRows, search_file
 from detector.detection.signals.searched_heads import SearchedHeads
 from detector.formats import Unreadable
+from detector.formats.native.columns import identities_in
+from detector.formats.native.hit_runs import HitRuns
 from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
@@ -47,6 +49,11 @@ class _RaisedFlags(NamedTuple):
 
     certain: Flags
     asked: tuple[Rule, ...]
+
+    @property
+    def needs_records(self) -> bool:
+        """Whether each record is asked for more."""
+        return bool(self.asked)
 
     @classmethod
     def of(cls, rules: Iterable[Rule]) -> _RaisedFlags:
@@ -105,21 +112,11 @@ class SignalFinder:
         """Search the signals in a file, and add them to ``found``; a file that cannot be read is
         noted there."""
         try:
-            for run in search_file(path, requests, self._heads, opener):
-                self._add_run(run, path, found)
+            search_file(path, requests, self._heads, _SignalSink(path, found), opener)
         except OSError as error:
             found.unread[path] = describe_os_error(error)
         except Unreadable as error:
             found.unread[path] = error.reason.detail
-
-    def _add_run(self, run: RelatedRun, path: str, found: Signals) -> None:
-        flags: _RaisedFlags = run.answer
-        if flags.asked:
-            for single in run.one_by_one():
-                decode = partial(run.decode, single.indexes[0])
-                _add(single, flags.raised_by(decode, single.times[0]), path, found)
-        else:
-            _add(run, flags.certain, path, found)
 
     def _flags_of(self, signature: EventSignature) -> _RaisedFlags | None:
         """Return the flags of a signature; None where its records are no signals."""
@@ -140,6 +137,52 @@ class SignalFinder:
         return _CallFlags(None, _RaisedFlags.of(rules).unless_empty(signature))
 
 
-def _add(run: RelatedRun, flags: Flags, path: str, found: Signals) -> None:
-    if flags or run.event.issued_key:
-        found.add(run.event, flags, (path, run.offset), run.identities, run.times, run.indexes)
+class _SignalSink:
+    """Adds those of a file's related records to ``found`` that are signals, or open a session."""
+
+    def __init__(self, path: str, found: Signals) -> None:
+        self._path = path
+        self._found = found
+
+    def add(
+        self,
+        chunk: int,
+        answer: _RaisedFlags,
+        event: KeptEvent,
+        columns: RelatedRows,
+        decode: Callable[[int], Record | None],
+    ) -> None:
+        """Add records that are one event but for identity, time and place."""
+        if not answer.needs_records:
+            self._add(chunk, answer.certain, event, *columns)
+            return
+        names = identities_in(columns.identities)
+        for identity, time, index in zip(names, columns.times, columns.indexes, strict=True):
+            flags = answer.raised_by(partial(decode, index), time)
+            self._add(chunk, flags, event, identity, [time], [index])
+
+    def _add(
+        self,
+        chunk: int,
+        flags: Flags,
+        event: KeptEvent,
+        identities: bytes,
+        times: Sequence[int],
+        indexes: Sequence[int],
+    ) -> None:
+        if flags or event.issued_key:
+            self._found.add(event, flags, (self._path, chunk), identities, times, indexes)
+
+    def add_runs(
+        self,
+        chunk: int,
+        answers: Sequence[_RaisedFlags],
+        events: Sequence[KeptEvent | None],
+        runs: HitRuns,
+        times: Sequence[int | None],
+    ) -> None:
+        """Add the records of runs: they open no session, and their answers are certain."""
+        flags = [answer.certain for answer in answers]
+        left = [event if raised else None for event, raised in zip(events, flags, strict=True)]
+        if any(event is not None for event in left):
+            self._found.add_runs(left, flags, (self._path, chunk), runs, times)
