@@ -14,6 +14,7 @@ from operator import itemgetter, sub
 from zlib import crc32
 
 import msgspec
+from isal import isal_zlib
 
 from detector.detection.principal import RelatedPrincipals
 
@@ -21,6 +22,12 @@ PrincipalHashes = tuple[int, ...]
 """The sorted checksums of the principal keys of a record."""
 PostingLists = dict[PrincipalHashes, list[int]]
 """The indexes of the records in a chunk, by their checksums."""
+
+
+_COMPRESSED_FROM = 512
+"""Bytes of an index; that of a small file has some fifty."""
+_ZLIB = b"\x78"
+"""The first byte of what is compressed; of what is not, it tells of a list."""
 
 
 class _EncodedIndex(msgspec.Struct, array_like=True, gc=False):
@@ -39,7 +46,8 @@ class PrincipalIndex:
     reading them again need not find out."""
 
     def __init__(self, encoded: bytes) -> None:
-        decoded = _decoder.decode(encoded)
+        """Decode an index. Raises msgspec.MsgspecError where it is damaged."""
+        decoded = _decoder.decode(_decompressed(encoded))
         self.verbatim = decoded.verbatim
         self._groups = decoded.groups
 
@@ -67,7 +75,19 @@ def encode(postings: PostingLists, verbatim: bool) -> bytes:
         for hashes, indexes in postings.items()
         if hashes and indexes
     ]
-    return msgspec.msgpack.encode(_EncodedIndex(verbatim, groups))
+    encoded = msgspec.msgpack.encode(_EncodedIndex(verbatim, groups))
+    if len(encoded) < _COMPRESSED_FROM:
+        return encoded
+    return min(encoded, isal_zlib.compress(encoded, 1), key=len)
+
+
+def _decompressed(encoded: bytes) -> bytes:
+    if encoded[:1] != _ZLIB:
+        return encoded
+    try:
+        return isal_zlib.decompress(encoded)
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def _deltas(indexes: list[int]) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +34,22 @@ def test_index_finds_exactly_the_records_with_a_wanted_key(
     assert sorted(found) == sorted(expected)
     assert index.contains(hashes) == bool(expected)
     assert index.common(frozenset(hashes)) == set(hashes_of(wanted & set().union(*records)))
+
+
+def test_large_index_is_compressed_and_found_in_as_before() -> None:
+    postings = {hashes_of([f"key-{number}"]): [number, number + 1000] for number in range(1000)}
+    encoded = encode(postings, verbatim=False)
+    plain = msgspec.msgpack.encode(
+        (False, [(each, [n, 1000]) for each, [n, _] in postings.items()])
+    )
+    assert len(encoded) < 0.8 * len(plain)
+    for body in (encoded, plain):  # as older versions wrote it
+        index = PrincipalIndex(body)
+        assert not index.verbatim
+        assert list(index.lookup(set(hashes_of(["key-7"])))) == [(hashes_of(["key-7"]), [7, 1007])]
+
+
+@pytest.mark.parametrize("body", [b"", b"\x78", b"\x78\x01damaged", b"\x92\x00"])
+def test_damaged_index_is_said_to_be_so(body: bytes) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        PrincipalIndex(body)
