@@ -41,11 +41,21 @@ def migrate_file(path: Path, durable: bool = True) -> None:
         translate_sqlite_errors(path),
         contextlib.closing(connect_to_write(path, durable)) as connection,
     ):
-        if durable:
-            give_back_freed_pages(connection)
+        if durable and not path.stat().st_size:
+            _begin_file(connection)
         # Before the write-ahead log, so that the file itself names its program at once.
         migrate(connection)
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _begin_file(connection: sqlite3.Connection) -> None:
+    """Write the first page, which gives freed pages back and names its program at once.
+
+    A file that names none is refused by another process, and by the next one after a crash."""
+    connection.execute("BEGIN")
+    give_back_freed_pages(connection)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("COMMIT")
 
 
 def give_back_freed_pages(connection: sqlite3.Connection) -> None:

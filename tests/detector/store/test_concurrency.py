@@ -16,6 +16,7 @@ import pytest
 from detector.ingest.pipeline import Pipeline
 from detector.sources.directory import Directory
 from detector.store import Store
+from detector.store.opening import connections
 from detector.triage.note import NoteBody
 from tests.commandline.cli import ONLY_REFERENCE, Cli, one_line
 from tests.detector.trail import ANA, document, rules, scan, sweep, write
@@ -128,6 +129,23 @@ def test_two_processes_create_one_new_state(tmp_path: Path) -> None:
         assert [process.stdout.readline() for process in processes] == ["False 0\n"] * 2
         for process in processes:
             process.communicate()
+
+
+def test_new_state_names_its_program_before_it_has_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that opens it then, or after a crash, takes it for a state."""
+    path = tmp_path / "hunt.db"
+
+    def die(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "migrate", die)
+        with pytest.raises(KeyboardInterrupt):
+            Store.open(path)
+    with closing(Store.open(path)) as store:
+        assert not store.alerts.all()
 
 
 def test_threads_read_decide_and_ingest_at_once(tmp_path: Path) -> None:
