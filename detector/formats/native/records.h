@@ -155,7 +155,7 @@ static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
     if (size != 38 || *p++ != '"') return 0;
     for (int i = 0; i < 16; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10) is_uuid &= *p++ == '-';
-        uint8_t high = DIGITS[p[0]], low = DIGITS[p[1]];
+        unsigned high = DIGITS[p[0]], low = DIGITS[p[1]];
         is_uuid &= (uint8_t)(!!high & !!low);
         identity[i] = (uint8_t)((high - 1) << 4 | (low - 1));
         p += 2;

@@ -22,6 +22,7 @@ _PIECES = (
 def plain_documents() -> Iterator[bytes]:
     """Yield documents and lines of CloudTrail's own form."""
     records = [*sweep(12), call(eventName="DescribeRegions", errorCode="AccessDenied")]
+    records += [call(event_id=f"{digit}2345678-1234-1234-1234-123456789abc") for digit in "0g"]
     records += [call(userAgent=text, event_id=name) for name, text in PAYLOADS.items()]
     records += [call(userIdentity=None), call(userIdentity={}), call(readOnly=None), call()]
     for some in (records, records[:1], records[5:9], []):
