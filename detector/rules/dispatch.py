@@ -208,6 +208,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         self._by_call: ValueCache[ApiCall, Candidates] = ValueCache(self._of_call)
         self._candidates: ValueCache[tuple[int, tuple[_OriginTest, ...]], Candidates]
         self._candidates = ValueCache(Candidates, longest=1 << 20)
+        self._ask_callers = {rule.rule_id for rule in self._rules if rule.query.prefilter.caller}
         self._by_caller = ValueCache(_CallerVerdicts, _CALLERS_LIMIT, _LONGEST_CALLER)
         self._by_pair: dict[Pair, list[int]] = defaultdict(list)
         """The indexes of the rules that require a pair, by the folded pair."""
@@ -252,6 +253,8 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
 
     def of_caller(self, rules: Sequence[Rule], caller: bytes) -> list[Rule]:
         """Return those of ``rules`` whose filter records of a caller, as JSON, may pass."""
+        if not any(rule.rule_id in self._ask_callers for rule in rules):
+            return list(rules)
         verdicts = self._by_caller[caller]
         return [rule for rule in rules if not verdicts.refuses(rule)]
 
