@@ -6,7 +6,6 @@ neutralised in each: no formula in a cell, no markup in Markdown and HTML, no ac
 
 from __future__ import annotations
 
-import html
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, Literal, TypeVar, get_args
@@ -187,6 +186,8 @@ def html_code(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
+    import html  # with the names of all characters
+
     return html.escape(visible(text, WHOLE, lines=True))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def _grammar(language: str) -> str:
 
 def _tables_module() -> str:
     """Generate the text of ``grammar_tables`` from the grammars, by the installed lark."""
+    from pprint import pformat
+
     import lark
     from lark.grammar import Rule
     from lark.lexer import TerminalDef

@@ -19,7 +19,6 @@ from detector.formats.decompress import (
     unzstd,
 )
 from detector.formats.errors import NotALog
-from detector.formats.tables.parquet_table import parquet_lines
 
 MAGIC_BYTES = 4096
 """Enough for the header of a table of all columns."""
@@ -84,6 +83,8 @@ def _recoded(encoding: str) -> Callable[[Any], Iterator[bytes]]:
 
 
 def _open_parquet(content: Content, budget: Budget) -> Iterator[Member]:
+    from detector.formats.tables.parquet_table import parquet_lines
+
     lines = parquet_lines(seekable(content))
     yield Member("", Content(GeneratedStream(lines), "parquet", budget))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
-import html
 import io
 import re
 import zlib
@@ -60,6 +59,8 @@ def unpack_text(text: bytes, budget: Budget) -> bytes | None:
     if _BEGINS_URL.match(text):
         return _ESCAPED_BYTE.sub(_escaped_byte, text.replace(b"+", b" "))
     if _BEGINS_HTML.match(text):
+        import html  # with the names of all characters
+
         return html.unescape(text.decode("utf-8", "backslashreplace")).encode()
     if text[:1] == b"b" and _BYTES_LITERAL.fullmatch(text):
         return _bytes_literal(text)

@@ -9,7 +9,6 @@ only.
 from __future__ import annotations
 
 import contextlib
-import json
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,26 +26,20 @@ from detector.cloudtrail.record import (
 )
 from detector.formats.chunks import Chunk
 from detector.formats.decompress import Budget
-from detector.formats.errors import Incomplete, NotALog, Unreadable
+from detector.formats.errors import NotALog, Unreadable
 from detector.formats.heads.known_heads import KnownHeads, RecordGroup
-from detector.formats.items import Item, NonRecord, ParsedRecord
+from detector.formats.items import Item, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.native import cut
 from detector.formats.native.groups import RawHit, Slices, group_by_bytes
 from detector.formats.native.hit_runs import HitRuns, Questions
-from detector.formats.pieces import join_pieces
-from detector.formats.search import NESTING_CAP, reads_as_is, unwrap, unwrap_elements
-from detector.formats.text_forms import BLANK, begins_json, is_comment
-from detector.formats.whereabouts import foreign_detail, locate_records
+from detector.formats.plain_record import is_plain
 from detector.text.capped import TEXT_CAP
 from detector.text.time import parse_time
 
 INNER_CAP, INNER_RATIO = 64 << 20, 40
 """What is compressed inside the texts of a chunk may unpack to so many bytes, or to so many times
 its size if that is more."""
-ODD_CAP = 256 << 20
-"""Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be
-walked."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -262,7 +255,16 @@ def records_of_spans(
 
 def read_as_they_are(records: Records) -> bool:
     """Tell whether no record has a caller, name, source or region in another place."""
-    return all(reads_as_is(records.raw(index)) for index in _incomplete(records))
+    return all(_reads_as_is(records.raw(index)) for index in _incomplete(records))
+
+
+def _reads_as_is(raw: bytes) -> bool:
+    """Tell whether an incomplete record is as CloudTrail wrote it."""
+    if b'"AWSService"' in raw or is_plain(raw):
+        return True
+    from detector.formats.search import finds_itself
+
+    return finds_itself(raw)
 
 
 def _incomplete(records: Records) -> Iterator[int]:
@@ -306,13 +308,15 @@ def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Re
     }
     items: list[ParsedRecord] = []
     budget = Budget(max(INNER_CAP, INNER_RATIO * len(data)))
-    for item in _unwrap_lines(data, budget) if is_lines else _unwrap_document(data, budget):
+    for item in _unwrap(data, is_lines, budget):
         if isinstance(item, ParsedRecord):
             items.append(item)
         else:
             reasons[item.kind][item.reason] += 1
     if not items and not is_lines and set(reasons["rejected"]) == {"nested-too-deep"}:
-        _refuse_too_deep(bytes(data))
+        from detector.formats.odd_texts import refuse_too_deep
+
+        refuse_too_deep(bytes(data))
     heads = (item.head or _head_of(item.translated or item.raw) for item in items)
     groups, times = _group(RawRecords(items), heads, known)
     return Records(
@@ -325,69 +329,15 @@ def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Re
     )
 
 
-def _refuse_too_deep(data: bytes) -> None:
-    """Raise Unreadable for a document whose records lie too deep, and say where."""
-    located = locate_records(data)
-    if located is not None:
-        raise Unreadable(
-            "nested-too-deep",
-            f"holds {located.records} CloudTrail records at {located.path}, in over {NESTING_CAP} "
-            "wrappers: cut them out with jq",
-        )
+def _unwrap(data: memoryview, is_lines: bool, budget: Budget) -> Iterator[Item]:
+    from detector.formats.odd_texts import unwrap_document, unwrap_lines
 
-
-def _unwrap_lines(data: memoryview, budget: Budget) -> Iterator[Item]:
-    for line in join_pieces(bytes(data).split(b"\n")):
-        text = line.strip(BLANK).removeprefix(_BOM)  # Concatenated files keep their marks.
-        if text:
-            yield from _unwrap_line(text, budget)
-
-
-def _unwrap_line(text: bytes, budget: Budget) -> Iterator[Item]:
-    try:
-        yield from unwrap(text, budget)
-    except RecursionError:
-        yield NonRecord("rejected", "nested-too-deep")
-    except json.JSONDecodeError:
-        if b"\0" in text:
-            # Zeros stand for what was lost, also the end of a line.
-            for part in filter(None, text.split(b"\0")):
-                yield from _unwrap_line(part.strip(BLANK), budget)
-        elif is_comment(text):
-            yield NonRecord("skipped", "comment")
-        else:
-            yield NonRecord("rejected", "not-json")
-
-
-def _unwrap_document(data: memoryview, budget: Budget) -> Iterator[Item]:
+    if is_lines:
+        return unwrap_lines(data, budget)
+    raws: list[msgspec.Raw] = []
     with contextlib.suppress(ValueError, RecursionError):
         raws = _split_document(data)
-        if raws:
-            return unwrap_elements(map(bytes, raws), budget)
-    if len(data) > ODD_CAP:
-        raise Unreadable(
-            "too-large",
-            f"a document of an odd form, over {ODD_CAP >> 20} MiB: make lines of it with jq",
-        )
-    return _unwrap_text(bytes(data), budget)
-
-
-def _unwrap_text(data: bytes, budget: Budget) -> Iterator[Item]:
-    try:
-        yield from unwrap(data, budget)
-    except RecursionError:
-        yield NonRecord("rejected", "nested-too-deep")
-    except json.JSONDecodeError as error:
-        problem = _json_problem(error)
-        if isinstance(problem, Incomplete) or begins_json(data.lstrip(BLANK)):
-            raise problem from None
-        raise NotALog("not-json", foreign_detail(data)) from None
-
-
-def _json_problem(error: json.JSONDecodeError) -> Unreadable:
-    if error.pos >= len(error.doc) or error.msg.startswith("Unterminated string"):
-        return Incomplete("truncated-json", "the JSON ends too early")
-    return Unreadable("corrupt-json", f"invalid JSON at character {error.pos}: {error.msg}")
+    return unwrap_document(data, raws, budget)
 
 
 def _head_of(raw: bytes) -> Head:

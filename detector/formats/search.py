@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from detector.cloudtrail.record import Caller, EventSignature, Head, loads
+from detector.cloudtrail.record import Head, loads
 from detector.formats.decompress import Budget
 from detector.formats.foreign.foreign_schemas import (
     ecs_originals,
@@ -23,6 +23,7 @@ from detector.formats.foreign.foreign_schemas import (
     ocsf_originals,
 )
 from detector.formats.foreign.known_documents import skip_reason_of
+from detector.formats.heads.completeness import is_complete
 from detector.formats.items import Item, NonRecord, ParsedRecord, without_copies
 from detector.formats.json_spans import (
     decode_string,
@@ -31,7 +32,6 @@ from detector.formats.json_spans import (
     split_members,
 )
 from detector.formats.packed_text import unpack_text
-from detector.formats.plain_record import is_plain
 from detector.formats.record_shape import (
     Missing,
     is_field,
@@ -299,23 +299,8 @@ def _plain_record(value: bytes) -> Item | None:
     return ParsedRecord(value, head=head)
 
 
-def is_complete(head: Head | EventSignature) -> bool:
-    """Tell whether a head has what makes it a record."""
-    if not (head.event_source and head.event_name and head.aws_region):
-        return False
-    caller = head.user_identity
-    return caller is not None and bool(caller.arn or names_anyone(caller))
-
-
-def names_anyone(caller: Caller | None) -> bool:
-    """Tell whether a caller is known by anything."""
-    return caller is not None and bool(caller.arn or caller.account_id or caller.access_key_id)
-
-
-def reads_as_is(raw: bytes) -> bool:
-    """Tell whether an incomplete record is as CloudTrail wrote it."""
-    if b'"AWSService"' in raw or is_plain(raw):
-        return True
+def finds_itself(raw: bytes) -> bool:
+    """Tell whether the search for records finds a record as it is, and nothing else."""
     (item, *others) = _Search(Budget(RECORD_CAP)).value(raw)
     is_itself = isinstance(item, ParsedRecord) and item.raw == raw and item.translated is None
     return is_itself and not others

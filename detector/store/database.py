@@ -37,7 +37,7 @@ class Database:
     """The connections to one state file, safe for use by several threads.
 
     ``path`` is None for a temporary state, which is deleted when it is closed. ``clock`` returns
-    epoch seconds. ``author`` is who decides, in the ``session`` that began with opening the state.
+    epoch seconds. ``author`` decides, in the ``session`` that began with opening the state.
     ``writer`` is None where the file may only be read.
     """
 
@@ -45,7 +45,7 @@ class Database:
         self,
         path: Path | None,
         clock: Callable[[], float],
-        author: str,
+        author: str | None,
         lock: IngestLock,
         writer: sqlite3.Connection | None,
         reader: sqlite3.Connection,
@@ -53,7 +53,7 @@ class Database:
     ) -> None:
         self.path = path
         self.clock = clock
-        self.author = author
+        self._author = author
         self.session = secrets.token_hex(8)
         self._lock = lock
         self._writer = writer
@@ -92,9 +92,7 @@ class Database:
             writer = connect_to_write(file, durable=path is not None)
             cleanup.enter_context(contextlib.closing(writer))
             reader = cleanup.enter_context(contextlib.closing(connect_to_read(file)))
-            return cls(
-                path, clock, author or current_user(), lock, writer, reader, cleanup.pop_all()
-            )
+            return cls(path, clock, author, lock, writer, reader, cleanup.pop_all())
 
     @classmethod
     def look(
@@ -108,7 +106,12 @@ class Database:
         with contextlib.ExitStack() as cleanup:
             lock = IngestLock(path)
             reader = connect_to_look(path, lock.holder(), cleanup)
-            return cls(path, clock, author or current_user(), lock, None, reader, cleanup.pop_all())
+            return cls(path, clock, author, lock, None, reader, cleanup.pop_all())
+
+    @functools.cached_property
+    def author(self) -> str:
+        """Who decides: by default the user of this system, whom few commands ask for."""
+        return self._author or current_user()
 
     @property
     def read_only(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -22,8 +23,6 @@ from detector.store.chunk_table import ChunkTable
 from detector.store.completeness import Completeness
 from detector.store.context_table import ContextTable
 from detector.store.database import Database
-from detector.store.decisions.decision_exchange import DecisionExchange
-from detector.store.decisions.hunt_table import HuntTable
 from detector.store.decisions.triage_table import TriageTable
 from detector.store.decisions.undo_journal import ALERT_KINDS, UndoJournal, UndoResult
 from detector.store.decisions.watch_table import WatchTable
@@ -41,6 +40,10 @@ from detector.store.segments.segment_table import SegmentTable
 from detector.store.signals.signal_table import SignalTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
+
+if TYPE_CHECKING:
+    from detector.store.decisions.decision_exchange import DecisionExchange
+    from detector.store.decisions.hunt_table import HuntTable
 
 
 class _Prepared(NamedTuple):
@@ -69,7 +72,6 @@ class Store:
         self.baseline = BaselineTable(database)
         self.activity = PrincipalActivityTable(database)
         self.watches = WatchTable(database, self.journal, self.history)
-        self.hunts = HuntTable(database, self.journal)
         self.rules = RuleTable(database, self.journal)
         self.suppressions = SuppressionTable(database, self.history)
         self.signals = SignalTable(database, self.events)
@@ -94,9 +96,6 @@ class Store:
             self.suppressions,
         )
         self.triage = TriageTable(database, self.journal, self.alerts, self.suppressions)
-        self.exchange = DecisionExchange(
-            database, self.triage, self.suppressions, self.watches, self.hunts
-        )
         self.quarantine = Quarantine(database, self.journal)
         self.completeness = Completeness(database)
         self.integrity_alerts = IntegrityAlerts(
@@ -131,6 +130,22 @@ class Store:
         Raises StateError.
         """
         return cls(Database.look(path))
+
+    @functools.cached_property
+    def hunts(self) -> HuntTable:
+        """The records of hunts, which no scan asks for."""
+        from detector.store.decisions.hunt_table import HuntTable
+
+        return HuntTable(self.database, self.journal)
+
+    @functools.cached_property
+    def exchange(self) -> DecisionExchange:
+        """The exchange of decisions, which few commands ask for."""
+        from detector.store.decisions.decision_exchange import DecisionExchange
+
+        return DecisionExchange(
+            self.database, self.triage, self.suppressions, self.watches, self.hunts
+        )
 
     @property
     def path(self) -> Path | None:

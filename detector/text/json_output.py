@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from detector.text.late_pattern import late_pattern
 
 _ACTIVE = late_pattern(
@@ -23,6 +21,8 @@ _ACTIVE = late_pattern(
 
 def json_line(value: Any) -> str:
     """Format a value as one line of JSON, without the line break."""
+    import orjson  # it imports dataclasses and inspect, a twentieth of a start
+
     return escape_json(orjson.dumps(value).decode())
 
 

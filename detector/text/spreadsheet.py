@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,6 +20,8 @@ _INNER_FORMULA = late_pattern(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Format rows as CSV, under a line of the names of their columns."""
+    import csv
+
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 _MAX_LENGTH = 60
@@ -13,6 +12,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Suggest a known name: ``"; did you mean X?"`` or ``""``."""
     if len(name) > _MAX_LENGTH:
         return ""
+    import difflib  # 80 kB of code, for names that are not known
+
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)
     if not matches:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import os
@@ -93,6 +92,8 @@ def _content(path: Path) -> bytes:
 
 
 def _csv_columns(content: bytes) -> dict[str, LookupColumn]:
+    import csv
+
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

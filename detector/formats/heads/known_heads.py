@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from detector.cloudtrail.record import EventSignature
+from detector.formats.heads.completeness import is_complete
 from detector.formats.heads.head_table import TABLE_CAPACITY, HeadTable
-from detector.formats.search import is_complete
 
 _HEADS_LIMIT = 3 << 13
 """From so many heads on all are forgotten before the next chunk; in each five minutes, three

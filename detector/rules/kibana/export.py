@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import orjson
 
 from detector.rules.rule_file import RuleError
 from detector.text.late_pattern import late_pattern
@@ -121,6 +120,8 @@ def _add_saved_object(export: Export, document: ExportedObject, attributes: Obje
 
 def _documents(text: str) -> Iterator[ExportedObject]:
     """Yield the objects of a text: lines of JSON, one document, or a list of them."""
+    import orjson
+
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -149,6 +150,8 @@ def _check_whole(objects: list[Any], total: object) -> None:
 
 
 def _lines(text: str) -> Iterator[ExportedObject]:
+    import orjson
+
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

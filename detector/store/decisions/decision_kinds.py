@@ -16,7 +16,6 @@ import msgspec
 
 from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.text.time import format_time
-from detector.triage.hunt_record import describe_part
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from detector.triage.watch import Watch
@@ -253,6 +252,8 @@ class _HuntPart:
         self, _: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
         hunt_id, part = _hunt_and_part(subject)
+        from detector.triage.hunt_record import describe_part
+
         return hunt_id, describe_part(part, before or "", after or "")
 
 

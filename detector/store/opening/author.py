@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 
 
 def current_user() -> str:
     """Return the login name of the current user, or their id."""
+    import getpass  # for the terminal: few commands ask for a name
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):
