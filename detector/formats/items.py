@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from detector.cloudtrail.record import Head
+from detector.text.named_tuple import NamedTuple
 
 
 class ParsedRecord(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
 from detector.esql.errors import EsqlError
 from detector.rules.rule_file import RuleError, line_of_key
+from detector.text.named_tuple import NamedTuple
 
 
 class Advice(NamedTuple):

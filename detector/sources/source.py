@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from detector.sources.accounting import FileState
+from detector.text.named_tuple import NamedTuple
 
 Problem = tuple[FileState, str, str]
 """(state, reason, detail), as the file's row in the store will say."""

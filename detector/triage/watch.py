@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
 from detector.detection.indicator import Indicator
+from detector.text.named_tuple import NamedTuple
 from detector.text.time import format_time
 
 MOST_SIGHTINGS = 1_000

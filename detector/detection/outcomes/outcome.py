@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from detector.detection.event import KeptEvent, Matches
 from detector.rules.rule import Rule
+from detector.text.named_tuple import NamedTuple
 
 
 class RuleOutcome(NamedTuple):

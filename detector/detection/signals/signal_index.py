@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from typing import NamedTuple
 
 from detector.detection.alert import Flag
 from detector.detection.principal import RelatedPrincipals
@@ -19,6 +18,7 @@ from detector.detection.signals.signal_event import (
     signal_identity,
     signal_time,
 )
+from detector.text.named_tuple import NamedTuple
 
 
 class SignalCaller(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from detector.cloudtrail.record import Record
 from detector.ecs.fields import FieldTable
 from detector.ecs.getters import FieldGetter
 from detector.esql.expressions.scope import CompiledExpr, ConstantFact, FieldFact, constant
+from detector.text.named_tuple import NamedTuple
 
 _TIMES = ("@timestamp", "event.ingested", "event.created")
 """The fields that are the event's time."""

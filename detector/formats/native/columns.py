@@ -5,9 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from itertools import accumulate, chain, count
-from typing import NamedTuple, Self
+from typing import Self
 
 from detector.formats.native.library import LIBRARY
+from detector.text.named_tuple import NamedTuple
 
 IDENTITY = 16
 """Bytes of an identity."""

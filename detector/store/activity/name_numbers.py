@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from detector.text.named_tuple import NamedTuple
 
 
 class NumberedTable(NamedTuple):

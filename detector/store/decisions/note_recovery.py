@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
+from detector.text.named_tuple import NamedTuple
 from detector.triage.note import NoteContext
 
 ReadRows = Callable[[str], list[tuple[Any, ...]]]
