@@ -49,7 +49,7 @@ class StoredAlert(msgspec.Struct):
     number: int
     start: int
     until: int
-    summary_id: int
+    summary: bytes
     content: bytes
     revision: int
     supersedes: list[str]
@@ -57,7 +57,8 @@ class StoredAlert(msgspec.Struct):
 
     def has_content(self, packed: PackedFinding) -> bool:
         """Tell whether a finding is the stored one."""
-        return self.content == packed.content and self.summary_id == packed.summary.summary_id
+        # Summaries are compared by their bodies: each process has other ids.
+        return self.content == packed.content and self.summary == packed.summary.body
 
     def is_near(self, start: int, until: int, seconds: int) -> bool:
         """Tell whether an alert overlaps ``[start, until)``, or is within ``seconds`` of it."""
@@ -342,18 +343,19 @@ def _read_alerts(
 ) -> dict[str, StoredAlert]:
     lineages = Lineages(query_of(connection))
     rows = connection.execute(
-        "SELECT number, alert_id, start, until, summary_id, content, revision, supersedes, "
-        f"lineage_id FROM alert JOIN alert_finding USING (number) WHERE {condition}",
+        "SELECT number, alert_id, start, until, body, content, revision, supersedes, lineage_id "
+        "FROM alert JOIN alert_finding USING (number) JOIN rule_summary USING (summary_id) "
+        f"WHERE {condition}",
         values,
     ).fetchall()
     alerts = {}
-    for number, alert_id, *span, summary_id, content, revision, supersedes, lineage_id in rows:
+    for number, alert_id, *span, summary, content, revision, supersedes, lineage_id in rows:
         first, until = span
         alerts[alert_id] = StoredAlert(
             number,
             first,
             until,
-            summary_id,
+            summary,
             content,
             revision,
             msgspec.json.decode(supersedes),
