@@ -71,11 +71,18 @@ def is_plain(raw: bytes) -> bool:
         record = _decoder.decode(raw)
     except (ValueError, RecursionError):
         return False
-    if not (record.event_source and record.event_name) or record.aws_region == "":
+    if not (record.event_source and record.event_name):
+        return False
+    if not all(map(_is_bare, (record.event_source, record.event_name, record.aws_region))):
         return False
     return _names_somebody(record.user_identity) and time_text(record.event_time) == (
         record.event_time or ""
     )
+
+
+def _is_bare(text: str | None) -> bool:
+    """Tell whether a text has no blanks, quotes or brackets around it, which the search drops."""
+    return text is None or (text[:1].isalnum() and text[-1:].isalnum())
 
 
 def _names_somebody(caller: UserIdentity | None) -> bool:
