@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import tomli
-
-from detector.text.named_tuple import NamedTuple
 
 
 class AttackerUse(NamedTuple):

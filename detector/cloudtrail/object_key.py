@@ -7,8 +7,9 @@ few minutes ahead of it.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 from detector.text.time import parse_time
 
 TRAIL, DIGEST = "CloudTrail", "CloudTrail-Digest"

@@ -11,14 +11,13 @@ import json
 from collections.abc import Callable
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.cloudtrail.convert_fields import convert_fields
 from detector.text.capped import TEXT_CAP, capped
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 _IRREGULAR = {
     "event_id": "eventID",

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 Leaning = Literal["attack", "benign", "neutral"]
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 from detector.text.time import DAY, format_age
 
 ObservationKind = Literal[

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,7 +28,6 @@ from detector.detection.principal_index import PrincipalIndex, related_hashes
 from detector.detection.record_search import SearchRequest
 from detector.detection.risk import RiskTable
 from detector.detection.signals.related_records import ChunkRequest, ChunkRequests
-from detector.text.named_tuple import NamedTuple
 
 SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""

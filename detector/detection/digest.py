@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,7 +26,6 @@ from detector.detection.principal_index import PostingLists, add_keys
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Records, parse_documents, parse_records
 from detector.rules.dispatch import Dispatch
-from detector.text.named_tuple import NamedTuple
 
 
 class ChunkStats(msgspec.Struct):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,6 @@ from detector.detection.record_view import RecordView
 from detector.ecs.getters import present
 from detector.ecs.values import Value
 from detector.esql.plan.accumulators import Inputs
-from detector.text.named_tuple import NamedTuple
 
 
 class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):

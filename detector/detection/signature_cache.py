@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,6 @@ from detector.detection.principal_index import PrincipalHashes, hashes_of
 from detector.formats import KnownHeads
 from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
-from detector.text.named_tuple import NamedTuple
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
 _CANDIDATES_LIMIT = 64

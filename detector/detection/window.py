@@ -15,12 +15,11 @@ from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Protocol, TypeVar, overload
+from typing import NamedTuple, Protocol, TypeVar, overload
 
 from detector.detection.event import KeptEvent
 from detector.detection.finding import Facets
 from detector.esql.plan.accumulators import Inputs
-from detector.text.named_tuple import NamedTuple
 
 
 class Hit(NamedTuple):

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.ecs.address_database import AddressDatabase, AddressDatabaseError
-from detector.text.named_tuple import NamedTuple
 
 _KINDS = ("city", "country", "enterprise", "location")
 """Words in the type of a database that tells where addresses are."""

@@ -8,10 +8,9 @@ is none of AWS's own clients: these are nearly all, and are told without it.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from ua_parser import OS, Device, Domain, UserAgent

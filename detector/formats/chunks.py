@@ -11,7 +11,7 @@ import contextlib
 import os
 from collections.abc import Generator, Iterator
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -29,7 +29,6 @@ from detector.formats.text_forms import (
     is_comment,
     is_json_behind_text,
 )
-from detector.text.named_tuple import NamedTuple
 
 SNIFF = 8 << 20
 """Bytes that are read before a large file is judged to be lines or one document."""

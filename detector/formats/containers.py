@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.formats.decompress import (
     BLOCK,
@@ -19,7 +19,6 @@ from detector.formats.decompress import (
     unzstd,
 )
 from detector.formats.errors import NotALog
-from detector.text.named_tuple import NamedTuple
 
 MAGIC_BYTES = 4096
 """Enough for the header of a table of all columns."""

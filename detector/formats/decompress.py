@@ -16,12 +16,11 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from isal import igzip, isal_zlib
 
 from detector.formats.errors import Incomplete, Unreadable
-from detector.text.named_tuple import NamedTuple
 
 BLOCK = 1 << 20
 _SPOOL = 32 << 20

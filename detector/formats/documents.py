@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from detector.formats.heads.known_heads import KnownHeads
 from detector.formats.native import cut
@@ -15,7 +16,6 @@ from detector.formats.native.cut import RecordSpans
 from detector.formats.native.documents import CutDocuments, cut_documents
 from detector.formats.native.groups import Slices
 from detector.formats.records import Records, read_as_they_are
-from detector.text.named_tuple import NamedTuple
 
 
 class ParsedDocuments(NamedTuple):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from detector.cloudtrail.record import Head
-from detector.text.named_tuple import NamedTuple
 
 
 class ParsedRecord(NamedTuple):

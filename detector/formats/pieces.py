@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from detector.formats.json_spans import decode_string, split_members
 from detector.formats.text_forms import contains_json, is_value
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 PIECES_CAP = 16 << 20
 """Bytes of the pieces of one record. CloudTrail's own records are at most 1 MB."""

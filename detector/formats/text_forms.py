@@ -11,7 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,6 @@ from detector.formats.errors import Unreadable
 from detector.formats.json_spans import WHITESPACE, split_values
 from detector.formats.packed_text import begins_packed, unpack_text
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 BLANK = WHITESPACE + b"\0"
 """What may stand around a line: a log that was truncated while written has zeros in it."""

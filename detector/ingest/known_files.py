@@ -7,12 +7,12 @@ on those files, not on all that were ever read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from detector.sources.source import SourceFile
 from detector.store.file_table import FileRow
-from detector.text.named_tuple import NamedTuple
 
 
 class Moves(NamedTuple):

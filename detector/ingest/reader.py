@@ -10,7 +10,7 @@ import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from detector.cloudtrail.digest_file import digest_of
 from detector.detection.digest import (
@@ -30,7 +30,6 @@ from detector.sources.open_file import identity_of, open_file
 from detector.sources.os_errors import describe_os_error
 from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
-from detector.text.named_tuple import NamedTuple
 
 _HEAD, _TAIL = 1024, 1024
 """Bytes of a file's beginning and end that its fingerprint covers: a record's id is in each."""

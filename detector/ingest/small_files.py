@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from detector.detection.digest import Partial
 from detector.formats import can_parse_documents, unpack_small_document
@@ -22,7 +22,6 @@ from detector.ingest.reader import (
 )
 from detector.sources.open_file import SMALL_FILE
 from detector.store.file_table import FileRead, FileRow
-from detector.text.named_tuple import NamedTuple
 
 _BATCH_FILES = 64
 _BATCH_BYTES = 1 << 20

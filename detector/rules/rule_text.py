@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
 from detector.esql.errors import EsqlError
 from detector.rules.rule_file import RuleError, line_of_key
-from detector.text.named_tuple import NamedTuple
 
 
 class Advice(NamedTuple):

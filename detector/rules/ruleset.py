@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,7 +19,6 @@ from detector.rules.rule import CompileContext, Rule
 from detector.rules.rule_cache import ReadResult
 from detector.rules.rule_file import RuleError, RuleNotice, file_position
 from detector.rules.rule_summary import WindowMode
-from detector.text.named_tuple import NamedTuple
 
 EXAMPLES_SUFFIX = ".examples.jsonl"
 """The end of the names of files of examples, which lie beside rule files."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from detector.sources.accounting import FileState
-from detector.text.named_tuple import NamedTuple
 
 Problem = tuple[FileState, str, str]
 """(state, reason, detail), as the file's row in the store will say."""

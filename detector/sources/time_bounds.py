@@ -8,10 +8,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from detector.cloudtrail.object_key import trail_file
 from detector.sources.source import Source, SourceFile
-from detector.text.named_tuple import NamedTuple
 
 AHEAD = 3600
 """Seconds before the earliest event from which labels are read, at the least: they run ahead by

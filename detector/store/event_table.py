@@ -11,6 +11,7 @@ import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,7 +25,6 @@ from detector.store.packing.packed_hits import PackedHits
 from detector.store.packing.packer import pack_columns
 from detector.store.packing.segment import Packed, StoredRow, without_matches
 from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
-from detector.text.named_tuple import NamedTuple
 
 
 class WrittenEvents(NamedTuple):

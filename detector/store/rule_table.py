@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,7 +16,6 @@ from detector.rules.ruleset import RuleSet
 from detector.store.database import Database, raises_damaged
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.packing.signal_rows import all_signals
-from detector.text.named_tuple import NamedTuple
 
 
 class RuleCount(msgspec.Struct, frozen=True):

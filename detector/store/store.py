@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -40,7 +40,6 @@ from detector.store.segments.segment_table import SegmentTable
 from detector.store.signals.signal_table import SignalTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
-from detector.text.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from detector.store.decisions.decision_exchange import DecisionExchange

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,6 @@ from detector.detection.alert import Alert
 from detector.detection.baseline import agent_family, network_of
 from detector.detection.finding import Facets, Finding
 from detector.text.linear_regex import full_matcher, glob_regex
-from detector.text.named_tuple import NamedTuple
 from detector.text.time import DAY
 
 Scope = Literal[

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from detector.detection.indicator import Indicator
-from detector.text.named_tuple import NamedTuple
 from detector.text.time import format_time
 
 MOST_SIGHTINGS = 1_000

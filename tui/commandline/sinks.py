@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from detector.text.named_tuple import NamedTuple
 from tui.settings.errors import CommandError, UsageError
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ order and split; a record that was delivered twice is counted twice, which only 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from detector.detection.activity.actor import Actor, PrincipalKind
-from detector.text.named_tuple import NamedTuple
 from detector.text.time import DAY
 
 ActivityKind = Literal["region", "call", "network", "program", "account", "session", "key"]

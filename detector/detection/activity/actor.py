@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
-
-from detector.text.named_tuple import NamedTuple
 
 PrincipalKind = Literal["user", "root", "role", "federated", "service", "account", "external", ""]
 """What a principal is. ``external``: a caller without an ARN whom an identity provider names;

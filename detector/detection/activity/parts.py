@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from detector.cloudtrail.record import ApiCall
 from detector.detection.activity.activity import ActivityKind
 from detector.detection.baseline import is_long_term
-from detector.text.named_tuple import NamedTuple
 
 Traits = tuple[str, str, str, str]
 """The network, program, account and long-term key of a client in any call; ``""``: none."""

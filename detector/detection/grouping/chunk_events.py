@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,7 +11,6 @@ from detector.detection.baseline import OriginSpans
 from detector.detection.principal_index import PostingLists, PrincipalHashes
 from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
 from detector.formats.native.callers import KnownCallers
-from detector.text.named_tuple import NamedTuple
 
 
 class CallEvents(NamedTuple):

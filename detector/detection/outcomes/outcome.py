@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.detection.event import KeptEvent, Matches
 from detector.rules.rule import Rule
-from detector.text.named_tuple import NamedTuple
 
 
 class RuleOutcome(NamedTuple):

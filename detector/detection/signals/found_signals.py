@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import Event, KeptEvent
 from detector.formats.native.hit_runs import HitRuns
-from detector.text.named_tuple import NamedTuple
 
 Flags = tuple[str, ...]
 """The flags that an event raises, sorted."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from detector.cloudtrail.record import Record, signature_of
 from detector.detection.event import KeptEvent, Position
@@ -21,7 +21,6 @@ from detector.formats import Records
 from detector.formats.native.columns import identities_in
 from detector.formats.native.hit_runs import HitRuns
 from detector.sources.open_file import open_file
-from detector.text.named_tuple import NamedTuple
 
 _NOWHERE = Position("", 0, 0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -17,7 +17,6 @@ from detector.formats.native.callers import KnownCallers
 from detector.formats.native.cut import HeadGroups
 from detector.formats.native.groups import RawView
 from detector.formats.native.hit_runs import HitRuns, Questions
-from detector.text.named_tuple import NamedTuple
 
 _CALLERS, _CALLER_BYTES = 1 << 15, 24 << 20
 """Of the callers and views that are known, and of the callers' bytes: of files of all regions, one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from detector.cloudtrail.record import (
     NO_ORIGIN,
@@ -28,7 +28,6 @@ from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
 from detector.sources.os_errors import describe_os_error
-from detector.text.named_tuple import NamedTuple
 from detector.text.value_cache import ValueCache
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from typing import NamedTuple
 
 from detector.detection.alert import Flag
 from detector.detection.principal import RelatedPrincipals
@@ -18,7 +19,6 @@ from detector.detection.signals.signal_event import (
     signal_identity,
     signal_time,
 )
-from detector.text.named_tuple import NamedTuple
 
 
 class SignalCaller(NamedTuple):

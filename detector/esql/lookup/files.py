@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.ecs.values import Type
 from detector.esql.lookup.table import (
@@ -18,7 +18,6 @@ from detector.esql.lookup.table import (
     column_of_texts,
 )
 from detector.text.installation import extra_command
-from detector.text.named_tuple import NamedTuple
 from detector.text.visible import visible
 
 FILE_CAP = 64 << 20

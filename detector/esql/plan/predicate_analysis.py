@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from typing import NamedTuple
 
 from detector.esql import ast
 from detector.esql.comparisons import FLIPPED
@@ -18,7 +19,6 @@ from detector.esql.expressions.scope import (
 )
 from detector.esql.tree_walk import walk
 from detector.text.fold import fold
-from detector.text.named_tuple import NamedTuple
 
 Pair = tuple[str | None, str | None]
 """An (event.provider, event.action); None is any. Those of conditions that ignore case are folded:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.cloudtrail.record import Record
 from detector.ecs.fields import FieldTable
 from detector.ecs.getters import FieldGetter
 from detector.esql.expressions.scope import CompiledExpr, ConstantFact, FieldFact, constant
-from detector.text.named_tuple import NamedTuple
 
 _TIMES = ("@timestamp", "event.ingested", "event.created")
 """The fields that are the event's time."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from itertools import accumulate, chain, count
-from typing import Self
+from typing import NamedTuple, Self
 
 from detector.formats.native.library import LIBRARY
-from detector.text.named_tuple import NamedTuple
 
 IDENTITY = 16
 """Bytes of an identity."""

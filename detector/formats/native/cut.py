@@ -10,11 +10,11 @@ import ctypes
 import struct
 import threading
 from array import array
+from typing import NamedTuple
 
 from detector.formats.heads.head_table import HeadTable
 from detector.formats.heads.known_heads import KnownHead, KnownHeads
 from detector.formats.native.library import LIBRARY
-from detector.text.named_tuple import NamedTuple
 
 NO_TIME = -(1 << 63)
 """Stands for a time in another form than CloudTrail's, or none."""

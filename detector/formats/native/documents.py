@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from detector.formats.heads.known_heads import KnownHeads
 from detector.formats.native.cut import (
@@ -19,7 +20,6 @@ from detector.formats.native.cut import (
     spans_between,
 )
 from detector.formats.native.library import LIBRARY
-from detector.text.named_tuple import NamedTuple
 
 _ENDS = "record_ends", "group_ends", "incomplete_ends"
 RESULT_COUNTS = (

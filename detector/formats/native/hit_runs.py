@@ -6,12 +6,12 @@ import ctypes
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
+from typing import NamedTuple
 
 from detector.formats.native.callers import KnownCallers
 from detector.formats.native.columns import IDENTITY
 from detector.formats.native.library import LIBRARY
 from detector.text.capped import TEXT_CAP
-from detector.text.named_tuple import NamedTuple
 
 
 class HitRun(NamedTuple):

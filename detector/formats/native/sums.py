@@ -8,11 +8,11 @@ from __future__ import annotations
 import ctypes
 import threading
 from array import array
+from typing import NamedTuple
 
 from detector.formats.native.cut import HeadGroups
 from detector.formats.native.documents import RESULT_COUNTS, CutDocuments
 from detector.formats.native.library import LIBRARY
-from detector.text.named_tuple import NamedTuple
 
 IS_SKIPPED, MAY_OPEN, IS_CHANGE = 1, 2, 4
 """The kinds of a call, as bits: its records are no events; they may have the key of a session; it

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.rules.rule_file import RuleError
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 EXPORT_SUFFIXES = (".ndjson", ".json")
 ObjectContent = dict[str, Any]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-
-from detector.text.named_tuple import NamedTuple
+from typing import NamedTuple
 
 
 class NumberedTable(NamedTuple):

@@ -10,12 +10,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from detector.store.packing.file_key import AT_PATH, path_parameters
-from detector.text.named_tuple import NamedTuple
 from detector.text.time import format_time
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression

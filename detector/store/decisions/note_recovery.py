@@ -9,11 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.text.named_tuple import NamedTuple
 from detector.triage.note import NoteContext
 
 ReadRows = Callable[[str], list[tuple[Any, ...]]]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -20,7 +20,6 @@ from detector.detection.alert import Alert
 from detector.store.database import Database
 from detector.store.decisions.decision_kinds import KINDS, Authorship
 from detector.store.history_table import HistoryTable
-from detector.text.named_tuple import NamedTuple
 
 ALERT_KINDS = frozenset({"status", "assignee"})
 """The kinds whose subjects are alerts."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,7 +31,6 @@ from detector.store.packing.finding_rows import (
 from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
 from detector.store.segments.segment_table import query_of
 from detector.store.window_table import key_text
-from detector.text.named_tuple import NamedTuple
 
 _MARK_BY_NAME = (
     "UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? "

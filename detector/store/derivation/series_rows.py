@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterator, Sequence, Set
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from detector.detection.event import (
     EVENT_REGION,
@@ -25,7 +25,6 @@ from detector.ecs.getters import present
 from detector.esql.plan.accumulators import Inputs
 from detector.store.packing.parts import NumberedMatches
 from detector.store.packing.segment import Segment
-from detector.text.named_tuple import NamedTuple
 
 
 class _Part(NamedTuple):

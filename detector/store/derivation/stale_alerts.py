@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from detector.cloudtrail.record import identity, json_text
 from detector.detection.correlate import OwnCall
@@ -14,7 +15,6 @@ from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.lineage_rows import Lineages
 from detector.store.packing.segment import Segment
 from detector.store.segments.segment_table import StateQuery
-from detector.text.named_tuple import NamedTuple
 
 _STALE_ALERTS = (
     "SELECT a.number, alert_id, summary_id, f.content, lineage_id, s.key = 'null', revision, told, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from isal import isal_zlib
@@ -13,7 +13,6 @@ from detector.detection.event import EventCall, EventClient, KeptEvent, Position
 from detector.store.packing.column import Column
 from detector.store.packing.part_table import PartTable
 from detector.store.packing.parts import Parts
-from detector.text.named_tuple import NamedTuple
 
 _FORM = b"\2"
 """What a stored body begins with; one of the first form begins as zlib does."""

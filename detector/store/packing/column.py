@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from detector.formats.native.columns import NumberColumn, narrowed
-from detector.text.named_tuple import NamedTuple
 
 
 class Column(NamedTuple):

@@ -10,9 +10,9 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from detector.text.late_pattern import late_pattern
-from detector.text.named_tuple import NamedTuple
 
 _LABELLED = late_pattern(rb"(.*_\d{8}T)([^/.]*)(\.[^/]*)", re.DOTALL)
 """A path with the day of its delivery in its name, up to the day; the rest up to the ending."""

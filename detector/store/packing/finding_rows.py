@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,6 @@ from detector.detection.finding import Facets, Finding, Window
 from detector.ecs.values import Value
 from detector.rules.rule_summary import RuleSummary
 from detector.store.packing.content_id import content_id
-from detector.text.named_tuple import NamedTuple
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.packing.content_id import content_id
-from detector.text.named_tuple import NamedTuple
 
 _decoder = msgspec.json.Decoder(RelatedPrincipals)
 _NO_HOP = PrincipalNames()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from detector.detection.activity.chunk import Numbers
 from detector.detection.columns.event_columns import EventColumns
@@ -13,7 +14,6 @@ from detector.store.packing.body import Body, PackedChunk
 from detector.store.packing.column import Column
 from detector.store.packing.part_table import PartTable, of_rows
 from detector.store.packing.segment import Packed, StoredRow
-from detector.text.named_tuple import NamedTuple
 
 SEGMENT_ROWS = 4096
 """Rows of a full segment. Larger ones cost more to look something up, smaller ones are packed less

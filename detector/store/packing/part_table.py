@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,7 +15,6 @@ from detector.detection.event import EventCall, EventClient, KeptEvent, Matches,
 from detector.formats.native.columns import NumberColumn, NumberedRows, gather, renumber
 from detector.store.packing.column import RowColumn
 from detector.store.packing.parts import Parts
-from detector.text.named_tuple import NamedTuple
 
 _AS_THEY_ARE = frozenset({str, bytes, type(None)})
 """The types whose values are equal only where they are packed alike."""

@@ -10,7 +10,7 @@ from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,7 +30,6 @@ from detector.esql.plan.accumulators import Inputs
 from detector.formats.native.columns import IDENTITY
 from detector.store.packing.body import Body, PackedChunk
 from detector.store.packing.parts import NumberedMatches, PartReader
-from detector.text.named_tuple import NamedTuple
 
 
 class StoredRow(NamedTuple):

@@ -6,12 +6,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from operator import attrgetter
+from typing import NamedTuple
 
 from detector.detection.event import Series
 from detector.detection.finding import alert_id as name_alert
 from detector.store.packing.segment import Segment
 from detector.store.segments.segment_spans import SegmentSpan
-from detector.text.named_tuple import NamedTuple
 
 
 class AlertWindow(NamedTuple):

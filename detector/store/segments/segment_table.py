@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from detector.formats.native.columns import IDENTITY
 from detector.store.database import Database
@@ -24,7 +24,6 @@ from detector.store.packing.segment_writer import (
     segments_of,
 )
 from detector.store.segments.segment_spans import SegmentSpan
-from detector.text.named_tuple import NamedTuple
 
 _MERGED = 8
 """Segments of one tier that are merged."""
