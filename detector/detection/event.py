@@ -207,6 +207,11 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         client, call = EventClient.of(record), EventCall.of(record, record.error_message)
         return cls(0, client, call, record.aws_region or "", "", None, position)
 
+    @property
+    def is_hit(self) -> bool:
+        """Whether some rule matches it, or has matched a record that it stands for."""
+        return bool(self.matches or self.stale)
+
     def named(self, name: str) -> tuple[bytes, KeptEvent]:
         """Return identity and event of a record with this id that is the same but for it."""
         key = identity(self.client.account, name)

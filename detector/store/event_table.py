@@ -183,6 +183,7 @@ class _Writing:
         self._places = table.locate(query, rows)
         self._stored = table.rows_at(query, self._places)
         self._changed: set[bytes] = set()
+        self._reclaimed: set[bytes] = set()
         self.moved: Counter[str] = Counter()
         """By how much the duplicates of files, by path, change by events of which the record of
         another file stands now."""
@@ -208,6 +209,7 @@ class _Writing:
             is_due = stored.generation < self._generation or stored.row.position.offset >= start
             if is_whole or (is_due and (is_copy or _is_smaller(identity, row, stored.row))):
                 reclaimed += 1
+                self._reclaimed.add(identity)
                 position = row.position if is_copy else stored.row.position
                 placed = msgspec.structs.replace(stored.row, position=position)
                 self._set(StoredRow(identity, placed, read_id, self._generation))
@@ -219,8 +221,13 @@ class _Writing:
         written = WrittenEvents(self._stored.keys(), {})
         for identity, stored in self._stored.copy().items():
             row = rows[identity]
-            if not row.matches and not row.stale and stored.row.is_copy(row):
-                continue  # a signal that is a hit
+            if stored.row.is_hit and not row.is_hit:
+                continue  # what is found around alerts changes none
+            if row.is_hit and not stored.row.is_hit and not stored.row.is_copy(row):
+                written.revised[identity] = row
+                self.moved[row.position.source] -= identity not in self._reclaimed
+                self._set(self._brought(identity, row))
+                continue
             united = unite_events(identity, stored.row, row, is_placed=True)
             if united is stored.row:
                 continue

@@ -81,3 +81,17 @@ def test_what_could_be_searched_is_no_problem(store: Store, tmp_path: Path, rule
     cut = write(tmp_path, "b.jsonl", lines([*sweep(10), *OTHERS])[:-200])
     run = scan(tmp_path, store=store, by=rules)
     assert not problems_of(run), f"{cut} was read before its damaged end"
+
+
+@pytest.mark.parametrize("region", ["aa-first-1", "zz-last-1"])
+def test_a_signal_that_claims_the_id_of_a_hit_changes_no_alert(
+    store: Store, tmp_path: Path, rules: RuleSet, region: str
+) -> None:
+    """Whichever was read first, and whichever record is the smaller one."""
+    claim = call(60, region, "x", eventName="DescribeVpcs")
+    write(tmp_path, "a.json", [*sweep(10), claim, *OTHERS])
+    before = scan(tmp_path, store=store, by=rules)
+    write(tmp_path, "b.json", [call(1, "us-west-2", "x")])
+    run, fresh = scan(tmp_path, store=store, by=rules), scan(tmp_path, by=rules)
+    assert [len(each.facts[0]["regions"]) for each in (before, run, fresh)] == [10, 11, 11]
+    assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
