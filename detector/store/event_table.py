@@ -186,7 +186,7 @@ class _Writing:
         self._reclaimed: set[bytes] = set()
         self.moved: Counter[str] = Counter()
         """By how much the duplicates of files, by path, change by events of which the record of
-        another file stands now."""
+        another file stands now, or that were no hits before."""
         self._paths = Paths(query)
         ((self._generation,),) = query("SELECT generation FROM progress")
         self._file_ids = FileIds(connection)
@@ -223,8 +223,10 @@ class _Writing:
             row = rows[identity]
             if stored.row.is_hit and not row.is_hit:
                 continue  # what is found around alerts changes none
-            if row.is_hit and not stored.row.is_hit and not stored.row.is_copy(row):
-                written.revised[identity] = row
+            if row.is_hit and not stored.row.is_hit:
+                # A search saw the record, or another of its id, before it was read as a hit.
+                if not stored.row.is_copy(row):
+                    written.revised[identity] = row
                 self.moved[row.position.source] -= identity not in self._reclaimed
                 self._set(self._brought(identity, row))
                 continue

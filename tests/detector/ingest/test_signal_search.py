@@ -95,3 +95,21 @@ def test_a_signal_that_claims_the_id_of_a_hit_changes_no_alert(
     run, fresh = scan(tmp_path, store=store, by=rules), scan(tmp_path, by=rules)
     assert [len(each.facts[0]["regions"]) for each in (before, run, fresh)] == [10, 11, 11]
     assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
+
+
+def test_hits_that_a_search_saw_first_are_counted(
+    store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log grows after it was read: the search for signals finds lines that come to be hits."""
+    log = write(tmp_path, "a.jsonl", lines([*sweep(10), *OTHERS]))
+    later = lines(sweep(6, 120))
+
+    def grow() -> None:
+        if not log.read_bytes().endswith(later):
+            with log.open("ab") as file:
+                file.write(later)
+
+    before_search(store, monkeypatch, grow)
+    run, fresh = watch(store, tmp_path, lambda: None, by=rules), scan(tmp_path, by=rules)
+    assert (run.accounting.records_counted, run.accounting.records_duplicate) == (16, 0)
+    assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
