@@ -48,6 +48,22 @@ def test_word_like_no_command_is_told(
     one_line(cli("zzzzz"), 2, "no command, file or folder has this name", "--help")
 
 
+@pytest.mark.parametrize("command", ["scan", "log export", "rules check", "hunts list"])
+def test_unknown_option_points_to_the_help_of_its_command(command: str, cli: Cli) -> None:
+    told = f"trailhound {command}: unrecognized arguments: --nope; see trailhound {command} --help"
+    one_line(
+        cli(*command.split(), *["x"] * (command in ("scan", "rules check")), "--nope"), 2, told
+    )
+
+
+def test_sources_may_stand_behind_options(cli: Cli, tmp_path: Path) -> None:
+    calls = sweep(12)
+    first, second = write(tmp_path, "a.json", calls[:6]), write(tmp_path, "b.json", calls[6:])
+    ran = cli("scan", first, *ONLY_REFERENCE, "--format", "jsonl", second)
+    assert ran.out.count("alert_id") == 1
+    one_line(cli("scan", first, "--format", "jsonl", tmp_path / "c.json"), 1, "no such file")
+
+
 def test_folder_of_a_command_like_name_is_opened(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,7 +99,6 @@ def _add_run(parser: LineParser) -> None:
     )
     parser.add_argument("hunt", metavar="HUNT_ID")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=SOURCES_HELP)
-    parser.has_late_sources = True
     parser.add_argument("--query", metavar="NAME", help="only the query of this name or id")
     parser.add_argument("--new", action="store_true", help="print only the rows that are new")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")

@@ -12,18 +12,17 @@ from tui.settings.errors import EXIT_MISUSED
 class LineParser(argparse.ArgumentParser):
     """A parser whose errors are one line.
 
-    ``has_late_sources``: sources may stand behind options that follow the other arguments, where
-    argparse by itself takes no more of them."""
-
-    has_late_sources = False
+    Sources may also stand behind options, where argparse by itself takes no more of them."""
 
     def parse_known_args(  # type: ignore[override]  # as argparse calls it
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         parsed, left = super().parse_known_args(args, namespace)
-        if self.has_late_sources and not any(word.startswith("-") for word in left if word != "-"):
+        if "sources" in parsed and not any(word.startswith("-") for word in left if word != "-"):
             parsed.sources += left
             left = []
+        if left:  # told here, since the parser above does not know the command's help
+            self.error(f"unrecognized arguments: {' '.join(left)}")
         return parsed, left
 
     def error(self, message: str) -> NoReturn:

@@ -78,7 +78,6 @@ def _add_explain(commands: Subparsers) -> None:
 def _add_common(parser: LineParser) -> None:
     parser.add_argument("rule", metavar="RULE", help=_RULE_HELP)
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help=SOURCES_HELP)
-    parser.has_late_sources = True
     parser.add_argument(
         "--jobs",
         type=process_count,
