@@ -118,10 +118,16 @@ class HitCollector:
         for number, event in enumerate(events):
             if event is _UNKNOWN:
                 group = groups[runs.groups[number]]
-                events[number] = self._collect_run(runs.run(number), group, views)
+                is_refused = self._is_refused(runs.callers[number], group)
+                event = None if is_refused else self._collect_run(runs.run(number), group, views)
+                events[number] = event
         if any(event is not None for event in events):
             chunk, times = self._chunk_number(), self._records.times
             self.count += self._found.add_runs(events, chunk, runs, times)
+
+    def _is_refused(self, caller: int, group: SignatureGroup) -> bool:
+        """Check whether a caller has refused what a group asks since the runs were cut."""
+        return self.callers is not None and self.callers.refuses(caller, group.facts.question)
 
     def _collect_run(
         self, run: HitRun, group: SignatureGroup, views: dict[int, Any]
