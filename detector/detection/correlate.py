@@ -33,13 +33,9 @@ SIGNAL_REACH = 30 * 60
 """Seconds before and after a window within which an event is a signal of the alert."""
 
 
-class OwnEvent(msgspec.Struct, frozen=True, gc=False):
-    """Where the record of an alert's own event is."""
-
-    path: str
-    offset: int
-    number: int
-    """In its chunk."""
+OwnEvent = tuple[str, int, int]
+"""Where the record of an alert's own event is: the path, the offset of the chunk, the index
+there."""
 
 
 class OwnCall(msgspec.Struct, frozen=True, gc=False):
@@ -133,7 +129,7 @@ class _SearchPlanner:
         )
         self._of_anybody: list[int] = []
         self._by_hash: dict[int, list[int]] = defaultdict(list)
-        self._own: dict[tuple[str, int], dict[int, set[int]]] = defaultdict(dict)
+        self._own: dict[tuple[str, int], dict[int, list[int]]] = defaultdict(dict)
         """The indexes of the own events of each search, by chunk."""
         for number, (request, _, own) in enumerate(self._searches):
             hashes = related_hashes(request.selector)
@@ -141,9 +137,8 @@ class _SearchPlanner:
                 self._of_anybody.append(number)
             for name in hashes or ():
                 self._by_hash[name].append(number)
-            for event in own:
-                of_chunk = self._own[event.path, event.offset]
-                of_chunk.setdefault(number, set()).add(event.number)
+            for path, offset, index in own:
+                self._own[path, offset].setdefault(number, []).append(index)
         self._wanted = frozenset(self._by_hash)
 
     def request_for(self, chunk: ChunkRef) -> ChunkRequest:
@@ -169,10 +164,9 @@ class _SearchPlanner:
         for hashes, indexes in index.lookup(index.common(self._wanted)):
             numbers = {number for name in hashes for number in self._by_hash.get(name, ())}
             for number in numbers:
-                if number in near and number not in related:
-                    own_indexes = own.get(number)
-                    if own_indexes is None or not own_indexes.issuperset(indexes):
-                        related.add(number)
+                is_new = number in near and number not in related
+                if is_new and not set(indexes).issubset(own.get(number, ())):
+                    related.add(number)
         return related
 
 

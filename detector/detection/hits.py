@@ -18,7 +18,6 @@ from detector.detection.event import KeptEvent, Match, Position
 from detector.detection.outcomes.outcome import (
     NO_HITS,
     RuleOutcome,
-    ViewAnswer,
     ViewVerdict,
     view_size,
 )
@@ -35,7 +34,7 @@ from detector.esql.plan.shared_inputs import OWN_ATTRIBUTES
 from detector.formats import Records
 from detector.formats.native.callers import KnownCallers
 from detector.formats.native.columns import identities_in
-from detector.formats.native.groups import RawView
+from detector.formats.native.groups import RawHit, RawView
 from detector.formats.native.hit_runs import HitRun, HitRuns, Questions
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
@@ -103,8 +102,8 @@ class HitCollector:
 
         Tells whether it is kept."""
         if len(verdicts) > known:
-            new = islice(verdicts.items(), known, None)
-            sizes = [view_size(view) for view, verdict in new if not verdict.is_shared]
+            new = islice(verdicts, known, None)
+            sizes = list(map(view_size, new))
             if len(verdicts) > _VIEWS_LIMIT or max(sizes, default=0) > _VIEW_BYTES:
                 group.facts.verdicts = {}
                 return False
@@ -118,30 +117,39 @@ class HitCollector:
         for number, event in enumerate(events):
             if event is _UNKNOWN:
                 group = groups[runs.groups[number]]
-                is_refused = self._is_refused(runs.callers[number], group)
-                event = None if is_refused else self._collect_run(runs.run(number), group, views)
-                events[number] = event
+                events[number] = self._event_of_run(runs, number, group, views)
         if any(event is not None for event in events):
             chunk, times = self._chunk_number(), self._records.times
             self.count += self._found.add_runs(events, chunk, runs, times)
 
-    def _is_refused(self, caller: int, group: SignatureGroup) -> bool:
-        """Check whether a caller has refused what a group asks since the runs were cut."""
-        return self.callers is not None and self.callers.refuses(caller, group.facts.question)
-
-    def _collect_run(
-        self, run: HitRun, group: SignatureGroup, views: dict[int, Any]
+    def _event_of_run(
+        self, runs: HitRuns, number: int, group: SignatureGroup, views: dict[int, Any]
     ) -> KeptEvent | None:
-        """Return the event of all records of a view, but for what is each one's own.
+        """Return the event of all records of a run, but for what is each one's own.
 
         None where none is a hit, or each was added by itself."""
+        raw = self._records.raw_hit(runs.first(number))
+        answer: RuleOutcome | None = raw and group.facts.asked.answers.get(raw[0])
+        if answer is not None:
+            event = answer.event_in(group.facts.origin.region)
+        else:
+            event, is_settled = self._judge_run(runs.run(number), group, raw)
+            if not is_settled:
+                return event
+        if runs.views[number]:
+            views[runs.views[number]] = event
+        return event
+
+    def _judge_run(
+        self, run: HitRun, group: SignatureGroup, raw: RawHit | None
+    ) -> tuple[KeptEvent | None, bool]:
+        """Return the event of a run, and whether it is that of all others of the view."""
         verdicts: dict[Any, ViewVerdict] = group.facts.verdicts
         known = len(verdicts)
-        raw = self._records.raw_hit(run.indexes[0])
         if raw is None:
             self._collect_decoded(run.indexes[0], group, verdicts)
             self._limit(group, verdicts, known)
-            return None
+            return None, False
         view, _ = raw
         verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
         if verdict is NO_HITS and self.callers is not None:
@@ -154,10 +162,8 @@ class HitCollector:
                     break
         is_kept = self._limit(group, verdicts, known)
         if verdict.settled is None:
-            return None
-        if is_kept and run.view:
-            views[run.view] = verdict.settled.event
-        return verdict.settled.event
+            return None, False
+        return verdict.settled.event, is_kept
 
     def _collect_decoded(
         self, index: int, group: SignatureGroup, verdicts: dict[Any, ViewVerdict]
@@ -219,12 +225,10 @@ class HitCollector:
     ) -> ViewVerdict:
         """Return the verdict on a view that is new; one that its caller decides is not kept."""
         asked = group.facts.asked
-        answer: ViewAnswer | None = asked.answers.get(view)
-        if answer is not None:
-            settled = answer.outcome.at(group.signature.aws_region or "")
-            verdict = ViewVerdict(view, [], [], is_shared=True, settled=settled)
-            verdicts[answer.view] = verdict
-            return verdict
+        answer: RuleOutcome | None = asked.answers.get(view)
+        if answer is not None:  # kept with the client, and not once more here
+            event = answer.event_in(group.facts.origin.region)
+            return ViewVerdict(view, [], [], settled=answer._replace(event=event))
         left = self._dispatch.of_caller(asked.rules, view[0])
         if not left:
             return NO_HITS
@@ -244,7 +248,7 @@ class HitCollector:
             outcome = verdict.outcomes.get(values)
             if outcome is not None:
                 return outcome
-        record = NotedRecord.of(group.signature, fields) if fields else None
+        record = NotedRecord.of(group.facts.signature, fields) if fields else None
         if record is None:
             return None
         record.decode = lambda: self._records.record(index)
@@ -270,7 +274,7 @@ class HitCollector:
         """Remember an outcome for the same call in other regions: a sweep asks in all of them."""
         answers, view = group.facts.asked.answers, verdict.view
         if len(answers) < _ANSWERS_LIMIT and view_size(view) <= _VIEW_BYTES:
-            answers[view] = ViewAnswer(view, outcome)
+            answers[view] = outcome
             self.kept_bytes += view_size(view) + outcome.size
 
     def _matches_of(self, index: int, outcome: RuleOutcome) -> Sequence[Match]:

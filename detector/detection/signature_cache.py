@@ -14,7 +14,6 @@ from detector.cloudtrail.record import (
     Client,
     EventSignature,
     Origin,
-    api_call_of,
     join_parts,
     skip_reason,
 )
@@ -51,12 +50,12 @@ class SelectedRules(msgspec.Struct, eq=False):
     verdicts: OriginVerdicts = msgspec.field(default_factory=OriginVerdicts)
 
     def of(
-        self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch
+        self, candidates: Candidates, origin: Origin, call: ApiCall, dispatch: Dispatch
     ) -> Sequence[Rule]:
-        """Return those of ``candidates`` that records like those of ``signature`` may match."""
+        """Return those of ``candidates`` that records of a call by an origin may match."""
         rules = self.rules.get(candidates)
         if rules is None:
-            rules = dispatch.select(candidates, signature, self.verdicts)
+            rules = dispatch.select(candidates, join_parts(origin, call), self.verdicts)
             if len(self.rules) >= _CANDIDATES_LIMIT:
                 self.rules.clear()
                 self.verdicts.start(dispatch)
@@ -173,19 +172,19 @@ class OriginFacts(msgspec.Struct, eq=False):
         return self.seen
 
     def ask(
-        self, candidates: Candidates, signature: EventSignature, dispatch: Dispatch
+        self, candidates: Candidates, origin: Origin, call: ApiCall, dispatch: Dispatch
     ) -> AskedRules:
-        """Return the rules that records of a signature of this origin may match.
+        """Return the rules that records of a call by this origin may match.
 
-        ``candidates`` are those of its call."""
+        ``candidates`` are those of the call, ``origin`` are this one's parts."""
         if candidates.reads_region:
             if self.selected is None:
                 self.selected = SelectedRules()
-            return AskedRules(dispatch, self.selected.of(candidates, signature, dispatch))
-        client, call = self.client, api_call_of(signature)
+            return AskedRules(dispatch, self.selected.of(candidates, origin, call, dispatch))
+        client = self.client
         asked = client.asked.get(call)
         if asked is None or asked.dispatch is not dispatch:
-            asked = AskedRules(dispatch, client.selected.of(candidates, signature, dispatch))
+            asked = AskedRules(dispatch, client.selected.of(candidates, origin, call, dispatch))
             if len(client.asked) < _CALLS_LIMIT:
                 client.asked[call] = asked
         return asked
@@ -197,14 +196,14 @@ _SIGN_IN = "signin.amazonaws.com"
 
 
 class SignatureFacts(msgspec.Struct, eq=False):
-    """What follows from a signature.
+    """What follows from a signature, which has the ``parts`` of an origin and a call.
 
     ``asked`` are the rules of ``dispatch`` that its records may match, ``question`` the bit by
     which their callers refuse all of them; ``verdicts`` are what the rules say of the records, by
     what a view of a record shows beside the signature. ``head`` is the number of the head that has
     the signature, 0 where it has none."""
 
-    signature: EventSignature
+    parts: tuple[Origin, ApiCall]
     origin: OriginFacts
     call: CallFacts
     dispatch: Dispatch | None = None
@@ -213,12 +212,17 @@ class SignatureFacts(msgspec.Struct, eq=False):
     verdicts: dict[object, Any] = {}
     head: int = 0
 
+    @property
+    def signature(self) -> EventSignature:
+        """The signature, made anew: few are asked for it."""
+        return join_parts(*self.parts)
+
     def select(self, dispatch: Dispatch) -> None:
         """Select the rules that records of the signature may match."""
         self.dispatch, self.asked, self.verdicts = dispatch, _NO_RULES, {}
         candidates = dispatch.candidates(self.signature)
         if candidates:
-            self.asked = self.origin.ask(candidates, self.signature, dispatch)
+            self.asked = self.origin.ask(candidates, *self.parts, dispatch)
 
 
 class SignatureCache:
@@ -246,9 +250,9 @@ class SignatureCache:
         caller, source, name, region, address, agent, error, read_only, recipient, category = (
             signature
         )
-        origin = self.origin_facts((caller, recipient, address, agent, region))
-        call = self.calls[source, name, read_only, category, error]
-        return SignatureFacts(signature, origin, call)
+        origin = caller, recipient, address, agent, region
+        call = source, name, read_only, category, error
+        return SignatureFacts((origin, call), self.origin_facts(origin), self.calls[call])
 
     def origin_facts(self, origin: Origin) -> OriginFacts:
         """Return what follows from an origin, the same until heads are forgotten."""
@@ -283,6 +287,5 @@ def _call_facts(call: ApiCall) -> CallFacts:
 class SignatureGroup(NamedTuple):
     """The events of one signature in a chunk, by the indexes of their records."""
 
-    signature: EventSignature
     facts: SignatureFacts
     timed: list[int]

@@ -213,17 +213,14 @@ class AlertTable:
         query = self._database.rows
         paths = Paths(query)
 
-        def place(segment: Segment, number: int) -> OwnEvent | None:
-            if segment.opens_session(number):
-                return None
-            file_id, offset, index = segment.place(number)
-            return OwnEvent(paths[file_id], offset, index)
+        def places(segment: Segment, numbers: Sequence[int]) -> Iterator[OwnEvent]:
+            for number in numbers:
+                if not segment.opens_session(number):
+                    file_id, offset, index = segment.place(number)
+                    yield paths[file_id], offset, index
 
-        places = self._windows.rows(query, self._windows.of_alerts(query, alert_ids), place)
-        return {
-            alert_id: {event for event in events if event is not None}
-            for alert_id, events in places.items()
-        }
+        found = self._windows.rows(query, self._windows.of_alerts(query, alert_ids), places)
+        return {alert_id: set(events) for alert_id, events in found.items()}
 
     @raises_damaged
     def lineage(self, alert_id: str) -> RelatedPrincipals:

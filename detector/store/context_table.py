@@ -33,7 +33,7 @@ from detector.store.derivation.stale_alerts import (
     StaleAlert,
     alert_batches,
     flagging_calls,
-    own_call,
+    own_calls,
     own_identities,
     read_stale_alerts,
 )
@@ -283,7 +283,7 @@ class ContextTable:
     def _own_calls(self, query: StateQuery, alert_ids: Iterable[str]) -> dict[str, list[OwnCall]]:
         """Return the events in the windows of alerts."""
         ids = list(alert_ids)
-        found = self._windows.rows(query, self._windows.of_alerts(query, ids), own_call)
+        found = self._windows.rows(query, self._windows.of_alerts(query, ids), own_calls)
         return {alert_id: found.get(alert_id, []) for alert_id in ids}
 
     def _add_alert_flags(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
@@ -55,18 +55,18 @@ class WindowTable:
 
     def stored(self, query: StateQuery, window: AlertWindow) -> list[StoredRow]:
         """Return the rows of a window's events, by time and identity."""
-        rows = self.rows(query, [window], Segment.stored)
+        rows = self.rows(query, [window], lambda segment, numbers: map(segment.stored, numbers))
         return sorted(rows[window.alert_id], key=_order)
 
     def rows(
         self,
         query: StateQuery,
         windows: Iterable[AlertWindow],
-        read: Callable[[Segment, int], _Row],
+        read: Callable[[Segment, Sequence[int]], Iterable[_Row]],
     ) -> dict[str, list[_Row]]:
-        """Return what ``read`` returns of each event of each window, in no order, by alert.
+        """Return what ``read`` returns of the events of each window, in no order, by alert.
 
-        It is given a segment and the number of a row. Each segment is looked up once for all
+        It is given a segment and the numbers of rows. Each segment is looked up once for all
         windows, and none is held: the windows of a batch may have more of them than fit in memory.
         """
         wanted = AlertWindows(windows)
@@ -76,8 +76,8 @@ class WindowTable:
                 for span in self._segments.spans(query, wanted.start, wanted.end):
                     if wanted.overlap(span):
                         segment = self._segments.load(query, span.segment_id)
-                        for alert_id, number in wanted.events_in(segment):
-                            rows[alert_id].append(read(segment, number))
+                        for alert_id, numbers in wanted.events_in(segment):
+                            rows[alert_id] += read(segment, numbers)
                 return rows
             except SegmentGone:  # it has been merged meanwhile, and there is another
                 continue

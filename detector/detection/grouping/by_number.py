@@ -14,6 +14,7 @@ from detector.detection.baseline import OriginSpans, widen_spans
 from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes
 from detector.detection.signature_cache import (
+    AskedRules,
     CallFacts,
     OriginFacts,
     SignatureCache,
@@ -112,7 +113,7 @@ def _add_events(
     for group in sums.asking:
         facts = known.judged(groups.numbers[group])
         if facts is not None:
-            events.candidates.append(SignatureGroup(facts.signature, facts, members[group]))
+            events.candidates.append(SignatureGroup(facts, members[group]))
     if counts_activity:
         events.by_origin = _list_calls(groups, sums, known, members)
 
@@ -182,6 +183,7 @@ class NumberedFacts:
         self.callers = KnownCallers()
         self._questions: dict[Candidates, int] = {}
         self._caller_questions: dict[tuple[str, ...], int] = {}
+        self._questions_of_rules: dict[AskedRules, int] = {}
         self._judged: dict[int, SignatureFacts | None] = {}
 
     def learn(self) -> None:
@@ -215,23 +217,24 @@ class NumberedFacts:
         None where there are no such rules."""
         if number in self._judged:
             return self._judged[number]
-        origin, call = self._table.parts(number)
-        signature = self._table.signature(number)
-        asked = self.origins[origin].ask(self._candidates[call], signature, self.dispatch)
+        table = self._table
+        origin, call = table.parts(number)
+        parts = table.origins[origin], table.calls[call]
+        asked = self.origins[origin].ask(self._candidates[call], *parts, self.dispatch)
         if not asked.rules:
-            question = self._table.asked[call]
+            question = table.asked[call]
             if question == _UNNUMBERED:
                 self._judged[number] = None
             else:
-                self._table.refused[origin] |= question
+                table.refused[origin] |= question
             return None
         facts = self._judged[number] = SignatureFacts(
-            signature,
+            parts,
             self.origins[origin],
             self._calls[call],
             self.dispatch,
             asked,
-            self._caller_question_of(asked.rules),
+            self._caller_question_of(asked),
             head=number,
         )
         return facts
@@ -249,8 +252,14 @@ class NumberedFacts:
         number = self._questions.setdefault(candidates, len(self._questions))
         return min(1 << number, _UNNUMBERED)
 
-    def _caller_question_of(self, rules: Sequence[Rule]) -> int:
+    def _caller_question_of(self, asked: AskedRules) -> int:
         """Return the bit by which callers refuse all of some rules; 0 where none can."""
+        question = self._questions_of_rules.get(asked)
+        if question is None:
+            question = self._questions_of_rules[asked] = self._new_question(asked.rules)
+        return question
+
+    def _new_question(self, rules: Sequence[Rule]) -> int:
         if not all(rule.query.prefilter.caller for rule in rules):
             return 0
         names = tuple([rule.rule_id for rule in rules])

@@ -61,7 +61,7 @@ def group_by_signature(
         if facts.dispatch is not dispatch:
             facts.select(dispatch)
         if facts.asked.rules:
-            events.candidates.append(SignatureGroup(head.signature, facts, group.indexes))
+            events.candidates.append(SignatureGroup(facts, group.indexes))
     for origin, of_origin in by_origin.items():
         observed = origin.observed_for(counts_activity)
         widen_span(events.seen.seen, observed, of_origin.first, of_origin.last)

@@ -20,11 +20,11 @@ class RuleOutcome(NamedTuple):
     event: KeptEvent | None
     own: tuple[tuple[int, int, str], ...] = ()
 
-    def at(self, region: str) -> RuleOutcome:
-        """Return the outcome in a region, of rules that do not read it otherwise."""
+    def event_in(self, region: str) -> KeptEvent | None:
+        """Return the event of such records in a region, of rules that do not read it otherwise."""
         if self.event is None or self.event.region == region:
-            return self
-        return RuleOutcome(self.matches, self.event.made_in(region), self.own)
+            return self.event
+        return self.event.made_in(region)
 
     @property
     def size(self) -> int:
@@ -32,25 +32,16 @@ class RuleOutcome(NamedTuple):
         return 64 * sum([len(inputs) for _, inputs in self.matches])
 
 
-class ViewAnswer(NamedTuple):
-    """What rules say of the records of a view, in whatever region."""
-
-    view: Any
-    outcome: RuleOutcome
-
-
 class ViewVerdict(msgspec.Struct, gc=False):
     """What rules say of the records of a view.
 
     ``outcomes`` are by the values of the attributes ``reads``, which rules read beyond the view.
     ``settled`` is that of all records, where nothing more of them has to be read. ``timed`` are the
-    rules that depend on an event's time: they are asked for each record. ``is_shared``: it is that
-    of the same call in another region, where it is kept."""
+    rules that depend on an event's time: they are asked for each record."""
 
     view: Any
     rules: list[Rule]
     timed: list[Rule]
-    is_shared: bool = False
     reads: tuple[str, ...] = ()
     outcomes: dict[tuple[object, ...], RuleOutcome] = {}
     settled: RuleOutcome | None = None

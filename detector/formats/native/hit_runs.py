@@ -71,8 +71,8 @@ class Questions(NamedTuple):
 class HitRuns:
     """The runs of some groups of records, without those whose caller refuses what a group asks.
 
-    ``groups``, ``callers`` and ``views`` are the numbers of each run's. ``data``, ``sizes`` and
-    ``hit_fields`` are those of the chunk, as the cut found them."""
+    ``groups`` and ``views`` are the numbers of each run's. ``data``, ``sizes`` and ``hit_fields``
+    are those of the chunk, as the cut found them."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class HitRuns:
         )
         found = LIBRARY.trailhound_find_runs(ctypes.byref(self._structure))
         self._columns = columns
-        self._starts, self._ends, self.groups, self.callers, self.views = (
+        self._starts, self._ends, self.groups, self._callers, self.views = (
             each[:found] for each in columns
         )
 
@@ -123,13 +123,17 @@ class HitRuns:
     def __iter__(self) -> Iterator[HitRun]:
         return map(self.run, range(len(self)))
 
+    def first(self, number: int) -> int:
+        """Return the index of the first record of a run."""
+        return self._records[self._starts[number]]
+
     def run(self, number: int) -> HitRun:
         """Return a run."""
         start, end = self._starts[number], self._ends[number]
         return HitRun(
             self._records[start:end].tolist(),
             self._identities[start * IDENTITY : end * IDENTITY].tobytes(),
-            self.callers[number],
+            self._callers[number],
             self.views[number],
         )
 

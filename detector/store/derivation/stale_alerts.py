@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from detector.cloudtrail.record import identity, json_text
@@ -65,14 +66,15 @@ def read_stale_alerts(
             yield StaleAlert(number, finding, lineages[lineage_id], bool(is_single), *stored)
 
 
-def own_call(segment: Segment, number: int) -> OwnCall:
-    """Return what a row of a segment is asked for."""
-    return OwnCall(
-        segment.identity(number),
-        segment.other_id(number),
-        segment.times[number],
-        segment.call(number).error_code,
-        segment.client(number).user_agent,
+def own_calls(segment: Segment, numbers: Sequence[int]) -> Iterator[OwnCall]:
+    """Return what rows of a segment are asked for."""
+    return map(
+        OwnCall,
+        map(segment.identity, numbers),
+        map(segment.other_id, numbers),
+        map(segment.times.__getitem__, numbers),
+        map(attrgetter("error_code"), map(segment.call, numbers)),
+        map(attrgetter("user_agent"), map(segment.client, numbers)),
     )
 
 

@@ -251,13 +251,18 @@ class Segment:
             self._places = self._index_series()
         return self._places.get(series, ())
 
-    def hits_between(self, series: Series, start: float, end: float, width: int) -> Iterator[int]:
-        """Yield the numbers of the hits of a series in ``[start, end)``, in order."""
-        numbers = self.numbers_of(series)
+    def hits_between(self, series: Series, start: float, end: float, width: int) -> Sequence[int]:
+        """Return the numbers of the hits of a series in ``[start, end)``, in order."""
+        numbers, stale = self.numbers_of(series), self._body.stale
         first = bisect_left(numbers, start, key=self.times.__getitem__)
-        for number in numbers[first : bisect_left(numbers, end, key=self.times.__getitem__)]:
-            if number not in self._body.stale or self.hit(number, series, width) is not None:
-                yield number
+        found = numbers[first : bisect_left(numbers, end, first, key=self.times.__getitem__)]
+        if stale.keys().isdisjoint(found):
+            return found
+        return [
+            number
+            for number in found
+            if number not in stale or self.hit(number, series, width) is not None
+        ]
 
     def hit(self, number: int, series: Series, width: int) -> Hit | None:
         """Return a row as a hit of a series with buckets of ``width``; None where it is none."""

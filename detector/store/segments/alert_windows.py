@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -74,8 +74,8 @@ class AlertWindows:
         number = bisect_right(self._ends, span.first)
         return number < len(self._ends) and self._starts[number] <= span.last
 
-    def events_in(self, segment: Segment) -> Iterator[tuple[str, int]]:
-        """Yield the alert and the number of each row of a segment that is an event of it."""
+    def events_in(self, segment: Segment) -> Iterator[tuple[str, Sequence[int]]]:
+        """Yield alerts, each with the numbers of rows of a segment that are events of it."""
         for series in segment.series:
             for bucket in self._near(series, segment):
                 numbers = segment.hits_between(series, *bucket[:3])
@@ -83,11 +83,10 @@ class AlertWindows:
                     for number in numbers:
                         alert_id = _alert_of(segment, number, series.rule_id)
                         if alert_id in bucket.alert_ids:
-                            yield alert_id, number
-                else:
-                    for number in numbers:
-                        for alert_id in bucket.alert_ids:
-                            yield alert_id, number
+                            yield alert_id, (number,)
+                elif numbers:
+                    for alert_id in bucket.alert_ids:
+                        yield alert_id, numbers
 
     def _near(self, series: Series, segment: Segment) -> Iterator[_Bucket]:
         """Yield the spans of a series that overlap that of a segment."""

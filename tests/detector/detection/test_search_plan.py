@@ -63,7 +63,7 @@ def test_chunks_with_other_records_of_the_principals_are_searched(
         PendingSearch(
             SearchRequest(str(number), RelatedPrincipals(related.own), start, start + 8),
             searched,
-            {OwnEvent(*place) for place in own},
+            own,
         )
         for number, (related, start, searched, own) in enumerate(asked)
     ]
@@ -94,6 +94,6 @@ def _has_others(
 ) -> bool:
     keys = related.principal_keys()
     return keys is None or any(
-        names & keys and OwnEvent(ref.path, ref.offset, number) not in own
+        names & keys and (ref.path, ref.offset, number) not in own
         for number, names in enumerate(records)
     )

@@ -81,8 +81,8 @@ def test_events_are_those_of_the_series_in_the_span(
         is_near = any(window.start <= span.last and window.until > span.first for window in windows)
         assert asked.overlap(span) == is_near
         assert is_near or not events
-        for name, number in events:
-            found[name].append(segment.identity(number))
+        for name, numbers in events:
+            found[name] += map(segment.identity, numbers)
     assert {name: sorted(ids) for name, ids in found.items()} == {
         name: sorted(ids) for name, ids in wanted.items() if ids
     }
@@ -121,7 +121,9 @@ def test_segments_are_looked_up_once_for_all_windows(monkeypatch: pytest.MonkeyP
         ):
             monkeypatch.setattr(table, "load", reading)
             found = WindowTable(store.database, table).rows(
-                table.committed, windows, lambda segment, number: segment.times[number]
+                table.committed,
+                windows,
+                lambda segment, numbers: map(segment.times.__getitem__, numbers),
             )
             assert loaded == expected
             assert found == {
