@@ -117,10 +117,16 @@ class HitCollector:
         for number, event in enumerate(events):
             if event is _UNKNOWN:
                 group = groups[runs.groups[number]]
-                events[number] = self._event_of_run(runs, number, group, views)
+                is_refused = self._is_refused(runs.callers[number], group)
+                event = None if is_refused else self._event_of_run(runs, number, group, views)
+                events[number] = event
         if any(event is not None for event in events):
             chunk, times = self._chunk_number(), self._records.times
             self.count += self._found.add_runs(events, chunk, runs, times)
+
+    def _is_refused(self, caller: int, group: SignatureGroup) -> bool:
+        """Check whether a caller has refused what a group asks since the runs were cut."""
+        return self.callers is not None and self.callers.refuses(caller, group.facts.question)
 
     def _event_of_run(
         self, runs: HitRuns, number: int, group: SignatureGroup, views: dict[int, Any]

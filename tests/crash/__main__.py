@@ -79,9 +79,9 @@ class Harness:
         for colleague in colleagues:
             os.kill(colleague, signal.SIGTERM)
         if any(os.waitpid(colleague, 0)[1] for colleague in colleagues):
-            raise SystemExit(f"a colleague failed in life {number}")
+            raise SystemExit(f"a colleague failed in life {number} ({death.by})")
         if not os.WIFSIGNALED(status):
-            raise SystemExit(f"life {number} ended by itself")
+            raise SystemExit(f"life {number} ({death.by}) ended by itself")
         self.deaths[death.by if dead or death.by == "compaction" else "moment"] += 1
         self._decide(str(number))
 

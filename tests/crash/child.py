@@ -130,6 +130,7 @@ def live(
     store = Store.open(db)
     while death.by == "compaction":
         _once_free(lambda: store.retention.vacuum(retention=1 << 40))
+        time.sleep(0.01)  # one after the other would let no colleague write for half a minute
     threading.Thread(target=_write_notes, args=(store, acknowledged, life), daemon=True).start()
     pipeline = _once_free(lambda: Pipeline(store, rules, Directory([logs]), jobs=1))
     pipeline.run(threading.Event(), lambda update: None)

@@ -12,8 +12,8 @@ import mmap
 from array import array
 from typing import Any
 
-_CAPACITY = 8192
-_BYTES = 4 << 20
+_CAPACITY = 1 << 15
+_BYTES = 8 << 20
 """Of the callers that are known; where either is full, all are forgotten."""
 
 
@@ -61,6 +61,10 @@ class KnownCallers:
         """Remember that a caller refuses a question, a bit; number 0 is nobody."""
         if number:
             self._refused[number] |= question
+
+    def refuses(self, number: int, question: int) -> bool:
+        """Check whether a caller is known to refuse a question."""
+        return bool(self._refused[number] & question)
 
     def _forget(self) -> None:
         capacity, size = self._sizes

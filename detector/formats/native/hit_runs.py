@@ -71,8 +71,8 @@ class Questions(NamedTuple):
 class HitRuns:
     """The runs of some groups of records, without those whose caller refuses what a group asks.
 
-    ``groups`` and ``views`` are the numbers of each run's. ``data``, ``sizes`` and ``hit_fields``
-    are those of the chunk, as the cut found them."""
+    ``groups``, ``callers`` and ``views`` are the numbers of each run's. ``data``, ``sizes`` and
+    ``hit_fields`` are those of the chunk, as the cut found them."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class HitRuns:
         )
         found = LIBRARY.trailhound_find_runs(ctypes.byref(self._structure))
         self._columns = columns
-        self._starts, self._ends, self.groups, self._callers, self.views = (
+        self._starts, self._ends, self.groups, self.callers, self.views = (
             each[:found] for each in columns
         )
 
@@ -133,7 +133,7 @@ class HitRuns:
         return HitRun(
             self._records[start:end].tolist(),
             self._identities[start * IDENTITY : end * IDENTITY].tobytes(),
-            self._callers[number],
+            self.callers[number],
             self.views[number],
         )
 

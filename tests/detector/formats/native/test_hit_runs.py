@@ -93,6 +93,8 @@ def test_what_a_caller_refuses_is_in_no_run(
     for run in before:
         if run.caller in refusing:
             callers.refuse(run.caller, REFUSED)
+        assert callers.refuses(run.caller, REFUSED) == (bool(run.caller) and run.caller in refusing)
+        assert not callers.refuses(run.caller, OTHER)
     runs = runs_of(records, groups, questions)
     own = len(of_group(without, 0))
     expected = [run for run in before[:own] if not run.caller or run.caller not in refusing]
