@@ -11,6 +11,7 @@ import sqlite3
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -62,7 +63,7 @@ class EventTable:
         for read in reads:
             for (path, _), stats in read.partial.chunks.items():
                 duplicates[path] += stats.hits
-        writing = _Writing(self, connection, rows)
+        writing = _Writing(self, connection, rows, self.locate(query_of(connection), rows))
         for read in reads:
             if read.reread:
                 duplicates[read.file.path] -= writing.reclaim(read)
@@ -81,10 +82,14 @@ class EventTable:
 
         With them come the identities of which another record stands now."""
         added = rows.added
-        writing = _Writing(self, connection, rows)
-        written, _ = writing.put(rows, is_fresh=False)
+        places = self.locate(query_of(connection), rows)
         repeated = rows.times_by_identity() if rows.added < added else {}
-        return repeated | writing.stored_times(), written.revised.keys()
+        hits = self._times_of_hits(query_of(connection), places)
+        others = {identity: place for identity, place in places.items() if identity not in hits}
+        writing = _Writing(self, connection, rows, others)
+        # What is found around alerts changes no hit.
+        written, _ = writing.put(rows.without(hits), is_fresh=False)
+        return repeated | hits | writing.stored_times(), written.revised.keys()
 
     def are_new(self, packed: Sequence[PackedHits], rows: EventColumns) -> list[bool]:
         """Tell of which no event is stored, or is also in ``rows`` or another of them."""
@@ -139,6 +144,17 @@ class EventTable:
             for identity, place in ordered
         }
 
+    def _times_of_hits(
+        self, query: StateQuery, places: Mapping[bytes, RowPlace]
+    ) -> dict[bytes, int]:
+        """Return the times of the hits among the events at places, by identity."""
+        found: dict[bytes, int] = {}
+        for identity, place in sorted(places.items(), key=itemgetter(1)):
+            segment = self._segments.load(query, place.segment_id)
+            if segment.is_hit(place.number):
+                found[identity] = segment.times[place.number]
+        return found
+
     def locate(self, query: StateQuery, rows: EventColumns) -> dict[bytes, RowPlace]:
         """Return where events are stored that may be, by identity."""
         rows.unite()
@@ -174,13 +190,17 @@ class _Writing:
     """The writing of the events of one transaction."""
 
     def __init__(
-        self, table: EventTable, connection: sqlite3.Connection, rows: EventColumns
+        self,
+        table: EventTable,
+        connection: sqlite3.Connection,
+        rows: EventColumns,
+        places: Mapping[bytes, RowPlace],
     ) -> None:
         self._table = table
         self._connection = connection
         query = query_of(connection)
         self._rows = rows
-        self._places = table.locate(query, rows)
+        self._places = places
         self._stored = table.rows_at(query, self._places)
         self._changed: set[bytes] = set()
         self._reclaimed: set[bytes] = set()
@@ -217,12 +237,12 @@ class _Writing:
 
     def put(self, rows: EventColumns, is_fresh: bool) -> tuple[WrittenEvents, EventColumns]:
         """Write events; return those that are new too."""
-        new = rows.without(self._stored) if self._stored else rows
+        new = rows.without(self._stored)
         written = WrittenEvents(self._stored.keys(), {})
         for identity, stored in self._stored.copy().items():
             row = rows[identity]
             if stored.row.is_hit and not row.is_hit:
-                continue  # what is found around alerts changes none
+                continue  # another version's rules brought it
             if row.is_hit and not stored.row.is_hit:
                 # A search saw the record, or another of its id, before it was read as a hit.
                 if not stored.row.is_copy(row):

@@ -153,6 +153,8 @@ class EventColumns(Mapping[bytes, KeptEvent]):
     def without(self, identities: Collection[bytes]) -> EventColumns:
         """Return the events but for some."""
         self.unite()
+        if not identities:
+            return self
         marks = IdentitySet()
         marks.add_all(b"".join(identities))
         own = bytes(self.identities)

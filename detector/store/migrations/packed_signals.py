@@ -9,7 +9,7 @@ from itertools import groupby
 from detector.detection.signals.signal_event import moment
 from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.store.packing.migration_functions import MigrationFunctions
-from detector.store.packing.signal_rows import insert_signals
+from detector.store.packing.signal_rows import cells_by_hour, insert_signals
 
 PACKED_SIGNALS = """
 ALTER TABLE signal RENAME TO single_signal;
@@ -46,4 +46,6 @@ def pack_signals(connection: sqlite3.Connection) -> None:
     for key, rows in groupby(connection.execute(_SINGLE).fetchall(), lambda row: row[:5]):
         *caller, flag, issued_key = key
         signals = [moment(time) + identity for *_, time, identity in rows]
-        insert_signals(connection, {SignalKey(SignalCaller(*caller), flag, issued_key): signals})
+        key = SignalKey(SignalCaller(*caller), flag, issued_key)
+        hours = cells_by_hour(signals)
+        insert_signals(connection, {(key, hour): cells for hour, cells in hours.items()})

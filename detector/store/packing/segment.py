@@ -137,6 +137,10 @@ class Segment:
             number += 1
         return None
 
+    def is_hit(self, number: int) -> bool:
+        """Tell whether some rule matches a row, or has matched a record that it stands for."""
+        return bool(self.numbered_matches[self.match[number]]) or number in self._body.stale
+
     def row(self, number: int, source: str = "") -> KeptEvent:
         """Return a row; ``source`` is the path of its file."""
         body = self._body

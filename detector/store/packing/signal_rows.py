@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,9 +22,9 @@ from detector.detection.signals.signal_event import (
     signal_time,
 )
 from detector.detection.signals.signal_index import SignalCaller, SignalKey
+from detector.store.packing.signal_cells import CELL, cells_in, join_cells
 
-_SIZE = 18
-"""The bytes of a signal: two of the second in its hour, and its identity."""
+_Key = TypeVar("_Key")
 _ROWS = "SELECT caller_id, flag, issued_key, hour, events FROM signal"
 _SAME = "WHERE caller_id = ? AND flag = ? AND issued_key = ? AND hour = ?"
 _ROW = f"FROM signal {_SAME}"
@@ -33,34 +33,35 @@ _INSERT = (
     "VALUES (?, ?, ?, ?, ?)"
 )
 
-_RowKey = tuple[int, str, str]
-"""The number of a caller, flag and issued key."""
+_RowKey = tuple[int, str, str, int]
+"""The number of a caller, flag, issued key and hour."""
 
 
 def unpack_signals(hour: int, packed: bytes) -> list[SignalEvent]:
     """Return the signals of a row in order. Raises DecodeError where it is damaged."""
-    if len(packed) % _SIZE:
+    if len(packed) % CELL:
         raise msgspec.DecodeError(
-            f"a row of signals has {len(packed)} bytes, no multiple of {_SIZE}"
+            f"a row of signals has {len(packed)} bytes, no multiple of {CELL}"
         )
-    of_hour = hour_bytes(hour)
-    return [of_hour + packed[at : at + _SIZE] for at in range(0, len(packed), _SIZE)]
+    return list(map(hour_bytes(hour).__add__, cells_in(packed)))
 
 
 def insert_signals(
-    connection: sqlite3.Connection, signals: Mapping[SignalKey, Iterable[SignalEvent]]
+    connection: sqlite3.Connection, signals: Mapping[tuple[SignalKey, int], bytes]
 ) -> None:
-    """Write signals with their callers; what is written already stays once."""
+    """Write signals with their callers; what is written already stays once.
+
+    ``signals`` are cells in order, each once, by what they have in common and the hour."""
     numbers = {
         caller: _caller_number(connection, caller)
-        for caller in sorted({key.caller for key in signals})
+        for caller in sorted({key.caller for key, _ in signals})
     }
     _add(
         connection,
-        (
-            ((numbers[key.caller], key.flag, key.issued_key), events)
-            for key, events in signals.items()
-        ),
+        {
+            (numbers[key.caller], key.flag, key.issued_key, hour): cells
+            for (key, hour), cells in signals.items()
+        },
     )
 
 
@@ -75,7 +76,7 @@ def change_signals(
     connection: sqlite3.Connection, change: Callable[[int, bytes], int | None]
 ) -> None:
     """Give signals the time that ``change`` returns; delete those for which that is None."""
-    changed: list[tuple[_RowKey, list[SignalEvent]]] = []
+    changed: dict[_RowKey, bytes] = {}
     for *key, hour, packed in connection.execute(_ROWS).fetchall():
         events = unpack_signals(hour, packed)
         times = [change(signal_time(event), signal_identity(event)) for event in events]
@@ -86,30 +87,36 @@ def change_signals(
         ]
         if after != events:
             connection.execute(f"DELETE {_ROW}", (*key, hour))
-            changed.append((tuple(key), after))
+            for at, cells in cells_by_hour(after).items():
+                unite_cells(changed, (*key, at), cells)
     _add(connection, changed)
 
 
-def _add(
-    connection: sqlite3.Connection, signals: Iterable[tuple[_RowKey, Iterable[SignalEvent]]]
-) -> None:
-    for key, events in signals:
-        by_hour: dict[bytes, list[SignalEvent]] = defaultdict(list)
-        for event in events:
-            by_hour[event[:HOUR_SIZE]].append(event)
-        for of_hour in by_hour.values():
-            cells = {event[HOUR_SIZE:] for event in of_hour}
-            _add_row(connection, (*key, hour_of(of_hour[0])), cells)
+def cells_by_hour(events: Iterable[SignalEvent]) -> dict[int, bytes]:
+    """Return the cells of signals, in order and each once, by their hour."""
+    by_hour: dict[int, list[bytes]] = defaultdict(list)
+    for event in events:
+        by_hour[hour_of(event)].append(event[HOUR_SIZE:])
+    return {hour: join_cells(cells) for hour, cells in by_hour.items()}
 
 
-def _add_row(connection: sqlite3.Connection, key: tuple[Any, ...], cells: set[bytes]) -> None:
-    """Write a row, or add signals to the one that is there: most are new."""
-    new = connection.execute(_INSERT, (*key, b"".join(sorted(cells))))
-    if new.rowcount:
+def unite_cells(rows: dict[_Key, bytes], key: _Key, cells: bytes) -> None:
+    """Add cells to those of a row."""
+    present = rows.setdefault(key, cells)
+    if present != cells:
+        rows[key] = join_cells(cells_in(present + cells))
+
+
+def _add(connection: sqlite3.Connection, rows: Mapping[_RowKey, bytes]) -> None:
+    """Write rows, or add signals to those that are there: most are new."""
+    added = connection.executemany(_INSERT, ((*key, cells) for key, cells in rows.items()))
+    if added.rowcount == len(rows):
         return
-    ((packed,),) = connection.execute(f"SELECT events {_ROW}", key)
-    cells = cells.union(packed[at : at + _SIZE] for at in range(0, len(packed), _SIZE))
-    connection.execute(f"UPDATE signal SET events = ? {_SAME}", (b"".join(sorted(cells)), *key))
+    for key, cells in rows.items():
+        ((packed,),) = connection.execute(f"SELECT events {_ROW}", key)
+        if packed != cells:
+            cells = join_cells(cells_in(packed + cells))
+            connection.execute(f"UPDATE signal SET events = ? {_SAME}", (cells, *key))
 
 
 def _caller_number(connection: sqlite3.Connection, caller: SignalCaller) -> int:

@@ -11,15 +11,24 @@ from collections import defaultdict
 from collections.abc import Iterable, Set
 
 from detector.cloudtrail.record import json_text
+from detector.detection.activity.chunk import Numbers
 from detector.detection.correlate import SIGNAL_REACH
+from detector.detection.event import KeptEvent
 from detector.detection.finding import Finding
 from detector.detection.principal import RelatedPrincipals
-from detector.detection.signals.found_signals import Signals
-from detector.detection.signals.signal_event import HOUR, SignalEvent, moment
+from detector.detection.signals.found_signals import Flags, Signals
+from detector.detection.signals.signal_event import HOUR, SignalEvent
 from detector.detection.signals.signal_index import SignalCaller, SignalIndex, SignalKey
+from detector.formats.native.columns import identities_in
 from detector.store.database import Database
 from detector.store.event_table import EventTable
-from detector.store.packing.signal_rows import change_signals, insert_signals, unpack_signals
+from detector.store.packing.signal_cells import pack_hours
+from detector.store.packing.signal_rows import (
+    change_signals,
+    insert_signals,
+    unite_cells,
+    unpack_signals,
+)
 from detector.store.segments.segment_table import StateQuery
 
 _CALLERS = (
@@ -47,25 +56,28 @@ class SignalTable:
     def put(self, connection: sqlite3.Connection, signals: Signals) -> None:
         """Write the signals that a search found."""
         flagged = signals.flagged()
-        # Those of one identity are united where they are written: who claims it is told before.
-        kinds = list(flagged.kinds())
         events = flagged.events
-        claims = list(zip(events.kind, events.times, events.names(), strict=True))
+        if not events.added:
+            return
+        groups: Numbers[tuple[SignalCaller, Flags, str]] = Numbers()
+        group_of_kind = [
+            groups[_caller_of(kind), flags, kind.issued_key] for kind, flags in flagged.kinds()
+        ]
+        # Those of one identity are united where they are written: who claims it is told before.
+        claimed = list(map(group_of_kind.__getitem__, events.kind))
+        times, identities = events.times[:], bytes(events.identities)
         standing, moved = self._events.put_signals(connection, events)
         if moved:
-            times = {identity: standing[identity] for identity in moved}
-            change_signals(connection, lambda time, identity: times.get(identity, time))
-        by_kind: dict[int, list[SignalEvent]] = defaultdict(list)
-        for number, time, identity in claims:
-            by_kind[number].append(moment(standing.get(identity, time)) + identity)
-        by_key: dict[SignalKey, list[SignalEvent]] = defaultdict(list)
-        for number, of_kind in by_kind.items():
-            kind, flags = kinds[number]
-            client = kind.client
-            caller = SignalCaller(client.arn, client.access_key, client.role_arn)
+            times_of_moved = {identity: standing[identity] for identity in moved}
+            change_signals(connection, lambda time, identity: times_of_moved.get(identity, time))
+        stand_at = list(map(standing.get, identities_in(identities), times))
+        names = list(groups)
+        rows: dict[tuple[SignalKey, int], bytes] = {}
+        for group, hour, cells in pack_hours(claimed, stand_at, identities):
+            caller, flags, issued_key = names[group]
             for flag in flags:
-                by_key[SignalKey(caller, flag, kind.issued_key)] += of_kind
-        insert_signals(connection, by_key)
+                unite_cells(rows, (SignalKey(caller, flag, issued_key), hour), cells)
+        insert_signals(connection, rows)
 
     def clear(self, connection: sqlite3.Connection) -> None:
         """Delete all signals, so that they are searched for anew."""
@@ -102,6 +114,11 @@ class SignalTable:
             key = SignalKey(SignalCaller(arn, access_key, role_arn), flag, issued_key)
             found[key] += unpack_signals(hour, packed)
         return SignalIndex(found)
+
+
+def _caller_of(kind: KeptEvent) -> SignalCaller:
+    client = kind.client
+    return SignalCaller(client.arn, client.access_key, client.role_arn)
 
 
 def signal_span(finding: Finding) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from detector.detection.signals.signal_event import moment
 from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.rules.ruleset import RuleSet, load
 from detector.store import Store
-from detector.store.packing.signal_rows import all_signals, insert_signals
+from detector.store.packing.signal_rows import all_signals, cells_by_hour, insert_signals
 from tests.clock import Clock
 from tests.detector.detection.test_correlate import act, swept
 from tests.detector.detection.test_correlate import rules as flag_rules
@@ -227,7 +227,9 @@ def test_evict_forgets_signals_that_are_near_no_alert(
     with store.database.transaction() as connection:
         connection.execute("DELETE FROM signal WHERE flag != 'snapshot'")
         others = [moment(START + at) + at.to_bytes(16, "big", signed=True) for at in near + far]
-        insert_signals(connection, {SignalKey(SignalCaller("", "", ""), "snapshot", ""): others})
+        key = SignalKey(SignalCaller("", "", ""), "snapshot", "")
+        hours = cells_by_hour(others)
+        insert_signals(connection, {(key, hour): cells for hour, cells in hours.items()})
     clock.now += DAY
     store.retention.evict(1000)
     times = [time - START for _, time, _ in all_signals(store.database.rows)]

@@ -21,8 +21,10 @@ from detector.detection.signals.signal_event import (
 from detector.detection.signals.signal_index import SignalCaller, SignalKey
 from detector.store import schema
 from detector.store.migrations.packed_signals import PACKED_SIGNALS
+from detector.store.packing.signal_cells import pack_hours
 from detector.store.packing.signal_rows import (
     all_signals,
+    cells_by_hour,
     change_signals,
     insert_signals,
     unpack_signals,
@@ -81,13 +83,39 @@ def singles(signals: Found) -> set[tuple[SignalKey, SignalEvent]]:
     return {(key, event) for key, of_key in signals.items() for event in of_key}
 
 
+def rows_of(signals: Found) -> dict[tuple[SignalKey, int], bytes]:
+    """Return signals as the cells of hours."""
+    return {
+        (key, hour): cells
+        for key, of_key in signals.items()
+        for hour, cells in cells_by_hour(of_key).items()
+    }
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), events), min_size=1, max_size=12))
+def test_signals_of_columns_are_packed_as_single_ones(
+    claims: list[tuple[int, SignalEvent]],
+) -> None:
+    found = pack_hours(
+        [group for group, _ in claims],
+        [signal_time(event) for _, event in claims],
+        b"".join(signal_identity(event) for _, event in claims),
+    )
+    expected = {
+        (group, hour): cells
+        for group in {group for group, _ in claims}
+        for hour, cells in cells_by_hour([each for of, each in claims if of == group]).items()
+    }
+    assert {(group, hour): cells for group, hour, cells in found} == expected
+
+
 @given(st.lists(found, max_size=4), st.dictionaries(st.integers(0, 3), st.sampled_from(TIMES)))
 def test_signals_are_kept_once_moved_and_deleted(parts: list[Found], moved: dict[int, int]) -> None:
     """Of the identities that are moved, those to time 0 are deleted instead."""
     with closing(opened()) as connection:
         expected: set[tuple[SignalKey, SignalEvent]] = set()
         for part in parts:
-            insert_signals(connection, part)
+            insert_signals(connection, rows_of(part))
             expected |= singles(part)
         assert stored(connection) == expected
         flagged = [
