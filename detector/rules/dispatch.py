@@ -209,6 +209,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         self._candidates: ValueCache[tuple[int, tuple[_OriginTest, ...]], Candidates]
         self._candidates = ValueCache(Candidates, longest=1 << 20)
         self._ask_callers = {rule.rule_id for rule in self._rules if rule.query.prefilter.caller}
+        self._left: dict[tuple[_Condition, str], _Condition] = {}
         self._by_caller = ValueCache(_CallerVerdicts, _CALLERS_LIMIT, _LONGEST_CALLER)
         self._by_pair: dict[Pair, list[int]] = defaultdict(list)
         """The indexes of the rules that require a pair, by the folded pair."""
@@ -275,17 +276,30 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         left = defaultdict(list)
         for rule in self[source, name]:
             conditions = self._conditions[rule.rule_id]
-            of_call = [condition for condition in conditions if not condition.origin_fields]
-            if not all(condition.accepts(signature) for condition in of_call):
+            asked = [self._left_for(condition, signature) for condition in conditions]
+            if False in asked:
                 continue
             bits |= self._bits[rule.rule_id]
             # Apart: the conditions of rules for any call are asked of an origin once.
             is_general = (None, None) in rule.query.required_pairs
-            for condition in conditions:
-                if condition.origin_fields:
+            for condition in asked:
+                if isinstance(condition, _Condition):
                     values = tuple(getattr(signature, field) for field in condition.call_fields)
                     left[is_general, condition.origin_fields, values].append(condition)
         # The caller last: it has more values than all others, and is compared by several fields.
-        asked = sorted(left, key=lambda each: ("user_identity" in each[1], each[1], not each[0]))
-        tests = tuple([self._tests[tuple(left[each]), each[2]] for each in asked])
+        keys = sorted(left, key=lambda each: ("user_identity" in each[1], each[1], not each[0]))
+        tests = tuple([self._tests[tuple(left[each]), each[2]] for each in keys])
         return self._candidates[bits, tests]
+
+    def _left_for(self, condition: _Condition, signature: EventSignature) -> _Condition | bool:
+        """Return what a condition leaves to ask of the origins of a signature's call.
+
+        A bool where the call decides. What is left for many calls has one object."""
+        if not condition.origin_fields:
+            return condition.accepts(signature)
+        if not condition.call_fields:
+            return condition
+        left = condition.condition.left_for(signature, frozenset(CALL_FIELDS))
+        if isinstance(left, bool):
+            return left
+        return self._left.setdefault((condition, repr(left.node)), _Condition(left, condition.bit))

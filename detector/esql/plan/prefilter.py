@@ -66,15 +66,64 @@ class HeadCondition:
         """Check whether the condition is true of a head.
 
         Raises NotInView for one on a caller that reads more of its record."""
+        return self._value(head) is True
+
+    def left_for(self, call: EventSignature, known: frozenset[str]) -> HeadCondition | bool:
+        """Return what is left to ask where the ``known`` fields of a head are those of a call.
+
+        A bool where nothing is."""
+        folded = self._fold(self.node, call, known)
+        if isinstance(folded, bool):
+            return folded
+        left = self._part(folded)
+        return left.accepts(call) if left.reads <= known else left
+
+    def _fold(
+        self, node: ast.Expression, call: EventSignature, known: frozenset[str]
+    ) -> ast.Expression | bool:
+        """Return the truth of a condition by the known fields, or what is left of it."""
+        if isinstance(node, ast.Logic):
+            return self._fold_logic(node, call, known)
+        if isinstance(node, ast.Not):
+            operand = self._fold(node.operand, call, known)
+            if isinstance(operand, bool):
+                return not operand
+            return msgspec.structs.replace(node, operand=operand)
+        part = self._part(node)
+        value = part._value(call) if part.reads <= known else None
+        return node if value is None else value
+
+    def _fold_logic(
+        self, node: ast.Logic, call: EventSignature, known: frozenset[str]
+    ) -> ast.Expression | bool:
+        deciding_value = node.operator == "or"
+        operands = [self._fold(operand, call, known) for operand in node.operands]
+        if deciding_value in operands:
+            return deciding_value
+        left = tuple(operand for operand in operands if not isinstance(operand, bool))
+        return msgspec.structs.replace(node, operands=left) if left else not deciding_value
+
+    def _part(self, node: ast.Expression) -> HeadCondition:
+        reads = fields_read(node, self._fields)
+        return HeadCondition(reads, lambda: node, self._fields, self._options)
+
+    def _value(self, head: Head | EventSignature | CallerView) -> bool | None:
         layout, test = self._compiled
         row = layout.new_row()
         row[RECORD] = head
-        return test(row) is True
+        value: bool | None = test(row)
+        return value
 
     @cached_property
     def _compiled(self) -> tuple[RowLayout, Getter]:
         layout = RowLayout(self._options)
         return layout, Compiler(ColumnScope(layout, self._fields)).condition(self.node).read
+
+
+def fields_read(node: ast.Expression, fields: FieldTable) -> frozenset[str]:
+    """Return the fields that a condition reads of a head."""
+    names = {column.name for column in columns_in(node)}
+    return frozenset(chain.from_iterable(fields[name].head_fields for name in names))
 
 
 class HeadConditions:
@@ -171,8 +220,7 @@ class PrefilterBuilder:
                     self._caller.append(self._condition(of_caller, _CALLER))
             if implied is None:
                 continue
-            names = {column.name for column in columns_in(implied)}
-            reads = frozenset(chain.from_iterable(self._fields[name].head_fields for name in names))
+            reads = fields_read(implied, self._fields)
             conditions = self._pair if reads <= _PAIR_FIELDS else self._rest
             conditions.append(self._condition(implied, reads))
 

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.cloudtrail.record import Head, Record, signature_of
+from detector.cloudtrail.record import (
+    CALL_FIELDS,
+    NO_ORIGIN,
+    Head,
+    Record,
+    api_call_of,
+    join_parts,
+    signature_of,
+)
 from detector.ecs.fields import field_table
 from detector.esql.expressions.scope import QueryOptions
 from detector.esql.plan.planner import plan
@@ -192,3 +200,36 @@ def test_conditions_are_together_what_each_is_by_itself(
     for condition, bit in conditions:
         refused |= 0 if condition.accepts(signature) else bit
     assert HeadConditions(conditions).refused(signature) == refused
+
+
+@given(
+    st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=4),
+    st.lists(st.sampled_from(("and", "or", "and not", "or not")), min_size=3, max_size=3),
+    st.booleans(),
+    st.sampled_from(RECORDS),
+)
+def test_what_a_call_leaves_to_ask_is_what_a_condition_asks(
+    conditions: list[str], words: list[str], is_intended: bool, event: Record
+) -> None:
+    text = conditions[0]
+    for word, condition in zip(words, conditions[1:], strict=False):
+        text = f"({text}) {word} ({condition})"
+    signature = signature_of(event.head())
+    call = join_parts(NO_ORIGIN, api_call_of(signature))
+    for condition in head_conditions(text, QueryOptions(null_negation=is_intended)):
+        left = condition.left_for(call, frozenset(CALL_FIELDS))
+        accepts = left if isinstance(left, bool) else left.accepts(signature)
+        assert accepts == condition.accepts(signature)
+
+
+def test_a_call_decides_what_it_can() -> None:
+    text = '(event.action == "GetObject" and user_agent.name == "aws-cli") or source.ip is null'
+    (condition,) = head_conditions(text, QueryOptions())
+    of_call = [
+        condition.left_for(signature_of(record(eventName=name).head()), frozenset(CALL_FIELDS))
+        for name in ("GetObject", "ListBuckets")
+    ]
+    assert [left.reads for left in of_call if isinstance(left, HeadCondition)] == [
+        {"user_agent", "source_ip_address"},
+        {"source_ip_address"},
+    ]
