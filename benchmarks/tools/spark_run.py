@@ -51,7 +51,7 @@ def main(root: str, first: int, last: int) -> None:
         Backfill(engine, days, store, load(), load_risk_table(), lambda _: None).run()
         seconds, cpu = time.perf_counter() - begun, family_cpu(os.getpid()) - before
         accounting = store.files.accounting()
-        rows = int(store.database.value("SELECT count(*) FROM file"))
+        rows = len(store.files.all())
         alerts = len(store.alerts.all())
         store.close()
         engine.close()

@@ -16,12 +16,12 @@ from detector.detection.correlate import OwnEvent
 from detector.detection.event import Event
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
 from detector.store.database import Database, pages, raises_damaged
-from detector.store.event_table import Paths
+from detector.store.files.file_packs import Paths
 from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.lineage_rows import Lineages
 from detector.store.packing.segment import Segment
-from detector.store.segments.segment_table import StateQuery, query_of
+from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
 from detector.triage.note import UNDECIDED, NoteBody

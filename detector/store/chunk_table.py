@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import msgspec
 
 from detector.detection.correlate import ChunkRef
 from detector.detection.principal_index import PrincipalIndex, hashes_of
@@ -11,13 +14,22 @@ from detector.detection.record_search import Selector
 from detector.sources.day_folder import is_day_folder
 from detector.sources.file_span import FileSpan
 from detector.store.database import Database, pages
+from detector.store.errors import translate_sqlite_errors
+from detector.store.files.file_packs import packs_where
+from detector.store.files.stored_file import StoredFile
 
 _FILES_PER_QUERY = 500
-"""The index of all chunks of a large state is never held at once."""
+"""As many as a query may name."""
+
+_Chunk = tuple[int, int, int, bytes]
+"""Offset, first and last event time, and index of principals."""
 
 
 class ChunkTable:
-    """The index of the files and chunks that a search must read."""
+    """The index of the files and chunks that a search must read.
+
+    Of a large state it is never held at once: files come pack by pack, in order of time.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -27,31 +39,16 @@ class ChunkTable:
 
         Only of files with a sequence greater than ``after``.
         """
-        file_ids = [
-            file_id
-            for (file_id,) in self._database.rows(
-                "SELECT file_id FROM log_file WHERE first < ? AND last >= ? AND sequence > ? "
-                "ORDER BY first, file_id",
-                end,
-                start,
-                after,
-            )
-        ]
-        for page in pages(file_ids, _FILES_PER_QUERY):
-            rows = self._database.rows(
-                "SELECT path, offset, c.first, c.last, marks, sequence "
-                "FROM file f JOIN chunk c USING (file_id) "
-                f"WHERE file_id IN ({', '.join('?' * len(page))}) AND c.first < ? AND c.last >= ? "
-                "ORDER BY f.first, file_id, offset",
-                *page,
-                end,
-                start,
-            )
-            for path, *rest in rows:
-                yield ChunkRef(os.fsdecode(path), *rest)
+        for files in self._files(start, end, after):
+            of_file = self._chunks(files)
+            for path, row in files:
+                for chunk in of_file[row.file_id]:
+                    ref = ChunkRef(path, *chunk, row.sequence)
+                    if ref.first < end and ref.last >= start:
+                        yield ref
 
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
-        """Return the files with events in ``[start, end)``.
+        """Return the files with events in ``[start, end)``, by their first.
 
         With a ``selector`` that knows its principals, only the files and chunks that may hold
         records of these. The folder of a day that a backfill has loaded stands for its files.
@@ -64,16 +61,45 @@ class ChunkTable:
         for chunk in self.between(start, end):
             if wanted is None or PrincipalIndex(chunk.principal_index).contains(wanted):
                 offsets.setdefault(chunk.path, []).append(chunk.offset)
-        rows = self._database.rows(
-            "SELECT path, size, first, last FROM file WHERE first < ? AND last >= ? ORDER BY first",
-            end,
-            start,
-        )
         spans = []
-        for encoded_path, size, first, last in rows:
-            path = os.fsdecode(encoded_path)
+        for path, row in chain.from_iterable(self._files(start, end, 0)):
+            span = FileSpan(path, row.size, row.first, row.last)
             if path in offsets:
-                spans.append(FileSpan(path, size, first, last, offsets=tuple(offsets[path])))
-            elif is_day_folder(path):
-                spans.append(FileSpan(path, size, first, last))
-        return spans
+                span = msgspec.structs.replace(span, offsets=tuple(offsets[path]))
+            if span.offsets or is_day_folder(path):
+                spans.append(span)
+        return sorted(spans, key=lambda span: span.first or 0)
+
+    def _files(self, start: int, end: int, after: int) -> Iterator[list[tuple[str, StoredFile]]]:
+        """Yield the files that ``between`` looks at, those of a pack at once, by their first."""
+        with translate_sqlite_errors(self._database.path):
+            for pack in packs_where(
+                self._database.rows,
+                "first < ? AND last >= ? AND sequence > ?",
+                end,
+                start,
+                after,
+            ):
+                rows = [
+                    row for row in pack.rows() if row.overlaps(start, end) and row.sequence > after
+                ]
+                rows.sort(key=lambda row: (row.first, row.file_id))
+                yield [(pack.path(row.name), row) for row in rows]
+
+    def _chunks(self, files: Sequence[tuple[str, StoredFile]]) -> dict[int, list[_Chunk]]:
+        """Return the chunks of files, by id."""
+        chunks: dict[int, list[_Chunk]] = defaultdict(list)
+        with_rows = []
+        for _, row in files:
+            if row.principal_index is None:
+                with_rows.append(row.file_id)
+            elif row.first is not None and row.last is not None:
+                chunks[row.file_id].append((0, row.first, row.last, row.principal_index))
+        for page in pages(with_rows, _FILES_PER_QUERY):
+            for file_id, *chunk in self._database.rows(
+                "SELECT file_id, offset, first, last, marks FROM chunk "
+                f"WHERE file_id IN ({', '.join('?' * len(page))}) ORDER BY file_id, offset",
+                *page,
+            ):
+                chunks[file_id].append(tuple(chunk))
+        return chunks

@@ -19,8 +19,9 @@ from detector.cloudtrail.object_key import DIGEST, TRAIL, TrailFile, trail_file
 from detector.detection.log_integrity import IntegrityFinding
 from detector.esql.functions.median import median_of
 from detector.sources.time_bounds import Bounds
-from detector.store.database import Database
+from detector.store.database import Database, raises_damaged
 from detector.store.file_table import FileRead
+from detector.store.files.file_packs import all_files
 
 PATIENCE = 3600
 """Seconds after which a file that a digest names is missing, while files still come."""
@@ -121,23 +122,25 @@ class Completeness:
         """Tell whether any digest file has been read."""
         return bool(self._database.value("SELECT EXISTS (SELECT 1 FROM named)"))
 
+    @raises_damaged
     def unhashed_files(self) -> list[str]:
         """Return paths of files read before a digest named them."""
         rows = self._database.rows("SELECT name FROM named EXCEPT SELECT name FROM content")
         names = {name for (name,) in rows}
         if not names:
             return []
-        files = self._database.rows(
-            "SELECT path FROM file WHERE state = 'read' OR reason = 'digest'"
-        )
-        paths = [os.fsdecode(path) for (path,) in files]
-        return [path for path in paths if _base_name(path) in names]
+        return [
+            path
+            for path, row in all_files(self._database.rows)
+            if (row.state == "read" or row.reason == "digest") and _base_name(path) in names
+        ]
 
     def add_hashes(self, hashes: Iterable[tuple[str, bytes]]) -> None:
         """Write the hashes (SHA-256) of the content of files, by path."""
         with self._database.transaction() as connection:
             _put_hashes(connection, hashes)
 
+    @raises_damaged
     def findings(self, final: bool = False, bounds: Bounds | None = None) -> list[IntegrityFinding]:
         """Return the log files that are missing or modified, by name.
 
@@ -174,23 +177,22 @@ class Completeness:
             )
         return findings
 
+    @raises_damaged
     def freshness(self) -> list[Freshness]:
         """Return each (account, region) that a trail delivers to, by name."""
         deliveries: dict[tuple[str, str], set[int]] = defaultdict(set)
         sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         newest_digests: dict[tuple[str, str], int] = {}
-        for path, size, seen, state in self._database.rows(
-            "SELECT path, size, seen, state FROM file WHERE files > 0"
-        ):
-            file = trail_file(os.fsdecode(path))
-            if file is None:
+        for path, row in all_files(self._database.rows):
+            file = trail_file(path)
+            if file is None or not row.files:
                 continue
             key = (file.account, file.region)
             if file.folder == DIGEST:
                 newest_digests[key] = max(newest_digests.get(key, 0), file.delivered)
             elif file.folder == TRAIL:
                 deliveries[key].add(file.delivered)
-                _add_to(sums[key], (1, size, seen, state == "quarantined"))
+                _add_to(sums[key], (1, row.size, row.seen, row.state == "quarantined"))
         regions = []
         for key, times in sorted(deliveries.items()):
             files, size, records, failed = sums[key]
@@ -210,6 +212,7 @@ class Completeness:
             )
         return regions
 
+    @raises_damaged
     def volumes(self) -> list[Volume]:
         """Return the origins of files, by name.
 
@@ -217,14 +220,14 @@ class Completeness:
         """
         sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         newest: dict[str, int] = {}
-        for path, size, files, seen, state, last in self._database.rows(
-            "SELECT path, size, files, seen, state, last FROM file "
-            "WHERE reason IS NOT 'link' AND files > 0"
-        ):
-            origin = _origin(os.fsdecode(path))
-            _add_to(sums[origin], (files, size, seen, state == "quarantined", state == "waiting"))
-            if last is not None:
-                newest[origin] = max(last, newest.get(origin, last))
+        for path, row in all_files(self._database.rows):
+            if row.reason == "link" or not row.files:
+                continue
+            origin = _origin(path)
+            states = row.state == "quarantined", row.state == "waiting"
+            _add_to(sums[origin], (row.files, row.size, row.seen, *states))
+            if row.last is not None:
+                newest[origin] = max(row.last, newest.get(origin, row.last))
         return [
             Volume(origin, files, size, records, failed, waiting, newest.get(origin))
             for origin, (files, size, records, failed, waiting) in sorted(sums.items())
@@ -256,8 +259,8 @@ class Completeness:
 
     def _present_names(self) -> set[str]:
         """Return the names of all files, without those gone unread."""
-        rows = self._database.rows("SELECT path FROM file WHERE reason IS NOT 'gone'")
-        return {_base_name(os.fsdecode(path)) for (path,) in rows}
+        files = all_files(self._database.rows)
+        return {_base_name(path) for path, row in files if row.reason != "gone"}
 
 
 def _base_name(path: str) -> str:
@@ -318,8 +321,8 @@ def _put_hashes(connection: sqlite3.Connection, hashes: Iterable[tuple[str, byte
 def _put_feed(connection: sqlite3.Connection, read: FileRead) -> None:
     """Count what a file has brought from EventBridge."""
     path = os.fsencode(read.file.path)
-    stats = read.chunk_stats()
-    records = sum(chunk.bridged for chunk in stats)
+    chunks = read.chunks().values()
+    records = sum(chunk.bridged for chunk in chunks)
     if read.reread:
         connection.execute("DELETE FROM feed WHERE path = ?", (path,))
     if records:
@@ -327,5 +330,5 @@ def _put_feed(connection: sqlite3.Connection, read: FileRead) -> None:
             "INSERT INTO feed (path, records, read_only) VALUES (?, ?, ?) "
             "ON CONFLICT DO UPDATE SET records = records + excluded.records, "
             "read_only = read_only + excluded.read_only",
-            (path, records, sum(chunk.bridged_read_only for chunk in stats)),
+            (path, records, sum(chunk.bridged_read_only for chunk in chunks)),
         )

@@ -38,10 +38,11 @@ from detector.store.derivation.stale_alerts import (
     read_stale_alerts,
 )
 from detector.store.event_table import EventTable
+from detector.store.files.file_packs import packs_where
 from detector.store.packing.content_id import name_number
 from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
+from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.rule_table import RuleTable
-from detector.store.segments.segment_table import StateQuery, query_of
 from detector.store.signals.signal_table import SignalTable, signal_span
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable
@@ -80,15 +81,18 @@ class ContextTable:
         is that of the newest file now.
         """
         newest = int(self._database.value("SELECT sequence FROM progress"))
-        first, last = self._database.rows(
-            "SELECT min(first), max(last) FROM log_file WHERE sequence > ?", after
-        )[0]
+        brought = [
+            (row.first, row.last)
+            for pack in packs_where(self._database.rows, "sequence > ?", after)
+            for row in pack.rows()
+            if row.sequence > after and row.first is not None and row.last is not None
+        ]
         rows = self._database.rows(
             "SELECT alert_id, start, until, lineage_id, searched FROM alert "
             "WHERE searched < ? AND (searched < 0 OR (start <= ? AND until > ?)) ORDER BY start",
             newest,
-            (last or 0) + SIGNAL_REACH,
-            (first or 0) - SIGNAL_REACH,
+            max((last for _, last in brought), default=0) + SIGNAL_REACH,
+            min((first for first, _ in brought), default=0) - SIGNAL_REACH,
         )
         own = self._alerts.own_events(alert_id for alert_id, *_ in rows)
         lineages = Lineages(self._database.rows)

@@ -6,7 +6,6 @@ first, with the matches of both.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from bisect import bisect_left
 from collections import Counter
@@ -21,11 +20,12 @@ from detector.detection.columns.identity_set import IdentitySet
 from detector.detection.event import Event, KeptEvent, Match, unite_events
 from detector.store.database import Database, raises_damaged
 from detector.store.file_table import FileRead
-from detector.store.packing.file_key import FileIds
+from detector.store.files.file_packs import FileIds, Paths
 from detector.store.packing.packed_hits import PackedHits
 from detector.store.packing.packer import pack_columns
 from detector.store.packing.segment import Packed, StoredRow, without_matches
-from detector.store.segments.segment_table import RowPlace, SegmentTable, StateQuery, query_of
+from detector.store.packing.state_query import StateQuery, query_of
+from detector.store.segments.segment_table import RowPlace, SegmentTable
 
 
 class WrittenEvents(NamedTuple):
@@ -51,19 +51,21 @@ class EventTable:
         rules: Collection[str],
         reads: Sequence[FileRead] = (),
         packed: Iterable[PackedHits] = (),
+        ids: FileIds | None = None,
     ) -> tuple[WrittenEvents, Counter[str]]:
         """Write events that rules counted, by identity: with ``packed`` those of ``reads``.
 
         Returned with them is by how much the duplicates of each file, by path, change: of the hits
         of an event all are some but that of the file whose record stands. Matches of other rules
         than ``rules`` are left out: a worker process that started while rule files changed knew
-        rules that are not here.
+        rules that are not here. ``ids`` are those of the files, as far as they are known.
         """
         duplicates: Counter[str] = Counter()
         for read in reads:
             for (path, _), stats in read.partial.chunks.items():
                 duplicates[path] += stats.hits
-        writing = _Writing(self, connection, rows, self.locate(query_of(connection), rows))
+        places = self.locate(query_of(connection), rows)
+        writing = _Writing(self, connection, rows, places, ids)
         for read in reads:
             if read.reread:
                 duplicates[read.file.path] -= writing.reclaim(read)
@@ -195,6 +197,7 @@ class _Writing:
         connection: sqlite3.Connection,
         rows: EventColumns,
         places: Mapping[bytes, RowPlace],
+        ids: FileIds | None = None,
     ) -> None:
         self._table = table
         self._connection = connection
@@ -209,7 +212,7 @@ class _Writing:
         another file stands now, or that were no hits before."""
         self._paths = Paths(query)
         ((self._generation,),) = query("SELECT generation FROM progress")
-        self._file_ids = FileIds(connection)
+        self._file_ids = FileIds(query) if ids is None else ids
 
     def reclaim(self, read: FileRead) -> int:
         """Give a file that is read again the events whose records in it stand; return how many.
@@ -286,18 +289,6 @@ class _Writing:
 
 def _is_smaller(identity: bytes, row: KeptEvent, other: KeptEvent) -> bool:
     return row.content(identity) < other.content(identity)
-
-
-class Paths(dict[int, str]):
-    """The paths of files by id."""
-
-    def __init__(self, query: StateQuery) -> None:
-        self._query = query
-
-    def __missing__(self, key: int) -> str:
-        ((path,),) = self._query("SELECT path FROM file WHERE file_id = ?", key)
-        self[key] = os.fsdecode(path)
-        return self[key]
 
 
 def _of_rules(rows: EventColumns, rules: Collection[str]) -> EventColumns:

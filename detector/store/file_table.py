@@ -15,22 +15,16 @@ import msgspec
 from detector.cloudtrail.digest_file import Digest
 from detector.detection.digest import ChunkStats, Partial
 from detector.sources.accounting import Accounting, FileState
-from detector.sources.day_folder import is_day_folder
 from detector.sources.source import SourceFile
 from detector.sources.time_bounds import FileSnapshot
-from detector.store.database import Database
-from detector.store.packing.file_key import (
-    AT_PATH,
-    FileIds,
-    PathParts,
-    add_folders,
-    path_parameters,
-)
+from detector.store.database import Database, raises_damaged
+from detector.store.files.file_chunks import forget_chunks, put_chunks
+from detector.store.files.file_edits import FileEdits
+from detector.store.files.file_packs import FileIds, all_files, files_in_state, sums_of_files
+from detector.store.files.stored_file import StoredFile
 from detector.store.packing.packed_hits import PackedHits
+from detector.store.packing.state_query import query_of
 from detector.store.segments.segment_table import SegmentTable
-
-_COLUMNS = "device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, files"
-"""The columns of a ``FileRow`` but for its path, in its order, those of its ``file`` first."""
 
 
 class FileRow(msgspec.Struct, frozen=True):
@@ -73,10 +67,14 @@ class FileRead(msgspec.Struct):
     packed: PackedHits | None = None
     """Hits of this file and of others, which are committed with it: they lack in the partials."""
 
-    def chunk_stats(self) -> list[ChunkStats]:
-        """Return what was counted in each chunk of the file."""
+    def chunks(self) -> dict[int, ChunkStats]:
+        """Return what was counted in each chunk of the file, by offset."""
         path = self.file.path
-        return [stats for (source, _), stats in self.partial.chunks.items() if source == path]
+        return {
+            offset: stats
+            for (source, offset), stats in self.partial.chunks.items()
+            if source == path
+        }
 
 
 class WaitingFile(msgspec.Struct, frozen=True):
@@ -94,46 +92,55 @@ class FileTable:
         self._database = database
         self._segments = segments
 
+    @raises_damaged
     def all(self) -> list[FileRow]:
         """Return every file that was ever found."""
-        rows = self._database.rows(f"SELECT path, {_COLUMNS} FROM file")
         return [
-            FileRow(SourceFile(os.fsdecode(path), device, inode, size, mtime_ns), *rest)
-            for path, device, inode, size, mtime_ns, *rest in rows
+            FileRow(
+                row.source(path),
+                row.state,
+                row.reason,
+                row.detail,
+                row.resume,
+                row.fingerprint,
+                row.generation,
+                row.files,
+            )
+            for path, row in all_files(self._database.rows)
         ]
 
+    @raises_damaged
     def read_to_end(self) -> dict[str, FileSnapshot]:
         """Return the files that were read to their end, by path."""
-        rows = self._database.rows(
-            "SELECT path, size, mtime_ns, inode, device, first, last FROM file WHERE state = 'read'"
-        )
-        return {os.fsdecode(path): FileSnapshot(*rest) for path, *rest in rows}
+        return {
+            path: FileSnapshot(row.size, row.mtime_ns, row.inode, row.device, row.first, row.last)
+            for path, row in all_files(self._database.rows)
+            if row.state == "read"
+        }
 
+    @raises_damaged
     def waiting(self) -> list[WaitingFile]:
         """Return the files that wait, by path."""
-        rows = self._database.rows(
-            "SELECT path, coalesce(detail, reason, 'to be read'), size FROM file "
-            "WHERE state = 'waiting' ORDER BY path"
-        )
-        return [WaitingFile(os.fsdecode(path), *rest) for path, *rest in rows]
+        return [
+            WaitingFile(path, row.detail or row.reason or "to be read", row.size)
+            for path, row in files_in_state(self._database.rows, "waiting")
+        ]
 
     def newest_event_time(self) -> int | None:
         """Return the newest event time read, in epoch seconds."""
         newest = self._database.value("SELECT newest FROM progress")
         return None if newest is None else int(newest)
 
+    @raises_damaged
     def accounting(self) -> Accounting:
         """Return the sums of everything that was read into this state."""
         states: dict[str, Counter[str]] = defaultdict(Counter)
         seen = hits = duplicate = 0
-        for state, reason, files, records, passed, copies in self._database.rows(
-            "SELECT state, reason, sum(files), sum(seen), sum(hits), sum(duplicate) FROM log_file "
-            "GROUP BY state, reason"
-        ):
-            states[state][reason or ""] += files
-            seen += records
-            hits += passed
-            duplicate += copies
+        for sums in sums_of_files(self._database.rows):
+            states[sums.state][sums.reason or ""] += sums.files
+            seen += sums.seen
+            hits += sums.hits
+            duplicate += sums.duplicate
         counts: dict[str, dict[str, int]] = {"skipped": {}, "rejected": {}}
         for kind, reason, count in self._database.rows(
             "SELECT kind, reason, sum(count) FROM file_count GROUP BY kind, reason"
@@ -156,85 +163,100 @@ class FileTable:
         """Give renamed files, (old, new), their new paths; close lost ones."""
         paths = list(renamed)
         with self._database.transaction() as connection:
-            self._rename(connection, paths)
+            edits = FileEdits(connection)
+            self._rename(connection, edits, paths)
             # The content is hashed again where a digest names it.
             connection.executemany(
                 "DELETE FROM content WHERE path IN (?, ?)",
                 [(os.fsencode(old), os.fsencode(new)) for old, new in paths],
             )
-            places = [path_parameters(path) for path in lost]
-            connection.executemany(f"DELETE FROM log_file WHERE {AT_PATH} AND seen = 0", places)
-            connection.executemany(
-                f"UPDATE log_file SET state = 'read', reason = NULL, detail = NULL WHERE {AT_PATH}",
-                places,
-            )
+            for path in lost:
+                row = edits.get(path)
+                if row is None:
+                    continue
+                if row.seen:
+                    row.state, row.reason, row.detail = "read", None, None
+                else:
+                    edits.remove(path)
+                    _forget_file(connection, row)
+            edits.write()
 
-    def _rename(self, connection: sqlite3.Connection, paths: Sequence[tuple[str, str]]) -> None:
+    def _rename(
+        self, connection: sqlite3.Connection, edits: FileEdits, paths: Sequence[tuple[str, str]]
+    ) -> None:
         """Give files, (old, new), their new paths, which may be those of others among them."""
-        places = {new: path_parameters(new) for _, new in paths}
-        folders = add_folders(connection, places.values())
-        # Each goes by way of a name that no file can have.
-        connection.executemany(
-            f"UPDATE log_file SET folder_id = ?, name = ? WHERE {AT_PATH}",
-            [
-                (folders[places[new][:2]], b"\0" + places[new].name, *path_parameters(old))
-                for old, new in paths
-            ],
-        )
-        for place in places.values():
-            passing = place._replace(name=b"\0" + place.name)
-            _absorb_replaced(connection, self._segments, passing, place)
-            connection.execute(
-                f"UPDATE log_file SET name = ? WHERE {AT_PATH}", (place.name, *passing)
-            )
+        moved = [(edits.remove(old), new) for old, new in paths]
+        for row, path in moved:
+            if row is None:
+                continue
+            replaced = edits.remove(path)
+            if replaced is not None:
+                _absorb_replaced(connection, self._segments, row, replaced)
+            edits.put(path, row)
 
-    def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-        """Write how files were read, and what was counted in them."""
+    def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> FileIds:
+        """Write how files were read, and what was counted in them; return their ids."""
         now = int(self._database.clock())
-        _forget_reread(connection, [read for read in reads if read.reread])
-        known_until, sequence = connection.execute(
-            "SELECT coalesce((SELECT max(file_id) FROM log_file), 0), sequence FROM progress"
-        ).fetchone()
-        places = [path_parameters(read.file.path) for read in reads]
-        folders = add_folders(connection, places)
-        rows = []
-        for number, (read, place) in enumerate(zip(reads, places, strict=True), known_until + 1):
-            stats = read.chunk_stats()
-            sequence += bool(stats)
-            values = _file_values(read.file, stats, now, sequence if stats else 0)
-            rows.append((number, folders[place.prefix, place.suffix], place.name, *values))
-        connection.executemany(_PUT_FILE, rows)
-        connection.execute("UPDATE progress SET sequence = ?", (sequence,))
-        ids = FileIds(connection)
-        ids.add_new([read.file.path for read in reads], known_until)
+        sequence, last_id = connection.execute("SELECT sequence, file_ids FROM progress").fetchone()
+        edits = FileEdits(connection)
+        ids = FileIds(query_of(connection))
+        dropped: Counter[tuple[int, str, str]] = Counter()
+        for read in reads:
+            path, chunks = read.file.path, read.chunks()
+            row = edits.get_or_add(path, last_id + 1)
+            if row.file_id > last_id:
+                last_id = row.file_id
+            elif 0 in chunks:
+                _forget_content(connection, row, read.reread)
+            ids[path] = row.file_id
+            put_chunks(connection, path, row, chunks)
+            _describe(row, read.file)
+            row.read_at = now
+            if chunks:
+                sequence += 1
+                row.sequence = sequence
+            for chunk in chunks.values():
+                _count(row, chunk)
+                for kind, reasons in (("skipped", chunk.skipped), ("rejected", chunk.rejected)):
+                    for reason, count in reasons.items():
+                        dropped[row.file_id, kind, reason] += count
+        edits.write()
+        connection.execute("UPDATE progress SET sequence = ?, file_ids = ?", (sequence, last_id))
         connection.executemany(
             "INSERT INTO file_count (file_id, kind, reason, count) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [
-                (ids[read.file.path], *count)
-                for read in reads
-                for count in _dropped_counts(read.chunk_stats())
-            ],
+            [(*key, count) for key, count in dropped.items()],
         )
-        _put_chunks(connection, reads, ids, known_until)
+        return ids
+
+    def unite_packs(self) -> None:
+        """Pack the files of each folder together that came in several commits."""
+        with self._database.transaction() as connection:
+            FileEdits(connection).unite()
 
     def add_duplicates(self, connection: sqlite3.Connection, counts: Counter[str]) -> None:
         """Count records as duplicates of others, by the path of their file."""
-        connection.executemany(
-            f"UPDATE log_file SET duplicate = duplicate + ? WHERE {AT_PATH}",
-            [(count, *path_parameters(path)) for path, count in counts.items() if count],
-        )
+        edits = FileEdits(connection)
+        for path, count in counts.items():
+            if count:
+                edits.known(path).duplicate += count
+        edits.write()
 
     def clear_places(self, connection: sqlite3.Connection) -> None:
         """Count no duplicates in files whose folder counts them."""
-        connection.execute("UPDATE log_file SET duplicate = 0 WHERE files = 0")
+        edits = FileEdits(connection)
+        for row in edits.each():
+            if not row.files:
+                row.duplicate = 0
+        edits.write()
 
     def count_standing(self, connection: sqlite3.Connection, standing: Mapping[str, int]) -> None:
         """Count as duplicates all hits of loaded folders but so many."""
-        connection.executemany(
-            f"UPDATE log_file SET duplicate = hits - ? WHERE {AT_PATH}",
-            [(count, *path_parameters(path)) for path, count in standing.items()],
-        )
+        edits = FileEdits(connection)
+        for path, count in standing.items():
+            row = edits.known(path)
+            row.duplicate = row.hits - count
+        edits.write()
 
     def advance_newest(self, connection: sqlite3.Connection, newest: int) -> None:
         """Move the newest event time on, where ``newest`` (epoch seconds) is later."""
@@ -252,138 +274,64 @@ class FileTable:
         return int(self._database.value("SELECT generation FROM progress"))
 
 
-_PUT_FILE = (
-    f"INSERT INTO log_file (file_id, folder_id, name, {_COLUMNS}, "
-    "seen, hits, duplicate, first, last, read_at, sequence) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) "
-    "ON CONFLICT (folder_id, name) DO UPDATE SET "
-    "device = excluded.device, inode = excluded.inode, size = excluded.size, "
-    "mtime_ns = excluded.mtime_ns, state = excluded.state, reason = excluded.reason, "
-    "detail = excluded.detail, resume = excluded.resume, print = excluded.print, "
-    "generation = excluded.generation, files = excluded.files, seen = seen + excluded.seen, "
-    "hits = hits + excluded.hits, "
-    "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
-    "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), "
-    "read_at = excluded.read_at, sequence = max(sequence, excluded.sequence)"
-)
+def _describe(row: StoredFile, file: FileRow) -> None:
+    """Write into a row how a file was left."""
+    _, row.device, row.inode, row.size, row.mtime_ns, _ = file.file
+    row.state = file.state
+    row.reason = file.reason
+    row.detail = file.detail
+    row.resume = file.resume
+    row.fingerprint = file.fingerprint
+    row.generation = file.generation
+    row.files = file.files
 
 
-def _put_chunks(
-    connection: sqlite3.Connection, reads: Sequence[FileRead], ids: FileIds, known_until: int
-) -> None:
-    """Write the chunks of files; those up to the id ``known_until`` may have others."""
-    from_start = [
-        ids[read.file.path] for read in reads if (read.file.path, 0) in read.partial.chunks
-    ]
-    connection.executemany(
-        "DELETE FROM chunk WHERE file_id = ?",
-        [(file_id,) for file_id in from_start if file_id <= known_until],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO chunk (file_id, offset, first, last, marks) VALUES (?, ?, ?, ?, ?)",
-        [
-            (ids[source], offset, chunk.first, chunk.last, chunk.principal_index)
-            for read in reads
-            for (source, offset), chunk in read.partial.chunks.items()
-            if chunk.first is not None and not is_day_folder(source)
-        ],
-    )
+def _count(row: StoredFile, chunk: ChunkStats) -> None:
+    """Add to a row what a chunk held."""
+    row.seen += chunk.seen
+    row.hits += chunk.hits
+    if chunk.first is not None and chunk.last is not None:
+        row.extend_span(chunk.first, chunk.last)
+
+
+def _forget_content(connection: sqlite3.Connection, row: StoredFile, is_reread: bool) -> None:
+    """Delete the chunks of a file that is read from its start; where it is again, its counts."""
+    forget_chunks(connection, row)
+    if is_reread:
+        row.seen = row.hits = row.duplicate = 0
+        row.first = row.last = None
+        connection.execute("DELETE FROM file_count WHERE file_id = ?", (row.file_id,))
 
 
 def _absorb_replaced(
-    connection: sqlite3.Connection, segments: SegmentTable, place: PathParts, replaced: PathParts
+    connection: sqlite3.Connection, segments: SegmentTable, row: StoredFile, replaced: StoredFile
 ) -> None:
     """Add the counts of a file to the one that replaces it.
 
     The same holds for a file whose content is replaced.
     """
-    (file_id,) = connection.execute(
-        f"SELECT file_id FROM log_file WHERE {AT_PATH}", place
-    ).fetchone()
-    row = connection.execute(
-        f"SELECT file_id, seen, hits, duplicate FROM log_file WHERE {AT_PATH}", replaced
-    ).fetchone()
-    if row is None:
-        return
-    old_id, *counts = row
-    segments.give(connection, old_id, file_id)
+    if replaced.first is not None and replaced.last is not None:
+        span = replaced.first, replaced.last
+        segments.give(connection, replaced.file_id, row.file_id, span)
+    row.seen += replaced.seen
+    row.hits += replaced.hits
+    row.duplicate += replaced.duplicate
+    ids = row.file_id, replaced.file_id
     connection.execute(
         "INSERT INTO file_count (file_id, kind, reason, count) "
         "SELECT ?, kind, reason, count FROM file_count WHERE file_id = ? "
         "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        (file_id, old_id),
-    )
-    connection.execute(
-        "UPDATE log_file SET seen = seen + ?, hits = hits + ?, duplicate = duplicate + ? "
-        "WHERE file_id = ?",
-        (*counts, file_id),
+        ids,
     )
     connection.execute(
         "INSERT INTO late (file_id, count) SELECT ?, count FROM late WHERE file_id = ? "
         "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        (file_id, old_id),
+        ids,
     )
-    connection.execute("DELETE FROM file_count WHERE file_id = ?", (old_id,))
-    connection.execute("DELETE FROM log_file WHERE file_id = ?", (old_id,))
+    _forget_file(connection, replaced)
 
 
-def _forget_reread(connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-    """Delete the counts of files that are read from their start again."""
-    reread = [
-        path_parameters(read.file.path)
-        for read in reads
-        if (read.file.path, 0) in read.partial.chunks
-    ]
-    connection.executemany(
-        f"DELETE FROM file_count WHERE file_id = (SELECT file_id FROM log_file WHERE {AT_PATH})",
-        reread,
-    )
-    connection.executemany(
-        "UPDATE log_file SET seen = 0, hits = 0, duplicate = 0, first = NULL, last = NULL "
-        f"WHERE {AT_PATH}",
-        reread,
-    )
-
-
-def _file_values(
-    row: FileRow, stats: Sequence[ChunkStats], read_at: int, sequence: int
-) -> tuple[object, ...]:
-    """Return the parameters of ``_PUT_FILE`` after those of the path."""
-    seen = hits = 0
-    first = last = None
-    for chunk in stats:
-        seen += chunk.seen
-        hits += chunk.hits
-        if chunk.first is not None and (first is None or chunk.first < first):
-            first = chunk.first
-        if chunk.last is not None and (last is None or chunk.last > last):
-            last = chunk.last
-    _, *of_file, _ = row.file
-    return (
-        *of_file,
-        row.state,
-        row.reason,
-        row.detail,
-        row.resume,
-        row.fingerprint,
-        row.generation,
-        row.files,
-        seen,
-        hits,
-        first,
-        last,
-        read_at,
-        sequence,
-    )
-
-
-def _dropped_counts(stats: Sequence[ChunkStats]) -> list[tuple[str, str, int]]:
-    """Return (kind, reason, count) of the records that were not kept."""
-    if not any(chunk.skipped or chunk.rejected for chunk in stats):
-        return []
-    counts: Counter[tuple[str, str]] = Counter()
-    for chunk in stats:
-        for kind, reasons in (("skipped", chunk.skipped), ("rejected", chunk.rejected)):
-            for reason, count in reasons.items():
-                counts[kind, reason] += count
-    return [(kind, reason, count) for (kind, reason), count in counts.items()]
+def _forget_file(connection: sqlite3.Connection, row: StoredFile) -> None:
+    """Delete what refers to the row of a file."""
+    for table in ("file_count", "late", "chunk", "watch_chunk"):
+        connection.execute(f"DELETE FROM {table} WHERE file_id = ?", (row.file_id,))

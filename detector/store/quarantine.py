@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import msgspec
 
-from detector.store.database import Database
+from detector.store.database import Database, raises_damaged
 from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.undo_journal import Change, UndoJournal
+from detector.store.files.file_packs import files_in_state
 
 
 class QuarantinedFile(msgspec.Struct, frozen=True):
@@ -28,12 +28,13 @@ class Quarantine:
         self._database = database
         self._journal = journal
 
+    @raises_damaged
     def files(self) -> list[QuarantinedFile]:
         """Return the files in quarantine, by path."""
-        rows = self._database.rows(
-            "SELECT path, reason, detail, size FROM file WHERE state = 'quarantined' ORDER BY path"
-        )
-        return [QuarantinedFile(os.fsdecode(path), *rest) for path, *rest in rows]
+        return [
+            QuarantinedFile(path, row.reason or "", row.detail or "", row.size)
+            for path, row in files_in_state(self._database.rows, "quarantined")
+        ]
 
     def retry(self, paths: Sequence[str]) -> list[str]:
         """Read these files again with the next sweep.

@@ -20,11 +20,12 @@ from detector.detection.columns.event_columns import EventColumns
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent, Match, Series
 from detector.store.database import Database
+from detector.store.files.file_packs import FileIds, packs_where
 from detector.store.opening.connections import give_back_freed_pages
-from detector.store.packing.file_key import AT_PATH, path_parameters
 from detector.store.packing.segment import StoredRow, without_matches
 from detector.store.packing.signal_rows import all_signals, change_signals
-from detector.store.segments.segment_table import SegmentTable, query_of
+from detector.store.packing.state_query import query_of
+from detector.store.segments.segment_table import SegmentTable
 from detector.store.window_table import key_text, stored_series
 
 RETENTION = 31 * 86_400
@@ -58,7 +59,7 @@ class Retention:
         newest = self._database.value("SELECT newest FROM progress")
         horizon, read_before = int(min(now, newest or 0) - retention), now - retention
         if not self._database.value(
-            "SELECT EXISTS (SELECT 1 FROM log_file WHERE first < ? AND read_at < ?)",
+            "SELECT EXISTS (SELECT 1 FROM file_pack WHERE first < ? AND read_at < ?)",
             horizon,
             read_before,
         ):
@@ -155,14 +156,18 @@ class Retention:
         connection.execute("INSERT OR IGNORE INTO loaded_span VALUES (?, ?)", span)
 
     def count_late(
-        self, connection: sqlite3.Connection, late: Set[bytes], rows: Mapping[bytes, KeptEvent]
+        self,
+        connection: sqlite3.Connection,
+        late: Set[bytes],
+        rows: Mapping[bytes, KeptEvent],
+        ids: FileIds,
     ) -> None:
         """Count events that came for evicted windows, by their file."""
         counts = Counter(rows[identity].position.source for identity in late)
         connection.executemany(
-            f"INSERT INTO late (file_id, count) SELECT file_id, ? FROM log_file WHERE {AT_PATH} "
+            "INSERT INTO late (file_id, count) VALUES (?, ?) "
             "ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(count, *path_parameters(path)) for path, count in counts.items()],
+            [(ids[path], count) for path, count in counts.items()],
         )
 
     def _bytes(self) -> int:
@@ -178,10 +183,10 @@ class _OldHits:
         self._connection = connection
         self._horizon = horizon
         self._old_files = {
-            file_id
-            for (file_id,) in connection.execute(
-                "SELECT file_id FROM log_file WHERE read_at < ?", (read_before,)
-            )
+            row.file_id
+            for pack in packs_where(query_of(connection), "read_at < ?", read_before)
+            for row in pack.rows()
+            if row.read_at < read_before
         }
         self._reach: dict[str, int | None] = dict(
             connection.execute("SELECT rule_id, reach FROM rule")

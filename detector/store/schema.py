@@ -10,6 +10,7 @@ import msgspec
 from detector.cloudtrail.record import identity
 from detector.store.migrations.activity_tables import ACTIVITY_TABLES
 from detector.store.migrations.alert_parts import ALERT_PARTS, add_alert_functions
+from detector.store.migrations.file_packs import FILE_PACKS, add_pack_functions
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
@@ -336,6 +337,7 @@ CREATE TABLE assignee (        -- who works on an alert; one without a row is no
     *NEW_BODIES,
     OBSERVATION_NUMBERS,
     SESSION_NAMES,
+    FILE_PACKS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -355,6 +357,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     add_signal_functions(functions)
     add_observation_functions(functions)
     add_session_functions(functions)
+    add_pack_functions(functions)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

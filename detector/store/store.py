@@ -174,6 +174,12 @@ class Store:
         """Close the state. Closing twice is allowed."""
         self.database.close()
 
+    def compact(self) -> None:
+        """Unite what many commits have written, and give freed pages back, unless temporary."""
+        if self.path is not None:
+            self.files.unite_packs()
+            self.retention.release_free_pages()
+
     def version(self) -> int:
         """Return a number that changes with each write of another process."""
         return self.database.version()
@@ -276,25 +282,25 @@ class Store:
     def _write(self, connection: sqlite3.Connection, prepared: _Prepared) -> None:
         reads, partial, packed, newest, to_search = prepared
         reread = {read.file.path for read in reads if read.reread}
-        self.files.put(connection, reads)
+        ids = self.files.put(connection, reads)
         self.completeness.put(connection, reads)
         expired = self.retention.drop_expired(connection, partial.hits, self.rules.widths())
         written, duplicates = self.events.put(
-            connection, partial.hits, self.rules.in_use, reads, packed
+            connection, partial.hits, self.rules.in_use, reads, packed, ids
         )
         late = {
             identity
             for identity in expired - written.known
             if partial.hits[identity].position.source not in reread
         }
-        self.retention.count_late(connection, late, partial.hits)
+        self.retention.count_late(connection, late, partial.hits, ids)
         self.files.add_duplicates(connection, duplicates)
         self.signals.forget(connection, written.revised.keys())
         self.derivation.mark_revised(connection, written.revised)
         self.baseline.put(connection, partial.observations)
         self.baseline.mark_selections(connection, (read.file.path for read in reads))
         self.activity.append(connection, reads)
-        self.watches.append(connection, to_search)
+        self.watches.append(connection, to_search, ids)
         if newest is not None:
             self.files.advance_newest(connection, newest)
 

@@ -19,16 +19,12 @@ from detector.cloudtrail.record import json_text
 from detector.detection.event import Event, Series
 from detector.detection.window import Hit
 from detector.store.database import Database, raises_damaged
-from detector.store.event_table import Paths
+from detector.store.files.file_packs import Paths
 from detector.store.packing.segment import Segment, StoredRow, without_matches
+from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.segments.alert_windows import AlertWindow, AlertWindows
 from detector.store.segments.hit_columns import HitColumns
-from detector.store.segments.segment_table import (
-    SegmentGone,
-    SegmentTable,
-    StateQuery,
-    query_of,
-)
+from detector.store.segments.segment_table import SegmentGone, SegmentTable
 
 _order = attrgetter("order")
 _Row = TypeVar("_Row")

@@ -101,8 +101,8 @@ def migrated(times: int) -> None:
     Each copies all the files of the state.
     """
     more = tuple(
-        f"CREATE TABLE files_{number} AS SELECT * FROM file; "
-        f"CREATE INDEX files_{number}_path ON files_{number} (path); "
+        f"CREATE TABLE files_{number} AS SELECT * FROM file_pack; "
+        f"CREATE INDEX files_{number}_path ON files_{number} (first_name); "
         f"CREATE TABLE hits_{number} AS SELECT * FROM segment LIMIT 100"
         for number in range(times)
     )

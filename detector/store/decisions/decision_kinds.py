@@ -14,7 +14,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from detector.store.packing.file_key import AT_PATH, path_parameters
+from detector.store.files.file_edits import FileEdits
 from detector.text.time import format_time
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
@@ -266,19 +266,17 @@ class _File:
     """The state, reason and detail of a file, as a JSON array."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
-        row = connection.execute(
-            f"SELECT state, reason, detail FROM log_file WHERE {AT_PATH}",
-            path_parameters(subject),
-        ).fetchone()
-        return encode_json(row) if row else None
+        row = FileEdits(connection).get(subject)
+        return encode_json((row.state, row.reason, row.detail)) if row else None
 
     def write(
         self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
     ) -> None:
-        connection.execute(
-            f"UPDATE log_file SET state = ?, reason = ?, detail = ? WHERE {AT_PATH}",
-            (*msgspec.json.decode(value or ""), *path_parameters(subject)),
-        )
+        edits = FileEdits(connection)
+        row = edits.get(subject)
+        if row is not None:
+            row.state, row.reason, row.detail = msgspec.json.decode(value or "")
+            edits.write()
 
     def describe(
         self, _: sqlite3.Connection, subject: str, __: str | None, after: str | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import secrets
 import sqlite3
 from collections import defaultdict
@@ -17,8 +17,9 @@ from detector.store.decisions.indicator_index import IndicatorIndex
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.errors import StateError
 from detector.store.file_table import FileRead
+from detector.store.files.file_packs import FileIds, Paths, packs_with
 from detector.store.history_table import HistoryTable
-from detector.store.packing.file_key import AT_PATH, path_parameters
+from detector.store.packing.state_query import query_of
 from detector.triage.watch import MOST_SIGHTINGS, Sighting, Watch, WatchRow
 
 _SIGHTING_COLUMNS = "watch_id, identity, time, caller, action, region, address, error, found"
@@ -130,22 +131,25 @@ class WatchTable:
             if chunk.principal_index and index.may_hold(chunk)
         ]
 
-    def append(self, connection: sqlite3.Connection, places: Iterable[tuple[str, int]]) -> None:
+    def append(
+        self, connection: sqlite3.Connection, places: Iterable[tuple[str, int]], ids: FileIds
+    ) -> None:
         """Note chunks to search, in the transaction of their files."""
         connection.executemany(
-            "INSERT OR IGNORE INTO watch_chunk (file_id, offset) "
-            f"SELECT file_id, ? FROM log_file WHERE {AT_PATH}",
-            [(offset, *path_parameters(path)) for path, offset in places],
+            "INSERT OR IGNORE INTO watch_chunk (file_id, offset) VALUES (?, ?)",
+            [(ids[path], offset) for path, offset in places],
         )
 
     def chunks_to_search(self) -> WatchChunks:
         """Return the chunks that were not searched yet."""
         offsets: dict[str, list[int]] = defaultdict(list)
-        for path, offset in self._database.rows(
-            "SELECT path, offset FROM watch_chunk JOIN file USING (file_id) ORDER BY path, offset"
+        paths = Paths(self._database.rows)
+        for file_id, offset in self._database.rows(
+            "SELECT file_id, offset FROM watch_chunk ORDER BY file_id, offset"
         ):
-            offsets[os.fsdecode(path)].append(offset)
-        return offsets
+            with contextlib.suppress(KeyError):  # it is lost meanwhile
+                offsets[paths[file_id]].append(offset)
+        return dict(sorted(offsets.items()))
 
     def add_sightings(
         self, sightings: Iterable[Sighting], searched: WatchChunks
@@ -167,14 +171,10 @@ class WatchTable:
                 f"LIMIT -1 OFFSET {MOST_SIGHTINGS})",
                 [(watch_id,) for watch_id in more],
             )
+            ids = FileIds(query_of(connection))
             connection.executemany(
-                "DELETE FROM watch_chunk WHERE offset = ? "
-                f"AND file_id = (SELECT file_id FROM log_file WHERE {AT_PATH})",
-                [
-                    (offset, *path_parameters(path))
-                    for path, offsets in searched.items()
-                    for offset in offsets
-                ],
+                "DELETE FROM watch_chunk WHERE file_id = ? AND offset = ?",
+                [(ids[path], offset) for path, offsets in searched.items() for offset in offsets],
             )
         if not more:
             return ()
@@ -182,9 +182,12 @@ class WatchTable:
 
     def _has_size(self, read: FileRead) -> bool:
         """Tell whether a file is as large as when it was read before."""
-        place = path_parameters(read.file.path)
-        known = self._database.value(f"SELECT size FROM log_file WHERE {AT_PATH}", *place)
-        return known is not None and int(known) == read.file.file.size
+        file = read.file.file
+        return any(
+            pack.path(row.name) == file.path and row.size == file.size
+            for pack in packs_with(self._database.rows, file.path)
+            for row in pack.rows()
+        )
 
     def _active_index(self) -> IndicatorIndex | None:
         """Return what is looked for; None where nothing is."""

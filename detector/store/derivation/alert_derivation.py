@@ -27,10 +27,11 @@ from detector.store.derivation.term_runs import Run, TermRuns, join_runs
 from detector.store.derivation.touched_windows import Candidate, HitKey, TouchedWindows
 from detector.store.history_table import HistoryTable
 from detector.store.packing.segment import inputs_of
+from detector.store.packing.state_query import query_of
 from detector.store.retention import Retention
 from detector.store.rule_table import RuleTable
 from detector.store.segments.segment_spans import SegmentSpan
-from detector.store.segments.segment_table import SegmentTable, query_of
+from detector.store.segments.segment_table import SegmentTable
 from detector.store.suppression_table import SuppressionTable
 from detector.store.window_table import WindowTable, key_text, stored_series
 

@@ -29,7 +29,7 @@ from detector.store.packing.finding_rows import (
     put_findings,
 )
 from detector.store.packing.lineage_rows import Lineage, Lineages, insert_lineages
-from detector.store.segments.segment_table import query_of
+from detector.store.packing.state_query import query_of
 from detector.store.window_table import key_text
 
 _MARK_BY_NAME = (

@@ -11,8 +11,9 @@ from detector.rules.rule import Rule
 from detector.store.derivation.series_rows import RowSlice, SeriesRows
 from detector.store.derivation.touched_windows import Candidate
 from detector.store.packing.segment import Segment
+from detector.store.packing.state_query import StateQuery
 from detector.store.segments.segment_spans import SegmentSpan
-from detector.store.segments.segment_table import SegmentTable, StateQuery
+from detector.store.segments.segment_table import SegmentTable
 from detector.store.window_table import WindowTable
 
 _MAX_HITS = 1 << 18

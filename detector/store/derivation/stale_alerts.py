@@ -15,7 +15,7 @@ from detector.store.database import pages
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.lineage_rows import Lineages
 from detector.store.packing.segment import Segment
-from detector.store.segments.segment_table import StateQuery
+from detector.store.packing.state_query import StateQuery
 
 _STALE_ALERTS = (
     "SELECT a.number, alert_id, summary_id, f.content, lineage_id, s.key = 'null', revision, told, "

@@ -15,8 +15,9 @@ from detector.detection.event import Series
 from detector.rules.rule import Rule
 from detector.rules.rule_summary import WindowMode
 from detector.store.packing.segment import Segment
+from detector.store.packing.state_query import StateQuery
 from detector.store.segments.segment_spans import SegmentSpan
-from detector.store.segments.segment_table import SegmentTable, StateQuery
+from detector.store.segments.segment_table import SegmentTable
 
 HitKey = tuple[int, bytes]
 """The time and the identity of a hit."""

@@ -82,7 +82,7 @@ CREATE TABLE progress (
     newest     INTEGER,
     sequence   INTEGER NOT NULL,
     risk       TEXT NOT NULL
-) STRICT;
+, file_ids INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE rule_off (
     rule_id TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
@@ -220,60 +220,6 @@ CREATE TABLE folder (
     suffix BLOB NOT NULL,
     UNIQUE (prefix, suffix)
 ) STRICT;
-CREATE TABLE log_file (
-    file_id  INTEGER PRIMARY KEY,
-    folder_id INTEGER NOT NULL REFERENCES folder,
-    name     BLOB NOT NULL,
-    device   INTEGER NOT NULL,
-    inode    INTEGER NOT NULL,
-    size     INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL,
-    state    TEXT NOT NULL CHECK (state IN ('read', 'waiting', 'skipped', 'quarantined')),
-    reason   TEXT,
-    detail   TEXT,
-    resume   INTEGER NOT NULL,
-    print    BLOB,
-    generation INTEGER NOT NULL,
-    files    INTEGER NOT NULL,
-    seen     INTEGER NOT NULL,
-    hits     INTEGER NOT NULL,
-    duplicate INTEGER NOT NULL,
-    first    INTEGER,
-    last     INTEGER,
-    read_at  INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    UNIQUE (folder_id, name)
-) STRICT;
-CREATE TABLE file_count (
-    file_id INTEGER NOT NULL REFERENCES log_file,
-    kind    TEXT NOT NULL CHECK (kind IN ('skipped', 'rejected')),
-    reason  TEXT NOT NULL,
-    count   INTEGER NOT NULL,
-    PRIMARY KEY (file_id, kind, reason)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE chunk (
-    file_id INTEGER NOT NULL REFERENCES log_file ON DELETE CASCADE,
-    offset  INTEGER NOT NULL,
-    first   INTEGER NOT NULL,
-    last    INTEGER NOT NULL,
-    marks   BLOB NOT NULL,
-    PRIMARY KEY (file_id, offset)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE watch_chunk (
-    file_id INTEGER NOT NULL REFERENCES log_file ON DELETE CASCADE,
-    offset  INTEGER NOT NULL,
-    PRIMARY KEY (file_id, offset)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE late (
-    file_id INTEGER PRIMARY KEY REFERENCES log_file ON DELETE CASCADE,
-    count   INTEGER NOT NULL
-) STRICT;
-CREATE INDEX file_span ON log_file (first, last);
-CREATE INDEX file_sequence ON log_file (sequence);
-CREATE INDEX file_sums ON log_file (state, reason, files, seen, hits, duplicate);
-CREATE VIEW file AS
-    SELECT CAST(prefix || name || suffix AS BLOB) AS path, log_file.*
-    FROM log_file JOIN folder USING (folder_id);
 CREATE TABLE rule_summary (
     summary_id INTEGER PRIMARY KEY,
     body       BLOB NOT NULL
@@ -343,5 +289,46 @@ CREATE TABLE "principal_day" (
     body BLOB NOT NULL,
     UNIQUE (principal_id, day)
 ) STRICT;
-INSERT INTO progress VALUES (2, NULL, 0, '');
+CREATE TABLE file_pack (
+    pack_id    INTEGER PRIMARY KEY,
+    folder_id  INTEGER NOT NULL REFERENCES folder,
+    files      INTEGER NOT NULL,
+    first_name BLOB NOT NULL,
+    last_name  BLOB NOT NULL,
+    first_id   INTEGER NOT NULL,
+    last_id    INTEGER NOT NULL,
+    first      INTEGER,
+    last       INTEGER,
+    sequence   INTEGER NOT NULL,
+    read_at    INTEGER NOT NULL,
+    unread     INTEGER NOT NULL,
+    sums       BLOB NOT NULL,
+    body       BLOB NOT NULL
+) STRICT;
+CREATE INDEX file_pack_folder ON file_pack (folder_id);
+CREATE TABLE file_count (
+    file_id INTEGER NOT NULL,
+    kind    TEXT NOT NULL CHECK (kind IN ('skipped', 'rejected')),
+    reason  TEXT NOT NULL,
+    count   INTEGER NOT NULL,
+    PRIMARY KEY (file_id, kind, reason)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE chunk (
+    file_id INTEGER NOT NULL,
+    offset  INTEGER NOT NULL,
+    first   INTEGER NOT NULL,
+    last    INTEGER NOT NULL,
+    marks   BLOB NOT NULL,
+    PRIMARY KEY (file_id, offset)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE watch_chunk (
+    file_id INTEGER NOT NULL,
+    offset  INTEGER NOT NULL,
+    PRIMARY KEY (file_id, offset)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE late (
+    file_id INTEGER PRIMARY KEY,
+    count   INTEGER NOT NULL
+) STRICT;
+INSERT INTO progress VALUES (2, NULL, 0, '', 0);
 INSERT INTO activity_start VALUES (0);

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MADE_VERSION = 28
+MADE_VERSION = 29
 """The version whose tables it makes."""
 
 

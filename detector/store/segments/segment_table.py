@@ -10,8 +10,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from detector.formats.native.columns import IDENTITY
 from detector.store.database import Database
@@ -23,6 +23,7 @@ from detector.store.packing.segment_writer import (
     insert_segment,
     segments_of,
 )
+from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.segments.segment_spans import SegmentSpan
 
 _MERGED = 8
@@ -33,9 +34,6 @@ _UNPACKED_PARTS = 32 * SEGMENT_ROWS
 """Parts of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
 """Identities up to which searching is faster than an index."""
-
-StateQuery = Callable[..., list[Any]]
-"""Return the rows of a query with these parameters: committed ones, or those of a transaction."""
 
 
 class RowPlace(NamedTuple):
@@ -48,11 +46,6 @@ class RowPlace(NamedTuple):
 
 class SegmentGone(Exception):
     """A segment that another has replaced."""
-
-
-def query_of(connection: sqlite3.Connection) -> StateQuery:
-    """Return the query of the transaction of ``connection``."""
-    return lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
 
 class SegmentTable:
@@ -156,21 +149,21 @@ class SegmentTable:
         if rows:
             self._keep(*insert_segment(connection, rows, is_fresh))
 
-    def give(self, connection: sqlite3.Connection, old_id: int, new_id: int) -> None:
-        """Give the events of a file to the one that replaces it."""
+    def give(
+        self, connection: sqlite3.Connection, old_id: int, new_id: int, span: tuple[int, int]
+    ) -> None:
+        """Give the events of a file to the one that replaces it; ``span``: first and last time."""
         query = query_of(connection)
-        for first, last in query(
-            "SELECT first, last FROM log_file WHERE file_id = ? AND first IS NOT NULL", old_id
-        ):
-            for span in self.spans(query, first, last + 1):
-                segment = self.load(query, span.segment_id)
-                if old_id not in segment.file_ids():
-                    continue
-                rows = segment.rows()
-                for number, stored in enumerate(rows):
-                    if stored.file_id == old_id:
-                        rows[number] = stored._replace(file_id=new_id)
-                self.replace(connection, span.segment_id, rows)
+        first, last = span
+        for near in self.spans(query, first, last + 1):
+            segment = self.load(query, near.segment_id)
+            if old_id not in segment.file_ids():
+                continue
+            rows = segment.rows()
+            for number, stored in enumerate(rows):
+                if stored.file_id == old_id:
+                    rows[number] = stored._replace(file_id=new_id)
+            self.replace(connection, near.segment_id, rows)
 
     def fresh(self) -> list[SegmentSpan]:
         """Return the committed segments from which no alerts were derived yet, by time."""

@@ -29,7 +29,7 @@ from detector.store.packing.signal_rows import (
     unite_cells,
     unpack_signals,
 )
-from detector.store.segments.segment_table import StateQuery
+from detector.store.packing.state_query import StateQuery
 
 _CALLERS = (
     "SELECT caller_id FROM signal_caller WHERE arn IN names "

@@ -37,8 +37,10 @@ from tests.detector.backfill.loaded_state import (
     scan,
 )
 from tests.detector.backfill.local_engine import LocalEngine
+from tests.detector.store.file_rows import file_values, rows_by_path
 from tests.detector.trail import ANA, REGIONS, START, Raw, call, document, sweep
 
+COUNTS = ("files", "seen", "hits", "duplicate")
 BOB = "arn:aws:iam::111122223333:user/bob"
 DAYS = ("2026/03/01", "2026/03/02", "2026/03/03")
 CALLS = (
@@ -101,12 +103,10 @@ def test_state_is_that_of_a_scan(files: list[tuple[str, int, list[Raw]]], seed: 
         loaded = backfill(engine, plan_days(root, DAYS), rules)
         assert picture(loaded) == picture(scanned)
         assert events(loaded).keys() <= events(scanned).keys()
-        files_before = loaded.database.rows("SELECT path, files, seen, hits, duplicate FROM file")
+        files_before = file_values(loaded, *COUNTS)
         backfill(engine, plan_days(root, DAYS), rules, loaded)
         assert picture(loaded) == picture(scanned)
-        assert files_before == loaded.database.rows(
-            "SELECT path, files, seen, hits, duplicate FROM file"
-        )
+        assert files_before == file_values(loaded, *COUNTS)
     finally:
         shutil.rmtree(root)
 
@@ -197,13 +197,11 @@ def test_a_row_stands_for_a_folder(tmp_path: Path, rules: RuleSet) -> None:
     loaded = backfill(LocalEngine(), plan_days(tmp_path, DAYS), rules)
     accounting = loaded.files.accounting()
     assert (accounting.files_read, accounting.records_counted) == (201, 211)
-    rows = loaded.database.rows("SELECT count(*), sum(files) FROM file")
-    assert rows[0][0] < 20 and rows[0][1] == 201
+    rows = file_values(loaded, "files", "inode")
+    assert len(rows) < 20 and sum(files for _, files, _ in rows) == 201
     assert len(events(loaded)) < 40
-    assert len({inode for (inode,) in loaded.database.rows("SELECT inode FROM file")}) == rows[0][0]
-    [(_, region)] = loaded.database.rows(
-        "SELECT path, files FROM file WHERE CAST(path AS TEXT) LIKE '%/2026/03/02/'"
-    )
+    assert len({inode for *_, inode in rows}) == len(rows)
+    [region] = [files for path, files, _ in rows if path.endswith("/2026/03/02/")]
     assert region == 201
 
 
@@ -211,7 +209,7 @@ def test_loaded_files_are_not_read_again_but_new_ones_are(tmp_path: Path, rules:
     deliver(tmp_path, "us-east-1", 300, "a", sweep(11))
     loaded = backfill(LocalEngine(), plan_days(tmp_path, DAYS[:1]), rules)
     late = deliver(tmp_path, "us-east-1", 600, "b", sweep(12, 300))
-    newest = loaded.database.value("SELECT max(mtime_ns) FROM file")
+    newest = max(row.mtime_ns for row in rows_by_path(loaded).values())
     os.utime(late, ns=(newest + 10**9, newest + 10**9))
     pipeline = Pipeline(loaded, rules, Directory([tmp_path]), 1, clock=lambda: NOW)
     pipeline.scan(lambda update: None)

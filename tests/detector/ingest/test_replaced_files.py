@@ -15,6 +15,7 @@ from detector.rules.ruleset import RuleSet
 from detector.store import FileRead, Store
 from tests.clock import Clock
 from tests.detector.rules.rule_scan import write_rule
+from tests.detector.store.file_rows import change_files
 from tests.detector.store.test_completeness import Trail
 from tests.detector.trail import (
     REGIONS,
@@ -78,9 +79,9 @@ def test_log_of_an_older_state_is_read_on(store: Store, tmp_path: Path) -> None:
     """Its fingerprint covers less of the end."""
     log = write(tmp_path, "a.jsonl", lines([padded(0), *sweep(10)]))
     scan(tmp_path, store=store)
-    with log.open("rb") as file, store.database.transaction() as connection:
+    with log.open("rb") as file:
         shorter = fingerprint_of(file, log.stat().st_size, 64)
-        connection.execute("UPDATE log_file SET print = ?", (shorter,))
+    change_files(store, lambda row: setattr(row, "fingerprint", shorter))
     log.write_bytes(log.read_bytes() + lines(sweep(10, 60)))
     sums = scan(tmp_path, store=store).accounting
     assert (sums.records_seen, sums.records_duplicate) == (21, 0)

@@ -18,6 +18,7 @@ from detector.detection.finding import Finding
 from detector.detection.signals.signal_event import signal_identity, signal_time
 from detector.esql.plan.accumulators import Inputs
 from detector.store import schema
+from detector.store.files.file_packs import all_files
 from detector.store.migrations.scripts import statements_of
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.segment import Segment, StoredRow
@@ -69,6 +70,7 @@ def take_back(path: Path, version: int = ROWS) -> None:
                 )
                 continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
+        _write_files(db)
         _join_alerts(db)
         _unpack(db)
         for hour, packed, flag in _query(db, "SELECT hour, events, flag FROM today.signal"):
@@ -83,6 +85,23 @@ def take_back(path: Path, version: int = ROWS) -> None:
     for ending in ("-wal", "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)
     older.replace(path)
+
+
+def _write_files(db: sqlite3.Connection) -> None:
+    """Write one row for each file, and one for each chunk."""
+    names = [name for name in _columns(db, "main", "file") if name not in ("path", "print")]
+    for path, row in all_files(partial(_query, db)):
+        db.execute(
+            f"INSERT INTO main.file (path, print, {', '.join(names)}) "
+            f"VALUES (?, ?{', ?' * len(names)})",
+            (os.fsencode(path), row.fingerprint, *(getattr(row, name) for name in names)),
+        )
+        if row.principal_index is not None:
+            db.execute(
+                "INSERT INTO main.chunk (file_id, offset, first, last, marks) "
+                "VALUES (?, 0, ?, ?, ?)",
+                (row.file_id, row.first, row.last, row.principal_index),
+            )
 
 
 def _join_alerts(db: sqlite3.Connection) -> None:

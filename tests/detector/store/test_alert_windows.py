@@ -15,9 +15,10 @@ from detector.detection.finding import alert_id
 from detector.store import Store
 from detector.store.packing.packer import pack
 from detector.store.packing.segment import Segment, StoredRow
+from detector.store.packing.state_query import StateQuery
 from detector.store.segments.alert_windows import AlertWindow, AlertWindows
 from detector.store.segments.segment_spans import SegmentSpan
-from detector.store.segments.segment_table import SegmentGone, SegmentTable, StateQuery
+from detector.store.segments.segment_table import SegmentGone, SegmentTable
 from detector.store.window_table import WindowTable
 from tests.detector.store.test_segments import event
 

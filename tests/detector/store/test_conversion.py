@@ -17,6 +17,7 @@ from detector.store import Damaged, Store
 from detector.store.packing import conversion
 from detector.store.packing.segment import Segment, StoredRow
 from tests.detector.rules.rule_scan import write_rule
+from tests.detector.store.file_rows import file_values
 from tests.detector.store.older_state import take_back
 from tests.detector.trail import REFERENCE_FILE, REGIONS, call, scan, sweep, write
 
@@ -33,7 +34,6 @@ SIGNALS = (
 )
 TABLES = (
     SIGNALS,
-    "SELECT path, hits, duplicate FROM file ORDER BY path",
     "SELECT alert_id, rule_id, key, width FROM alert JOIN series USING (series_id) ORDER BY 1",
     "SELECT alert_id, who FROM alert_who JOIN alert USING (number) ORDER BY 1, 2",
     "SELECT alert_id, body, has_hop, searched, stale, told FROM alert "
@@ -70,7 +70,8 @@ def rows_of(store: Store) -> list[StoredRow]:
 
 
 def content(store: Store) -> list[Any]:
-    return [store.alerts.all(), rows_of(store), *map(store.database.rows, TABLES)]
+    files = file_values(store, "hits", "duplicate")
+    return [store.alerts.all(), rows_of(store), files, *map(store.database.rows, TABLES)]
 
 
 @pytest.mark.parametrize("is_read_by_old_rules", [False, True])

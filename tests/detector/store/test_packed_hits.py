@@ -26,6 +26,7 @@ from detector.store.packing.packed_hits import PackedHits, pack_hits
 from detector.store.packing.packer import SEGMENT_ROWS, pack_columns
 from detector.store.packing.segment import Segment
 from tests.clock import Clock
+from tests.detector.store.file_rows import file_values
 from tests.detector.store.test_conversion import rows_of
 from tests.detector.store.test_segment import golden
 from tests.detector.store.test_segments import ONE, event
@@ -70,8 +71,8 @@ def united(reads: Sequence[FileRead]) -> list[FileRead]:
 
 def content(store: Store) -> list[Any]:
     store.derivation.derive()
-    sums = "SELECT path, seen, hits, duplicate, first, last, sequence FROM file ORDER BY path"
-    counted = (store.files.accounting(), store.database.rows(sums))
+    sums = file_values(store, "seen", "hits", "duplicate", "first", "last", "sequence")
+    counted = (store.files.accounting(), sums)
     sight = store.database.rows("SELECT * FROM sight ORDER BY 1, 2, 3")
     return [store.alerts.all(), rows_of(store), counted, sight]
 

@@ -11,14 +11,9 @@ import pytest
 from detector.store import Store
 from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.segment_writer import insert_segment, segments_of
+from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.segments import segment_table
-from detector.store.segments.segment_table import (
-    RowPlace,
-    SegmentGone,
-    SegmentTable,
-    StateQuery,
-    query_of,
-)
+from detector.store.segments.segment_table import RowPlace, SegmentGone, SegmentTable
 from tests.detector.store.test_segments import event, segments, store
 from tests.detector.trail import START, call, lines, scan, write
 
@@ -207,7 +202,7 @@ def test_events_of_a_file_that_grew_are_all_given(store: Store, tmp_path: Path) 
         scan(tmp_path, store=store)
     table = SegmentTable(store.database)
     with store.database.transaction() as connection:
-        SegmentTable(store.database).give(connection, 1, 77)
+        SegmentTable(store.database).give(connection, 1, 77, (START, START + 99))
         held = table.between(query_of(connection), START, START + 99)
     assert sorted(row.file_id for each in held for row in each.rows()) == [2, 2, 77, 77]
 

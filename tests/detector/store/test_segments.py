@@ -30,7 +30,8 @@ from detector.store import Store
 from detector.store.derivation.term_runs import join_runs
 from detector.store.packing.packer import SEGMENT_ROWS, pack
 from detector.store.packing.segment import Segment, StoredRow, inputs_of
-from detector.store.segments.segment_table import SegmentTable, _number_of, query_of
+from detector.store.packing.state_query import query_of
+from detector.store.segments.segment_table import SegmentTable, _number_of
 from tests.detector.store.older_state import take_back
 from tests.detector.trail import REGIONS, START, call, outcome, scan, sweep, write
 
@@ -281,8 +282,8 @@ def test_events_of_a_file_are_given_to_the_one_that_replaces_it(
     before, fresh = owners(), segments(store)
     assert sorted(each for ids in before.values() for each in set(ids)) == [1, 2, 3]
     with store.database.transaction() as connection:
-        table.give(connection, old_id, 77)
-        table.give(connection, 99, 78)
+        table.give(connection, old_id, 77, (START + 900, START + 1000))
+        table.give(connection, 99, 78, (START, START + 9000))
     after = owners()
     kept = {segment_id: ids for segment_id, ids in before.items() if old_id not in ids}
     assert after.items() > kept.items()

@@ -20,11 +20,13 @@ from detector.ingest.pipeline import Pipeline
 from detector.rules.ruleset import load
 from detector.sources.directory import Directory
 from detector.store import Store
+from detector.store.files.stored_file import StoredFile
 from detector.text.time import format_time
 from detector.triage.hunt_record import HuntFinding
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.clock import Clock
+from tests.detector.store.file_rows import change_files
 from tests.detector.trail import ANA, REFERENCE, START, call, scan, sweep, write
 
 DAY = 86_400.0
@@ -459,12 +461,15 @@ def test_decision_follows_alert_that_was_superseded_meanwhile(tmp_path: Path) ->
         assert note.alert_id == moved.alert_id
 
 
+def complete(row: StoredFile) -> None:
+    row.state, row.reason, row.detail = "read", None, None
+
+
 def test_undo_skips_decision_that_cannot_be_undone(store: Store) -> None:
     store.triage.set_status(ids_of(store, ANA), "acknowledged")
     store.quarantine.ignore([file.path for file in store.quarantine.files()])
     # As the pipeline does where the file is complete by now.
-    with store.database.transaction() as connection:
-        connection.execute("UPDATE log_file SET state = 'read', reason = NULL, detail = NULL")
+    change_files(store, complete)
     result = store.undo()
     assert result is not None
     assert (result.subjects, len(result.unchanged)) == ([], 1)

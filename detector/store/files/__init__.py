@@ -1,0 +1,1 @@
+"""The rows of log files, many packed into one."""

@@ -1,0 +1,127 @@
+"""The table of packs of files, as it is read.
+
+A pack has the rows of files of one folder, and columns that tell which packs a query must unpack.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detector.sources.accounting import FileState
+from detector.store.files.stored_file import StoredFile, unpack_files, unpack_ids
+from detector.store.packing.file_key import path_parts
+from detector.store.packing.state_query import StateQuery
+
+
+class FileSums(msgspec.Struct, array_like=True, frozen=True):
+    """What the files of a pack in one state, for one reason, add up to."""
+
+    state: FileState
+    reason: str | None
+    files: int
+    seen: int
+    hits: int
+    duplicate: int
+
+
+_sums_decoder = msgspec.msgpack.Decoder(list[FileSums])
+
+
+class FilePack(NamedTuple):
+    """A pack of files of a folder."""
+
+    prefix: bytes
+    suffix: bytes
+    body: bytes
+
+    def rows(self) -> list[StoredFile]:
+        """Return the rows of its files. Raises MsgspecError where it is damaged."""
+        return unpack_files(self.body)
+
+    def ids(self) -> Iterator[tuple[str, int]]:
+        """Yield path and id of each file. Raises MsgspecError where it is damaged."""
+        for name, file_id in unpack_ids(self.body):
+            yield self.path(name), file_id
+
+    def path(self, name: bytes) -> str:
+        """Return the path of a file."""
+        return os.fsdecode(self.prefix + name + self.suffix)
+
+
+def packs_where(query: StateQuery, condition: str, *parameters: Any) -> Iterator[FilePack]:
+    """Yield the packs for which an SQL condition holds, by the first event time."""
+    return map(
+        FilePack._make,
+        query(
+            "SELECT prefix, suffix, body FROM file_pack JOIN folder USING (folder_id) "
+            f"WHERE {condition} ORDER BY first, pack_id",
+            *parameters,
+        ),
+    )
+
+
+def packs_with(query: StateQuery, path: str) -> Iterator[FilePack]:
+    """Yield the packs that may have the file of a path."""
+    return packs_where(
+        query,
+        "prefix = ? AND suffix = ? AND ? BETWEEN first_name AND last_name",
+        *path_parts(path),
+    )
+
+
+def all_files(query: StateQuery) -> Iterator[tuple[str, StoredFile]]:
+    """Yield every file with its path. Raises MsgspecError where a pack is damaged."""
+    for pack in packs_where(query, "1"):
+        for row in pack.rows():
+            yield pack.path(row.name), row
+
+
+def files_in_state(query: StateQuery, state: FileState) -> list[tuple[str, StoredFile]]:
+    """Return the files in a state that is not "read", by path.
+
+    Raises MsgspecError where a pack is damaged."""
+    found = [
+        (pack.path(row.name), row)
+        for pack in packs_where(query, "unread > 0")
+        for row in pack.rows()
+        if row.state == state
+    ]
+    return sorted(found, key=lambda file: os.fsencode(file[0]))
+
+
+def sums_of_files(query: StateQuery) -> list[FileSums]:
+    """Return what all packs add up to. Raises MsgspecError where one is damaged."""
+    rows = query("SELECT sums FROM file_pack")
+    return [each for (sums,) in rows for each in _sums_decoder.decode(sums)]
+
+
+class Paths(dict[int, str]):
+    """The paths of files by id."""
+
+    def __init__(self, query: StateQuery) -> None:
+        self._query = query
+
+    def __missing__(self, file_id: int) -> str:
+        for pack in packs_where(self._query, "first_id <= ?1 AND last_id >= ?1", file_id):
+            self.update((number, path) for path, number in pack.ids())
+            if file_id in self:
+                return self[file_id]
+        raise KeyError(file_id)
+
+
+class FileIds(dict[str, int]):
+    """The ids of files that have been written, by path."""
+
+    def __init__(self, query: StateQuery) -> None:
+        self._query = query
+
+    def __missing__(self, path: str) -> int:
+        for pack in packs_with(self._query, path):
+            self.update(pack.ids())
+            if path in self:
+                return self[path]
+        raise KeyError(path)
