@@ -5,10 +5,11 @@ Source: the integration's ingest pipeline, whose tables are in ``integration.tom
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomli
 
@@ -52,25 +53,44 @@ _STRUCTURES = {
 }
 
 
+class _StructurePaths(NamedTuple):
+    """Paths in a structure, and by each key that begins one what may follow it."""
+
+    read: FieldGetter
+    paths: list[list[str]]
+    by_key: dict[str, list[list[str]]]
+
+
 @lru_cache(None)
-def _names(path: str) -> list[str]:
-    return path.split(".")
+def _readers(paths: tuple[str, ...]) -> tuple[list[FieldGetter], list[_StructurePaths]]:
+    """Return what reads paths of ``integration.toml``: of heads, and of structures."""
+    of_structure: dict[str, list[list[str]]] = defaultdict(list)
+    for name, *path in [path.split(".") for path in paths if path not in _HEAD_PATHS]:
+        of_structure[name].append(path)
+    structures = []
+    for name, inner in of_structure.items():
+        by_key: dict[str, list[list[str]]] = defaultdict(list)
+        for path in inner:
+            for length in range(1, len(path) + 1):  # a key may have dots
+                by_key[".".join(path[:length])].append(path[length:])
+        structures.append(_StructurePaths(_STRUCTURES[name], inner, by_key))
+    return [_HEAD_PATHS[path] for path in paths if path in _HEAD_PATHS], structures
 
 
 def _read(record: Record, paths: Iterable[str]) -> Iterator[str]:
     """Yield the texts at paths of ``integration.toml``."""
-    for path in paths:
-        known = _HEAD_PATHS.get(path)
-        if known is not None:
-            yield from many(known(record))
-            continue
-        name, *rest = _names(path)
-        structure = _STRUCTURES[name](record)
-        if structure is None or (
-            type(structure) is dict and rest[0] not in structure and not rest[1:]
-        ):
-            continue  # as most
-        yield from getters.texts_at(structure, rest)
+    heads, structures = _readers(tuple(paths))
+    for read in heads:
+        yield from many(read(record))
+    for read, of_structure, by_key in structures:
+        structure = read(record)
+        if isinstance(structure, dict):
+            for key in structure.keys() & by_key.keys():
+                for path in by_key[key]:
+                    yield from getters.texts_at(structure[key], path)
+        elif structure is not None:
+            for path in of_structure:
+                yield from getters.texts_at(structure, path)
 
 
 def _service(record: Record) -> str:
@@ -258,12 +278,16 @@ def _session_name(record: Record) -> str | None:
 
 _SHORTEST_INSTANCE_ID = 10
 """Characters: ``i-`` and eight digits."""
-_INSTANCES = (
-    "instanceId",
-    "target",
-    "resourceId",
-    "instanceIds",
-    "instancesSet.items.instanceId",
+_INSTANCES = tuple(
+    f"{structure}.{path}"
+    for structure in ("requestParameters", "responseElements")
+    for path in (
+        "instanceId",
+        "target",
+        "resourceId",
+        "instanceIds",
+        "instancesSet.items.instanceId",
+    )
 )
 """Where parameters and responses name instances."""
 
@@ -277,8 +301,7 @@ def related_hosts(record: Record) -> Any:
         names.append(address)
     hosts.update(name for name in names if not name.endswith(".amazonaws.com"))
     ids = [arn.rpartition("/")[2] for arn in many(_resources(record)) if ":instance/" in arn]
-    for structure in ("requestParameters", "responseElements"):
-        ids.extend(_read(record, [f"{structure}.{path}" for path in _INSTANCES]))
+    ids.extend(_read(record, _INSTANCES))
     hosts.update(id for id in ids if id.startswith("i-") and len(id) >= _SHORTEST_INSTANCE_ID)
     return single(sorted(hosts))
 
