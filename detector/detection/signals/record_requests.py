@@ -32,10 +32,10 @@ class TimeSpans:
         number = bisect_right(self._starts, time) - 1
         return number >= 0 and time < self._ends[number]
 
-    def have_all(self, times: Sequence[int]) -> bool:
-        """Tell whether some times are in one and the same span."""
-        number = bisect_right(self._starts, min(times)) - 1
-        return number >= 0 and max(times) < self._ends[number]
+    def have_all(self, first: int, last: int) -> bool:
+        """Tell whether all times between two are in one and the same span."""
+        number = bisect_right(self._starts, first) - 1
+        return number >= 0 and last < self._ends[number]
 
 
 class RequestedSpans:

@@ -16,7 +16,11 @@ from detector.detection.event import KeptEvent, Position
 from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import RecordMatch, chunks_at, decode_record, scan_chunk
 from detector.detection.signals.record_requests import RelatedRequest, RequestedSpans
-from detector.detection.signals.searched_heads import SearchedHead, SearchedHeads
+from detector.detection.signals.searched_heads import (
+    SearchedGroup,
+    SearchedHead,
+    SearchedHeads,
+)
 from detector.formats import Records
 from detector.formats.native.columns import identities_in
 from detector.formats.native.hit_runs import HitRuns
@@ -125,65 +129,57 @@ class _ChunkSearch:
 
     def run(self, index: PrincipalIndex) -> None:
         """Search only the records that have a principal key of the requests."""
-        heads, groups = self._wanted(index)
-        if not heads:
+        groups = self._wanted(index)
+        if not groups:
             return
-        runs, views = self._heads.hit_runs(self._records, heads, groups)
+        runs, views = self._heads.hit_runs(self._records, groups)
         if runs is None:
-            for head, indexes in zip(heads, groups, strict=True):
+            for head, indexes, _ in groups:
                 self._add_decoded(head, indexes)
             return
-        times = [_span(self._records.times, group) for group in groups]
         answers: list[Any] = []
         events: list[KeptEvent | None] = []
-        for number, (group, view) in enumerate(zip(runs.groups, runs.views, strict=True)):
-            head = heads[group]
+        for number, (of_run, view) in enumerate(zip(runs.groups, runs.views, strict=True)):
+            group = groups[of_run]
             event = views.get(view)
             if event is None:
-                first = runs.run(number).indexes[0]
-                event = self._heads.event_of(head, self._records, first)
+                event = self._heads.event_of(group.head, self._records, runs.first(number))
                 if event is not None and view:
                     views[view] = event
-            answers.append(head.answer)
-            events.append(self._unless_added(head, event, times[group], runs, number))
+            answers.append(group.head.answer)
+            events.append(self._unless_added(group, event, runs, number))
         self._sink.add_runs(self._offset, answers, events, runs, self._records.times)
 
     def _unless_added(
-        self,
-        head: SearchedHead,
-        event: KeptEvent | None,
-        span: tuple[int, int],
-        runs: HitRuns,
-        number: int,
+        self, group: SearchedGroup, event: KeptEvent | None, runs: HitRuns, number: int
     ) -> KeptEvent | None:
         """Return the event of a run that a request selects as a whole.
 
-        Of another, what is selected is added; ``span`` are the first and last time of its group."""
+        Of another, what is selected is added."""
+        head, _, span = group
         if event is None:
             self._add_decoded(head, runs.run(number).indexes)
             return None
-        is_whole = self._spans.of(event.client, "").have_all(span)
+        is_whole = span is not None and self._spans.of(event.client, "").have_all(*span)
         if is_whole and not head.answer.needs_records:
             return event
         indexes, identities, *_ = runs.run(number)
         self._add_selected(head, event, identities, indexes)
         return None
 
-    def _wanted(self, index: PrincipalIndex) -> tuple[list[SearchedHead], list[list[int]]]:
-        """Return the heads that are searched, and the records of each that may be related."""
+    def _wanted(self, index: PrincipalIndex) -> list[SearchedGroup]:
+        """Return the records that may be related, of the heads that are searched."""
         keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
         wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
         has_times = self._records.has_times
         if not has_times:
             wanted = {at for at in wanted if self._records.times[at] is not None}
-        heads: list[SearchedHead] = []
-        groups: list[list[int]] = []
-        for head, indexes in self._heads.groups(self._records, wanted):
-            if head.may_open_session or not has_times:  # else all have one caller, and times
-                indexes = [at for at in indexes if at in wanted]
-            heads.append(head)
-            groups.append(indexes)
-        return heads, groups
+        groups: list[SearchedGroup] = []
+        for group in self._heads.groups(self._records, wanted):
+            if group.head.may_open_session or not has_times:  # else all have one caller, and times
+                group = group._replace(indexes=[at for at in group.indexes if at in wanted])
+            groups.append(group)
+        return groups
 
     def _add_decoded(self, head: SearchedHead, indexes: Sequence[int]) -> None:
         """Add those records of some that a request selects, of which each is decoded whole."""
@@ -214,9 +210,3 @@ class _ChunkSearch:
             names, found, places = zip(*chosen, strict=True)
             rows = RelatedRows(b"".join(names), found, places)
             self._sink.add(self._offset, head.answer, event, rows, self._decode)
-
-
-def _span(times: Sequence[Any], indexes: Sequence[int]) -> tuple[int, int]:
-    """Return the first and the last time of some records."""
-    found = [times[index] for index in indexes]
-    return min(found), max(found)

@@ -47,6 +47,16 @@ class SearchedHead(msgspec.Struct, eq=False):
     number: int = 0
 
 
+class SearchedGroup(NamedTuple):
+    """Records of a head in a chunk, by their indexes in order.
+
+    All of their times are in ``span``, from the first to the last, where it is known."""
+
+    head: SearchedHead
+    indexes: list[int]
+    span: tuple[int, int] | None
+
+
 class _Table(NamedTuple):
     """What is known of a table of heads: these by their numbers, and callers with their views.
 
@@ -73,20 +83,19 @@ class SearchedHeads:
             self._clients.clear()
         return records
 
-    def groups(
-        self, records: Records, wanted: Set[int]
-    ) -> Iterator[tuple[SearchedHead, list[int]]]:
-        """Yield the heads that answer, with their records, where one of these is wanted."""
+    def groups(self, records: Records, wanted: Set[int]) -> Iterator[SearchedGroup]:
+        """Yield the records of the heads that answer, where one of these is wanted."""
         by_number = records.by_number
         if by_number is None:
             for group in records.groups:
                 if not wanted.isdisjoint(group.indexes):
                     head = self._new_head(group.head.signature)
                     if head.answer is not None:
-                        yield head, group.indexes
+                        yield SearchedGroup(head, group.indexes, group.span)
             return
         heads, order, start = _table_of(by_number).heads, by_number.order.tolist(), 0
-        for number, end in zip(by_number.numbers, by_number.ends, strict=True):
+        spans = zip(by_number.firsts, by_number.lasts, strict=True)
+        for number, end, span in zip(by_number.numbers, by_number.ends, spans, strict=True):
             indexes = order[start:end]
             start = end
             if not wanted.isdisjoint(indexes):
@@ -94,18 +103,19 @@ class SearchedHeads:
                     heads[number] = self._new_head(by_number.table.signature(number), number)
                 head = heads[number]
                 if head.answer is not None:
-                    yield head, indexes
+                    yield SearchedGroup(head, indexes, span)
 
     def hit_runs(
-        self, records: Records, heads: Sequence[SearchedHead], groups: Sequence[list[int]]
+        self, records: Records, groups: Sequence[SearchedGroup]
     ) -> tuple[HitRuns | None, dict[int, Any]]:
         """Cut groups of records into runs, None where none can be; and return the views that are
         known, by number."""
+        indexes = [group.indexes for group in groups]
         if records.by_number is None:
-            return records.hit_runs(groups), {}
+            return records.hit_runs(indexes), {}
         callers = _table_of(records.by_number).callers
-        questions = Questions(callers, [0] * len(heads), [head.number for head in heads])
-        runs = records.hit_runs(groups, questions)  # which may forget the views
+        questions = Questions(callers, [0] * len(groups), [each.head.number for each in groups])
+        runs = records.hit_runs(indexes, questions)  # which may forget the views
         return runs, callers.views
 
     def event_of(self, head: SearchedHead, records: Records, index: int) -> KeptEvent | None:

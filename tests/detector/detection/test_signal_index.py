@@ -142,7 +142,7 @@ def test_spans_of_a_caller_are_those_of_each_request_that_selects_it(
             request.contains(time) and request.selector.has_session(caller, issued_key)
             for request in requests
         )
-    for times in itertools.combinations_with_replacement(range(11), 2):
-        one_has_both = any(start <= times[0] and times[1] < end for start, end in spans)
-        assert spans.have_all(times[::-1]) == spans.have_all(times) == one_has_both
-    assert all(first[1] < second[0] for first, second in itertools.pairwise(spans))
+    for first, last in itertools.combinations_with_replacement(range(11), 2):
+        one_has_both = any(start <= first and last < end for start, end in spans)
+        assert spans.have_all(first, last) == one_has_both
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(spans))
