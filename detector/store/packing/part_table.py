@@ -39,17 +39,16 @@ class _Values(Numbers[Any]):
     def numbers(self, values: Sequence[Any]) -> Iterator[int]:
         """Return the numbers of values."""
         if not _AS_THEY_ARE.issuperset(map(type, values)):
-            values = list(map(_name_of, values))
+            # What is encoded can be hashed, and no value of another type is equal to it.
+            values = [
+                value if type(value) in _AS_THEY_ARE else (msgspec.msgpack.encode(value),)
+                for value in values
+            ]
         return map(self.__getitem__, values)
 
     def in_order(self) -> list[Any]:
         """Return the values by their numbers."""
         return [msgspec.msgpack.decode(*name) if type(name) is tuple else name for name in self]
-
-
-def _name_of(value: Any) -> Any:
-    """Return what stands for a value: it can be hashed, and that of no other type is equal."""
-    return value if type(value) in _AS_THEY_ARE else (msgspec.msgpack.encode(value),)
 
 
 class _MatchNumbers:
