@@ -33,9 +33,8 @@ from detector.ecs.getters import present
 from detector.esql.plan.shared_inputs import OWN_ATTRIBUTES
 from detector.formats import Records
 from detector.formats.native.callers import KnownCallers
-from detector.formats.native.columns import identities_in
 from detector.formats.native.groups import RawHit, RawView
-from detector.formats.native.hit_runs import HitRun, HitRuns, Questions
+from detector.formats.native.hit_runs import HitRuns, Questions
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
@@ -139,7 +138,7 @@ class HitCollector:
         if answer is not None:
             event = answer.event_in(group.facts.origin.region)
         else:
-            event, is_settled = self._judge_run(runs.run(number), group, raw)
+            event, is_settled = self._judge_run(runs, number, group, raw)
             if not is_settled:
                 return event
         if runs.views[number]:
@@ -147,22 +146,22 @@ class HitCollector:
         return event
 
     def _judge_run(
-        self, run: HitRun, group: SignatureGroup, raw: RawHit | None
+        self, runs: HitRuns, number: int, group: SignatureGroup, raw: RawHit | None
     ) -> tuple[KeptEvent | None, bool]:
         """Return the event of a run, and whether it is that of all others of the view."""
         verdicts: dict[Any, ViewVerdict] = group.facts.verdicts
         known = len(verdicts)
         if raw is None:
-            self._collect_decoded(run.indexes[0], group, verdicts)
+            self._collect_decoded(runs.first(number), group, verdicts)
             self._limit(group, verdicts, known)
             return None, False
         view, _ = raw
         verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
         if verdict is NO_HITS and self.callers is not None:
-            self.callers.refuse(run.caller, group.facts.question)
+            self.callers.refuse(runs.callers[number], group.facts.question)
         if verdict.settled is None:
             fields = fields_of_view(view)
-            for index, identity in zip(run.indexes, identities_in(run.identities), strict=True):
+            for index, identity in runs.records(number):
                 self._collect_unsettled(index, group, verdict, fields, identity)
                 if verdict.settled is not None:
                     break

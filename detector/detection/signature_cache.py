@@ -77,15 +77,14 @@ class AskedRules(msgspec.Struct, frozen=True, eq=False):
 class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
-    ``observed`` are account, principal, long-term key, agent and network, as ``ObservedOrigin``
-    has them, of which ``anywhere`` has those that alerts are judged by; ``counted`` is what
-    ``activity`` returned; ``asked`` are rules by the calls that it made, where no region decides.
-    """
+    ``anywhere`` are account, principal and long-term key, by which alerts are judged, ``observed``
+    agent and network, told only where they are counted; ``counted`` is what ``activity`` returned;
+    ``asked`` are rules by the calls that it made, where no region decides."""
 
     client: Client
-    observed: tuple[str, str, str, str, str]
     anywhere: ObservedOrigin
     principal_hashes: PrincipalHashes
+    observed: tuple[str, str] | None = None
     counted: tuple[Actor | None, Traits] | None = None
     selected: SelectedRules = msgspec.field(default_factory=SelectedRules)
     asked: dict[ApiCall, AskedRules] = {}
@@ -93,17 +92,27 @@ class ClientFacts(msgspec.Struct, eq=False):
     @classmethod
     def of(cls, client: Client) -> ClientFacts:
         """Work out what follows from a client."""
-        named, recipient, address, agent = client
+        named, recipient, _, _ = client
         caller = named or NO_CALLER
         arn, key = caller.arn or "", caller.access_key_id or ""
         principal = principal_of(arn)
         whose = caller.account_id or recipient or "", principal, key if is_long_term(key) else ""
         return cls(
             client,
-            (*whose, agent_family(agent or ""), network_of(address or "") or ""),
             ObservedOrigin(*whose, "", "", ""),
             hashes_of([each for each in (principal, key) if each]),
         )
+
+    def observed_in(self, region: str) -> ObservedOrigin:
+        """Return all that is observed of calls in a region."""
+        account, principal, key, *_ = self.anywhere
+        return ObservedOrigin(account, principal, key, *self._agent_and_network(), region)
+
+    def _agent_and_network(self) -> tuple[str, str]:
+        if self.observed is None:
+            _, _, address, agent = self.client
+            self.observed = agent_family(agent or ""), network_of(address or "") or ""
+        return self.observed
 
     def activity(self) -> tuple[Actor | None, Traits]:
         """Return who called, and what is counted of the calls.
@@ -123,9 +132,8 @@ class ClientFacts(msgspec.Struct, eq=False):
     def _traits(self) -> Traits:
         named, recipient, _, _ = self.client
         account = recipient or (named or NO_CALLER).account_id or ""
-        # The rest was worked out for the baseline.
-        _, _, key, agent, network = self.observed
-        return network, agent, account, key
+        agent, network = self._agent_and_network()
+        return network, agent, account, self.anywhere.key
 
 
 class CallFacts(NamedTuple):
@@ -159,7 +167,7 @@ class OriginFacts(msgspec.Struct, eq=False):
     @classmethod
     def of(cls, client: ClientFacts, region: str) -> OriginFacts:
         """Work out what follows from a client's calls in a region."""
-        account, *_ = client.observed
+        account = client.anywhere.account
         changed = (account, region) if account and region else None
         return cls(client, region, changed)
 
@@ -168,7 +176,7 @@ class OriginFacts(msgspec.Struct, eq=False):
         if not counts_activity:
             return self.client.anywhere
         if self.seen is None:
-            self.seen = ObservedOrigin(*self.client.observed, self.region)
+            self.seen = self.client.observed_in(self.region)
         return self.seen
 
     def ask(

@@ -127,6 +127,12 @@ class HitRuns:
         """Return the index of the first record of a run."""
         return self._records[self._starts[number]]
 
+    def records(self, number: int) -> Iterator[tuple[int, bytes]]:
+        """Yield the index of each record of a run, and the identity of its event."""
+        for row in range(self._starts[number], self._ends[number]):
+            identity = self._identities[row * IDENTITY : (row + 1) * IDENTITY]
+            yield self._records[row], identity.tobytes()
+
     def run(self, number: int) -> HitRun:
         """Return a run."""
         start, end = self._starts[number], self._ends[number]

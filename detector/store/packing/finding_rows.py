@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from sys import intern
 from typing import Any, NamedTuple
 
 import msgspec
@@ -95,6 +96,7 @@ class RuleSummaries(dict[int, RuleSummary]):
     ) -> Finding:
         """Unpack the finding of an alert. Raises MsgspecError where it is damaged."""
         content = _content_decoder.decode(packed)
+        _share_values(content)
         return Finding(
             alert_id,
             self.read(query, summary_id),
@@ -106,3 +108,13 @@ class RuleSummaries(dict[int, RuleSummary]):
             content.last_event,
             content.facets,
         )
+
+
+def _share_values(content: _Content) -> None:
+    """Let findings have one object of what most of them have in common, as regions."""
+    facets = content.facets
+    for values in (facets.regions, facets.accounts, facets.identity_types, facets.user_agents):
+        values[:] = map(intern, values)
+    for name, value in content.columns.items():
+        if value == facets.regions:
+            content.columns[name] = facets.regions
