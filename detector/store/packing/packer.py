@@ -15,7 +15,7 @@ from detector.store.packing.column import Column
 from detector.store.packing.part_table import PartTable, of_rows
 from detector.store.packing.segment import Packed, StoredRow
 
-SEGMENT_ROWS = 4096
+SEGMENT_ROWS = 8192
 """Rows of a full segment. Larger ones cost more to look something up, smaller ones are packed less
 well."""
 

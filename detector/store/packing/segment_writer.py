@@ -11,7 +11,7 @@ from detector.cloudtrail.record import json_text
 from detector.store.packing.packer import SEGMENT_ROWS, full_segments, pack
 from detector.store.packing.segment import Packed, Segment, StoredRow
 
-_TIER_ROWS = (32, 256, SEGMENT_ROWS // 4)
+_TIER_ROWS = (32, 256, SEGMENT_ROWS // 8)
 """Rows below which a segment is of each tier. Full ones are merged no more."""
 FULL_TIER = len(_TIER_ROWS)
 

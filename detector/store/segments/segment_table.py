@@ -28,9 +28,9 @@ from detector.store.segments.segment_spans import SegmentSpan
 
 _MERGED = 8
 """Segments of one tier that are merged."""
-_MERGED_ROWS = 16 * SEGMENT_ROWS
+_MERGED_ROWS = 8 * SEGMENT_ROWS
 """Rows that are merged at once; a thousand take a megabyte."""
-_UNPACKED_PARTS = 32 * SEGMENT_ROWS
+_UNPACKED_PARTS = 16 * SEGMENT_ROWS
 """Parts of the segments that are held unpacked; a thousand take about a megabyte."""
 _FEW = 16
 """Identities up to which searching is faster than an index."""

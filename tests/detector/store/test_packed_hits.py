@@ -111,7 +111,8 @@ def test_many_packed_hits_are_in_several_segments() -> None:
     }
     packed = pack_hits(EventColumns(rows))
     sizes = [each.rows for each in packed.segments]
-    assert (len(sizes), sum(sizes), max(sizes) - min(sizes)) == (3, 2 * SEGMENT_ROWS + 1, 0)
+    assert (len(sizes), sum(sizes)) == (3, 2 * SEGMENT_ROWS + 1)
+    assert max(sizes) - min(sizes) <= 1
     assert packed.identities() == rows.keys()
     assert packed.counts() == {"x": 2 * SEGMENT_ROWS + 1}
     times = [row.time for _, row in packed.events()]

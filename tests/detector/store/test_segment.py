@@ -250,7 +250,7 @@ def test_rows_have_the_parts_of_many_kinds() -> None:
     ]
     columns = EventColumns({time.to_bytes(16): event for time, event in enumerate(events)})
     segments = list(pack_columns(columns, {"": 7}, 3))
-    assert len(segments) == 3
+    assert len(segments) == 2
     rows = [stored for packed in segments for stored in packed.segment().rows()]
     assert rows == [StoredRow(time.to_bytes(16), event, 7, 3) for time, event in enumerate(events)]
     assert sum(packed.hits["one"] for packed in segments) == 6000
