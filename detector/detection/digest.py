@@ -18,7 +18,6 @@ from detector.detection.baseline import OriginSpans
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import KeptEvent
 from detector.detection.grouping.by_number import group_by_number, group_documents
-from detector.detection.grouping.by_signature import group_by_signature
 from detector.detection.grouping.chunk_events import ChunkEvents
 from detector.detection.hits import HitCollector
 from detector.detection.principal import issued_keys
@@ -173,8 +172,8 @@ def _digest_events(
         stats.activity = count_activity(records, events.by_origin).encode()
     rule_seconds: dict[str, float] = {}
     if events.candidates:
-        hits = HitCollector(records, dispatch, source, chunk.offset, found)
-        hits.callers = events.callers
+        assert events.callers is not None  # as candidates come from a table that has them
+        hits = HitCollector(records, dispatch, source, chunk.offset, found, events.callers)
         rule_seconds = _collect_hits(hits, events, stats)
         cache.heads.keep(hits.kept_bytes)
     return stats, rule_seconds
@@ -196,10 +195,7 @@ def _group(
     """Return the events of a chunk, with the calls of each origin where they are asked for."""
     cache.follow_heads()
     events = ChunkEvents()
-    if records.by_number is None:
-        group_by_signature(records, events, cache, dispatch, counts_activity)
-    else:
-        group_by_number(records.by_number, events, cache, dispatch, counts_activity)
+    group_by_number(records.groups, events, cache, dispatch, counts_activity)
     return events
 
 
@@ -215,7 +211,9 @@ def _stats_of(chunk: Chunk, records: Records, events: ChunkEvents) -> ChunkStats
         stats.first, stats.last = events.span
     if stats.bridged:
         stats.bridged_read_only = sum(
-            len(group.indexes) for group in records.groups if group.head.signature.read_only is True
+            len(indexes)
+            for signature, indexes in records.by_signature.items()
+            if signature.read_only is True
         )
     return stats
 

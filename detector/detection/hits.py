@@ -32,9 +32,10 @@ from detector.detection.signature_cache import SignatureGroup
 from detector.ecs.getters import present
 from detector.esql.plan.shared_inputs import OWN_ATTRIBUTES
 from detector.formats import Records
-from detector.formats.native.callers import KnownCallers
+from detector.formats.decoded.hit_runs import RecordRuns
+from detector.formats.heads.decoded_callers import HitCallers
 from detector.formats.native.groups import RawHit, RawView
-from detector.formats.native.hit_runs import HitRuns, Questions
+from detector.formats.native.hit_runs import Questions
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
@@ -55,19 +56,25 @@ _UNKNOWN: Any = object()
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
-    Events that are hits are added to ``found``, but of ``callers`` who are known to refuse it.
+    Events that are hits are added to ``found``; ``callers`` are known by what they refuse.
     ``count`` are the hits, ``too_deep`` the records that are nested too deep to be read;
     ``rule_seconds`` are what each rule took; ``kept_bytes`` what signatures have come to keep."""
 
     def __init__(
-        self, records: Records, dispatch: Dispatch, source: str, offset: int, found: EventColumns
+        self,
+        records: Records,
+        dispatch: Dispatch,
+        source: str,
+        offset: int,
+        found: EventColumns,
+        callers: HitCallers,
     ) -> None:
         self._records = records
         self._dispatch = dispatch
         self._source = source
         self._offset = offset
         self._found = found
-        self.callers: KnownCallers | None = None
+        self._callers = callers
         self._chunk: int | None = None
         self.count = 0
         self.too_deep = 0
@@ -77,24 +84,22 @@ class HitCollector:
 
     def collect(self, groups: Sequence[SignatureGroup]) -> None:
         """Add the hits among the events of some signatures."""
-        runs = self._records.hit_runs([group.timed for group in groups], self._questions(groups))
-        if runs is not None:
-            self._collect_runs(groups, runs)
-            return
-        for group in groups:
-            verdicts = group.facts.verdicts
-            known = len(verdicts)
-            for index in group.timed:
-                self._collect_decoded(index, group, verdicts)
-            self._limit(group, verdicts, known)
-
-    def _questions(self, groups: Sequence[SignatureGroup]) -> Questions | None:
-        if self.callers is None:
-            return None
         facts = [group.facts for group in groups]
-        return Questions(
-            self.callers, [each.question for each in facts], [each.head for each in facts]
+        questions = Questions(
+            self._callers, [each.question for each in facts], [each.head for each in facts]
         )
+        runs = self._records.hit_runs([group.timed for group in groups], questions)
+        views = self._callers.views
+        events = list(map(views.get, runs.views, repeat(_UNKNOWN)))
+        for number, event in enumerate(events):
+            if event is _UNKNOWN:
+                group = groups[runs.groups[number]]
+                is_refused = self._is_refused(runs.callers[number], group)
+                event = None if is_refused else self._event_of_run(runs, number, group, views)
+                events[number] = event
+        if any(event is not None for event in events):
+            chunk, times = self._chunk_number(), self._records.times
+            self.count += self._found.add_runs(events, chunk, runs, times)
 
     def _limit(self, group: SignatureGroup, verdicts: dict[Any, ViewVerdict], known: int) -> bool:
         """Count what a group has come to keep, which is dropped where it is much.
@@ -109,26 +114,12 @@ class HitCollector:
             self.kept_bytes += sum(sizes)
         return True
 
-    def _collect_runs(self, groups: Sequence[SignatureGroup], runs: HitRuns) -> None:
-        """Add the hits among runs of records of one view, of which most were seen before."""
-        views = self.callers.views if self.callers else {}
-        events = list(map(views.get, runs.views, repeat(_UNKNOWN)))
-        for number, event in enumerate(events):
-            if event is _UNKNOWN:
-                group = groups[runs.groups[number]]
-                is_refused = self._is_refused(runs.callers[number], group)
-                event = None if is_refused else self._event_of_run(runs, number, group, views)
-                events[number] = event
-        if any(event is not None for event in events):
-            chunk, times = self._chunk_number(), self._records.times
-            self.count += self._found.add_runs(events, chunk, runs, times)
-
     def _is_refused(self, caller: int, group: SignatureGroup) -> bool:
         """Check whether a caller has refused what a group asks since the runs were cut."""
-        return self.callers is not None and self.callers.refuses(caller, group.facts.question)
+        return self._callers.refuses(caller, group.facts.question)
 
     def _event_of_run(
-        self, runs: HitRuns, number: int, group: SignatureGroup, views: dict[int, Any]
+        self, runs: RecordRuns, number: int, group: SignatureGroup, views: dict[int, Any]
     ) -> KeptEvent | None:
         """Return the event of all records of a run, but for what is each one's own.
 
@@ -146,7 +137,7 @@ class HitCollector:
         return event
 
     def _judge_run(
-        self, runs: HitRuns, number: int, group: SignatureGroup, raw: RawHit | None
+        self, runs: RecordRuns, number: int, group: SignatureGroup, raw: RawHit | None
     ) -> tuple[KeptEvent | None, bool]:
         """Return the event of a run, and whether it is that of all others of the view."""
         verdicts: dict[Any, ViewVerdict] = group.facts.verdicts
@@ -157,8 +148,8 @@ class HitCollector:
             return None, False
         view, _ = raw
         verdict = verdicts.get(view) or self._verdict_of(group, view, verdicts)
-        if verdict is NO_HITS and self.callers is not None:
-            self.callers.refuse(runs.callers[number], group.facts.question)
+        if verdict is NO_HITS:
+            self._callers.refuse(runs.callers[number], group.facts.question)
         if verdict.settled is None:
             fields = fields_of_view(view)
             for index, identity in runs.records(number):

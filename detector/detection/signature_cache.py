@@ -69,7 +69,7 @@ class AskedRules(msgspec.Struct, frozen=True, eq=False):
     ``answers`` are what they say of the records wherever the call is made, by what a view of one
     shows beside the signature."""
 
-    dispatch: Dispatch | None
+    dispatch: Dispatch
     rules: Sequence[Rule]
     answers: dict[object, Any] = {}
 
@@ -198,7 +198,6 @@ class OriginFacts(msgspec.Struct, eq=False):
         return asked
 
 
-_NO_RULES = AskedRules(None, ())
 _SIGN_IN = "signin.amazonaws.com"
 """The service that says by a message alone that a call failed."""
 
@@ -206,31 +205,21 @@ _SIGN_IN = "signin.amazonaws.com"
 class SignatureFacts(msgspec.Struct, eq=False):
     """What follows from a signature, which has the ``parts`` of an origin and a call.
 
-    ``asked`` are the rules of ``dispatch`` that its records may match, ``question`` the bit by
-    which their callers refuse all of them; ``verdicts`` are what the rules say of the records, by
-    what a view of a record shows beside the signature. ``head`` is the number of the head that has
-    the signature, 0 where it has none."""
+    ``asked`` are the rules that its records may match, ``question`` the bit by which their callers
+    refuse all of them, ``head`` the number of the head that has the signature; ``verdicts`` are
+    what the rules say of the records, by what a view of a record shows beside the signature."""
 
     parts: tuple[Origin, ApiCall]
     origin: OriginFacts
-    call: CallFacts
-    dispatch: Dispatch | None = None
-    asked: AskedRules = _NO_RULES
-    question: int = 0
+    asked: AskedRules
+    question: int
+    head: int
     verdicts: dict[object, Any] = {}
-    head: int = 0
 
     @property
     def signature(self) -> EventSignature:
         """The signature, made anew: few are asked for it."""
         return join_parts(*self.parts)
-
-    def select(self, dispatch: Dispatch) -> None:
-        """Select the rules that records of the signature may match."""
-        self.dispatch, self.asked, self.verdicts = dispatch, _NO_RULES, {}
-        candidates = dispatch.candidates(self.signature)
-        if candidates:
-            self.asked = self.origin.ask(candidates, *self.parts, dispatch)
 
 
 class SignatureCache:
@@ -252,15 +241,6 @@ class SignatureCache:
             self._generation = self.heads.generation
             self._origins.clear()
             self.clients.clear()
-
-    def facts_of(self, signature: EventSignature) -> SignatureFacts:
-        """Return what follows from a signature."""
-        caller, source, name, region, address, agent, error, read_only, recipient, category = (
-            signature
-        )
-        origin = caller, recipient, address, agent, region
-        call = source, name, read_only, category, error
-        return SignatureFacts((origin, call), self.origin_facts(origin), self.calls[call])
 
     def origin_facts(self, origin: Origin) -> OriginFacts:
         """Return what follows from an origin, the same until heads are forgotten."""

@@ -7,18 +7,17 @@ records in a chunk. Whatever is not read has a reason.
 from detector.formats.chunks import Chunk, read_chunks, unpack_small_document
 from detector.formats.documents import can_parse_documents, parse_documents
 from detector.formats.errors import Incomplete, NotALog, Reason, Unreadable
-from detector.formats.heads.known_heads import KnownHead, KnownHeads, RecordGroup
-from detector.formats.records import RawRecords, Records, parse_records
+from detector.formats.heads.known_heads import KnownHeads
+from detector.formats.records import RawRecords, RecordGroups, Records, parse_records
 
 __all__ = [
     "Chunk",
     "Incomplete",
-    "KnownHead",
     "KnownHeads",
     "NotALog",
     "RawRecords",
     "Reason",
-    "RecordGroup",
+    "RecordGroups",
     "Records",
     "Unreadable",
     "can_parse_documents",

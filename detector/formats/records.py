@@ -10,37 +10,33 @@ from __future__ import annotations
 
 import contextlib
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import (
-    EventSignature,
-    Head,
-    Record,
-    cap_part,
-    decode,
-    signature_parts,
-)
+from detector.cloudtrail.record import EventSignature, Head, Record, decode
 from detector.formats.chunks import Chunk
+from detector.formats.decoded.hit_runs import DecodedRuns, RecordRuns, read_hit
 from detector.formats.decompress import Budget
 from detector.formats.errors import NotALog, Unreadable
-from detector.formats.heads.known_heads import KnownHeads, RecordGroup
+from detector.formats.heads.decoded_heads import DecodedGroups, DecodedHeads, group_heads
+from detector.formats.heads.known_heads import KnownHeads
 from detector.formats.items import Item, ParsedRecord
 from detector.formats.json_spans import WHITESPACE
 from detector.formats.native import cut
-from detector.formats.native.groups import RawHit, Slices, group_by_bytes
-from detector.formats.native.hit_runs import HitRuns, Questions
+from detector.formats.native.groups import RawHit, Slices
+from detector.formats.native.hit_runs import Questions
 from detector.formats.plain_record import is_plain
-from detector.text.capped import TEXT_CAP
 from detector.text.time import parse_time
 
 INNER_CAP, INNER_RATIO = 64 << 20, 40
 """What is compressed inside the texts of a chunk may unpack to so many bytes, or to so many times
 its size if that is more."""
 _BOM = b"\xef\xbb\xbf"
+RecordGroups = cut.HeadGroups | DecodedGroups
 
 
 class _TrailFile(msgspec.Struct, gc=False):
@@ -54,13 +50,17 @@ _head_decoder = msgspec.json.Decoder(Head)
 
 
 class RawRecords:
-    """The records of a chunk by index, decoded on demand."""
+    """The records of a chunk by index, decoded on demand.
 
-    def __init__(self, items: Sequence[Any]) -> None:
-        self._items = items
+    ``encoded`` has the JSON of each in CloudTrail's names, ``raws`` what the file has, where this
+    is not the same."""
+
+    def __init__(self, encoded: Sequence[Any], raws: Sequence[bytes] | None = None) -> None:
+        self._encoded = encoded
+        self._raws = encoded if raws is None else raws
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._encoded)
 
     def raw(self, index: int) -> bytes:
         """Return a record as the file has it.
@@ -68,31 +68,32 @@ class RawRecords:
         That is its own bytes where it is JSON in the file, the text of a wrapper's string, or the
         whole document where others have renamed its fields.
         """
-        item = self._items[index]
-        return item.raw if isinstance(item, ParsedRecord) else bytes(item)
+        return bytes(self._raws[index])
 
     def canonical(self, index: int) -> bytes:
         """Return a record's JSON in CloudTrail's names."""
-        return bytes(self.encoded(index))
+        return bytes(self._encoded[index])
 
     def encoded(self, index: int) -> bytes | msgspec.Raw:
         """Return a record's JSON in CloudTrail's names, without a copy."""
-        item = self._items[index]
-        return item.translated or item.raw if isinstance(item, ParsedRecord) else item
+        encoded: bytes | msgspec.Raw = self._encoded[index]
+        return encoded
 
     def hit_runs(
         self, groups: Sequence[list[int]], questions: Questions | None = None
-    ) -> HitRuns | None:
-        """Cut groups of records into runs of hits; None where each must be decoded for it.
+    ) -> RecordRuns:
+        """Cut groups of records into runs of hits.
 
         The records of callers that are known to refuse a group's question are in none."""
-        if not isinstance(self._items, Slices):
-            return None
-        return self._items.hit_runs(groups, questions)
+        if isinstance(self._encoded, Slices):
+            return self._encoded.hit_runs(groups, questions)
+        return DecodedRuns(self._encoded, groups, questions)
 
     def raw_hit(self, index: int) -> RawHit | None:
-        """Return what a record has as a hit, without decoding it; None where that is needed."""
-        return self._items.raw_hit(index) if isinstance(self._items, Slices) else None
+        """Return what a record has as a hit; None where it must be decoded whole for it."""
+        if isinstance(self._encoded, Slices):
+            return self._encoded.raw_hit(index)
+        return read_hit(self._encoded[index])
 
     def size(self, index: int) -> int:
         """Return the bytes of a record's JSON."""
@@ -108,7 +109,7 @@ class RawRecords:
 
 
 class Records(RawRecords):
-    """The records of a chunk with the times of their heads, grouped by their signatures' parts.
+    """The records of a chunk with the times of their heads, grouped by their heads.
 
     A value that is no JSON object has an empty head. ``rejected`` and ``skipped`` count what is no
     record, by reason.
@@ -116,73 +117,36 @@ class Records(RawRecords):
 
     def __init__(
         self,
-        items: Sequence[Any],
-        groups: list[RecordGroup] | cut.HeadGroups,
+        encoded: Sequence[Any],
+        groups: RecordGroups,
         times: Sequence[int | None],
+        raws: Sequence[bytes] | None = None,
         rejected: Mapping[str, int] | None = None,
         skipped: Mapping[str, int] | None = None,
         eventbridge_count: int = 0,
         verbatim: bool = False,
     ) -> None:
-        super().__init__(items)
+        super().__init__(encoded, raws)
         self.rejected = rejected or {}
         self.skipped = skipped or {}
         self.eventbridge_count = eventbridge_count
         """The records that came by EventBridge."""
         self.verbatim = verbatim
         """The records stand in the chunk as they are, without wrappers."""
-        self.by_number = groups if isinstance(groups, cut.HeadGroups) else None
-        """The records by the numbers of their heads, where the native cut has numbered them."""
-        self._groups = None if isinstance(groups, cut.HeadGroups) else groups
+        self.groups = groups
         self.times = times
         """The event time of each record in epoch seconds; None where it is unusable."""
         self.has_times = isinstance(times, array) or None not in times
         """Every record has a usable event time."""
 
     @property
-    def groups(self) -> list[RecordGroup]:
-        """The records by signature, in order of the first of each."""
-        if self._groups is None:
-            assert self.by_number is not None
-            self._groups = group_by_bytes(self.by_number)
-        return self._groups
-
-    @property
     def by_signature(self) -> dict[EventSignature, list[int]]:
         """The indexes of the records of each signature, in order."""
-        return {group.head.signature: group.indexes for group in self.groups}
-
-
-def _group(
-    raws: RawRecords, heads: Iterable[Head], known: KnownHeads
-) -> tuple[list[RecordGroup], list[int | None]]:
-    """Group records by their signatures; return the groups, and the time of each record.
-
-    Each head is freed before the next is made: all of them would not fit a processor's caches, and
-    would lie scattered between what stays."""
-    groups: dict[Any, list[int]] = {}
-    times: list[int | None] = []
-    find_group, add_time, parsed = groups.get, times.append, _TimeCache()
-    for index, head in enumerate(heads):
-        parts = signature_parts(head)
-        group = find_group(parts)
-        if group is None:
-            # A text that was cut is looked up here each time: it is not kept whole.
-            if raws.size(index) > TEXT_CAP:
-                parts = cap_part(parts)
-            group = groups.setdefault(EventSignature._make(parts), [])
-        group.append(index)
-        add_time(parsed[head.event_time])
-    found = [
-        RecordGroup(known.of_signature(signature), indexes) for signature, indexes in groups.items()
-    ]
-    return found, times
-
-
-class _TimeCache(dict[str | None, int | None]):
-    def __missing__(self, text: str | None) -> int | None:
-        time = self[text] = parse_time(text)
-        return time
+        found: defaultdict[EventSignature, list[int]] = defaultdict(list)
+        for number, indexes in self.groups.listed():
+            found[self.groups.table.signature(number)] += indexes
+        lists = zip(found, map(sorted, found.values()), strict=True)
+        return dict(sorted(lists, key=itemgetter(1)))
 
 
 def parse_records(
@@ -229,8 +193,8 @@ def _parse_plain(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
 def cut_in_python(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
     """Cut a chunk by msgspec. Raises ValueError or RecursionError."""
     raws = _split(chunk, data)
-    groups, times = _group(RawRecords(raws), map(_head_decoder.decode, raws), known)
-    return Records(raws, groups, times, verbatim=True)
+    groups = group_heads(map(_head_decoder.decode, raws), known.decoded)
+    return Records(raws, groups, groups.times, verbatim=True)
 
 
 def records_of_spans(
@@ -243,19 +207,17 @@ def records_of_spans(
     head_groups.table.decode(data)
     if spans.has_times:
         return Records(items, head_groups, spans.times, verbatim=True)
-    times = [
+    times: list[Any] = [
         parse_time(_head_decoder.decode(items[index]).event_time) if time == cut.NO_TIME else time
         for index, time in enumerate(spans.times)
     ]
-    groups = group_by_bytes(head_groups)
-    for group in groups:
-        group.span = None
+    groups = head_groups if None in times else head_groups.timed(times)
     return Records(items, groups, times, verbatim=True)
 
 
 def read_as_they_are(records: Records) -> bool:
     """Tell whether no record has a caller, name, source or region in another place."""
-    return all(_reads_as_is(records.raw(index)) for index in _incomplete(records))
+    return all(_reads_as_is(records.raw(index)) for index in records.groups.incomplete)
 
 
 def _reads_as_is(raw: bytes) -> bool:
@@ -265,16 +227,6 @@ def _reads_as_is(raw: bytes) -> bool:
     from detector.formats.search import finds_itself
 
     return finds_itself(raw)
-
-
-def _incomplete(records: Records) -> Iterator[int]:
-    """Yield the indexes of the records that lack a caller, name, source or region."""
-    if records.by_number is not None:
-        yield from records.by_number.incomplete
-        return
-    for group in records.groups:
-        if not group.head.is_complete:
-            yield from group.indexes
 
 
 def _strip_bom(data: memoryview) -> memoryview:
@@ -294,10 +246,10 @@ def _split_document(data: memoryview) -> list[msgspec.Raw]:
 
 def _unread_member(problem: Unreadable) -> Records:
     """Count an unread member of an archive as one record."""
-    reasons = Counter([problem.reason.code])
+    reasons, nothing = Counter([problem.reason.code]), group_heads([], DecodedHeads())
     if isinstance(problem, NotALog):
-        return Records([], [], [], skipped=reasons)
-    return Records([], [], [], rejected=reasons)
+        return Records([], nothing, [], skipped=reasons)
+    return Records([], nothing, [], rejected=reasons)
 
 
 def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Records:
@@ -317,12 +269,14 @@ def _parse_one_by_one(data: memoryview, is_lines: bool, known: KnownHeads) -> Re
         from detector.formats.odd_texts import refuse_too_deep
 
         refuse_too_deep(bytes(data))
-    heads = (item.head or _head_of(item.translated or item.raw) for item in items)
-    groups, times = _group(RawRecords(items), heads, known)
+    encoded = [item.translated or item.raw for item in items]
+    heads = (item.head or _head_of(raw) for item, raw in zip(items, encoded, strict=True))
+    groups = group_heads(heads, known.decoded)
     return Records(
-        items,
+        encoded,
         groups,
-        times,
+        groups.times,
+        [item.raw for item in items],
         rejected=reasons["rejected"],
         skipped=reasons["skipped"],
         eventbridge_count=reasons["noted"]["eventbridge"],

@@ -12,8 +12,8 @@ import msgspec
 
 from detector.detection.columns.identity_set import IdentitySet
 from detector.detection.event import KeptEvent, Position, unite_events
+from detector.formats.decoded.hit_runs import RecordRuns
 from detector.formats.native.columns import IDENTITY, RowOrder, gather, identities_in
-from detector.formats.native.hit_runs import HitRuns
 
 
 class EventColumns(Mapping[bytes, KeptEvent]):
@@ -93,7 +93,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self,
         events: Sequence[KeptEvent | None],
         chunk: int,
-        runs: HitRuns,
+        runs: RecordRuns,
         times: Sequence[int | None],
     ) -> int:
         """Add the records of runs, each of which has one event but for what is a row's own.

@@ -1,7 +1,8 @@
 """The events of a chunk from its records by the numbers of their heads.
 
-The native library sums them by origin and by principal. What runs in Python runs once for each
-origin of a chunk, not for each distinct call; and for calls of which some rule may match.
+They are summed by origin and by principal, natively where there is the library. What runs here runs
+once for each origin of a chunk, not for each distinct call; and for calls of which some rule may
+match.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from detector.detection.signature_cache import (
     SignatureFacts,
     SignatureGroup,
 )
-from detector.formats.heads.head_table import HeadTable
-from detector.formats.heads.known_heads import KnownHead
-from detector.formats.native.callers import KnownCallers
+from detector.formats import RecordGroups
+from detector.formats.decoded.sums import sum_decoded
+from detector.formats.heads.head_parts import HeadParts
 from detector.formats.native.cut import HeadGroups
 from detector.formats.native.documents import CutDocuments
 from detector.formats.native.sums import (
@@ -44,7 +45,7 @@ _CALLER_QUESTIONS = 64
 
 
 def group_by_number(
-    groups: HeadGroups,
+    groups: RecordGroups,
     events: ChunkEvents,
     cache: SignatureCache,
     dispatch: Dispatch,
@@ -55,7 +56,8 @@ def group_by_number(
     Those of an origin are listed by their calls, and observed in its region, unless nobody will ask
     what principals do (``counts_activity``)."""
     known = _facts_of(groups, cache, dispatch)
-    _add_events(groups, sum_groups(groups), events, known, counts_activity)
+    sums = sum_groups(groups) if isinstance(groups, HeadGroups) else sum_decoded(groups)
+    _add_events(groups, sums, events, known, counts_activity)
 
 
 def group_documents(
@@ -78,7 +80,7 @@ def group_documents(
     return every
 
 
-def _facts_of(groups: HeadGroups, cache: SignatureCache, dispatch: Dispatch) -> NumberedFacts:
+def _facts_of(groups: RecordGroups, cache: SignatureCache, dispatch: Dispatch) -> NumberedFacts:
     """Return what follows from the table of groups, of all that it has."""
     known: NumberedFacts = groups.table.facts
     if known is None or known.dispatch is not dispatch:
@@ -88,7 +90,7 @@ def _facts_of(groups: HeadGroups, cache: SignatureCache, dispatch: Dispatch) -> 
 
 
 def _add_events(
-    groups: HeadGroups,
+    groups: RecordGroups,
     sums: GroupSums,
     events: ChunkEvents,
     known: NumberedFacts,
@@ -102,20 +104,24 @@ def _add_events(
         known.hashes[number]: indexes
         for number, indexes in zip(sums.postings, sums.posted, strict=True)
     }
-    members = _Members(groups)
+    members = groups.members
     for group in sums.opening:
         origin, _ = known.parts(groups.numbers[group])
         events.openings.append((origin.client.principal_hashes, members[group]))
     for group in sums.skipped:
         _, call = known.parts(groups.numbers[group])
         events.skip(call.skip_reason or "", len(members[group]))
+    for group in sums.untimed:
+        _, call = known.parts(groups.numbers[group])
+        reason = "no-event-time" if call.is_named else "not-cloudtrail"
+        events.reject(reason, len(members[group]))
     events.callers = known.callers
     for group in sums.asking:
         facts = known.judged(groups.numbers[group])
         if facts is not None:
             events.candidates.append(SignatureGroup(facts, members[group]))
     if counts_activity:
-        events.by_origin = _list_calls(groups, sums, known, members)
+        events.by_origin = _list_calls(groups, sums, known)
 
 
 def _observe(
@@ -135,22 +141,11 @@ def _observe(
     widen_spans(seen.changed, changed)
 
 
-class _Members:
-    """The records of the groups of a chunk."""
-
-    def __init__(self, groups: HeadGroups) -> None:
-        self._order, self._ends = groups.order, groups.ends
-
-    def __getitem__(self, group: int) -> list[int]:
-        start = self._ends[group - 1] if group else 0
-        return self._order[start : self._ends[group]].tolist()
-
-
 def _list_calls(
-    groups: HeadGroups, sums: GroupSums, known: NumberedFacts, members: _Members
+    groups: RecordGroups, sums: GroupSums, known: NumberedFacts
 ) -> dict[OriginFacts, OriginEvents]:
     by_origin: dict[OriginFacts, OriginEvents] = {}
-    groups_of_origin = sums.groups_of_origin()
+    groups_of_origin, members = sums.groups_of_origin(), groups.members
     spans = zip(sums.firsts, sums.lasts, strict=True)
     for number, span, numbers in zip(sums.origins, spans, groups_of_origin, strict=True):
         calls = [
@@ -169,9 +164,7 @@ class NumberedFacts:
     ``hashes`` are those of principals, by the numbers of their postings. ``callers`` are known by
     what they refuse."""
 
-    def __init__(
-        self, table: HeadTable[KnownHead], cache: SignatureCache, dispatch: Dispatch
-    ) -> None:
+    def __init__(self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch) -> None:
         self.dispatch = dispatch
         self.origins: list[Any] = [None]
         self.hashes: list[PrincipalHashes] = []
@@ -180,7 +173,7 @@ class NumberedFacts:
         self._calls: list[Any] = [None]
         self._candidates: list[Any] = [None]
         self._postings: dict[PrincipalHashes, int] = {}
-        self.callers = KnownCallers()
+        self.callers = table.new_callers()
         self._questions: dict[Candidates, int] = {}
         self._caller_questions: dict[tuple[str, ...], int] = {}
         self._questions_of_rules: dict[AskedRules, int] = {}
@@ -229,13 +222,7 @@ class NumberedFacts:
                 table.refused[origin] |= question
             return None
         facts = self._judged[number] = SignatureFacts(
-            parts,
-            self.origins[origin],
-            self._calls[call],
-            self.dispatch,
-            asked,
-            self._caller_question_of(asked),
-            head=number,
+            parts, self.origins[origin], asked, self._caller_question_of(asked), number
         )
         return facts
 

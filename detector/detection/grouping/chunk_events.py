@@ -10,7 +10,7 @@ import msgspec
 from detector.detection.baseline import OriginSpans
 from detector.detection.principal_index import PostingLists, PrincipalHashes
 from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
-from detector.formats.native.callers import KnownCallers
+from detector.formats.heads.decoded_callers import HitCallers
 
 
 class CallEvents(NamedTuple):
@@ -54,7 +54,7 @@ class ChunkEvents(msgspec.Struct):
     skipped: dict[str, int] = {}
     rejected: dict[str, int] = {}
     candidates: list[SignatureGroup] = []
-    callers: KnownCallers | None = None
+    callers: HitCallers | None = None
     by_origin: dict[OriginFacts, OriginEvents] = {}
 
     def skip(self, reason: str, count: int) -> None:

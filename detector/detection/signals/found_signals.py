@@ -9,7 +9,7 @@ import msgspec
 
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import Event, KeptEvent
-from detector.formats.native.hit_runs import HitRuns
+from detector.formats.decoded.hit_runs import RecordRuns
 
 Flags = tuple[str, ...]
 """The flags that an event raises, sorted."""
@@ -77,7 +77,7 @@ class Signals:
         events: Sequence[KeptEvent | None],
         flags: Sequence[Flags],
         chunk: tuple[str, int],
-        runs: HitRuns,
+        runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
         """Add the signals of runs: of each its event, None where it is left out, and its flags.

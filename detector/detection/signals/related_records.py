@@ -22,8 +22,8 @@ from detector.detection.signals.searched_heads import (
     SearchedHeads,
 )
 from detector.formats import Records
+from detector.formats.decoded.hit_runs import RecordRuns
 from detector.formats.native.columns import identities_in
-from detector.formats.native.hit_runs import HitRuns
 from detector.sources.open_file import open_file
 
 _NOWHERE = Position("", 0, 0)
@@ -61,7 +61,7 @@ class RelatedSink(Protocol):
         chunk: int,
         answers: Sequence[Any],
         events: Sequence[KeptEvent | None],
-        runs: HitRuns,
+        runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
         """Add the records of runs, of which each has an answer that needs no record, and an event;
@@ -133,10 +133,6 @@ class _ChunkSearch:
         if not groups:
             return
         runs, views = self._heads.hit_runs(self._records, groups)
-        if runs is None:
-            for head, indexes, _ in groups:
-                self._add_decoded(head, indexes)
-            return
         answers: list[Any] = []
         events: list[KeptEvent | None] = []
         for number, (of_run, view) in enumerate(zip(runs.groups, runs.views, strict=True)):
@@ -151,7 +147,7 @@ class _ChunkSearch:
         self._sink.add_runs(self._offset, answers, events, runs, self._records.times)
 
     def _unless_added(
-        self, group: SearchedGroup, event: KeptEvent | None, runs: HitRuns, number: int
+        self, group: SearchedGroup, event: KeptEvent | None, runs: RecordRuns, number: int
     ) -> KeptEvent | None:
         """Return the event of a run that a request selects as a whole.
 

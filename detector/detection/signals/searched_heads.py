@@ -13,10 +13,11 @@ from detector.detection.event import EventCall, EventClient, KeptEvent, Position
 from detector.detection.principal import STS
 from detector.detection.record_view import HitFields, RecordView
 from detector.formats import Chunk, KnownHeads, Records, parse_records
-from detector.formats.native.callers import KnownCallers
-from detector.formats.native.cut import HeadGroups
+from detector.formats.decoded.hit_runs import RecordRuns
+from detector.formats.heads.decoded_callers import HitCallers
+from detector.formats.heads.head_parts import HeadParts
 from detector.formats.native.groups import RawView
-from detector.formats.native.hit_runs import HitRuns, Questions
+from detector.formats.native.hit_runs import Questions
 
 _CALLERS, _CALLER_BYTES = 1 << 15, 24 << 20
 """Of the callers and views that are known, and of the callers' bytes: of files of all regions, one
@@ -37,14 +38,14 @@ Asked = Callable[[EventSignature], SignatureAnswer | None]
 
 
 class SearchedHead(msgspec.Struct, eq=False):
-    """What a head answers, and its number, 0 where it has none.
+    """What a head answers, and its number.
 
     ``may_open_session``: it is of a call to STS, whose records stand each by itself."""
 
     signature: EventSignature
     answer: Any
     may_open_session: bool
-    number: int = 0
+    number: int
 
 
 class SearchedGroup(NamedTuple):
@@ -63,7 +64,7 @@ class _Table(NamedTuple):
     Of a view the event is known that its records have in common."""
 
     heads: dict[int, SearchedHead]
-    callers: KnownCallers
+    callers: HitCallers
 
 
 class SearchedHeads:
@@ -85,36 +86,23 @@ class SearchedHeads:
 
     def groups(self, records: Records, wanted: Set[int]) -> Iterator[SearchedGroup]:
         """Yield the records of the heads that answer, where one of these is wanted."""
-        by_number = records.by_number
-        if by_number is None:
-            for group in records.groups:
-                if not wanted.isdisjoint(group.indexes):
-                    head = self._new_head(group.head.signature)
-                    if head.answer is not None:
-                        yield SearchedGroup(head, group.indexes, group.span)
-            return
-        heads, order, start = _table_of(by_number).heads, by_number.order.tolist(), 0
-        spans = zip(by_number.firsts, by_number.lasts, strict=True)
-        for number, end, span in zip(by_number.numbers, by_number.ends, spans, strict=True):
-            indexes = order[start:end]
-            start = end
+        groups = records.groups
+        heads = _known_of(groups.table).heads
+        for group, (number, indexes) in enumerate(groups.listed()):
             if not wanted.isdisjoint(indexes):
                 if number not in heads:
-                    heads[number] = self._new_head(by_number.table.signature(number), number)
+                    heads[number] = self._new_head(groups.table.signature(number), number)
                 head = heads[number]
                 if head.answer is not None:
-                    yield SearchedGroup(head, indexes, span)
+                    yield SearchedGroup(head, indexes, groups.span(group))
 
     def hit_runs(
         self, records: Records, groups: Sequence[SearchedGroup]
-    ) -> tuple[HitRuns | None, dict[int, Any]]:
-        """Cut groups of records into runs, None where none can be; and return the views that are
-        known, by number."""
-        indexes = [group.indexes for group in groups]
-        if records.by_number is None:
-            return records.hit_runs(indexes), {}
-        callers = _table_of(records.by_number).callers
+    ) -> tuple[RecordRuns, dict[int, Any]]:
+        """Cut groups of records into runs; and return the views that are known, by number."""
+        callers = _known_of(records.groups.table).callers
         questions = Questions(callers, [0] * len(groups), [each.head.number for each in groups])
+        indexes = [group.indexes for group in groups]
         runs = records.hit_runs(indexes, questions)  # which may forget the views
         return runs, callers.views
 
@@ -126,7 +114,7 @@ class SearchedHeads:
         raw = None if head.may_open_session else records.raw_hit(index)
         return None if raw is None else self._new_event(head.signature, raw[0])
 
-    def _new_head(self, signature: EventSignature, number: int = 0) -> SearchedHead:
+    def _new_head(self, signature: EventSignature, number: int) -> SearchedHead:
         return SearchedHead(signature, self.ask(signature), signature.event_source == STS, number)
 
     def _new_event(self, signature: EventSignature, view: RawView) -> KeptEvent | None:
@@ -152,8 +140,8 @@ class SearchedHeads:
         return client
 
 
-def _table_of(groups: HeadGroups) -> _Table:
-    if groups.table.facts is None:
-        groups.table.facts = _Table({}, KnownCallers(_CALLERS, _CALLER_BYTES))
-    table: _Table = groups.table.facts
-    return table
+def _known_of(table: HeadParts) -> _Table:
+    if table.facts is None:
+        table.facts = _Table({}, table.new_callers(_CALLERS, _CALLER_BYTES))
+    known: _Table = table.facts
+    return known

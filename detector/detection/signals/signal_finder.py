@@ -22,8 +22,8 @@ from detector.detection.signals.found_signals import Flags, Signals
 from detector.detection.signals.related_records import ChunkRequests, RelatedRows, search_file
 from detector.detection.signals.searched_heads import SearchedHeads
 from detector.formats import Unreadable
+from detector.formats.decoded.hit_runs import RecordRuns
 from detector.formats.native.columns import identities_in
-from detector.formats.native.hit_runs import HitRuns
 from detector.rules.dispatch import Candidates, Dispatch, OriginVerdicts
 from detector.rules.rule import Rule
 from detector.sources.open_file import open_file
@@ -178,7 +178,7 @@ class _SignalSink:
         chunk: int,
         answers: Sequence[_RaisedFlags],
         events: Sequence[KeptEvent | None],
-        runs: HitRuns,
+        runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
         """Add the records of runs: they open no session, and their answers are certain."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.cloudtrail.record import Caller, EventSignature, Head
+from detector.cloudtrail.record import EventSignature, Head
 
 
 def is_complete(head: Head | EventSignature) -> bool:
@@ -10,9 +10,4 @@ def is_complete(head: Head | EventSignature) -> bool:
     if not (head.event_source and head.event_name and head.aws_region):
         return False
     caller = head.user_identity
-    return caller is not None and bool(caller.arn or names_anyone(caller))
-
-
-def names_anyone(caller: Caller | None) -> bool:
-    """Tell whether a caller is known by anything."""
     return caller is not None and bool(caller.arn or caller.account_id or caller.access_key_id)

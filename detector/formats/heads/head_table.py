@@ -9,13 +9,15 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-from detector.cloudtrail.record import ApiCall, Caller, EventSignature, Origin, join_parts
-from detector.text.capped import TEXT_CAP, capped
+from detector.cloudtrail.record import ApiCall, Caller, Origin
+from detector.formats.heads.callers import CALLER_BYTES, CALLER_CAPACITY, KnownCallers
+from detector.formats.heads.head_parts import HeadParts
+from detector.text.capped import capped
 
 TABLE_CAPACITY = 1 << 16
 """Of heads, of texts, of origins and of calls."""
@@ -33,9 +35,6 @@ _SEEN_CALLERS = 2048 * struct.calcsize("=2q2I9i1i")
 _HEAD = struct.Struct("=2i")
 """A head: the numbers of its origin and its call."""
 _READ_ONLY = None, False, True
-
-H = TypeVar("H")
-
 
 _SIZES = {
     "known": _KNOWN.size,
@@ -98,14 +97,14 @@ class Facts(ctypes.Structure):
     ]
 
 
-class HeadTable(Generic[H]):
-    """What is known of origins, calls and heads by their numbers, from 1 on.
+class HeadTable(HeadParts):
+    """What is known of origins, calls and heads by the numbers that C has given their bytes.
 
-    Heads are made of signatures by ``make``. ``refused`` and ``posting_of`` (of each origin),
-    ``asked`` and ``kinds`` (of each call) are for ``sums.h``, and written by whoever decides what
-    is asked of records. Pages of the memory that nothing was written to take no room."""
+    Texts that differ may decode alike, and so origins, calls and heads. Pages of the memory that
+    nothing was written to take no room."""
 
-    def __init__(self, make: Callable[[EventSignature], H], capacity: int) -> None:
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
         self.capacity = capacity
         sizes = {name: size * capacity for name, size in _SIZES.items()}
         sizes |= {"seen_callers": _SEEN_CALLERS, "bytes": _BYTES}
@@ -129,14 +128,6 @@ class HeadTable(Generic[H]):
         self._decoded = 0
         self._texts: list[Any] = [None]
         self._callers: dict[tuple[int, ...], Caller] = {}
-        self._make = make
-        self._heads: dict[int, H] = {}
-        self.origins: list[Any] = [None]
-        self.calls: list[Any] = [None]
-        self.facts: Any = None
-        """What the reader of records has found to follow from origins and calls."""
-        self.may_alias = False
-        """Two texts that differ may have decoded alike, and so two heads."""
 
     @property
     def is_empty(self) -> bool:
@@ -160,20 +151,12 @@ class HeadTable(Generic[H]):
         self.origins += map(self._origin, self._rows("origin", _ORIGIN, len(self.origins)))
         self.calls += map(self._call, self._rows("call", _CALL, len(self.calls)))
 
-    def head(self, number: int) -> H:
-        """Return a head, the same whenever it is asked for."""
-        head = self._heads.get(number)
-        if head is None:
-            head = self._heads[number] = self._make(self.signature(number))
-        return head
-
-    def signature(self, number: int) -> EventSignature:
-        """Return the signature of a head."""
-        origin, call = self.parts(number)
-        return join_parts(self.origins[origin], self.calls[call])
+    def new_callers(
+        self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES
+    ) -> KnownCallers:
+        return KnownCallers(capacity, size)
 
     def parts(self, number: int) -> tuple[int, int]:
-        """Return the numbers of a head's origin and call."""
         origin, call = _HEAD.unpack_from(self._views["head"], _HEAD.size * number)
         return origin, call
 
@@ -201,12 +184,8 @@ class HeadTable(Generic[H]):
 
     def _decode_text(self, data: memoryview, size: int) -> str:
         raw = bytes(data[:size])
-        if b"\\" in raw:
-            self.may_alias = True
-            text = msgspec.json.decode(b'"%s"' % raw, type=str)
-        else:
-            text = raw.decode()
-        self.may_alias |= len(text) > TEXT_CAP
+        is_plain = b"\\" not in raw
+        text = raw.decode() if is_plain else msgspec.json.decode(b'"%s"' % raw, type=str)
         return capped(text)
 
     def _origin(self, row: tuple[int, ...]) -> Origin:

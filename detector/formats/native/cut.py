@@ -10,10 +10,11 @@ import ctypes
 import struct
 import threading
 from array import array
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from detector.formats.heads.head_table import HeadTable
-from detector.formats.heads.known_heads import KnownHead, KnownHeads
+from detector.formats.heads.known_heads import KnownHeads
 from detector.formats.native.library import LIBRARY
 
 NO_TIME = -(1 << 63)
@@ -55,7 +56,7 @@ class HeadGroups(NamedTuple):
     least and greatest time of each. ``incomplete`` are the records that lack a caller, name,
     source or region."""
 
-    table: HeadTable[KnownHead]
+    table: HeadTable
     groups: array[int]
     numbers: array[int]
     order: array[int]
@@ -63,6 +64,37 @@ class HeadGroups(NamedTuple):
     firsts: array[int]
     lasts: array[int]
     incomplete: list[int]
+
+    @property
+    def members(self) -> GroupMembers:
+        """The records of each group."""
+        return GroupMembers(self.order, self.ends)
+
+    def listed(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield the numbers of the groups' heads, and their records."""
+        ends = self.ends.tolist()
+        members = map(self.order.tolist().__getitem__, map(slice, [0, *ends], ends))
+        return zip(self.numbers, members, strict=True)
+
+    def span(self, group: int) -> tuple[int, int]:
+        """Return the first and last time of a group."""
+        return self.firsts[group], self.lasts[group]
+
+    def timed(self, times: Sequence[int]) -> HeadGroups:
+        """Return the groups with the first and last of other ``times`` of the records."""
+        own = [list(map(times.__getitem__, members)) for _, members in self.listed()]
+        return self._replace(firsts=array("q", map(min, own)), lasts=array("q", map(max, own)))
+
+
+class GroupMembers:
+    """The records of groups by their indexes, listed when they are asked for."""
+
+    def __init__(self, order: array[int], ends: array[int]) -> None:
+        self._order, self._ends = order, ends
+
+    def __getitem__(self, group: int) -> list[int]:
+        start = self._ends[group - 1] if group else 0
+        return self._order[start : self._ends[group]].tolist()
 
 
 class CutStructure(ctypes.Structure):
@@ -167,7 +199,7 @@ def count_braces(data: bytearray, start: int, end: int) -> int:
 
 def spans_between(
     arrays: CutArrays,
-    table: HeadTable[KnownHead] | None,
+    table: HeadTable | None,
     records: slice,
     groups: slice,
     incomplete: slice,
@@ -196,7 +228,7 @@ def spans_between(
     )
 
 
-def _spans(arrays: CutArrays, count: int, table: HeadTable[KnownHead] | None) -> RecordSpans:
+def _spans(arrays: CutArrays, count: int, table: HeadTable | None) -> RecordSpans:
     found = arrays.structure
     groups, incomplete = slice(found.group_count), slice(found.incomplete_count)
     return spans_between(arrays, table, slice(count), groups, incomplete)

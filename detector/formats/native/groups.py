@@ -1,12 +1,11 @@
-"""The records of a chunk by signature, as the native cut found them."""
+"""The records of a chunk, as the native cut found them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from detector.formats.heads.known_heads import RecordGroup
-from detector.formats.native.cut import HIT_FIELDS, HeadGroups, RecordSpans
+from detector.formats.native.cut import HIT_FIELDS, RecordSpans
 from detector.formats.native.hit_runs import HitRuns, Questions
 from detector.text.capped import TEXT_CAP
 
@@ -46,28 +45,3 @@ class Slices(Sequence[memoryview]):
     def hit_runs(self, groups: Sequence[list[int]], questions: Questions | None = None) -> HitRuns:
         """Cut groups of records, given by their indexes, into runs."""
         return HitRuns(self._data, self._sizes, self._hit_fields, groups, questions)
-
-
-def group_by_bytes(groups: HeadGroups) -> list[RecordGroup]:
-    """Return groups of records by signature, in order of the first of each.
-
-    Groups that decode alike are one."""
-    table, ends = groups.table, groups.ends.tolist()
-    found = map(
-        RecordGroup,
-        map(table.head, groups.numbers),
-        map(groups.order.tolist().__getitem__, map(slice, [0, *ends], ends)),
-        zip(groups.firsts, groups.lasts, strict=True),
-    )
-    return _united(found) if table.may_alias else list(found)
-
-
-def _united(groups: Iterable[RecordGroup]) -> list[RecordGroup]:
-    """Unite groups of the same head."""
-    by_head: dict[int, RecordGroup] = {}
-    for group in groups:
-        present = by_head.setdefault(id(group.head), group)
-        if present is not group:
-            present.indexes = sorted(present.indexes + group.indexes)
-            present.span = None
-    return list(by_head.values())

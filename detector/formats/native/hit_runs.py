@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
 from typing import NamedTuple
 
-from detector.formats.native.callers import KnownCallers
+from detector.formats.heads.decoded_callers import DecodedCallers, HitCallers
 from detector.formats.native.columns import IDENTITY
 from detector.formats.native.library import LIBRARY
 from detector.text.capped import TEXT_CAP
@@ -63,7 +63,7 @@ class Questions(NamedTuple):
     ``asked`` has a bit for each group, or 0 where nothing is asked; ``heads`` the number of its
     head, 0 where it has none: views have numbers where heads have."""
 
-    callers: KnownCallers
+    callers: HitCallers
     asked: Sequence[int]
     heads: Sequence[int]
 
@@ -83,6 +83,8 @@ class HitRuns:
         questions: Questions | None = None,
     ) -> None:
         assert LIBRARY is not None  # it has cut the chunk
+        known = questions.callers if questions else None
+        assert not isinstance(known, DecodedCallers)
         self._records = array("i", chain.from_iterable(groups))
         ends = array("i", accumulate(map(len, groups)))
         count = len(self._records)
@@ -105,7 +107,7 @@ class HitRuns:
             run_ends,
             run_groups,
             self._identities.buffer_info()[0],
-            questions.callers.address() if questions else None,
+            known.address() if known else None,
             asked.buffer_info()[0],
             heads.buffer_info()[0],
             callers,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from array import array
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from detector.formats.native.cut import HeadGroups
@@ -33,7 +34,8 @@ class GroupSums(NamedTuple):
     where there are none). ``by_origin`` are the groups of all, and ``origin_ends`` where those of
     each end. ``postings`` are the postings that have records, ``posted`` their records, but for
     those of ``opening`` groups, which may open a session. ``asking`` are groups of events of which
-    something is asked that was not refused, ``skipped`` those that are no events."""
+    something is asked that was not refused, ``skipped`` those that are no events; the records of
+    ``untimed`` have no time."""
 
     origins: list[int]
     firsts: list[int]
@@ -47,6 +49,7 @@ class GroupSums(NamedTuple):
     asking: list[int]
     opening: list[int]
     skipped: list[int]
+    untimed: Sequence[int] = ()
 
     def groups_of_origin(self) -> list[list[int]]:
         """Return the groups of each origin."""

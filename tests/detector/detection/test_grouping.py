@@ -82,14 +82,14 @@ def digested(chunks: Sequence[list[Raw]], limit: int, counts_activity: bool) -> 
 
 @settings(max_examples=50)
 @given(st.one_of(mixed_trails(), st.lists(trails(), max_size=2)), st.integers(1, 9), st.booleans())
-def test_numbers_and_signatures_give_the_same(
+def test_both_cuts_give_the_same(
     chunks: list[list[Raw]], limit: int, counts_activity: bool
 ) -> None:
     by_numbers = digested(chunks, limit, counts_activity)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cut, "LIBRARY", None)
-        by_signatures = digested(chunks, limit, counts_activity)
-    assert by_numbers == by_signatures
+        decoded = digested(chunks, limit, counts_activity)
+    assert by_numbers == decoded
     if not counts_activity:
         for each, counted in zip(by_numbers, digested(chunks, limit, True), strict=True):
             _assert_suffices_for_alerts(each, counted)

@@ -23,6 +23,8 @@ from detector.ecs.fields import field_table
 from detector.esql.plan.planner import plan
 from detector.esql.plan.query import Query
 from detector.formats import Chunk, RawRecords, Records, read_chunks
+from detector.formats.decoded import hit_runs
+from detector.formats.decoded.hit_runs import DecodedRuns
 from detector.formats.heads import known_heads
 from detector.rules.dispatch import Dispatch
 from detector.rules.rule import CompileContext, Rule
@@ -56,11 +58,17 @@ SIGMA_RULES = [
 ]
 
 
+def _refuse(_: object) -> None:
+    raise ValueError("decoded whole")
+
+
 def _whole(source: str, chunk: Chunk, rules: list[Rule]) -> DigestResult:
     """Digest with every record that a rule may match decoded whole."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hits, "read_hit_fields", lambda _: None)
-        patch.setattr(Records, "hit_runs", lambda *_: None)
+        patch.setattr(hit_runs, "read_views", _refuse)
+        patch.setattr(Records, "raw_hit", lambda *_: None)
+        patch.setattr(Records, "hit_runs", lambda self, groups, _: DecodedRuns(self._raws, groups))
         return digest(source, chunk, Dispatch(rules), SignatureCache())
 
 

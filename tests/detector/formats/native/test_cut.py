@@ -174,15 +174,12 @@ def test_known_heads_change_nothing() -> None:
         assert spans is not None and spans.groups is not None
         found = records_of_spans(view, spans, spans.groups)
         assert outcome(found) == outcome(cut_in_python(Chunk(0, view, False), view, KnownHeads()))
-        assert all(
-            group.span is None
-            or group.span
-            == (
-                min(found.times[index] or 0 for index in group.indexes),
-                max(found.times[index] or 0 for index in group.indexes),
-            )
-            for group in found.groups
-        )
+        groups = found.groups
+        assert isinstance(groups, cut.HeadGroups)
+        spans_found = list(zip(groups.firsts, groups.lasts, strict=True))
+        for span, (_, indexes) in zip(spans_found, groups.listed(), strict=True):
+            times = [found.times[index] for index in indexes]
+            assert None in times or span == (min(times), max(times))
 
 
 @needs_native
@@ -193,14 +190,8 @@ def test_heads_of_the_same_text_are_one_however_it_is_written() -> None:
     for _ in range(2):
         spans = cut.cut(memoryview(bytearray(data)), False, known)
         assert spans is not None and spans.groups is not None
-        groups = records_of_spans(memoryview(data), spans, spans.groups).groups
-        assert [group.indexes for group in groups] == [
-            [0, 1, 2, 6, 7, 8],
-            [3, 9],
-            [4, 10],
-            [5, 11],
-        ]
-    assert len(known) == 4
+        found = records_of_spans(memoryview(data), spans, spans.groups).by_signature
+        assert list(found.values()) == [[0, 1, 2, 6, 7, 8], [3, 9], [4, 10], [5, 11]]
 
 
 @needs_native
@@ -250,7 +241,7 @@ def test_heads_without_room_are_forgotten_or_get_more(monkeypatch: pytest.Monkey
         spans = cut.cut(view, False, known)
         assert spans is not None and spans.groups is not None
         found = records_of_spans(view, spans, spans.groups)
-        assert [group.head.signature.event_name for group in found.groups] == names
+        assert [signature.event_name for signature in found.by_signature] == names
 
 
 @needs_native

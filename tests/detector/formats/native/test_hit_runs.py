@@ -7,13 +7,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.formats import Chunk, Records, parse_records
-from detector.formats.native.callers import KnownCallers
+from detector.formats import Chunk, KnownHeads, Records, parse_records
+from detector.formats.decoded.hit_runs import RecordRuns
+from detector.formats.heads.callers import KnownCallers
+from detector.formats.heads.decoded_callers import DecodedCallers, HitCallers
 from detector.formats.native.columns import IDENTITY, identities_in
-from detector.formats.native.hit_runs import HitRun, HitRuns, Questions
+from detector.formats.native.hit_runs import HitRun, Questions
+from detector.formats.records import cut_in_python
 from detector.text.capped import TEXT_CAP
 from tests.detector.formats.native.test_cut import needs_native
 from tests.detector.trail import call
@@ -34,22 +38,32 @@ REFUSED, OTHER = 1, 2
 """Questions that callers may refuse."""
 
 
-def records_of(content: list[Any]) -> Records:
-    data = json.dumps({"Records": content}).encode()
-    return parse_records(Chunk(0, memoryview(bytearray(data)), lines=False))
+each_way = pytest.mark.parametrize(
+    "callers_type", [pytest.param(KnownCallers, marks=needs_native), DecodedCallers]
+)
+"""Runs that C finds in bytes, and those of decoded records."""
 
 
-@needs_native
-@given(st.lists(st.lists(calls, min_size=1, max_size=8), max_size=4), st.randoms())
-def test_runs_are_of_records_of_one_view(content: list[list[Any]], random: Any) -> None:
+def records_of(content: list[Any], callers_type: type[HitCallers]) -> Records:
+    data = memoryview(bytearray(json.dumps({"Records": content}).encode()))
+    chunk = Chunk(0, data, lines=False)
+    if callers_type is KnownCallers:
+        return parse_records(chunk)
+    return cut_in_python(chunk, data, KnownHeads())
+
+
+@each_way
+@given(content=st.lists(st.lists(calls, min_size=1, max_size=8), max_size=4), random=st.randoms())
+def test_runs_are_of_records_of_one_view(
+    callers_type: type[HitCallers], content: list[list[Any]], random: Any
+) -> None:
     """A record that must be decoded for its view is a run by itself; groups share no run."""
-    records = records_of([each for group in content for each in group])
+    records = records_of([each for group in content for each in group], callers_type)
     indexes = list(range(len(records)))
     random.shuffle(indexes)
     rest = iter(indexes)
     groups = [sorted(next(rest) for _ in group) for group in content]
     runs = records.hit_runs(groups)
-    assert runs is not None
     for number, group in enumerate(groups):
         found = of_group(runs, number)
         views = {index: records.raw_hit(index) for index in group}
@@ -65,37 +79,34 @@ def test_runs_are_of_records_of_one_view(content: list[list[Any]], random: Any) 
         ] == [(index, view[1]) for index, view in views.items() if view]
 
 
-def runs_of(records: Records, groups: list[list[int]], questions: Questions) -> HitRuns:
-    runs = records.hit_runs(groups, questions)
-    assert runs is not None
-    return runs
-
-
-def of_group(runs: HitRuns, number: int) -> list[HitRun]:
+def of_group(runs: RecordRuns, number: int) -> list[HitRun]:
     return [run for group, run in zip(runs.groups, runs, strict=True) if group == number]
 
 
-@needs_native
-@given(st.lists(calls, min_size=1, max_size=8), st.sets(st.integers(1, 9)), st.integers(2, 9))
+@each_way
+@given(
+    content=st.lists(calls, min_size=1, max_size=8),
+    refusing=st.sets(st.integers(1, 9)),
+    capacity=st.integers(2, 9),
+)
 def test_what_a_caller_refuses_is_in_no_run(
-    content: list[Any], refusing: set[int], capacity: int
+    callers_type: type[HitCallers], content: list[Any], refusing: set[int], capacity: int
 ) -> None:
     """But for callers that are not known: of records to be decoded, or without room."""
-    records = records_of(content)
+    records = records_of(content, callers_type)
     indexes = list(range(len(records)))
     groups = [indexes, indexes, indexes]
-    callers = KnownCallers(capacity)
+    callers = callers_type(capacity)
     questions = Questions(callers, [REFUSED, OTHER, 0], [0, 0, 0])
-    before = list(runs_of(records, groups, questions))
+    before = list(records.hit_runs(groups, questions))
     without = records.hit_runs(groups)
-    assert without is not None
     assert [run[:2] for run in before] == [run[:2] for run in without]
     for run in before:
         if run.caller in refusing:
             callers.refuse(run.caller, REFUSED)
         assert callers.refuses(run.caller, REFUSED) == (bool(run.caller) and run.caller in refusing)
         assert not callers.refuses(run.caller, OTHER)
-    runs = runs_of(records, groups, questions)
+    runs = records.hit_runs(groups, questions)
     own = len(of_group(without, 0))
     expected = [run for run in before[:own] if not run.caller or run.caller not in refusing]
     if callers.is_full:
@@ -106,20 +117,22 @@ def test_what_a_caller_refuses_is_in_no_run(
     assert list(runs.groups) == sorted(runs.groups)
 
 
-@needs_native
+@each_way
 @given(
-    st.lists(st.tuples(st.integers(0, 2), st.lists(calls, min_size=1)), max_size=6),
-    st.integers(2, 20),
+    chunks=st.lists(st.tuples(st.integers(0, 2), st.lists(calls, min_size=1)), max_size=6),
+    capacity=st.integers(2, 20),
 )
-def test_views_have_one_number(chunks: list[tuple[int, list[Any]]], capacity: int) -> None:
+def test_views_have_one_number(
+    callers_type: type[HitCallers], chunks: list[tuple[int, list[Any]]], capacity: int
+) -> None:
     """From chunk to chunk: one for each head, caller, message and code, while there is room."""
-    callers = KnownCallers(capacity)
+    callers = callers_type(capacity)
     known: dict[int, object] = {}
     for head, content in chunks:
-        records = records_of(content)
+        records = records_of(content, callers_type)
         groups = [list(range(len(records))), [0]]
         before = callers.is_full
-        runs = runs_of(records, groups, Questions(callers, [0, 0], [head, 9]))
+        runs = records.hit_runs(groups, Questions(callers, [0, 0], [head, 9]))
         if before:  # all are forgotten
             known = {}
         for group, run in zip(runs.groups, runs, strict=True):
@@ -136,15 +149,14 @@ def test_views_have_one_number(chunks: list[tuple[int, list[Any]]], capacity: in
         assert len(set(known.values())) == len(known)
 
 
-@needs_native
-@given(st.lists(st.lists(calls, min_size=1, max_size=4), max_size=4), st.data())
+@each_way
+@given(content=st.lists(st.lists(calls, min_size=1, max_size=4), max_size=4), data=st.data())
 def test_rows_are_the_records_of_the_runs_with_a_kind(
-    content: list[list[Any]], data: st.DataObject
+    callers_type: type[HitCallers], content: list[list[Any]], data: st.DataObject
 ) -> None:
-    records = records_of([each for group in content for each in group])
+    records = records_of([each for group in content for each in group], callers_type)
     rest = iter(range(len(records)))
     runs = records.hit_runs([[next(rest) for _ in group] for group in content])
-    assert runs is not None
     kinds = data.draw(st.lists(st.integers(-1, 3), min_size=len(runs), max_size=len(runs)))
     for times in (records.times, list(records.times)):
         identities, found_times, indexes, found_kinds = runs.rows(kinds, times)

@@ -12,8 +12,8 @@ import mmap
 from array import array
 from typing import Any
 
-_CAPACITY = 1 << 15
-_BYTES = 8 << 20
+CALLER_CAPACITY = 1 << 15
+CALLER_BYTES = 8 << 20
 """Of the callers that are known; where either is full, all are forgotten."""
 
 
@@ -39,7 +39,7 @@ class KnownCallers:
 
     They change speed only, never a result."""
 
-    def __init__(self, capacity: int = _CAPACITY, size: int = _BYTES) -> None:
+    def __init__(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> None:
         self._sizes = capacity, size
         self._forget()
 

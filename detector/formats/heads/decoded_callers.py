@@ -1,0 +1,65 @@
+"""Callers and views of hits by numbers that Python gives them, as ``callers`` knows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.formats.heads.callers import CALLER_BYTES, CALLER_CAPACITY, KnownCallers
+
+
+class DecodedCallers:
+    """What callers are known to refuse, as bits, and what follows from views, by their numbers.
+
+    They change speed only, never a result."""
+
+    def __init__(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> None:
+        self._sizes = capacity, size
+        self._forget()
+
+    @property
+    def is_full(self) -> bool:
+        """There is no room for more."""
+        capacity, size = self._sizes
+        count = max(len(self._callers), len(self._view_numbers))
+        return count >= capacity or self._size > size
+
+    def trim(self) -> None:
+        """Forget all, where that is much."""
+        if self.is_full:
+            self._forget()
+
+    def number(self, caller: bytes) -> int:
+        """Return the number of a caller, from 1 on."""
+        number = self._callers.get(caller)
+        if number is None:
+            number = self._callers[caller] = len(self._callers) + 1
+            self._size += len(caller)
+        return number
+
+    def view_number(self, head: int, caller: int, message: bytes, has_code: bool) -> int:
+        """Return the number of a view, from 1 on: of a head and a caller, by their numbers."""
+        key = head, caller, message, has_code
+        number = self._view_numbers.get(key)
+        if number is None:
+            number = self._view_numbers[key] = len(self._view_numbers) + 1
+            self._size += len(message)
+        return number
+
+    def refuses(self, number: int, question: int) -> bool:
+        """Check whether a caller is known to refuse a question, a bit."""
+        return bool(self._refused.get(number, 0) & question)
+
+    def refuse(self, number: int, question: int) -> None:
+        """Remember that a caller refuses a question, a bit; number 0 is nobody."""
+        if number:
+            self._refused[number] = self._refused.get(number, 0) | question
+
+    def _forget(self) -> None:
+        self.views: dict[int, Any] = {}
+        self._callers: dict[bytes, int] = {}
+        self._view_numbers: dict[tuple[int, int, bytes, bool], int] = {}
+        self._refused: dict[int, int] = {}
+        self._size = 0
+
+
+HitCallers = KnownCallers | DecodedCallers

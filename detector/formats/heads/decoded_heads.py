@@ -1,0 +1,175 @@
+"""The heads of records by numbers that Python gives them, where the native cut does not.
+
+Heads are looked up column by column: a statement runs for each part that is new, none for each
+record.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from detector.cloudtrail.record import (
+    NO_CALLER,
+    ORIGIN_FIELDS,
+    Head,
+    api_call_of,
+    cap_part,
+    join_parts,
+)
+from detector.formats.heads.callers import CALLER_BYTES, CALLER_CAPACITY
+from detector.formats.heads.completeness import is_complete
+from detector.formats.heads.decoded_callers import DecodedCallers
+from detector.formats.heads.head_parts import HeadParts
+from detector.text.capped import TEXT_CAP
+from detector.text.time import parse_time
+
+_BATCH = 64
+"""Heads that are held at a time, which fit a processor's nearest caches."""
+_SOME_CALL = "-", "-", None, None, None
+_SOME_ORIGIN = msgspec.structs.replace(NO_CALLER, arn="-"), None, None, None, "-"
+_origin_of: Callable[[Head], tuple[Any, ...]] = attrgetter(*ORIGIN_FIELDS)
+_time_of: Callable[[Head], str | None] = attrgetter("event_time")
+
+K = TypeVar("K", bound=tuple[Any, ...])
+
+
+class _Numbers(dict[K, int]):
+    """The numbers of what is looked up, which ``add`` adds where it is new."""
+
+    def __init__(self, add: Callable[[K], int]) -> None:
+        self._add = add
+
+    def __missing__(self, key: K) -> int:
+        # A text that is cut is looked up here each time: it is not kept whole.
+        if len(msgspec.msgpack.encode(key)) > TEXT_CAP:
+            key = cap_part(key)
+        number = self.get(key)
+        if number is None:
+            number = self[key] = self._add(key)
+        return number
+
+
+class DecodedHeads(HeadParts):
+    """What is known of origins, calls and heads, each of which has one number.
+
+    ``incomplete`` are the heads that lack a caller, name, source or region."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused, self.posting_of, self.asked, self.kinds = {}, {}, {}, {}
+        self.heads = [(0, 0)]
+        self.incomplete: set[int] = set()
+        self._incomplete_origins: set[int] = set()
+        self._incomplete_calls: set[int] = set()
+        self._shared: dict[Any, Any] = {}
+        self._number_of_origin = _Numbers(self._add_origin).__getitem__
+        self._number_of_call = _Numbers(self._add_call).__getitem__
+        self._number_of_head = _Numbers(self._add_head).__getitem__
+
+    def new_callers(
+        self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES
+    ) -> DecodedCallers:
+        return DecodedCallers(capacity, size)
+
+    def parts(self, number: int) -> tuple[int, int]:
+        return self.heads[number]
+
+    def numbers(self, heads: Sequence[Head]) -> Iterator[int]:
+        """Return the number of each head."""
+        origins = map(self._number_of_origin, map(_origin_of, heads))
+        calls = map(self._number_of_call, map(api_call_of, heads))
+        return map(self._number_of_head, zip(origins, calls, strict=True))
+
+    def _add_origin(self, origin: tuple[Any, ...]) -> int:
+        number = len(self.origins)
+        self.origins.append(origin)
+        if not is_complete(join_parts(origin, _SOME_CALL)):
+            self._incomplete_origins.add(number)
+        return number
+
+    def _add_call(self, call: tuple[Any, ...]) -> int:
+        number = len(self.calls)
+        self.calls.append(call)
+        if not is_complete(join_parts(_SOME_ORIGIN, call)):
+            self._incomplete_calls.add(number)
+        return number
+
+    def _add_head(self, parts: tuple[int, int]) -> int:
+        origin, call = parts
+        number = len(self.heads)
+        self.heads.append(parts)
+        if origin in self._incomplete_origins or call in self._incomplete_calls:
+            self.incomplete.add(number)
+        return number
+
+
+class DecodedGroups(NamedTuple):
+    """The records of a chunk, grouped by their heads.
+
+    ``numbers`` are those of the groups' heads in ``table``, in order of the first record of each,
+    ``members`` the indexes of their records, ascending. ``times`` are those of all records in epoch
+    seconds, None where one is unusable; the records of the groups from ``untimed`` on have none."""
+
+    table: DecodedHeads
+    numbers: list[int]
+    members: list[list[int]]
+    times: list[int | None]
+    untimed: int
+
+    @property
+    def incomplete(self) -> list[int]:
+        """The records that lack a caller, name, source or region."""
+        lacking = self.table.incomplete
+        return [index for number, own in self.listed() if number in lacking for index in own]
+
+    def span(self, *groups: int) -> tuple[int, int] | None:
+        """Return the first and last time of some groups; None where they have none."""
+        records = chain.from_iterable(map(self.members.__getitem__, groups))
+        times = [time for time in map(self.times.__getitem__, records) if time is not None]
+        return (min(times), max(times)) if times else None
+
+    def listed(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield the numbers of the groups' heads, and their records."""
+        return zip(self.numbers, self.members, strict=True)
+
+
+class _TimeCache(dict[str | None, int | None]):
+    def __missing__(self, text: str | None) -> int | None:
+        time = self[text] = parse_time(text)
+        return time
+
+
+def group_heads(heads: Iterable[Head], table: DecodedHeads) -> DecodedGroups:
+    """Group the records with these ``heads``.
+
+    These are freed batch by batch: all of them would not fit a processor's caches, and would lie
+    scattered between what stays."""
+    numbers: list[int] = []
+    times: list[int | None] = []
+    left, time_of = iter(heads), _TimeCache().__getitem__
+    while batch := list(islice(left, _BATCH)):
+        numbers += table.numbers(batch)
+        times += map(time_of, map(_time_of, batch))
+    untimed: dict[int, list[int]] = {}
+    if None in times:
+        timed = [index for index, time in enumerate(times) if time is not None]
+        groups = _listed(map(numbers.__getitem__, timed), timed)
+        rest = [index for index, time in enumerate(times) if time is None]
+        untimed = _listed(map(numbers.__getitem__, rest), rest)
+    else:
+        groups = _listed(numbers, range(len(numbers)))
+    members = [*groups.values(), *untimed.values()]
+    return DecodedGroups(table, [*groups, *untimed], members, times, len(groups))
+
+
+def _listed(numbers: Iterable[int], indexes: Iterable[int]) -> dict[int, list[int]]:
+    """Return the indexes of each number."""
+    lists: defaultdict[int, list[int]] = defaultdict(list)
+    deque(map(list.append, map(lists.__getitem__, numbers), indexes), maxlen=0)
+    return lists

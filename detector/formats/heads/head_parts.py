@@ -1,0 +1,40 @@
+"""The origins, the calls and the heads of records, by numbers of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detector.cloudtrail.record import EventSignature, join_parts
+from detector.formats.heads.callers import CALLER_BYTES, CALLER_CAPACITY
+from detector.formats.heads.decoded_callers import HitCallers
+
+
+class HeadParts:
+    """What is known of heads and their parts by their numbers, from 1 on.
+
+    ``refused`` and ``posting_of`` (of each origin), ``asked`` and ``kinds`` (of each call) are what
+    groups are summed by, and written by whoever decides what is asked of records; ``facts`` are
+    what that one has found to follow from origins and calls."""
+
+    refused: memoryview[int] | dict[int, int]
+    posting_of: memoryview[int] | dict[int, int]
+    asked: memoryview[int] | dict[int, int]
+    kinds: memoryview[int] | dict[int, int]
+
+    def __init__(self) -> None:
+        self.origins: list[Any] = [None]
+        self.calls: list[Any] = [None]
+        self.facts: Any = None
+
+    def new_callers(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> HitCallers:
+        """Return what may be known of callers and views of heads, of which nothing is known yet."""
+        raise NotImplementedError
+
+    def parts(self, number: int) -> tuple[int, int]:
+        """Return the numbers of a head's origin and call."""
+        raise NotImplementedError
+
+    def signature(self, number: int) -> EventSignature:
+        """Return the signature of a head."""
+        origin, call = self.parts(number)
+        return join_parts(self.origins[origin], self.calls[call])
