@@ -74,6 +74,7 @@ EDGES = """
 172.31.255.255 172.32.0.0 192.168.0.0 192.169.0.0 223.255.255.255 224.0.0.0 224.0.0.255
 224.0.1.0 239.255.255.255 240.0.0.0 255.255.255.255 8.8.8.8 :: ::1 ::2 fc00::1 fd00::1 fdff::1
 fe00::1 fe7f::1 fe80::1 febf::1 fec0::1 ff01::1 ff02::1 ff11::1 ffe2::1 ff05::1 2001:db8::1
+::ffff:0:0 ::ffff:10.0.0.1 ::ffff:127.0.0.1 ::fffe:0:0
 """
 ADDRESSES = st.sampled_from(EDGES.split()) | st.ip_addresses().map(str)
 NETWORKS = st.sampled_from([*NAMED, "10.0.0.0/8", "8.8.8.8", "::/0", "2001:db8::/32"])
@@ -81,6 +82,8 @@ NETWORKS = st.sampled_from([*NAMED, "10.0.0.0/8", "8.8.8.8", "::/0", "2001:db8::
 
 def is_inside(address, networks):
     parsed = ipaddress.ip_address(address)
+    # As Java reads addresses: a mapped IPv4 address is one of IPv4.
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     mapped = parsed.packed if parsed.version == 6 else bytes(10) + b"\xff\xff" + parsed.packed
     for network in networks:
         if network in NAMED:
