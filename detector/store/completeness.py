@@ -321,14 +321,17 @@ def _put_hashes(connection: sqlite3.Connection, hashes: Iterable[tuple[str, byte
 def _put_feed(connection: sqlite3.Connection, read: FileRead) -> None:
     """Count what a file has brought from EventBridge."""
     path = os.fsencode(read.file.path)
-    chunks = read.chunks().values()
-    records = sum(chunk.bridged for chunk in chunks)
     if read.reread:
         connection.execute("DELETE FROM feed WHERE path = ?", (path,))
-    if records:
+    bridged = [chunk for chunk in read.chunks().values() if chunk.bridged]
+    if bridged:
         connection.execute(
             "INSERT INTO feed (path, records, read_only) VALUES (?, ?, ?) "
             "ON CONFLICT DO UPDATE SET records = records + excluded.records, "
             "read_only = read_only + excluded.read_only",
-            (path, records, sum(chunk.bridged_read_only for chunk in chunks)),
+            (
+                path,
+                sum(chunk.bridged for chunk in bridged),
+                sum(chunk.bridged_read_only for chunk in bridged),
+            ),
         )

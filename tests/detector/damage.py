@@ -7,16 +7,19 @@ import random
 import sqlite3
 from pathlib import Path
 
-_PAGE = 4096
+from detector.store.opening.connections import PAGE_SIZE
 
 
 def damage(path: Path, chance: random.Random) -> None:
     """Some bytes, or a page, become what was never written. The first page stays: without it it is
     no state."""
-    page = chance.randrange(1, path.stat().st_size // _PAGE)
-    size = chance.choice([64, _PAGE])
+    page = chance.randrange(1, path.stat().st_size // PAGE_SIZE)
+    size = chance.choice([64, PAGE_SIZE])
     _overwrite(
-        path, page * _PAGE + (chance.randrange(_PAGE - 64) if size < _PAGE else 0), size, chance
+        path,
+        page * PAGE_SIZE + (chance.randrange(PAGE_SIZE - 64) if size < PAGE_SIZE else 0),
+        size,
+        chance,
     )
 
 
@@ -26,15 +29,15 @@ def damage_table(path: Path, table: str) -> None:
         (root,) = db.execute(
             "SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)
         ).fetchone()
-    _overwrite(path, (root - 1) * _PAGE, _PAGE)
+    _overwrite(path, (root - 1) * PAGE_SIZE, PAGE_SIZE)
 
 
 def damage_pages_of(path: Path, text: bytes) -> None:
     """Every page that holds ``text``."""
     content = path.read_bytes()
-    for page in range(0, len(content), _PAGE):
-        if text in content[page : page + _PAGE]:
-            _overwrite(path, page, _PAGE)
+    for page in range(0, len(content), PAGE_SIZE):
+        if text in content[page : page + PAGE_SIZE]:
+            _overwrite(path, page, PAGE_SIZE)
 
 
 def _overwrite(path: Path, start: int, size: int, chance: random.Random | None = None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter, sub
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from isal import isal_zlib
@@ -157,7 +157,7 @@ def _differences(values: Sequence[int | None]) -> Iterable[int | None]:
 
 def _sums(differences: Sequence[int | None]) -> Iterable[int | None]:
     """Return the numbers whose ``_differences`` these are."""
-    values = accumulate(each for each in differences if each is not None)
     if None not in differences:
-        return values
+        return accumulate(cast("Sequence[int]", differences))
+    values = accumulate(each for each in differences if each is not None)
     return [None if each is None else next(values) for each in differences]

@@ -16,6 +16,9 @@ from detector.store.schema import migrate
 _BUSY_SECONDS = 30
 """How long a transaction waits for those of other processes: an ingest of much takes seconds."""
 
+PAGE_SIZE = 2048
+"""Bytes. Most tables have few rows, and pages are left half empty by rows of some kilobytes."""
+
 
 def connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
     """Open a connection that writes; the file is made if need be. Raises StateError."""
@@ -52,6 +55,7 @@ def _begin_file(connection: sqlite3.Connection) -> None:
     """Write the first page, which gives freed pages back and names its program at once.
 
     A file that names none is refused by another process, and by the next one after a crash."""
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     connection.execute("BEGIN")
     give_back_freed_pages(connection)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")

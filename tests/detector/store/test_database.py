@@ -18,6 +18,7 @@ import pytest
 
 from detector.rules.ruleset import load
 from detector.store import Damaged, IngestHeld, StateError, Store
+from detector.store.opening.connections import PAGE_SIZE
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
 from tests.detector.store.older_state import take_back
@@ -245,6 +246,11 @@ def test_state_of_version_5_reads_its_files_again(state: Path, tmp_path: Path) -
         ]
         assert (run.accounting.records_seen, run.accounting.records_duplicate) == (12, 0)
         assert "access-key" in store.context.signals(before[0].alert_id)
+
+
+def test_new_state_has_small_pages(tmp_path: Path) -> None:
+    with closing(Store.open(tmp_path / "new.db")) as store:
+        assert store.database.value("PRAGMA page_size") == PAGE_SIZE
 
 
 def test_temporary_state_is_deleted_on_close() -> None:

@@ -18,6 +18,7 @@ from detector.store import FileRow, Store, schema
 from detector.store.file_table import FileRead
 from detector.store.files.file_packs import FileIds
 from detector.store.migrations.file_paths import FILE_PATHS
+from detector.store.opening.connections import PAGE_SIZE
 from detector.store.packing.file_key import split_path
 from detector.store.packing.state_query import query_of
 from tests.detector.store.file_rows import rows_by_path
@@ -113,7 +114,7 @@ def test_a_long_folder_is_stored_once(tmp_path: Path) -> None:
         folder = "/" + "a folder/" * depth
         with closing(Store.open(tmp_path / f"{depth}.db")) as store:
             put(store, [f"{folder}{number}.json" for number in range(1000)])
-            sizes.append(store.database.value("PRAGMA page_count") * 4096)
+            sizes.append(store.database.value("PRAGMA page_count") * PAGE_SIZE)
     assert sizes[1] - sizes[0] < 10 * 900
 
 
