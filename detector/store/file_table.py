@@ -149,8 +149,8 @@ class FileTable:
         return Accounting(
             files_read=states["read"].total(),
             files_waiting=states["waiting"].total(),
-            files_skipped=dict(states["skipped"]),
-            files_quarantined=dict(states["quarantined"]),
+            files_skipped=dict(sorted(states["skipped"].items())),
+            files_quarantined=dict(sorted(states["quarantined"].items())),
             records_seen=seen,
             records_counted=hits - duplicate,
             records_duplicate=duplicate,

@@ -104,12 +104,26 @@ class Paths(dict[int, str]):
 
     def __init__(self, query: StateQuery) -> None:
         self._query = query
+        self._unpacked: set[bytes] = set()
 
     def __missing__(self, file_id: int) -> str:
-        for pack in packs_where(self._query, "first_id <= ?1 AND last_id >= ?1", file_id):
-            self.update((number, path) for path, number in pack.ids())
-            if file_id in self:
-                return self[file_id]
+        # Files that came together have ids that follow each other, so the first pack mostly has it.
+        for most in (1, -1):
+            for pack in map(
+                FilePack._make,
+                self._query(
+                    "SELECT prefix, suffix, body FROM file_pack JOIN folder USING (folder_id) "
+                    "WHERE last_id >= ?1 AND first_id <= ?1 ORDER BY last_id LIMIT ?2",
+                    file_id,
+                    most,
+                ),
+            ):
+                if pack.body in self._unpacked:
+                    continue
+                self._unpacked.add(pack.body)
+                self.update((number, path) for path, number in pack.ids())
+                if file_id in self:
+                    return self[file_id]
         raise KeyError(file_id)
 
 

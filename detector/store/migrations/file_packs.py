@@ -29,6 +29,7 @@ CREATE TABLE file_pack (       -- files of a folder: how each was read, and what
     body       BLOB NOT NULL
 ) STRICT;
 CREATE INDEX file_pack_folder ON file_pack (folder_id);
+CREATE INDEX file_pack_ids ON file_pack (last_id, first_id);
 ALTER TABLE progress ADD COLUMN file_ids INTEGER NOT NULL DEFAULT 0;  -- that were given
 UPDATE progress SET file_ids = coalesce((SELECT max(file_id) FROM log_file), 0);
 SELECT pack_files();

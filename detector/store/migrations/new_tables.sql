@@ -306,6 +306,7 @@ CREATE TABLE file_pack (
     body       BLOB NOT NULL
 ) STRICT;
 CREATE INDEX file_pack_folder ON file_pack (folder_id);
+CREATE INDEX file_pack_ids ON file_pack (last_id, first_id);
 CREATE TABLE file_count (
     file_id INTEGER NOT NULL,
     kind    TEXT NOT NULL CHECK (kind IN ('skipped', 'rejected')),

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detector.detection.digest import ChunkStats, Partial
 from detector.sources.accounting import FileState
@@ -207,6 +208,17 @@ def test_unknown_file_is_not_counted_in(store: Store) -> None:
         assert edits.get("/a/x.json") is None and edits.remove("/a/x.json") is None
         with pytest.raises(KeyError):
             edits.known("/a/x.json")
+
+
+def test_reasons_are_counted_by_name(store: Store) -> None:
+    """However files came: what is printed is the same of the same files."""
+    for number, reason in enumerate(("link", "empty", "ignored")):
+        for state, name in (("skipped", "s"), ("quarantined", "q")):
+            found = read(f"/{name}/{number}.json", state=state)  # type: ignore[arg-type]
+            put(store, replace(found, file=replace(found.file, reason=reason)))
+    accounting = store.files.accounting()
+    for counts in (accounting.files_skipped, accounting.files_quarantined):
+        assert [*counts] == ["empty", "ignored", "link"]
 
 
 # --- chunks
