@@ -118,7 +118,7 @@ def digest(
         source, chunk, records, events, partial.hits, dispatch, cache, counts_activity
     )
     partial.chunks[source, chunk.offset] = stats
-    cache.heads.trim()
+    cache.trim(len(records))
     return DigestResult(partial, rule_seconds)
 
 
@@ -151,7 +151,7 @@ def digest_documents(
         result.stats.append(stats)
         for rule_id, seconds in rule_seconds.items():
             all_seconds[rule_id] = all_seconds.get(rule_id, 0.0) + seconds
-    cache.heads.trim()
+    cache.trim(sum(stats.seen for stats in result.stats if stats is not None))
     return result
 
 

@@ -38,6 +38,8 @@ _CANDIDATES_LIMIT = 64
 """Of the candidates that are remembered of who calls; most calls have the same few."""
 _CALLS_LIMIT = 16
 """Of the calls that are remembered of a client."""
+_GENERATION = 1 << 17
+"""Records after which it is forgotten who made none of them and none of those that follow."""
 
 
 class SelectedRules(msgspec.Struct, eq=False):
@@ -234,6 +236,24 @@ class SignatureCache:
         self._limit = limit
         self._origins: dict[Origin, OriginFacts] = {}
         self._generation = 0
+        self._records = 0
+
+    def trim(self, records: int) -> None:
+        """Forget what is much and what was not asked for, behind a chunk of so many records."""
+        self.heads.trim()
+        self._records += records
+        if self._records < _GENERATION:
+            return
+        self._records = 0
+        left = self.heads.turn()
+        self._origins = {key: each for key, each in self._origins.items() if each in left}
+        clients = {origin.client for origin in left}
+        self.clients = {key: each for key, each in self.clients.items() if each in clients}
+
+    def forget(self) -> None:
+        """Forget all that follows from heads."""
+        self.heads.forget()
+        self.follow_heads()
 
     def follow_heads(self) -> None:
         """Forget the parts of heads that were forgotten: those of one origin have one object."""

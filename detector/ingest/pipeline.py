@@ -155,7 +155,7 @@ class Pipeline:
         if self._scheduler.any_being_written():
             never.wait(SETTLE_SECONDS)
             self._read_all(self._due_tasks(is_final=True), publish, never)
-        take_for_old()  # what is known of callers and calls lasts
+        self._digester.forget()
         self._derive(publish)
         self._verify(is_final=True)
         take_for_old()

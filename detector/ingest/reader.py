@@ -125,6 +125,10 @@ class LocalDigester:
         self._add_rule_seconds(result.rule_seconds)
         return result
 
+    def forget(self) -> None:
+        """Make room: what is known of callers and calls is learned again when it is needed."""
+        self._cache.forget()
+
     def _add_rule_seconds(self, rule_seconds: Mapping[str, float]) -> None:
         for rule_id, seconds in rule_seconds.items():
             self.rule_seconds[rule_id] += seconds

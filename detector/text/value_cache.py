@@ -15,11 +15,37 @@ _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 
-class ValueCache(dict[_K, _V]):
+class Generations(dict[_K, _V]):
+    """Values by key, in two generations: what nobody asks for in one is forgotten with it.
+
+    These are the values of this generation. What comes again is taken over from the previous one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._previous: dict[_K, _V] = {}
+
+    def __missing__(self, key: _K) -> _V:
+        if key in self._previous:
+            value = self[key] = self._previous[key]
+            return value
+        return self._find(key)
+
+    def _find(self, key: _K) -> _V:
+        """Return the value of a key that has none here. Raises KeyError where it has none."""
+        raise KeyError(key)
+
+    def turn(self) -> dict[_K, _V]:
+        """Begin a generation, and forget the previous one; return the values that are left."""
+        self._previous = dict(self)
+        self.clear()
+        return self._previous
+
+
+class ValueCache(Generations[_K, _V]):
     """The results of ``derive`` by key, in two generations of at most ``limit`` entries.
 
-    Keys whose ``key_size`` is over ``longest`` are not kept. A full generation becomes the
-    previous one, from which what comes again is taken over. With the bound on keys this bounds the
+    Keys whose ``key_size`` is over ``longest`` are not kept. With the bound on keys this bounds the
     bytes too. A cache changes speed only, never a result."""
 
     def __init__(
@@ -29,15 +55,13 @@ class ValueCache(dict[_K, _V]):
         self._derive = derive
         self._limit = limit
         self._longest = longest
-        self._previous: dict[_K, _V] = {}
 
     def __missing__(self, key: _K) -> _V:
         value = self._previous[key] if key in self._previous else self._derive(key)
         if key_size(key) > self._longest:
             return value
         if len(self) >= self._limit:
-            self._previous = dict(self)
-            self.clear()
+            self.turn()
         self[key] = value
         return value
 

@@ -37,6 +37,7 @@ from detector.formats.native.sums import (
 )
 from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
+from detector.text.value_cache import Generations
 
 _UNNUMBERED = 1 << 63
 """The bit of the sets of candidates that have none of their own; these are asked for each head."""
@@ -106,13 +107,13 @@ def _add_events(
     }
     members = groups.members
     for group in sums.opening:
-        origin, _ = known.parts(groups.numbers[group])
+        origin = known.origin_of(groups.numbers[group])
         events.openings.append((origin.client.principal_hashes, members[group]))
     for group in sums.skipped:
-        _, call = known.parts(groups.numbers[group])
+        call = known.call_of(groups.numbers[group])
         events.skip(call.skip_reason or "", len(members[group]))
     for group in sums.untimed:
-        _, call = known.parts(groups.numbers[group])
+        call = known.call_of(groups.numbers[group])
         reason = "no-event-time" if call.is_named else "not-cloudtrail"
         events.reject(reason, len(members[group]))
     events.callers = known.callers
@@ -128,7 +129,7 @@ def _observe(
     sums: GroupSums, seen: OriginSpans, known: NumberedFacts, counts_activity: bool
 ) -> None:
     """Widen the spans of what is observed of origins."""
-    origins = [known.origins[number] for number in sums.origins]
+    origins = list(map(known.origins.__getitem__, sums.origins))
     spans = zip(sums.firsts, sums.lasts, strict=True)
     observed = [each.observed_for(counts_activity) for each in origins]
     widen_spans(seen.seen, zip(observed, spans, strict=True))
@@ -149,13 +150,26 @@ def _list_calls(
     spans = zip(sums.firsts, sums.lasts, strict=True)
     for number, span, numbers in zip(sums.origins, spans, groups_of_origin, strict=True):
         calls = [
-            CallEvents(known.parts(groups.numbers[group])[1], members[group]) for group in numbers
+            CallEvents(known.call_of(groups.numbers[group]), members[group]) for group in numbers
         ]
         events = by_origin.setdefault(known.origins[number], OriginEvents([], *span))
         # Of two texts that decode alike there are two numbers, and one origin.
         events.calls += calls
         events.first, events.last = min(events.first, span[0]), max(events.last, span[1])
     return by_origin
+
+
+class _Origins(Generations[int, OriginFacts]):
+    """What follows from the origins of a table, by their numbers."""
+
+    def __init__(self, table: HeadParts, cache: SignatureCache) -> None:
+        super().__init__()
+        self._table = table
+        self._cache = cache
+
+    def _find(self, key: int) -> OriginFacts:
+        facts = self[key] = self._cache.origin_facts(self._table.origins[key])
+        return facts
 
 
 class NumberedFacts:
@@ -166,7 +180,7 @@ class NumberedFacts:
 
     def __init__(self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch) -> None:
         self.dispatch = dispatch
-        self.origins: list[Any] = [None]
+        self.origins = _Origins(table, cache)
         self.hashes: list[PrincipalHashes] = []
         self._table = table
         self._cache = cache
@@ -178,15 +192,16 @@ class NumberedFacts:
         self._caller_questions: dict[tuple[str, ...], int] = {}
         self._questions_of_rules: dict[AskedRules, int] = {}
         self._judged: dict[int, SignatureFacts | None] = {}
+        self._learned = 1
 
     def learn(self) -> None:
         """Tell the table what follows from its origins and calls that came since the last time."""
         table = self._table
-        for number in range(len(self.origins), len(table.origins)):
-            origin = self._cache.origin_facts(table.origins[number])
-            self.origins.append(origin)
-            table.posting_of[number] = self._posting_of(origin.client.principal_hashes)
+        for number in range(self._learned, table.origin_count):
+            hashes = self.origins[number].client.principal_hashes
+            table.posting_of[number] = self._posting_of(hashes)
             table.refused[number] = 0
+        self._learned = table.origin_count
         for number in range(len(self._calls), len(table.calls)):
             call = self._cache.calls[table.calls[number]]
             self._calls.append(call)
@@ -199,10 +214,23 @@ class NumberedFacts:
             self._candidates.append(candidates)
             table.asked[number] = self._question_of(candidates)
 
-    def parts(self, number: int) -> tuple[OriginFacts, CallFacts]:
-        """Return what follows from the origin and the call of a head."""
-        origin, call = self._table.parts(number)
-        return self.origins[origin], self._calls[call]
+    def turn(self) -> set[OriginFacts]:
+        """Forget what was not asked for since the last time; return the origins that are left."""
+        left = set(self.origins.turn().values())
+        judged = self._judged.items()
+        self._judged = {key: it for key, it in judged if it is None or it.origin in left}
+        self.callers.keep_views_of(self._judged)
+        self._questions_of_rules.clear()
+        return left
+
+    def origin_of(self, number: int) -> OriginFacts:
+        """Return what follows from the origin of a head."""
+        return self.origins[self._table.parts(number)[0]]
+
+    def call_of(self, number: int) -> CallFacts:
+        """Return what follows from the call of a head."""
+        call: CallFacts = self._calls[self._table.parts(number)[1]]
+        return call
 
     def judged(self, number: int) -> SignatureFacts | None:
         """Return what follows from a head, with the rules that its records may match.

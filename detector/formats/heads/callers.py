@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import struct
 from array import array
+from collections.abc import Container
 from typing import Any
 
 CALLER_CAPACITY = 1 << 15
 CALLER_BYTES = 8 << 20
 """Of the callers that are known; where either is full, all are forgotten."""
+
+_VIEW = struct.Struct("=4i")
+"""A view: first of all the number of its head."""
 
 
 class _Callers(ctypes.Structure):
@@ -41,6 +46,7 @@ class KnownCallers:
 
     def __init__(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> None:
         self._sizes = capacity, size
+        self.views: dict[int, Any] = {}
         self._forget()
 
     @property
@@ -66,14 +72,21 @@ class KnownCallers:
         """Check whether a caller is known to refuse a question."""
         return bool(self._refused[number] & question)
 
+    def keep_views_of(self, heads: Container[int]) -> None:
+        """Forget what follows from views but those of some heads."""
+        head_of = memoryview(self._view_rows).cast("i")[:: _VIEW.size // 4]
+        self.views = {view: it for view, it in self.views.items() if head_of[view] in heads}
+
     def _forget(self) -> None:
         capacity, size = self._sizes
         table_size = 1 << (2 * capacity - 1).bit_length()
-        self.views: dict[int, Any] = {}
+        self.views = {}
         self._refused = array("Q", bytes(8 * capacity))
         # Few logs have callers for all of this: pages that are not written to cost nothing.
-        sizes = 12 * capacity, 4 * table_size, size, 16 * capacity, 4 * table_size
-        self._room = [ctypes.c_char.from_buffer(mmap.mmap(-1, each)) for each in sizes]
+        sizes = 12 * capacity, 4 * table_size, size, _VIEW.size * capacity, 4 * table_size
+        rooms = [mmap.mmap(-1, each) for each in sizes]
+        self._view_rows = rooms[3]
+        self._room = list(map(ctypes.c_char.from_buffer, rooms))
         known, table, texts, views, view_table = map(ctypes.addressof, self._room)
         refused = self._refused.buffer_info()[0]
         self._structure = _Callers(

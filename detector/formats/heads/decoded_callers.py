@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from detector.formats.heads.callers import CALLER_BYTES, CALLER_CAPACITY, KnownCallers
@@ -14,6 +15,7 @@ class DecodedCallers:
 
     def __init__(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> None:
         self._sizes = capacity, size
+        self.views: dict[int, Any] = {}
         self._forget()
 
     @property
@@ -54,8 +56,13 @@ class DecodedCallers:
         if number:
             self._refused[number] = self._refused.get(number, 0) | question
 
+    def keep_views_of(self, heads: Container[int]) -> None:
+        """Forget what follows from views but those of some heads."""
+        left = {number for (head, *_), number in self._view_numbers.items() if head in heads}
+        self.views = {view: it for view, it in self.views.items() if view in left}
+
     def _forget(self) -> None:
-        self.views: dict[int, Any] = {}
+        self.views = {}
         self._callers: dict[bytes, int] = {}
         self._view_numbers: dict[tuple[int, int, bytes, bool], int] = {}
         self._refused: dict[int, int] = {}

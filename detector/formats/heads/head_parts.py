@@ -22,9 +22,17 @@ class HeadParts:
     kinds: memoryview[int] | dict[int, int]
 
     def __init__(self) -> None:
-        self.origins: list[Any] = [None]
+        self.origins: Any = [None]
         self.calls: list[Any] = [None]
         self.facts: Any = None
+
+    @property
+    def origin_count(self) -> int:
+        """How many origins have numbers, number 0 with them."""
+        return len(self.origins)
+
+    def forget(self) -> None:
+        """Forget what is decoded again when it is asked for; numbers stay."""
 
     def new_callers(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> HitCallers:
         """Return what may be known of callers and views of heads, of which nothing is known yet."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import struct
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -97,6 +96,67 @@ class Facts(ctypes.Structure):
     ]
 
 
+class _Texts(dict[int, str | None]):
+    """The texts that were decoded, by their numbers; others are when they are asked for."""
+
+    def __init__(self, known: memoryview, kept: memoryview) -> None:
+        super().__init__({0: None})
+        self._known = known
+        self._kept = kept
+
+    def __missing__(self, number: int) -> str | None:
+        start, size, _ = _KNOWN.unpack_from(self._known, _KNOWN.size * number)
+        text = self[number] = _decode_text(self._kept[start : start + size])
+        return text
+
+    def forget(self) -> None:
+        """Forget all that can be decoded again."""
+        self.clear()
+        self[0] = None
+
+
+class _Origins(dict[int, Origin]):
+    """The origins that were decoded, by their numbers; others are when they are asked for."""
+
+    def __init__(self, rows: memoryview, texts: _Texts) -> None:
+        super().__init__()
+        self._rows = rows
+        self._texts = texts
+        self._callers: dict[tuple[int, ...], Caller] = {}
+
+    def __missing__(self, number: int) -> Origin:
+        origin = self[number] = self._origin(_ORIGIN.unpack_from(self._rows, _ORIGIN.size * number))
+        return origin
+
+    def decode(self, first: int, end: int) -> None:
+        """Decode those from number ``first`` on."""
+        rows = _ORIGIN.iter_unpack(self._rows[_ORIGIN.size * first : _ORIGIN.size * end])
+        self.update(enumerate(map(self._origin, rows), first))
+
+    def forget(self) -> None:
+        """Forget all that can be decoded again."""
+        self.clear()
+        self._callers.clear()
+
+    def _origin(self, row: tuple[int, ...]) -> Origin:
+        _, _, _, _, recipient, address, agent, region, has_caller = row
+        texts = self._texts
+        return (
+            self._caller(row[:4]) if has_caller else None,
+            texts[recipient],
+            texts[address],
+            texts[agent],
+            texts[region],
+        )
+
+    def _caller(self, names: tuple[int, ...]) -> Caller:
+        """Return the caller of these texts: ARN, account, key and what invoked it."""
+        caller = self._callers.get(names)
+        if caller is None:
+            caller = self._callers[names] = Caller(*map(self._texts.__getitem__, names))
+        return caller
+
+
 class HeadTable(HeadParts):
     """What is known of origins, calls and heads by the numbers that C has given their bytes.
 
@@ -126,13 +186,18 @@ class HeadTable(HeadParts):
         self.refused, self.asked = views["refused"].cast("Q"), views["asked"].cast("Q")
         self.posting_of, self.kinds = views["posting_of"].cast("i"), views["kinds"]
         self._decoded = 0
-        self._texts: list[Any] = [None]
-        self._callers: dict[tuple[int, ...], Caller] = {}
+        self._decoded_texts = self._decoded_origins = 1
+        self._texts = _Texts(views["known"], views["bytes"])
+        self.origins = _Origins(views["origin"], self._texts)
 
     @property
     def is_empty(self) -> bool:
         """Nothing is known yet."""
-        return len(self.origins) == 1
+        return self.origin_count == 1
+
+    @property
+    def origin_count(self) -> int:
+        return int(self.structure.origins)
 
     @property
     def is_spent(self) -> bool:
@@ -146,10 +211,19 @@ class HeadTable(HeadParts):
 
     def decode(self, data: memoryview) -> None:
         """Decode the origins and calls that were numbered in the chunk ``data``."""
-        if len(self._texts) < self.structure.texts:
+        if self._decoded_texts < self.structure.texts:
             self._decode_texts(data)
-        self.origins += map(self._origin, self._rows("origin", _ORIGIN, len(self.origins)))
-        self.calls += map(self._call, self._rows("call", _CALL, len(self.calls)))
+        self.origins.decode(self._decoded_origins, self.origin_count)
+        self._decoded_origins = self.origin_count
+        first, end = _CALL.size * len(self.calls), _CALL.size * self.structure.calls
+        self.calls += map(self._call, _CALL.iter_unpack(self._views["call"][first:end]))
+
+    def forget(self) -> None:
+        """Forget texts and origins, which are decoded again when they are asked for.
+
+        Their numbers stay. No text may lie in a chunk."""
+        self._texts.forget()
+        self.origins.forget()
 
     def new_callers(
         self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES
@@ -160,53 +234,32 @@ class HeadTable(HeadParts):
         origin, call = _HEAD.unpack_from(self._views["head"], _HEAD.size * number)
         return origin, call
 
-    def _rows(self, name: str, row: struct.Struct, known: int) -> Iterator[tuple[int, ...]]:
-        end: int = getattr(self.structure, name + "s")
-        return row.iter_unpack(self._views[name][row.size * known : row.size * end])
-
     def _decode_texts(self, data: memoryview) -> None:
-        first, end = _KNOWN.size * len(self._texts), _KNOWN.size * self.structure.texts
+        first, end = _KNOWN.size * self._decoded_texts, _KNOWN.size * self.structure.texts
         spans = _KNOWN.iter_unpack(self._views["known"][first:end])
         base = self._decoded
+        texts: Sequence[str]
         kept = bytes(self._views["bytes"][base : self.structure.bytes_end])
         if kept.isascii() and b"\\" not in kept and not self.is_spent:
             text = kept.decode("ascii")
             texts = [text[start - base : start - base + size] for start, size, _ in spans]
         else:
+            kept_view = memoryview(kept)
             texts = [
-                self._decode_text(
-                    memoryview(kept)[start - base :] if start >= 0 else data[~start:], size
-                )
+                _decode_text((kept_view[start - base :] if start >= 0 else data[~start:])[:size])
                 for start, size, _ in spans
             ]
         self._decoded = self.structure.bytes_end
-        self._texts += texts
-
-    def _decode_text(self, data: memoryview, size: int) -> str:
-        raw = bytes(data[:size])
-        is_plain = b"\\" not in raw
-        text = raw.decode() if is_plain else msgspec.json.decode(b'"%s"' % raw, type=str)
-        return capped(text)
-
-    def _origin(self, row: tuple[int, ...]) -> Origin:
-        _, _, _, _, recipient, address, agent, region, has_caller = row
-        texts = self._texts
-        return (
-            self._caller(row[:4]) if has_caller else None,
-            texts[recipient],
-            texts[address],
-            texts[agent],
-            texts[region],
-        )
+        self._texts.update(enumerate(texts, self._decoded_texts))
+        self._decoded_texts = self.structure.texts
 
     def _call(self, row: tuple[int, ...]) -> ApiCall:
         source, name, category, error, read_only = row
         texts = self._texts
         return texts[source], texts[name], _READ_ONLY[read_only], texts[category], texts[error]
 
-    def _caller(self, names: tuple[int, ...]) -> Caller:
-        """Return the caller of these texts: ARN, account, key and what invoked it."""
-        caller = self._callers.get(names)
-        if caller is None:
-            caller = self._callers[names] = Caller(*map(self._texts.__getitem__, names))
-        return caller
+
+def _decode_text(data: memoryview) -> str:
+    """Return the text of the bytes between its quotes."""
+    raw = bytes(data)
+    return capped(msgspec.json.decode(b'"%s"' % raw, type=str) if b"\\" in raw else raw.decode())

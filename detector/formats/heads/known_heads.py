@@ -6,6 +6,8 @@ remembered with it. A new call mostly has texts that were seen before.
 
 from __future__ import annotations
 
+from typing import Any
+
 from detector.formats.heads.decoded_heads import DecodedHeads
 from detector.formats.heads.head_table import TABLE_CAPACITY, HeadTable
 
@@ -27,23 +29,39 @@ class KnownHeads:
         self.decoded = DecodedHeads()
         """The heads that the native cut has not numbered."""
         self._kept = 0
-        self._dropped_origins = 0
-        """Of tables that were let go of: what follows from them is kept until all is forgotten."""
+        self._other_origins = 0
+        """Those that are not in the table any more, of which it is kept what follows from them."""
         self.generation = 0
         """Grows when all is forgotten."""
 
     def trim(self) -> None:
         """Forget all, where that is much. Within a chunk a head keeps its number."""
         if len(self.decoded.heads) > self._limit or self._kept > _KEPT_LIMIT or self._is_large():
-            self.decoded.facts = None
-            self.decoded = DecodedHeads()
-            self._drop_table()
-            self._dropped_origins = 0
-            self._kept = 0
-            self.generation += 1
+            self.forget()
+
+    def forget(self) -> None:
+        """Forget all."""
+        self.decoded.facts = None
+        self.decoded = DecodedHeads()
+        self._drop_table()
+        self._other_origins = 0
+        self._kept = 0
+        self.generation += 1
+
+    def turn(self) -> set[Any]:
+        """Forget what follows from origins that were not asked for since the last time.
+
+        Return what is left, as the facts of the tables do."""
+        left: set[Any] = set()
+        for table in (self._table, self.decoded):
+            if table is not None and table.facts is not None:
+                left |= table.facts.turn()
+                table.forget()
+        self._other_origins = len(left)
+        return left
 
     def _is_large(self) -> bool:
-        origins = self._dropped_origins + len(self.decoded.origins)
+        origins = self._other_origins + len(self.decoded.origins)
         if self._table is not None:
             if self._table.text_bytes > _BYTES_LIMIT:
                 return True
@@ -74,7 +92,7 @@ class KnownHeads:
         """Let go of the table at once: its facts refer to it."""
         if self._table is not None:
             self._table.facts = None
-            self._dropped_origins += len(self._table.origins)
+            self._other_origins += len(self._table.origins)
         self._table = None
 
     def keep(self, size: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.detection import signature_cache
 from detector.detection.digest import Partial, digest
 from detector.detection.grouping import by_number
 from detector.detection.signature_cache import SignatureCache
@@ -104,6 +105,35 @@ def _assert_suffices_for_alerts(partial: Partial, counted: Partial) -> None:
     assert partial.observations.observations() == {
         observation: span for observation, span in observed.items() if observation[0] in _IN_CONTEXT
     }
+
+
+@settings(max_examples=50)
+@given(st.lists(mixed_trails(), max_size=3), st.integers(1, 20), st.booleans())
+def test_what_is_forgotten_changes_no_result(
+    trails: list[list[list[Raw]]], generation: int, counts_activity: bool
+) -> None:
+    chunks = [chunk for trail in trails for chunk in trail]
+    expected = digested(chunks, 100, counts_activity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signature_cache, "_GENERATION", generation)
+        assert digested(chunks, 100, counts_activity) == expected
+
+
+def test_origins_are_forgotten_a_generation_after_their_last_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(signature_cache, "_GENERATION", 1)
+    cache, dispatch = SignatureCache(), Dispatch(RULES)
+    address = "10.1.1.1"
+    for addresses in ([address, "10.1.1.2"], ["10.1.1.2"], ["10.1.1.2"]):
+        records = [call(at, sourceIPAddress=each) for at, each in enumerate(addresses)]
+        digest("x", Chunk(0, memoryview(bytearray(document(records))), False), dispatch, cache)
+    assert [client[2] for client in cache.clients] == ["10.1.1.2"]
+    table = cache.heads.table()
+    assert not table.origins, "each is decoded again when it is asked for"
+    assert table.signature(1).source_ip_address == address
+    cache.forget()
+    assert not cache.clients and cache.heads.table() is not table
 
 
 def test_rules_are_asked_without_a_bit_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.text.value_cache import LONGEST_KEY, ValueCache
+from detector.text.value_cache import LONGEST_KEY, Generations, ValueCache
 
 KEYS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from((1, LONGEST_KEY))))
 
@@ -25,3 +26,13 @@ def test_value_cache_derives_what_comes_again_once() -> None:
     for key in "ababcacab":
         cache[key]
     assert derived == ["a", "b", "c"], "c is a second generation, in which a and b come again"
+
+
+def test_generations_forget_what_was_not_asked_for() -> None:
+    values: Generations[str, int] = Generations()
+    values |= {"asked": 1, "other": 2}
+    assert values.turn() == {"asked": 1, "other": 2}
+    assert values["asked"] == 1
+    assert values.turn() == {"asked": 1}
+    with pytest.raises(KeyError):
+        values["other"]
