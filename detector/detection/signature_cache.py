@@ -194,8 +194,9 @@ class OriginFacts(msgspec.Struct, eq=False):
         client = self.client
         asked = client.asked.get(call)
         if asked is None or asked.dispatch is not dispatch:
-            asked = AskedRules(dispatch, client.selected.of(candidates, origin, call, dispatch))
-            if len(client.asked) < _CALLS_LIMIT:
+            rules = client.selected.of(candidates, origin, call, dispatch)
+            asked = AskedRules(dispatch, rules)
+            if rules and len(client.asked) < _CALLS_LIMIT:
                 client.asked[call] = asked
         return asked
 
