@@ -32,6 +32,8 @@ _ROUND_SWEEPS = 300
 """Sweeps in which a large tree comes round: ten minutes at one every two seconds."""
 _RECENT_NS = 120 * 10**9
 """Nanoseconds since its last write during which a file counts as written lately."""
+_FARTHEST_NS = 1 << 62
+"""The latest time of a file, in 2116: what a state stores has 64 bits, file systems have more."""
 _RECENT_SECONDS = 0.05
 """Seconds of each sweep for the files written lately: enough for some thousands."""
 _RACY_NS = 3 * 10**9
@@ -242,7 +244,8 @@ class Directory:
             problem = ("skipped", "link", "another name for a file that was read already")
         elif path not in self._named and self._settling.is_changing(path, status):
             problem = ("waiting", "being-written", "still being written under a temporary name")
-        return SourceFile(path, *identity, status.st_size, status.st_mtime_ns, problem)
+        mtime_ns = max(-_FARTHEST_NS, min(status.st_mtime_ns, _FARTHEST_NS))
+        return SourceFile(path, *identity, status.st_size, mtime_ns, problem)
 
     def _sweep_hot(self, hints: set[str]) -> Iterator[SourceFile]:
         """Find files that may have changed, and a slice of others."""

@@ -108,8 +108,9 @@ class _Columns(_IdColumns, array_like=True):
 _fields = attrgetter(*StoredFile.__struct_fields__)
 _DIFFERENCES = [
     StoredFile.__struct_fields__.index(field)
-    for field in ("file_id", "inode", "size", "mtime_ns", "first", "last", "read_at", "sequence")
+    for field in ("file_id", "size", "mtime_ns", "first", "last", "read_at", "sequence")
 ]
+"""Not the inode, which may have 64 bits: a difference of two would have more."""
 _decoder = msgspec.msgpack.Decoder(_Columns)
 _id_decoder = msgspec.msgpack.Decoder(_IdColumns)
 

@@ -55,6 +55,17 @@ def trail(tmp_path: Path) -> Trail:
 # content
 
 
+@pytest.mark.parametrize("second", [2**34, -(2**31), 0])
+def test_files_of_any_time_are_read(second: int, store: Store, tmp_path: Path) -> None:
+    calls = sweep(12)
+    odd = write(tmp_path, "a.json", calls[:6])
+    os.utime(odd, (second, second))
+    write(tmp_path, "b.json", calls[6:])
+    for _ in range(2):
+        ran = scan(tmp_path, store=store)
+        assert (len(ran.facts), ran.accounting.records_seen) == (1, 12)
+
+
 def padded(at: int) -> Raw:
     """Return a call whose line is longer than what a fingerprint reads of a beginning."""
     return call(at, userAgent="x" * 2000)

@@ -32,7 +32,10 @@ BYTES = st.none() | st.binary(max_size=20)
 stored_files = st.builds(
     StoredFile,
     st.binary(max_size=20),
-    *[st.integers(0, 1 << 62)] * 5,
+    st.integers(0, 1 << 62),
+    *[st.integers(0, (1 << 64) - 1)] * 2,
+    st.integers(0, 1 << 62),
+    st.integers(-(1 << 62), 1 << 62),
     STATES,
     TEXTS,
     TEXTS,
