@@ -229,11 +229,6 @@ class FileTable:
         )
         return ids
 
-    def unite_packs(self) -> None:
-        """Pack the files of each folder together that came in several commits."""
-        with self._database.transaction() as connection:
-            FileEdits(connection).unite()
-
     def add_duplicates(self, connection: sqlite3.Connection, counts: Counter[str]) -> None:
         """Count records as duplicates of others, by the path of their file."""
         edits = FileEdits(connection)

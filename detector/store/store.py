@@ -174,12 +174,6 @@ class Store:
         """Close the state. Closing twice is allowed."""
         self.database.close()
 
-    def compact(self) -> None:
-        """Unite what many commits have written, and give freed pages back, unless temporary."""
-        if self.path is not None:
-            self.files.unite_packs()
-            self.retention.release_free_pages()
-
     def version(self) -> int:
         """Return a number that changes with each write of another process."""
         return self.database.version()

@@ -1,14 +1,15 @@
 """The changes of a transaction to the rows of files.
 
-What a transaction adds to a folder is a pack of its own. Small ones are united now and then, so
-that files that come one by one are packed anew a few times only.
+The packs of a folder are in order of names, so that one pack may have a file, however many there
+are. Where files come by their names, as those of a trail do, each pack is filled before the next;
+one that others come between is cut into equal ones.
 """
 
 from __future__ import annotations
 
-import functools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -18,9 +19,9 @@ from detector.store.files.stored_file import StoredFile, pack_files, unpack_file
 from detector.store.packing.file_key import PathParts, path_parts
 
 FULL_PACK = 64
-"""Files of a pack to which none are added."""
-_SMALL_PACKS = 4
-"""Packs of a folder that are smaller; where there are more, they become one."""
+"""Files of a pack at most."""
+
+_name = attrgetter("name")
 
 
 class FileEdits:
@@ -69,16 +70,7 @@ class FileEdits:
     def write(self) -> None:
         """Write what was changed."""
         for folder in self._folders.values():
-            folder.write(_SMALL_PACKS)
-
-    def unite(self) -> None:
-        """Unite the small packs of each folder that has several."""
-        for prefix, suffix in self._connection.execute(
-            "SELECT prefix, suffix FROM file_pack JOIN folder USING (folder_id) WHERE files < ? "
-            "GROUP BY folder_id HAVING count(*) > 1",
-            (FULL_PACK,),
-        ).fetchall():
-            self._folder(PathParts(prefix, suffix, b"")).write(1)
+            folder.write()
 
     def _folder(self, place: PathParts) -> _Folder:
         key = place.prefix, place.suffix
@@ -94,102 +86,106 @@ class _Folder:
     def __init__(self, connection: sqlite3.Connection, key: tuple[bytes, bytes]) -> None:
         self._connection = connection
         self._key = key
-        self._folder_id = None
-        self._packs = []
-        for self._folder_id, pack_id, *head in connection.execute(
-            "SELECT folder_id, pack_id, files, first_name, last_name "
-            "FROM folder LEFT JOIN file_pack USING (folder_id) WHERE prefix = ? AND suffix = ?",
-            key,
+        self._folder_id: int | None = None
+        for (self._folder_id,) in connection.execute(
+            "SELECT folder_id FROM folder WHERE prefix = ? AND suffix = ?", key
         ):
-            if pack_id is not None:
-                self._packs.append(_Pack(connection, pack_id, *head))
+            pass
+        self._packs: dict[int, _Pack] = {}
         self._added: dict[bytes, StoredFile] = {}
 
     def get(self, name: bytes) -> StoredFile | None:
         if name in self._added:
             return self._added[name]
-        for pack in self._packs:
-            if pack.may_have(name) and name in pack.rows:
-                pack.is_changed = True
-                return pack.rows[name]
-        return None
+        pack = self._pack_with(name)
+        return None if pack is None else pack.rows[name]
 
     def add(self, row: StoredFile) -> StoredFile:
         self._added[row.name] = row
         return row
 
     def remove(self, name: bytes) -> StoredFile | None:
-        row = self.get(name)
-        self._added.pop(name, None)
-        for pack in self._packs:
-            if pack.is_changed:
-                pack.rows.pop(name, None)
-        return row
+        if name in self._added:
+            return self._added.pop(name)
+        pack = self._pack_with(name)
+        return None if pack is None else pack.rows.pop(name)
 
     def each(self) -> Iterator[StoredFile]:
-        for pack in self._packs:
+        for pack in self._packs_where("1"):
             pack.is_changed = True
             yield from pack.rows.values()
         yield from self._added.values()
 
-    def write(self, small_packs: int) -> None:
-        """Write what was changed; unite small packs where there are more than so many."""
-        added = list(self._added.values())
-        small = [pack for pack in self._packs if pack.files < FULL_PACK]
-        if len(small) + bool(added) <= small_packs:
-            small = []
-        for pack in self._packs:
-            if pack in small:
-                added += pack.rows.values()
-                self._delete(pack)
-            elif pack.is_changed:
-                self._delete(pack)
-                self._insert(list(pack.rows.values()))
-        added.sort(key=lambda row: row.name)
-        for first in range(0, len(added), FULL_PACK):
-            self._insert(added[first : first + FULL_PACK])
+    def write(self) -> None:
+        """Write what was changed, and what was added where its name belongs."""
+        added = sorted(self._added.values(), key=_name)
+        for number, row in enumerate(added):
+            behind = self._packs_where("last_name >= ?2 ORDER BY last_name LIMIT 1", row.name)
+            pack = next(behind, None)
+            if pack is None:
+                self._append(added[number:])
+                break
+            pack.add([row])
+        for pack_id, pack in self._packs.items():
+            if pack.is_changed:
+                self._connection.execute("DELETE FROM file_pack WHERE pack_id = ?", (pack_id,))
+                self._insert(sorted(pack.rows.values(), key=_name))
 
-    def _delete(self, pack: _Pack) -> None:
-        self._connection.execute("DELETE FROM file_pack WHERE pack_id = ?", (pack.pack_id,))
+    def _append(self, rows: Sequence[StoredFile]) -> None:
+        """Add rows whose names are behind all others."""
+        for last in self._packs_where("1 ORDER BY last_name DESC LIMIT 1"):
+            room = max(FULL_PACK - len(last.rows), 0)
+            last.add(rows[:room])
+            rows = rows[room:]
+        self._insert(rows)
 
     def _insert(self, rows: Sequence[StoredFile]) -> None:
-        if not rows:
-            return
+        """Write packs of about equal size, as few as hold these rows, which are in order."""
+        packs = -(-len(rows) // FULL_PACK)
+        for pack in range(packs):
+            part = rows[len(rows) * pack // packs : len(rows) * (pack + 1) // packs]
+            insert_pack(self._connection, self._id(), part)
+
+    def _id(self) -> int:
+        """Return the id of the folder, which may be new."""
         if self._folder_id is None:
             ((self._folder_id,),) = self._connection.execute(
                 "INSERT INTO folder (prefix, suffix) VALUES (?, ?) RETURNING folder_id", self._key
             ).fetchall()
-        insert_pack(self._connection, self._folder_id, rows)
+        return self._folder_id
+
+    def _pack_with(self, name: bytes) -> _Pack | None:
+        """Return the pack that has a file, for changes."""
+        for pack in self._packs_where("last_name >= ?2 AND first_name <= ?2", name):
+            if name in pack.rows:
+                pack.is_changed = True
+                return pack
+        return None
+
+    def _packs_where(self, condition: str, *names: bytes) -> Iterator[_Pack]:
+        """Yield the packs for which an SQL condition held before the changes."""
+        for (pack_id,) in self._connection.execute(
+            f"SELECT pack_id FROM file_pack WHERE folder_id = ?1 AND {condition}",
+            (self._folder_id, *names),
+        ).fetchall():
+            if pack_id not in self._packs:
+                ((body,),) = self._connection.execute(
+                    "SELECT body FROM file_pack WHERE pack_id = ?", (pack_id,)
+                ).fetchall()
+                self._packs[pack_id] = _Pack({row.name: row for row in unpack_files(body)})
+            yield self._packs[pack_id]
 
 
 class _Pack:
-    """A pack, which is unpacked when it is asked for."""
+    """The rows of a pack by name."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        pack_id: int,
-        files: int,
-        first_name: bytes,
-        last_name: bytes,
-    ) -> None:
-        self._connection = connection
-        self._names = first_name, last_name
-        self.pack_id = pack_id
-        self.files = files
+    def __init__(self, rows: dict[bytes, StoredFile]) -> None:
+        self.rows = rows
         self.is_changed = False
 
-    def may_have(self, name: bytes) -> bool:
-        first, last = self._names
-        return first <= name <= last
-
-    @functools.cached_property
-    def rows(self) -> dict[bytes, StoredFile]:
-        """The rows by name."""
-        ((body,),) = self._connection.execute(
-            "SELECT body FROM file_pack WHERE pack_id = ?", (self.pack_id,)
-        ).fetchall()
-        return {row.name: row for row in unpack_files(body)}
+    def add(self, rows: Iterable[StoredFile]) -> None:
+        self.rows.update((row.name, row) for row in rows)
+        self.is_changed = True
 
 
 def insert_pack(connection: sqlite3.Connection, folder_id: int, rows: Sequence[StoredFile]) -> None:

@@ -28,7 +28,7 @@ CREATE TABLE file_pack (       -- files of a folder: how each was read, and what
     sums       BLOB NOT NULL,           -- by state and reason
     body       BLOB NOT NULL
 ) STRICT;
-CREATE INDEX file_pack_folder ON file_pack (folder_id);
+CREATE INDEX file_pack_names ON file_pack (folder_id, last_name, first_name);
 CREATE INDEX file_pack_ids ON file_pack (last_id, first_id);
 ALTER TABLE progress ADD COLUMN file_ids INTEGER NOT NULL DEFAULT 0;  -- that were given
 UPDATE progress SET file_ids = coalesce((SELECT max(file_id) FROM log_file), 0);

@@ -305,7 +305,7 @@ CREATE TABLE file_pack (
     sums       BLOB NOT NULL,
     body       BLOB NOT NULL
 ) STRICT;
-CREATE INDEX file_pack_folder ON file_pack (folder_id);
+CREATE INDEX file_pack_names ON file_pack (folder_id, last_name, first_name);
 CREATE INDEX file_pack_ids ON file_pack (last_id, first_id);
 CREATE TABLE file_count (
     file_id INTEGER NOT NULL,

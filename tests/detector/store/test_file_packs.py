@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -18,7 +20,7 @@ from detector.sources.source import SourceFile
 from detector.store import Damaged, FileRead, FileRow, Store
 from detector.store.files import file_edits
 from detector.store.files.file_chunks import LONGEST_INDEX
-from detector.store.files.file_edits import FileEdits
+from detector.store.files.file_edits import FULL_PACK, FileEdits
 from detector.store.files.file_packs import FileIds, Paths, all_files, sums_of_files
 from detector.store.files.stored_file import StoredFile, pack_files, unpack_files
 from detector.store.packing.state_query import query_of
@@ -145,7 +147,6 @@ def test_rows_are_those_of_a_dict(steps: list[list[tuple[str, str, str]]], full:
         store.database.transaction() as connection,
     ):
         patch.setattr(file_edits, "FULL_PACK", full)
-        patch.setattr(file_edits, "_SMALL_PACKS", 2)
         for step in steps:
             edits = FileEdits(connection)
             for action, path, other in step:
@@ -163,8 +164,6 @@ def test_rows_are_those_of_a_dict(steps: list[list[tuple[str, str, str]]], full:
                     edits.put(other, moved)
                     expected[other] = expected.pop(path)
             edits.write()
-            if number % 3 == 0:
-                FileEdits(connection).unite()
             query = query_of(connection)
             check_rows(query, expected)
             seen = sum(sums.seen for sums in sums_of_files(query))
@@ -184,16 +183,38 @@ def check_rows(query: Callable[..., list[object]], expected: dict[str, tuple[int
         paths[1 << 40]
 
 
-def test_files_that_come_one_by_one_lie_in_few_packs(store: Store) -> None:
-    for number in range(600):
-        edit(store, lambda edits: edits.get_or_add(f"/a/{number:04}.json", number + 1))  # noqa: B023
-    sizes = store.database.rows("SELECT files FROM file_pack ORDER BY 1 DESC")
-    assert sum(size for (size,) in sizes) == 600
-    assert len(sizes) < 16
-    store.files.unite_packs()
-    store.files.unite_packs()
-    assert store.database.value("SELECT count(*) FROM file_pack") == 10
-    assert [file_id for _, file_id in file_values(store, "file_id")] == [*range(1, 601)]
+@pytest.mark.parametrize(("seed", "most"), [(None, 10), (1, 18)])
+def test_files_that_come_one_by_one_lie_in_few_packs(
+    store: Store, seed: int | None, most: int
+) -> None:
+    """By their names each pack is filled; else no two have names between each other's."""
+    numbers = [*range(600)]
+    if seed is not None:
+        Random(seed).shuffle(numbers)
+    for file_id, number in enumerate(numbers, 1):
+        edit(store, lambda edits: edits.get_or_add(f"/a/{number:04}.json", file_id))  # noqa: B023
+    packs = store.database.rows("SELECT files, first_name, last_name FROM file_pack ORDER BY 2")
+    assert sum(files for files, _, _ in packs) == 600
+    assert len(packs) <= most and max(files for files, _, _ in packs) <= FULL_PACK
+    assert all(last < first for (_, _, last), (_, first, _) in pairwise(packs))
+
+
+def test_file_is_found_by_one_pack(store: Store) -> None:
+    """However many a folder has."""
+    paths = [f"/a/{number:05}.json" for number in range(0, 6000, 2)]
+    for first in range(0, len(paths), 500):
+        edit(
+            store,
+            lambda edits: [edits.get_or_add(path, 1) for path in paths[first : first + 500]],  # noqa: B023
+        )
+    unpacked = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            file_edits, "unpack_files", lambda body: unpacked.append(body) or unpack_files(body)
+        )
+        edit(store, lambda edits: edits.known("/a/03000.json"))
+        edit(store, lambda edits: edits.get_or_add("/a/03001.json", 2))
+    assert len(unpacked) == 2
 
 
 def test_ids_are_never_given_twice(store: Store) -> None:
