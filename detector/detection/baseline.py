@@ -188,9 +188,8 @@ class OriginSpans(msgspec.Struct):
     def observations(self) -> ObservationSpans:
         """Return the span of each observation that was made."""
         spans: ObservationSpans = {}
-        for origin, (first, last) in self.seen.items():
-            for observation in origin.observations():
-                widen_span(spans, observation, first, last)
+        for origin, span in self.seen.items():
+            widen_spans(spans, [(each, span) for each in origin.observations()])
         for (account, region), span in self.changed.items():
             spans["changed-region", account, region] = span
         return spans
@@ -209,15 +208,6 @@ def widen_spans(
             first, last = span
             if first < known[0] or last > known[1]:
                 spans[key] = min(first, known[0]), max(last, known[1])
-
-
-def widen_span(spans: dict[_K, tuple[int, int]], key: _K, first: int, last: int) -> None:
-    """Widen the span of ``key`` over ``[first, last]``."""
-    known = spans.get(key)
-    if known is None:
-        spans[key] = first, last
-    elif first < known[0] or last > known[1]:
-        spans[key] = min(first, known[0]), max(last, known[1])
 
 
 def principal_of(arn: str) -> str:
