@@ -49,14 +49,17 @@ def _fold_pair(pair: Pair) -> Pair:
 
 
 class _Condition:
-    """A condition of a rule on the heads of records; ``bit`` is the rule's."""
+    """A condition of a rule on the heads of records; ``bit`` is the rule's.
 
-    def __init__(self, condition: HeadCondition, bit: int) -> None:
+    ``is_of_calls``: it is another for other calls, or has another answer."""
+
+    def __init__(self, condition: HeadCondition, bit: int, is_left: bool = False) -> None:
         self.condition = condition
         self.bit = bit
         self.accepts = condition.accepts
         self.origin_fields = tuple(name for name in ORIGIN_FIELDS if name in condition.reads)
         self.call_fields = tuple(name for name in CALL_FIELDS if name in condition.reads)
+        self.is_of_calls = is_left or bool(self.call_fields)
 
 
 _Asked = tuple[tuple[_Condition, ...], tuple[Any, ...]]
@@ -260,9 +263,9 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         return [rule for rule in rules if not verdicts.refuses(rule)]
 
     def _new_test(self, asked: _Asked) -> _OriginTest:
-        conditions, values_of_call = asked
+        conditions, _ = asked
         bit = 0
-        if not values_of_call:
+        if not any(condition.is_of_calls for condition in conditions):
             number = self._numbered.setdefault(conditions, len(self._numbered))
             bit = 1 << number if number < _TESTS_LIMIT else 0
         return _OriginTest(asked, bit)
@@ -272,7 +275,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         source, name, *_ = call
         signature = join_parts(NO_ORIGIN, call)
         bits = 0
-        left: dict[tuple[bool, tuple[str, ...], tuple[Any, ...]], list[_Condition]]
+        left: dict[tuple[bool, tuple[str, ...], tuple[Any, ...], bool], list[_Condition]]
         left = defaultdict(list)
         for rule in self[source, name]:
             conditions = self._conditions[rule.rule_id]
@@ -285,7 +288,8 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             for condition in asked:
                 if isinstance(condition, _Condition):
                     values = tuple(getattr(signature, field) for field in condition.call_fields)
-                    left[is_general, condition.origin_fields, values].append(condition)
+                    reads = condition.origin_fields, values
+                    left[is_general, *reads, condition.is_of_calls].append(condition)
         # The caller last: it has more values than all others, and is compared by several fields.
         keys = sorted(left, key=lambda each: ("user_identity" in each[1], each[1], not each[0]))
         tests = tuple([self._tests[tuple(left[each]), each[2]] for each in keys])
@@ -302,4 +306,5 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         left = condition.condition.left_for(signature, frozenset(CALL_FIELDS))
         if isinstance(left, bool):
             return left
-        return self._left.setdefault((condition, repr(left.node)), _Condition(left, condition.bit))
+        asked = _Condition(left, condition.bit, is_left=True)
+        return self._left.setdefault((condition, repr(left.node)), asked)
