@@ -45,9 +45,10 @@ from detector.rules.ruleset import RuleSet
 from detector.store import Store
 from detector.text import private_files
 from detector.text.json_output import escape_json, json_lines
+from detector.text.path_text import source_text
 from detector.text.spreadsheet import csv_text
 from detector.text.time import format_time
-from detector.triage.export import event_object, export_notes, position_object, source_text
+from detector.triage.export import event_object, export_notes, position_object
 
 
 def gather_case(

@@ -10,6 +10,7 @@ from detector.store.database import Database, raises_damaged
 from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.files.file_packs import files_in_state
+from detector.text.path_text import path_text, source_text
 
 
 class QuarantinedFile(msgspec.Struct, frozen=True):
@@ -58,6 +59,10 @@ class Quarantine:
             self._journal.decide(
                 connection,
                 reason,
-                [Change("file", path, value, path) for path in paths if path in quarantined],
+                [
+                    Change("file", path_text(path), value, source_text(path))
+                    for path in paths
+                    if path in quarantined
+                ],
             )
         return [path for path in paths if path not in quarantined]

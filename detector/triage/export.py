@@ -6,7 +6,6 @@ both are neutralised, since principals write some of the text. JSON Lines keep e
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
 
@@ -16,6 +15,7 @@ from detector.detection.event import Event
 from detector.text.abbreviations import flag_name
 from detector.text.json_output import json_lines
 from detector.text.markdown import code, codes, plain
+from detector.text.path_text import source_text
 from detector.text.plural import plural
 from detector.text.spreadsheet import csv_text
 from detector.text.time import format_time
@@ -52,11 +52,6 @@ def position_object(event: Event) -> dict[str, Any]:
         "offset": position.offset,
         "index": position.index,
     }
-
-
-def source_text(path: str) -> str:
-    """Return a path of a log file as JSON can hold it: bytes that are no UTF-8 become escapes."""
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 _NOTE_COLUMNS = [

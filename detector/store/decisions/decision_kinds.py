@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from detector.store.files.file_edits import FileEdits
+from detector.text.path_text import path_of_text, source_text
 from detector.text.time import format_time
 from detector.triage.note import NoteBody
 from detector.triage.suppression import Suppression
@@ -263,17 +264,17 @@ def _hunt_and_part(subject: str) -> tuple[str, str]:
 
 
 class _File:
-    """The state, reason and detail of a file, as a JSON array."""
+    """The state, reason and detail of a file, its ``path_text`` the subject, as a JSON array."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
-        row = FileEdits(connection).get(subject)
+        row = FileEdits(connection).get(path_of_text(subject))
         return encode_json((row.state, row.reason, row.detail)) if row else None
 
     def write(
         self, connection: sqlite3.Connection, subject: str, value: str | None, _: Authorship
     ) -> None:
         edits = FileEdits(connection)
-        row = edits.get(subject)
+        row = edits.get(path_of_text(subject))
         if row is not None:
             row.state, row.reason, row.detail = msgspec.json.decode(value or "")
             edits.write()
@@ -281,7 +282,8 @@ class _File:
     def describe(
         self, _: sqlite3.Connection, subject: str, __: str | None, after: str | None
     ) -> tuple[str, str]:
-        return subject, msgspec.json.decode(after or "")[2] or ""
+        path = source_text(path_of_text(subject))
+        return path, msgspec.json.decode(after or "")[2] or ""
 
 
 KINDS: Mapping[str, DecisionKind] = MappingProxyType(

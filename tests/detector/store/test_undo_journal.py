@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -445,6 +446,19 @@ def test_file_that_left_the_quarantine_is_left(store: Store, colleague: Store) -
     assert store.quarantine.ignore([file.path]) == []
     assert colleague.quarantine.retry([file.path]) == [file.path]
     assert [row.reason for row in store.files.all() if row.path == file.path] == ["ignored"]
+
+
+def test_file_whose_name_is_no_text_is_decided_on(tmp_path: Path) -> None:
+    with closing(Store.open(None)) as store:
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.json"))
+        path.write_bytes(b"{")
+        scan(tmp_path, store=store)
+        [file] = store.quarantine.files()
+        assert store.quarantine.ignore([file.path]) == [] == store.quarantine.files()
+        [entry] = store.history.entries(f"{tmp_path}/caf\\xe9.json")
+        assert entry.kind == "ignored"
+        assert store.undo() is not None and store.quarantine.files() == [file]
+        assert store.redo() is not None and store.quarantine.files() == []
 
 
 def test_decision_follows_alert_that_was_superseded_meanwhile(tmp_path: Path) -> None:
