@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import chain
-
-import msgspec
+from collections.abc import Iterable, Iterator
 
 from detector.detection.correlate import ChunkRef
 from detector.detection.principal_index import PrincipalIndex, hashes_of
@@ -23,6 +20,8 @@ _FILES_PER_QUERY = 500
 
 _Chunk = tuple[int, int, int, bytes]
 """Offset, first and last event time, and index of principals."""
+_File = tuple[str, StoredFile, list[_Chunk]]
+"""Path, row, and the chunks with events in a span of time."""
 
 
 class ChunkTable:
@@ -39,13 +38,9 @@ class ChunkTable:
 
         Only of files with a sequence greater than ``after``.
         """
-        for files in self._files(start, end, after):
-            of_file = self._chunks(files)
-            for path, row in files:
-                for chunk in of_file[row.file_id]:
-                    ref = ChunkRef(path, *chunk, row.sequence)
-                    if ref.first < end and ref.last >= start:
-                        yield ref
+        for path, row, chunks in self._files(start, end, after):
+            for chunk in chunks:
+                yield ChunkRef(path, *chunk, row.sequence)
 
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
         """Return the files with events in ``[start, end)``, by their first.
@@ -57,21 +52,20 @@ class ChunkTable:
         keys = selector.principal_keys() if selector else None
         if keys is not None:
             wanted = hashes_of(keys)
-        offsets: dict[str, list[int]] = {}
-        for chunk in self.between(start, end):
-            if wanted is None or PrincipalIndex(chunk.principal_index).contains(wanted):
-                offsets.setdefault(chunk.path, []).append(chunk.offset)
         spans = []
-        for path, row in chain.from_iterable(self._files(start, end, 0)):
-            span = FileSpan(path, row.size, row.first, row.last)
-            if path in offsets:
-                span = msgspec.structs.replace(span, offsets=tuple(offsets[path]))
-            if span.offsets or is_day_folder(path):
+        for path, row, chunks in self._files(start, end, 0):
+            offsets = tuple(
+                offset
+                for offset, _, _, principals in chunks
+                if wanted is None or PrincipalIndex(principals).contains(wanted)
+            )
+            if offsets or is_day_folder(path):
+                span = FileSpan(path, row.size, row.first, row.last, offsets=offsets or None)
                 spans.append(span)
-        return sorted(spans, key=lambda span: span.first or 0)
+        return sorted(spans, key=lambda span: (span.first or 0, span.path))
 
-    def _files(self, start: int, end: int, after: int) -> Iterator[list[tuple[str, StoredFile]]]:
-        """Yield the files that ``between`` looks at, those of a pack at once, by their first."""
+    def _files(self, start: int, end: int, after: int) -> Iterator[_File]:
+        """Yield the files that ``between`` looks at, with their chunks."""
         with translate_sqlite_errors(self._database.path):
             for pack in packs_where(
                 self._database.rows,
@@ -84,13 +78,20 @@ class ChunkTable:
                     row for row in pack.rows() if row.overlaps(start, end) and row.sequence > after
                 ]
                 rows.sort(key=lambda row: (row.first, row.file_id))
-                yield [(pack.path(row.name), row) for row in rows]
+                of_file = self._chunks(rows)
+                for row in rows:
+                    chunks = [
+                        chunk
+                        for chunk in of_file[row.file_id]
+                        if chunk[1] < end and chunk[2] >= start
+                    ]
+                    yield pack.path(row.name), row, chunks
 
-    def _chunks(self, files: Sequence[tuple[str, StoredFile]]) -> dict[int, list[_Chunk]]:
+    def _chunks(self, rows: Iterable[StoredFile]) -> dict[int, list[_Chunk]]:
         """Return the chunks of files, by id."""
         chunks: dict[int, list[_Chunk]] = defaultdict(list)
         with_rows = []
-        for _, row in files:
+        for row in rows:
             if row.principal_index is None:
                 with_rows.append(row.file_id)
             elif row.first is not None and row.last is not None:

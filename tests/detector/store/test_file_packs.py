@@ -289,6 +289,18 @@ def test_chunks_of_a_file_that_another_replaces_go(store: Store) -> None:
     assert chunk_rows(store) == 0
 
 
+def test_files_are_listed_by_time_and_path(tmp_path: Path) -> None:
+    """However they came and are packed."""
+    reads = [read(f"/{number % 2}/{number}.json", (0, b"i")) for number in range(6)]
+    listed = []
+    for name, order in (("one", reads), ("other", reads[::-1])):
+        with closing(Store.open(tmp_path / name)) as store:
+            for each in order:
+                put(store, each)
+            listed.append([span.path for span in store.chunks.file_spans(0, 300)])
+    assert listed[0] == listed[1] == sorted(each.file.path for each in reads)
+
+
 # --- two processes
 
 
