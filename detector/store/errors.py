@@ -35,6 +35,10 @@ class Damaged(StateError):
         )
 
 
+class UnknownFile(KeyError):
+    """A file of which there is no row, though others refer to it."""
+
+
 _UNCHANGED = "nothing was written"
 _LINES = {
     sqlite3.SQLITE_FULL: f"the disk is full, {_UNCHANGED}: free some space, then retry",
@@ -57,7 +61,7 @@ UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
 
 @contextlib.contextmanager
 def translate_sqlite_errors(path: Path | None) -> Iterator[None]:
-    """Raise StateError for errors of SQLite, Damaged for undecodable values.
+    """Raise StateError for errors of SQLite, Damaged for undecodable values and unknown files.
 
     ``path`` is that of the state, for the message; None: a temporary one.
     """
@@ -65,7 +69,7 @@ def translate_sqlite_errors(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _state_error(path, error) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, UnknownFile) as error:
         raise Damaged(path) from error
 
 

@@ -15,7 +15,7 @@ from detector.store.database import Database, raises_damaged
 from detector.store.decisions.decision_kinds import encode_json
 from detector.store.decisions.indicator_index import IndicatorIndex
 from detector.store.decisions.undo_journal import Change, UndoJournal
-from detector.store.errors import StateError
+from detector.store.errors import StateError, UnknownFile
 from detector.store.file_table import FileRead
 from detector.store.files.file_packs import FileIds, Paths, packs_with
 from detector.store.history_table import HistoryTable
@@ -147,7 +147,7 @@ class WatchTable:
         for file_id, offset in self._database.rows(
             "SELECT file_id, offset FROM watch_chunk ORDER BY file_id, offset"
         ):
-            with contextlib.suppress(KeyError):  # it is lost meanwhile
+            with contextlib.suppress(UnknownFile):  # it is lost meanwhile
                 offsets[paths[file_id]].append(offset)
         return dict(sorted(offsets.items()))
 

@@ -14,6 +14,7 @@ from operator import attrgetter
 import msgspec
 
 from detector.sources.accounting import FileState
+from detector.store.errors import UnknownFile
 from detector.store.files.file_packs import FileSums
 from detector.store.files.stored_file import StoredFile, pack_files, unpack_files
 from detector.store.packing.file_key import PathParts, path_parts
@@ -37,10 +38,10 @@ class FileEdits:
         return self._folder(place).get(place.name)
 
     def known(self, path: str) -> StoredFile:
-        """Return the row of a file that has one, for changes."""
+        """Return the row of a file that has one, for changes. Raises UnknownFile."""
         row = self.get(path)
         if row is None:
-            raise KeyError(path)
+            raise UnknownFile(path)
         return row
 
     def get_or_add(self, path: str, file_id: int) -> StoredFile:

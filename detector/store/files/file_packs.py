@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from detector.sources.accounting import FileState
+from detector.store.errors import UnknownFile
 from detector.store.files.stored_file import StoredFile, unpack_files, unpack_ids
 from detector.store.packing.file_key import path_parts
 from detector.store.packing.state_query import StateQuery
@@ -100,7 +101,7 @@ def sums_of_files(query: StateQuery) -> list[FileSums]:
 
 
 class Paths(dict[int, str]):
-    """The paths of files by id."""
+    """The paths of files by id. Raises UnknownFile."""
 
     def __init__(self, query: StateQuery) -> None:
         self._query = query
@@ -124,11 +125,11 @@ class Paths(dict[int, str]):
                 self.update((number, path) for path, number in pack.ids())
                 if file_id in self:
                     return self[file_id]
-        raise KeyError(file_id)
+        raise UnknownFile(file_id)
 
 
 class FileIds(dict[str, int]):
-    """The ids of files that have been written, by path."""
+    """The ids of files that have been written, by path. Raises UnknownFile."""
 
     def __init__(self, query: StateQuery) -> None:
         self._query = query
@@ -138,4 +139,4 @@ class FileIds(dict[str, int]):
             self.update(pack.ids())
             if path in self:
                 return self[path]
-        raise KeyError(path)
+        raise UnknownFile(path)

@@ -25,6 +25,7 @@ from detector.store.files.file_packs import FileIds, Paths, all_files, sums_of_f
 from detector.store.files.stored_file import StoredFile, pack_files, unpack_files
 from detector.store.packing.state_query import query_of
 from tests.detector.store.file_rows import file_values
+from tests.detector.trail import scan, sweep, write
 
 NUMBERS = st.integers(-(1 << 63), (1 << 63) - 1)
 COUNTS = st.integers(0, 1 << 40)
@@ -122,6 +123,16 @@ def test_state_with_a_damaged_pack_says_so(store: Store) -> None:
     ):
         with pytest.raises(Damaged):
             ask()
+
+
+def test_state_without_the_file_of_an_event_says_so(tmp_path: Path) -> None:
+    with closing(Store.open(None)) as store:
+        write(tmp_path, "a.json", sweep(10))
+        [alert] = scan(tmp_path, store=store).alerts
+        with store.database.transaction() as connection:
+            connection.execute("UPDATE file_pack SET first_id = 8, last_id = 9")
+        with pytest.raises(Damaged):
+            store.alerts.events(alert.alert_id)
 
 
 # --- changes
