@@ -267,6 +267,9 @@ def _add_days(
         if stored is not None:
             _learn_names(connection, decode_day(stored[0]).value_ids(), names, values)
             brought.merge(unpack_day(stored[0], day, names))
+            # Both together may be over a limit, which neither was: MORE has no number then.
+            new = [value for value in numbered_values(brought) if value not in values]
+            values.update(number_names(connection, VALUE_NUMBERS, new))
         rows.append((principal_id, day, pack_day(brought, day, values)))
     connection.executemany(
         "INSERT INTO principal_day (principal_id, day, body) VALUES (?, ?, ?) "

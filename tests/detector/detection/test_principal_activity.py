@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from detector.detection.activity.activity import (
     ALL_DAYS,
+    MORE,
+    VALUE_LIMIT,
     Activity,
     SessionOpening,
     activity_days,
@@ -188,6 +190,18 @@ def test_more_values_than_are_kept_are_said(tmp_path: Path) -> None:
     assert len(kept) == 513
     assert {count.calls for value, count in kept.items() if value} == {2}
     assert day.calls == 1200
+
+
+def test_values_that_are_too_many_only_together_are_limited(tmp_path: Path) -> None:
+    """Each scan brings fewer networks than are kept of a day."""
+    records = [{**call(at), "sourceIPAddress": f"10.0.{at}.1"} for at in range(200)]
+    store = Store.open(None)
+    for name, own in ("a.json", records[:100]), ("b.json", records[100:]), ("c.json", records[:9]):
+        write(tmp_path, name, own)
+        scan(tmp_path, store=store)
+    (day,) = store.activity.read(*ALL_DAYS).days.values()
+    networks = day.values["network"]
+    assert (len(networks), networks[MORE].calls) == (VALUE_LIMIT + 1, 0)
 
 
 def test_openings_tell_who_opened_a_session(tmp_path: Path) -> None:
