@@ -6,6 +6,7 @@ Imports are counted from the source, inside functions and under TYPE_CHECKING to
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -144,17 +145,36 @@ def test_few_public_names_are_bound_twice() -> None:
     assert len(twice) <= 25, twice
 
 
-def public_names(tree: ast.Module) -> Iterator[str]:
+def test_every_name_of_a_module_is_used() -> None:
+    """What is defined and never named again is dead. A decorator may register its function."""
+    folders = (*PACKAGES, "tests", "benchmarks")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    words = Counter(
+        word for path in paths for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))
+    )
+    defined = {name for tree in trees().values() for name in undecorated_names(tree)}
+    assert sorted(name for name in defined if words[name] == 1) == []
+
+
+def undecorated_names(tree: ast.Module) -> Iterator[str]:
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names = [node.name]
-        elif isinstance(node, ast.Assign):
-            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            names = [node.target.id]
-        else:
-            names = []
-        yield from (name for name in names if not name.startswith("_"))
+        if not getattr(node, "decorator_list", ()):
+            yield from names_bound_by(node)
+
+
+def public_names(tree: ast.Module) -> Iterator[str]:
+    names = (name for node in tree.body for name in names_bound_by(node))
+    return (name for name in names if not name.startswith("_"))
+
+
+def names_bound_by(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    return []
 
 
 def test_a_line_says_one_thing() -> None:

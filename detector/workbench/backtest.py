@@ -16,7 +16,6 @@ from detector.triage.suppression_index import SuppressionIndex
 from detector.workbench.held_rule import Firing, HeldRule
 
 AlertChange = Literal["comes", "goes", "stays"]
-_CHANGES: tuple[AlertChange, ...] = ("comes", "goes", "stays")
 TRUE_VERDICTS = ("suspicious", "escalated")
 FALSE_VERDICTS = ("benign", "false-positive")
 

@@ -6,21 +6,11 @@ from typing import NamedTuple
 
 from detector.cloudtrail.record import ApiCall
 from detector.detection.activity.activity import ActivityKind
-from detector.detection.baseline import is_long_term
 
 Traits = tuple[str, str, str, str]
 """The network, program, account and long-term key of a client in any call; ``""``: none."""
 TRAIT_KINDS: tuple[ActivityKind, ...] = ("network", "program", "account", "key")
 """What each of the traits is."""
-
-
-def traits_of(
-    account: str | None, network: str | None, program: str | None, key: str | None
-) -> Traits:
-    """Return the values that are counted of a client, beside its session."""
-    if key is None or not is_long_term(key):
-        key = ""
-    return network or "", program or "", account or "", key
 
 
 class CallOutcome(NamedTuple):

@@ -45,13 +45,6 @@ class BoundAggregate(msgspec.Struct, frozen=True):
         return many(row[self.arguments[0]]) if self.arguments else [row]
 
 
-class Aggregator(Protocol):
-    """The aggregates of a group."""
-
-    def value(self, index: int) -> Any:
-        """Return the value of the aggregate at ``index``."""
-
-
 class BatchAggregator:
     """The aggregates of a group whose rows are all there."""
 
