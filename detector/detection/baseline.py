@@ -1,4 +1,4 @@
-"""The baseline: when principals, keys, regions and clients were observed.
+"""The baseline: when principals, keys and regions were observed.
 
 An observation has a span of event times over all records. Spans only widen, by minimum and maximum,
 so the baseline is a pure function of the records read, whatever their order, and older logs that
@@ -24,8 +24,6 @@ ObservationKind = Literal[
     "region",
     "changed-region",
     "principal-region",
-    "principal-agent",
-    "principal-network",
     "selection",
 ]
 
@@ -135,19 +133,17 @@ def is_long_term(access_key: str) -> bool:
 class ObservedOrigin(NamedTuple):
     """What is observed of a caller and the region that it called, whatever it called.
 
-    ``key`` is a long-term access key, ``agent`` the family of a user agent. What is not known is
-    ``""``. The observations that follow from it are made once for many chunks."""
+    ``key`` is a long-term access key. What is not known is ``""``. The observations that follow
+    from it are made once for many chunks."""
 
     account: str
     principal: str
     key: str
-    agent: str
-    network: str
     region: str
 
     def observations(self) -> Iterator[Observation]:
         """Yield what is observed of its parts."""
-        account, principal, key, agent, network, region = self
+        account, principal, key, region = self
         if account:
             yield "account", account, ""
             if region:
@@ -157,10 +153,6 @@ class ObservedOrigin(NamedTuple):
         if not principal:
             return
         yield "principal", principal, ""
-        if agent:
-            yield "principal-agent", principal, agent
-        if network:
-            yield "principal-network", principal, network
         if region:
             yield "principal-region", principal, region
 

@@ -79,14 +79,13 @@ class AskedRules(msgspec.Struct, frozen=True, eq=False):
 class ClientFacts(msgspec.Struct, eq=False):
     """What follows from a client: whose it is, and what is observed of it anywhere.
 
-    ``anywhere`` are account, principal and long-term key, by which alerts are judged, ``observed``
-    agent and network, told only where they are counted; ``counted`` is what ``activity`` returned;
-    ``asked`` are rules by the calls that it made, where no region decides."""
+    ``anywhere`` are account, principal and long-term key, by which alerts are judged; ``counted``
+    is what ``activity`` returned; ``asked`` are rules by the calls that it made, where no region
+    decides."""
 
     client: Client
     anywhere: ObservedOrigin
     principal_hashes: PrincipalHashes
-    observed: tuple[str, str] | None = None
     counted: tuple[Actor | None, Traits] | None = None
     selected: SelectedRules = msgspec.field(default_factory=SelectedRules)
     asked: dict[ApiCall, AskedRules] = {}
@@ -101,20 +100,14 @@ class ClientFacts(msgspec.Struct, eq=False):
         whose = caller.account_id or recipient or "", principal, key if is_long_term(key) else ""
         return cls(
             client,
-            ObservedOrigin(*whose, "", "", ""),
+            ObservedOrigin(*whose, ""),
             hashes_of([each for each in (principal, key) if each]),
         )
 
     def observed_in(self, region: str) -> ObservedOrigin:
         """Return all that is observed of calls in a region."""
-        account, principal, key, *_ = self.anywhere
-        return ObservedOrigin(account, principal, key, *self._agent_and_network(), region)
-
-    def _agent_and_network(self) -> tuple[str, str]:
-        if self.observed is None:
-            _, _, address, agent = self.client
-            self.observed = agent_family(agent or ""), network_of(address or "") or ""
-        return self.observed
+        account, principal, key, _ = self.anywhere
+        return ObservedOrigin(account, principal, key, region)
 
     def activity(self) -> tuple[Actor | None, Traits]:
         """Return who called, and what is counted of the calls.
@@ -132,10 +125,10 @@ class ClientFacts(msgspec.Struct, eq=False):
         return actor_without_arn(caller.invoked_by, address, caller.account_id)
 
     def _traits(self) -> Traits:
-        named, recipient, _, _ = self.client
+        named, recipient, address, agent = self.client
         account = recipient or (named or NO_CALLER).account_id or ""
-        agent, network = self._agent_and_network()
-        return network, agent, account, self.anywhere.key
+        network, program = network_of(address or "") or "", agent_family(agent or "")
+        return network, program, account, self.anywhere.key
 
 
 class CallFacts(NamedTuple):
@@ -174,7 +167,7 @@ class OriginFacts(msgspec.Struct, eq=False):
         return cls(client, region, changed)
 
     def observed_for(self, counts_activity: bool) -> ObservedOrigin:
-        """Return what is observed, without region, agent and network unless these are counted."""
+        """Return what is observed, without the region unless activity is counted."""
         if not counts_activity:
             return self.client.anywhere
         if self.seen is None:

@@ -1,4 +1,4 @@
-"""The baseline: the first observation of each principal, key, region, client."""
+"""The baseline: the first observation of each account, principal, key and region."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import compress
 from detector.cloudtrail.object_key import selection_folder
 from detector.detection.baseline import (
     Baseline,
+    ObservationKind,
     ObservationSpans,
     ObservedOrigin,
     OriginSpans,
@@ -75,8 +76,7 @@ class BaselineTable:
     def selections(self) -> list[str]:
         """Return the folders of backfills of which files were read, by name."""
         rows = self._database.rows(
-            "SELECT name FROM sight JOIN observed USING (who) WHERE kind = ? ORDER BY name",
-            _SELECTION,
+            "SELECT what FROM sight WHERE kind = ? ORDER BY what", _SELECTION
         )
         return [folder for (folder,) in rows]
 
@@ -84,7 +84,7 @@ class BaselineTable:
         """Note which of the files that were read are from a backfill."""
         folders = {selection_folder(path) for path in paths} - {None}
         if folders:
-            self.extend(connection, {("selection", str(folder), ""): (0, 0) for folder in folders})
+            self.extend(connection, {("selection", "", str(folder)): (0, 0) for folder in folders})
 
     def put(self, connection: sqlite3.Connection, spans: OriginSpans) -> None:
         """Write what was observed of callers, and before what is known of them."""
@@ -107,8 +107,7 @@ class BaselineTable:
 
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
         """Write the first times of observations; mark alerts whose past has changed."""
-        names = {who for _, who, _ in spans}
-        numbers = {name: name_number(name) for name in names}
+        numbers = {name: name_number(name) for name in {who for _, who, _ in spans}}
         rows = [
             (KIND_NUMBERS[kind], numbers[who], what, first)
             for (kind, who, what), (first, _) in spans.items()
@@ -116,11 +115,7 @@ class BaselineTable:
         if connection.execute("SELECT EXISTS (SELECT 1 FROM alert_who)").fetchone()[0]:
             in_context = [kind in _IN_CONTEXT for kind, _, _ in spans]
             connection.executemany(_MARK_ALERTS, compress(rows, in_context))
-        # In the order of the tables, which neighbours of a row are found fastest in.
-        connection.executemany(
-            "INSERT OR IGNORE INTO observed (who, name) VALUES (?, ?)",
-            sorted((number, name) for name, number in numbers.items()),
-        )
+        # In the order of the table, which neighbours of a row are found fastest in.
         connection.executemany(
             "INSERT INTO sight (kind, who, what, first) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET first = excluded.first WHERE excluded.first < first",
@@ -161,7 +156,7 @@ class AlertBaselines:
             from_selection=self._from_selection,
         )
 
-    def _first(self, kind: str, who: str, what: str = "") -> int | None:
+    def _first(self, kind: ObservationKind, who: str, what: str = "") -> int | None:
         """Return when something was first observed, in epoch seconds."""
         observation = kind, who, what
         if observation not in self._firsts:

@@ -19,6 +19,7 @@ from detector.store.migrations.observation_numbers import (
     add_observation_functions,
 )
 from detector.store.migrations.packed_signals import PACKED_SIGNALS, add_signal_functions
+from detector.store.migrations.read_observations import READ_OBSERVATIONS
 from detector.store.migrations.scripts import MADE_VERSION, new_tables, statements_of
 from detector.store.migrations.session_names import SESSION_NAMES, add_session_functions
 from detector.store.migrations.watch_tables import WATCH_TABLES
@@ -338,6 +339,7 @@ CREATE TABLE assignee (        -- who works on an alert; one without a row is no
     OBSERVATION_NUMBERS,
     SESSION_NAMES,
     FILE_PACKS,
+    READ_OBSERVATIONS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

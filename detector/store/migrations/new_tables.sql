@@ -272,17 +272,6 @@ CREATE TABLE signal (
     PRIMARY KEY (caller_id, flag, issued_key, hour)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
-CREATE TABLE observed (
-    who  INTEGER PRIMARY KEY,
-    name TEXT NOT NULL
-) STRICT;
-CREATE TABLE sight (
-    kind  INTEGER NOT NULL,
-    who   INTEGER NOT NULL,
-    what  TEXT NOT NULL,
-    first INTEGER NOT NULL,
-    PRIMARY KEY (kind, who, what)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE "principal_day" (
     principal_id INTEGER NOT NULL REFERENCES principal,
     day  INTEGER NOT NULL,
@@ -331,5 +320,12 @@ CREATE TABLE late (
     file_id INTEGER PRIMARY KEY,
     count   INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE sight (
+    kind  INTEGER NOT NULL,
+    who   INTEGER NOT NULL,
+    what  TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    PRIMARY KEY (kind, who, what)
+) STRICT, WITHOUT ROWID;
 INSERT INTO progress VALUES (2, NULL, 0, '', 0);
 INSERT INTO activity_start VALUES (0);

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from detector.detection.baseline import ObservationKind
 from detector.store.packing.content_id import name_number
 from detector.store.packing.migration_functions import MigrationFunctions
 
-KIND_NUMBERS: dict[str, int] = {
-    kind: number for number, kind in enumerate(get_args(ObservationKind))
+KIND_NUMBERS: dict[ObservationKind, int] = {
+    "account": 0,
+    "principal": 1,
+    "access-key": 2,
+    "region": 3,
+    "changed-region": 4,
+    "principal-region": 5,
+    "selection": 8,
 }
-"""The numbers of the kinds of observation in a state: a new kind comes last."""
+"""The numbers of the kinds of observation in a state: 6 and 7 were agents and networks."""
 
 OBSERVATION_NUMBERS = """
 CREATE TEMP TABLE former AS SELECT kind, who, what, first FROM sight;
@@ -28,7 +32,8 @@ CREATE TABLE sight (           -- the baseline: when something was first observe
     PRIMARY KEY (kind, who, what)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO observed SELECT name_number(who), who FROM (SELECT DISTINCT who FROM former);
-INSERT INTO sight SELECT kind_number(kind), name_number(who), what, first FROM former;
+INSERT INTO sight SELECT kind_number(kind), name_number(who), what, first FROM former
+    WHERE kind NOT IN ('principal-agent', 'principal-network');
 DROP TABLE former;
 """
 """It calls ``name_number`` and ``kind_number``."""

@@ -7,19 +7,21 @@ import sqlite3
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from detector.cloudtrail.record import json_text
-from detector.detection.baseline import ObservationKind, principal_of
+from detector.detection.baseline import principal_of
 from detector.detection.event import Series, inputs_at
 from detector.detection.finding import Finding
 from detector.detection.signals.signal_event import signal_identity, signal_time
 from detector.esql.plan.accumulators import Inputs
 from detector.store import schema
 from detector.store.files.file_packs import all_files
+from detector.store.migrations.observation_numbers import KIND_NUMBERS
 from detector.store.migrations.scripts import statements_of
+from detector.store.packing.content_id import name_number
 from detector.store.packing.finding_rows import RuleSummaries
 from detector.store.packing.segment import Segment, StoredRow
 from detector.store.packing.signal_rows import unpack_signals
@@ -63,11 +65,7 @@ def take_back(path: Path, version: int = ROWS) -> None:
             if table in ("signal", "alert", "alert_who"):
                 continue
             if table == "sight":
-                db.create_function("kind_name", 1, get_args(ObservationKind).__getitem__)
-                db.execute(
-                    "INSERT INTO main.sight SELECT kind_name(kind), name, what, first, first "
-                    "FROM today.sight JOIN today.observed USING (who)"
-                )
+                _write_observations(db)
                 continue
             db.execute(f"INSERT INTO main.{table} ({shared}) SELECT {shared} FROM today.{table}")
         _write_files(db)
@@ -85,6 +83,25 @@ def take_back(path: Path, version: int = ROWS) -> None:
     for ending in ("-wal", "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)
     older.replace(path)
+
+
+def _write_observations(db: sqlite3.Connection) -> None:
+    """Write the observations with the names of their subjects, as far as other tables have them."""
+    kinds = {number: kind for kind, number in KIND_NUMBERS.items()}
+    names = {
+        name_number(name): name
+        for (name,) in _query(
+            db,
+            "SELECT name FROM today.principal "
+            "UNION SELECT value FROM today.activity_value WHERE kind IN ('account', 'key')",
+        )
+    }
+    for number, who, what, first in _query(db, "SELECT kind, who, what, first FROM today.sight"):
+        if who in names:
+            db.execute(
+                "INSERT INTO main.sight VALUES (?, ?, ?, ?, ?)",
+                (kinds[number], names[who], what, first, first),
+            )
 
 
 def _write_files(db: sqlite3.Connection) -> None:

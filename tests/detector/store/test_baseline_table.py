@@ -6,14 +6,13 @@ import contextlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.detection.baseline import (
-    ObservationKind,
+    Observation,
     ObservedOrigin,
     OriginSpans,
     RegionHistory,
@@ -22,13 +21,13 @@ from detector.store import Store, baseline_table, schema
 from detector.store.baseline_table import BaselineTable
 from detector.store.database import Database
 from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
+from detector.store.migrations.observation_numbers import KIND_NUMBERS
+from detector.store.packing.content_id import name_number
 
 origins = st.builds(
     ObservedOrigin,
     st.just("111122223333"),
     st.sampled_from(["ana", "ben"]),
-    st.just(""),
-    st.sampled_from(["", "aws-cli"]),
     st.just(""),
     st.sampled_from(["eu-west-1", "us-east-1"]),
 )
@@ -40,9 +39,6 @@ commits = st.lists(
 """What was observed, and whether its transaction fails."""
 
 
-KINDS = get_args(ObservationKind)
-
-
 class _Failed(Exception):
     """A transaction that is rolled back."""
 
@@ -51,7 +47,7 @@ class _Failed(Exception):
 def test_first_times_are_kept(
     content: list[tuple[dict[ObservedOrigin, tuple[int, int]], bool]], remembered: int
 ) -> None:
-    expected: dict[tuple[str, str, str], int] = {}
+    expected: dict[Observation, int] = {}
     with pytest.MonkeyPatch.context() as patch, closing(Database.open(None)) as database:
         patch.setattr(baseline_table, "_KNOWN_ORIGINS", remembered)
         table = BaselineTable(database)
@@ -66,8 +62,11 @@ def test_first_times_are_kept(
             table.learn(spans)
             for observation, (first, _) in spans.observations().items():
                 expected[observation] = min(first, expected.get(observation, first))
-        rows = database.rows("SELECT kind, name, what, first FROM sight JOIN observed USING (who)")
-        assert {(KINDS[kind], who, what): first for kind, who, what, first in rows} == expected
+        rows = database.rows("SELECT kind, who, what, first FROM sight")
+        assert {(kind, who, what): first for kind, who, what, first in rows} == {
+            (KIND_NUMBERS[kind], name_number(who), what): first
+            for (kind, who, what), first in expected.items()
+        }
 
 
 def test_first_times_of_an_older_state_stay(
@@ -82,6 +81,8 @@ def test_first_times_of_an_older_state_stay(
         db.execute("INSERT INTO sight VALUES ('region', '111122223333', 'eu-west-1', 5, 9)")
         db.execute("INSERT INTO sight VALUES ('changed-region', '111122223333', 'eu-west-1', 7, 9)")
         db.execute("INSERT INTO sight VALUES ('principal-region', 'ana', 'eu-west-1', 6, 9)")
+        db.execute("INSERT INTO sight VALUES ('principal-agent', 'ana', 'aws-cli', 6, 9)")
+        db.execute("INSERT INTO sight VALUES ('principal-network', 'ana', '1.2.3.0/24', 6, 9)")
         db.execute("INSERT INTO sight VALUES ('selection', 's3://b/a', '', 0, 0)")
         db.execute("INSERT INTO sight VALUES ('selection', '', '', 0, 0)")
     with closing(Store.open(path)) as store:
@@ -89,3 +90,4 @@ def test_first_times_of_an_older_state_stay(
             [history] = store.baseline.footprint(accounts, "ana").values()
             assert history == RegionHistory(seen=5, changed=7, principal=6)
         assert store.baseline.selections() == ["", "s3://b/a"]
+        assert store.database.value("SELECT count(*) FROM sight") == 5
