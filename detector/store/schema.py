@@ -14,6 +14,7 @@ from detector.store.migrations.file_packs import FILE_PACKS, add_pack_functions
 from detector.store.migrations.file_paths import FILE_PATHS, add_path_functions
 from detector.store.migrations.first_observations import FIRST_OBSERVATIONS
 from detector.store.migrations.hunt_tables import HUNT_TABLES
+from detector.store.migrations.network_numbers import NETWORK_NUMBERS, add_network_functions
 from detector.store.migrations.observation_numbers import (
     OBSERVATION_NUMBERS,
     add_observation_functions,
@@ -340,6 +341,7 @@ CREATE TABLE assignee (        -- who works on an alert; one without a row is no
     SESSION_NAMES,
     FILE_PACKS,
     READ_OBSERVATIONS,
+    NETWORK_NUMBERS,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -360,6 +362,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     add_observation_functions(functions)
     add_session_functions(functions)
     add_pack_functions(functions)
+    add_network_functions(functions)
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

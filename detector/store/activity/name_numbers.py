@@ -6,6 +6,9 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from detector.store.packing.network_numbers import network_number, numbered_network
+from detector.store.packing.stored_day import Name
+
 
 class NumberedTable(NamedTuple):
     """A table that gives numbers to names."""
@@ -18,15 +21,15 @@ PRINCIPAL_NUMBERS = NumberedTable(
     "SELECT principal_id FROM principal WHERE kind = ? AND name = ?",
     "INSERT INTO principal (kind, name) VALUES (?, ?)",
 )
-VALUE_NUMBERS = NumberedTable(
+_VALUE_NUMBERS = NumberedTable(
     "SELECT value_id FROM activity_value WHERE kind = ? AND value = ?",
     "INSERT INTO activity_value (kind, value) VALUES (?, ?)",
 )
 
 
 def number_names(
-    connection: sqlite3.Connection, table: NumberedTable, names: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], int]:
+    connection: sqlite3.Connection, table: NumberedTable, names: Iterable[Name]
+) -> dict[Name, int]:
     """Return the number of each name; new names get one."""
     ids = {}
     for name in names:
@@ -35,3 +38,26 @@ def number_names(
             row = (connection.execute(table.insert, name).lastrowid,)
         ids[name] = int(row[0])
     return ids
+
+
+def number_values(connection: sqlite3.Connection, values: Iterable[Name]) -> dict[Name, int]:
+    """Return the number of each value: of a network its own, of others one of the table."""
+    ids, others = {}, []
+    for name in values:
+        kind, value = name
+        number = network_number(value) if kind == "network" else None
+        if number is None:
+            others.append(name)
+        else:
+            ids[name] = number
+    return ids | number_names(connection, _VALUE_NUMBERS, others)
+
+
+class ValueNames(dict[int, Name]):
+    """Values by number; networks need not be among them."""
+
+    def __missing__(self, number: int) -> Name:
+        if number >= 0:
+            raise KeyError(number)
+        name = self[number] = "network", numbered_network(number)
+        return name

@@ -23,12 +23,14 @@ from detector.detection.activity.actor import Actor
 from detector.detection.activity.chunk import activity_of
 from detector.store.activity.name_numbers import (
     PRINCIPAL_NUMBERS,
-    VALUE_NUMBERS,
+    ValueNames,
     number_names,
+    number_values,
 )
 from detector.store.activity.pending_bodies import pack_bodies, unpack_bodies
 from detector.store.database import Database, pages
 from detector.store.file_table import FileRead
+from detector.store.packing.network_numbers import numbered_network
 from detector.store.packing.stored_day import (
     Name,
     decode_day,
@@ -151,24 +153,24 @@ class PrincipalActivityTable:
 
         Those of whom more values were counted than are kept are among them.
         """
-        wanted = {
-            value_id
-            for value_id, value in self._database.rows(
-                "SELECT value_id, value FROM activity_value WHERE kind = ?", kind
-            )
-            if value == MORE or is_wanted(value)
-        }
-        found = set()
-        for of_kind, of_name, body in self._database.rows(
+        rows = self._database.rows(
             "SELECT kind, name, body FROM principal_day JOIN principal USING (principal_id) "
             "WHERE day >= ? AND day < ?",
             first_day,
             end_day,
+        )
+        wanted = _WantedValues(kind, is_wanted)
+        for value_id, value in self._database.rows(
+            "SELECT value_id, value FROM activity_value WHERE kind = ?", kind
         ):
+            wanted[value_id] = value == MORE or is_wanted(value)
+        found = set()
+        for of_kind, of_name, body in rows:
             stored = decode_day(body)
-            has_wanted = not wanted.isdisjoint(stored.value_ids())
             if kind == "session":
                 has_wanted = any(name == MORE or is_wanted(name) for name in stored.sessions)
+            else:
+                has_wanted = any(map(wanted.__getitem__, stored.value_ids()))
             if has_wanted:
                 found.add(Actor(of_kind, of_name))
         for (of_kind, name, day), of_day in activity_of(self._pending()).days.items():
@@ -222,13 +224,11 @@ class PrincipalActivityTable:
     def _pending(self) -> list[bytes]:
         return _bodies(self._database.rows("SELECT body FROM activity_pending"))
 
-    def _value_names(self) -> dict[int, Name]:
-        return {
-            value_id: (kind, value)
-            for value_id, kind, value in self._database.rows(
-                "SELECT value_id, kind, value FROM activity_value WHERE kind != 'session'"
-            )
-        }
+    def _value_names(self) -> ValueNames:
+        rows = self._database.rows(
+            "SELECT value_id, kind, value FROM activity_value WHERE kind != 'session'"
+        )
+        return ValueNames((value_id, (kind, value)) for value_id, kind, value in rows)
 
     def _fold(self, connection: sqlite3.Connection) -> None:
         brought = activity_of(_bodies(connection.execute("SELECT body FROM activity_pending")))
@@ -239,11 +239,24 @@ class PrincipalActivityTable:
             {(kind, name) for kind, name, _ in brought.days}
             | {actor.principal for opening in brought.openings for actor in opening},
         )
-        values = number_names(connection, VALUE_NUMBERS, set(_values_of(brought)))
-        names = {value_id: name for name, value_id in values.items()}
+        values = number_values(connection, set(_values_of(brought)))
+        names = ValueNames((value_id, name) for name, value_id in values.items())
         _add_days(connection, brought.days, principals, values, names)
         _add_openings(connection, brought.openings, principals, values)
         connection.execute("DELETE FROM activity_pending")
+
+
+class _WantedValues(dict[int, bool]):
+    """Whether the values of a kind are wanted, by number; networks need not be among them."""
+
+    def __init__(self, kind: ActivityKind, is_wanted: Callable[[str], bool]) -> None:
+        self._kind = kind
+        self._is_wanted = is_wanted
+
+    def __missing__(self, number: int) -> bool:
+        is_network = self._kind == "network" and number < 0
+        self[number] = wanted = is_network and self._is_wanted(numbered_network(number))
+        return wanted
 
 
 def _bodies(rows: Iterable[tuple[bytes]]) -> list[bytes]:
@@ -256,7 +269,7 @@ def _add_days(
     days: dict[PrincipalDay, DayActivity],
     principals: dict[Name, int],
     values: dict[Name, int],
-    names: dict[int, Name],
+    names: ValueNames,
 ) -> None:
     rows = []
     for (kind, name, day), brought in days.items():
@@ -269,7 +282,7 @@ def _add_days(
             brought.merge(unpack_day(stored[0], day, names))
             # Both together may be over a limit, which neither was: MORE has no number then.
             new = [value for value in numbered_values(brought) if value not in values]
-            values.update(number_names(connection, VALUE_NUMBERS, new))
+            values.update(number_values(connection, new))
         rows.append((principal_id, day, pack_day(brought, day, values)))
     connection.executemany(
         "INSERT INTO principal_day (principal_id, day, body) VALUES (?, ?, ?) "
@@ -285,11 +298,11 @@ def _add_days(
 def _learn_names(
     connection: sqlite3.Connection,
     stored: Sequence[int],
-    names: dict[int, Name],
+    names: ValueNames,
     values: dict[Name, int],
 ) -> None:
     """Look up the ``stored`` numbers of values that are not known yet."""
-    unknown = [value_id for value_id in stored if value_id not in names]
+    unknown = [value_id for value_id in stored if value_id > 0 and value_id not in names]
     for page in pages(unknown, _PAGE):
         for value_id, kind, value in connection.execute(
             "SELECT value_id, kind, value FROM activity_value "

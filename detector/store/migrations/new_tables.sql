@@ -119,12 +119,6 @@ CREATE TABLE principal (
     first INTEGER,
     UNIQUE (kind, name)
 ) STRICT;
-CREATE TABLE activity_value (
-    value_id INTEGER PRIMARY KEY,
-    kind  TEXT NOT NULL,
-    value TEXT NOT NULL,
-    UNIQUE (kind, value)
-) STRICT;
 CREATE TABLE session_opening (
     opener         INTEGER NOT NULL REFERENCES principal,
     opener_session INTEGER NOT NULL,
@@ -327,5 +321,11 @@ CREATE TABLE sight (
     first INTEGER NOT NULL,
     PRIMARY KEY (kind, who, what)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE activity_value (
+    value_id INTEGER PRIMARY KEY,
+    kind  TEXT NOT NULL,
+    value TEXT NOT NULL,
+    UNIQUE (kind, value)
+) STRICT;
 INSERT INTO progress VALUES (2, NULL, 0, '', 0);
 INSERT INTO activity_start VALUES (0);

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MADE_VERSION = 30
+MADE_VERSION = 31
 """The version whose tables it makes."""
 
 

@@ -43,6 +43,11 @@ class StoredDay(msgspec.Struct, array_like=True, gc=False):
         """Return the numbers of the values."""
         return self.values[::_VALUE_FIELDS]
 
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Replace numbers of values by others."""
+        ids = self.value_ids()
+        self.values[::_VALUE_FIELDS] = [numbers.get(value_id, value_id) for value_id in ids]
+
     def counts(self) -> Iterator[tuple[int, ValueCount]]:
         """Yield the number of each value, with its counts and seconds of the day."""
         numbers = iter(self.values)
