@@ -24,6 +24,7 @@ from detector.detection.digest import (
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Incomplete, NotALog, Unreadable, read_chunks
 from detector.ingest.archive_members import ArchiveMembers
+from detector.ingest.fingerprint import covered_size, fingerprint_of, has_content, kept_fingerprint
 from detector.rules.dispatch import Dispatch
 from detector.sources.accounting import FileState
 from detector.sources.open_file import identity_of, open_file
@@ -31,12 +32,8 @@ from detector.sources.os_errors import describe_os_error
 from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
 
-_HEAD, _TAIL = 1024, 1024
-"""Bytes of a file's beginning and end that its fingerprint covers: a record's id is in each."""
 _WHOLE = 1 << 62
 """Past the end of any file."""
-_SHORT_TAIL = 64
-"""The end that states of an older version cover."""
 
 
 class Task(NamedTuple):
@@ -202,7 +199,7 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
         members.add(chunk, _stats_of(partial))
         if from_file and chunk.lines and not is_partial_line:
             offset = chunk.end
-            yield _unfinished_result(task, partial, offset, fingerprint_of(file, offset), reread)
+            yield _unfinished_result(task, partial, offset, fingerprint_of(file, offset, 0), reread)
         else:
             uncommitted.append(partial)
     # The last result: the file as the sweep found it, read to its end.
@@ -212,7 +209,7 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
         state="read",
         detail=members.detail(),
         resume=resume,
-        fingerprint=fingerprint_of(file, resume or task.file.size),
+        fingerprint=fingerprint_of(file, resume, task.file.size),
         generation=task.generation,
     )
     partial = uncommitted[0] if len(uncommitted) == 1 else merge(uncommitted)
@@ -230,12 +227,7 @@ def _with_advice(error: Incomplete, is_final: bool) -> Incomplete:
 def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:
     """Return the task's previous row, unless the file has other content now."""
     row = task.previous
-    if row is None:
-        return None
-    end = row.resume or row.file.size
-    if any(row.fingerprint == fingerprint_of(file, end, tail) for tail in (_TAIL, _SHORT_TAIL)):
-        return row
-    return None
+    return row if row is not None and has_content(file, row) else None
 
 
 def _counted_end(previous: FileRow, file: SourceFile) -> int:
@@ -244,9 +236,7 @@ def _counted_end(previous: FileRow, file: SourceFile) -> int:
     A document or a compressed file that has grown is counted again: what is new cannot be told."""
     if previous.resume:
         return previous.resume
-    if previous.file.size != file.size:
-        return 0
-    return _WHOLE
+    return _WHOLE if covered_size(previous) == file.size else 0
 
 
 def _cut_at(chunks: Iterable[Chunk], end: int) -> Iterator[Chunk]:
@@ -304,19 +294,6 @@ def _refuse_foreign(chunk: Chunk, stats: ChunkStats) -> None:
     raise NotALog("not-cloudtrail", "JSON without CloudTrail records")
 
 
-def fingerprint_of(file: BinaryIO, end: int, tail_size: int = _TAIL) -> bytes | None:
-    """Hash the beginning and the end of a file's first ``end`` bytes."""
-    if not end:
-        return None
-    position = file.tell()  # The chunks are still being read from there.
-    file.seek(0)
-    head = file.read(min(_HEAD, end))
-    file.seek(max(0, end - tail_size))
-    tail = file.read(min(tail_size, end))
-    file.seek(position)
-    return hashlib.blake2b(head + tail, digest_size=16).digest()
-
-
 def _unfinished_result(
     task: Task, partial: Partial, resume: int, fingerprint: bytes | None, reread: bool
 ) -> FileRead:
@@ -337,14 +314,21 @@ def _unfinished_result(
 
 
 def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
-    """Return the result of a file that was not read."""
+    """Return the result of a file that was not read.
+
+    What was read of it before is recognized once it can be read again."""
+    resume, fingerprint = 0, None
+    if task.previous is not None:
+        fingerprint = kept_fingerprint(task.previous)
+        if task.previous.generation == task.generation:
+            resume = task.previous.resume
     row = FileRow(
         task.file,
         state=state,
         reason=error.reason.code,
         detail=error.reason.detail,
-        resume=task.previous.resume if task.previous else 0,
-        fingerprint=task.previous.fingerprint if task.previous else None,
+        resume=resume,
+        fingerprint=fingerprint,
         generation=task.generation,
     )
     return FileRead(row, Partial())
@@ -354,14 +338,8 @@ def out_of_scope_result(task: Task) -> FileRead:
     """Return the result of a file that the sweep excludes."""
     assert task.file.problem is not None
     state, reason, detail = task.file.problem
-    row = FileRow(
-        task.file._replace(problem=None),
-        state=state,
-        reason=reason,
-        detail=detail,
-        generation=task.generation,
-    )
-    return FileRead(row, Partial())
+    task = task._replace(file=task.file._replace(problem=None))
+    return unread_result(task, state, Unreadable(reason, detail))
 
 
 def content_sha256(path: str) -> bytes | None:

@@ -12,11 +12,11 @@ from typing import BinaryIO, NamedTuple
 
 from detector.detection.digest import Partial
 from detector.formats import can_parse_documents, unpack_small_document
+from detector.ingest.fingerprint import fingerprint_of
 from detector.ingest.reader import (
     FetchedTask,
     LocalDigester,
     Task,
-    fingerprint_of,
     read_file,
     was_replaced,
 )
@@ -97,7 +97,7 @@ def _read_small(batch: Sequence[_SmallFile], digester: LocalDigester) -> list[Fi
             row = FileRow(
                 task.file,
                 state="read",
-                fingerprint=fingerprint_of(file, task.file.size),
+                fingerprint=fingerprint_of(file, 0, task.file.size),
                 generation=task.generation,
             )
         sha256 = hashlib.sha256(text).digest() if task.hash_content else None

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from detector.formats import chunks
-from detector.ingest.reader import fingerprint_of
+from detector.ingest import fingerprint
+from detector.investigation.principals import sum_principals
 from detector.rules.ruleset import RuleSet
 from detector.store import FileRead, Store
 from tests.clock import Clock
 from tests.detector.rules.rule_scan import write_rule
-from tests.detector.store.file_rows import change_files
 from tests.detector.store.test_completeness import Trail
 from tests.detector.trail import (
     REGIONS,
     START,
     Raw,
     call,
+    document,
     lines,
     outcome,
     rules,
@@ -89,13 +91,74 @@ def test_content_that_differs_at_its_end_only_is_read_again(store: Store, tmp_pa
 def test_log_of_an_older_state_is_read_on(store: Store, tmp_path: Path) -> None:
     """Its fingerprint covers less of the end."""
     log = write(tmp_path, "a.jsonl", lines([padded(0), *sweep(10)]))
-    scan(tmp_path, store=store)
-    with log.open("rb") as file:
-        shorter = fingerprint_of(file, log.stat().st_size, 64)
-    change_files(store, lambda row: setattr(row, "fingerprint", shorter))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fingerprint, "_TAIL", 64)
+        scan(tmp_path, store=store)
     log.write_bytes(log.read_bytes() + lines(sweep(10, 60)))
     sums = scan(tmp_path, store=store).accounting
     assert (sums.records_seen, sums.records_duplicate) == (21, 0)
+
+
+@pytest.mark.parametrize("tail_size", [64, 1024])
+def test_document_of_an_older_state_is_recognized(
+    tail_size: int, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its fingerprint covers less than the whole."""
+    log = write(tmp_path, "a.json", document(sweep(10)))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "detector.ingest.reader.fingerprint_of",
+            lambda file, resume, size: fingerprint._hash(file, size, tail_size, covers_all=False),
+        )
+        scan(tmp_path, store=store)
+    os.utime(log, (0, 0))
+    sums = scan(tmp_path, store=store).accounting
+    assert (sums.records_seen, sums.records_duplicate) == (10, 0)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_document_that_differs_in_its_middle_only_is_read_anew(
+    pack: Callable[[bytes], bytes], store: Store, tmp_path: Path
+) -> None:
+    """The records of both contents were read, so both count."""
+    calls = sweep(12, userAgent="x" * 600)
+    other = {**calls[5], "eventID": calls[5]["eventID"][::-1]}
+    before, after = document(calls), document([*calls[:5], other, *calls[6:]])
+    assert len(before) == len(after)
+    write(tmp_path, "a.json", pack(before))
+    scan(tmp_path, store=store)
+    os.utime(write(tmp_path, "a.json", pack(after)), (0, 0))
+    sums = scan(tmp_path, store=store).accounting
+    assert (sums.records_seen, sums.records_counted, sums.records_duplicate) == (24, 13, 11)
+    again = scan(tmp_path, store=store).accounting
+    assert again == sums
+
+
+def calls_by_principals(store: Store) -> dict[str, int]:
+    return {actor.name: each.whole.calls for actor, each in sum_principals(store).items()}
+
+
+@pytest.mark.parametrize(
+    ("content", "cut"),
+    [
+        (document(sweep(10)), 3000),
+        (gzip.compress(document(sweep(10))), -9),
+        (gzip.compress(lines(sweep(10))), -9),
+    ],
+)
+def test_document_that_was_cut_short_for_a_while_is_the_same(
+    content: bytes, cut: int, store: Store, tmp_path: Path
+) -> None:
+    """As a copy over it leaves it, until it is complete."""
+    log = write(tmp_path, "a.json", content)
+    first = scan(tmp_path, store=store).accounting
+    calls = calls_by_principals(store)
+    for _ in range(2):
+        log.write_bytes(content[:cut])
+        assert scan(tmp_path, store=store).accounting.files_read == 0
+        log.write_bytes(content)
+        assert scan(tmp_path, store=store).accounting == first
+    assert calls_by_principals(store) == calls
 
 
 def test_content_that_only_grew_is_read_on(store: Store, tmp_path: Path) -> None:

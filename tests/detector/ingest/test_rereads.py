@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +21,7 @@ from detector.store import Store
 from tests.detector.detection.test_against_oracle import append, in_turns
 from tests.detector.rules.rule_scan import write_rule
 from tests.detector.strategies import Trail, files, trails
-from tests.detector.trail import Raw, call, lines, rules, scan, sweep, watch, write
+from tests.detector.trail import Raw, call, document, lines, rules, scan, sweep, watch, write
 
 
 @cache
@@ -111,3 +113,50 @@ def test_each_event_is_counted_once_wherever_commits_fall(
     counted = len({record["eventID"] for record in records})
     assert (sums.records_counted, sums.records_duplicate) == (counted, len(records) - counted)
     assert again == sums
+
+
+CONTENTS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["a.json", "b.json", "c.json.gz"]),
+        st.tuples(st.lists(CLAIMED, min_size=4, max_size=4), st.booleans()),
+        min_size=1,
+    ),
+    min_size=1,
+    max_size=4,
+)
+"""What stands in which file before each scan, and whether it is cut short."""
+
+
+@given(CONTENTS, st.randoms())
+def test_records_of_every_content_of_a_file_are_counted(
+    contents: list[dict[str, tuple[list[Raw], bool]]], random: Random
+) -> None:
+    """Documents begin and end alike, and are as long as each other: they differ in the middle."""
+    counts = []
+    edge = call(userAgent="x" * 2000, eventName="GetConsoleOutput")
+    for batch in (1, 3):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            closing(Store.open(None)) as store,
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr("detector.ingest.pipeline._COMMIT_FILES", batch)
+            for number, written in enumerate(contents):
+                for name, (records, is_cut) in random.sample(sorted(written.items()), len(written)):
+                    text = document([edge, *records, edge])
+                    packed = gzip.compress(text) if name.endswith("gz") else text
+                    log = write(Path(folder), name, packed[: -9 if is_cut else None])
+                    os.utime(log, (number, number))
+                sums = scan(Path(folder), store=store).accounting
+            counts.append((sums.records_seen, sums.records_counted, sums.records_duplicate))
+    read: dict[str, list[list[Raw]]] = {}
+    for written in contents:
+        for name, (records, is_cut) in written.items():
+            known = read.setdefault(name, [])
+            if not is_cut and known[-1:] != [records]:
+                known.append(records)
+    events = [
+        record["eventID"] for known in read.values() for records in known for record in records
+    ]
+    seen = sum(len(records) + 2 for known in read.values() for records in known)
+    assert counts == [(seen, len(set(events)), len(events) - len(set(events)))] * 2

@@ -5,6 +5,7 @@ The files are searched again, and nothing is counted twice or kept that no longe
 
 from __future__ import annotations
 
+import errno
 import gzip
 from pathlib import Path
 
@@ -93,6 +94,33 @@ def test_new_rule_searches_files_read_before(store: Store, logs: Path, tmp_path:
     assert run.accounting.records_counted == first.accounting.records_counted + 4
     assert [alert.rule.id for alert in run.alerts].count("mine") == 1
     assert scan(logs, store=store, by=by).updates[-1].alerts == ()
+
+
+def test_hits_of_a_removed_rule_count_until_the_files_are_read_again(
+    store: Store, logs: Path, tmp_path: Path
+) -> None:
+    both = scan(logs, store=store, by=ruleset(tmp_path)).accounting
+    assert scan(logs, store=store).accounting == both
+    by = ruleset(tmp_path, "other", "DescribeImages")
+    assert scan(logs, store=store, by=by).accounting == scan(logs, by=by).accounting
+    assert scan(logs, by=by).accounting.records_counted == both.records_counted - 4
+
+
+def test_new_rule_searches_files_that_were_unreadable_for_a_while(
+    store: Store, logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the lines that were read before."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    scan(logs, store=store)
+    by = ruleset(tmp_path, action="DescribeInstances", least=10)
+    with monkeypatch.context() as patch:
+        patch.setattr("detector.ingest.reader.read_chunks", fail)
+        assert scan(logs, store=store, by=by).accounting.files_quarantined == {"unreadable": 4}
+    run, fresh = scan(logs, store=store, by=by), scan(logs, by=by)
+    assert (run.facts, run.accounting) == (fresh.facts, fresh.accounting)
 
 
 def test_reread_chunks_are_counted_once(

@@ -185,6 +185,24 @@ def test_object_fault_is_told_apart_and_the_object_read_later(
     assert (len(hunt.ids()), queue.count()) == (2, 0)
 
 
+def test_object_denied_for_a_while_is_not_counted_again(queue: Queue, hunt: Hunt, aws: Aws) -> None:
+    """A message that comes again finds it as it was read."""
+    message = s3_event(put_whole_sweep())
+    queue.send(message)
+    hunt.step()
+    first = hunt.store.files.accounting()
+    aws.fault = lambda request: (
+        ("403 Forbidden", "AccessDenied") if ".json.gz" in request["PATH_INFO"] else None
+    )
+    queue.send(message)
+    hunt.step()
+    assert hunt.store.files.accounting().files_quarantined == {"denied": 1}
+    aws.fault = lambda _: None
+    queue.send(message)
+    hunt.step()
+    assert hunt.store.files.accounting() == first
+
+
 def test_object_is_read_once_by_queue_and_bucket(queue: Queue) -> None:
     keys = put_sweep()
     queue.send(trail_notice(*keys))
