@@ -24,6 +24,7 @@ from detector.filter import Fields, Filter, FilterError, parse_filter
 from detector.filter.people import use_my_name
 from detector.filter.schemas import ALERTS
 from detector.filter.time_expressions import TimeExpressionError, span_of
+from detector.ingest.garbage import uncollected
 from detector.inventory.inventory_files import InventoryError, InventoryFiles, use_inventory
 from detector.rules.ruleset import FileNotice, RuleSet, load
 from detector.sources.open import open_sources
@@ -98,16 +99,17 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
     asn_path = config.database_path(args.asn_db, settings.asn_db)
     geo_path = config.database_path(args.geo_db, settings.geo_db)
     now = parse_time_option(getattr(args, "now", None), "--now")
-    rules = load(
-        paths,
-        not args.no_builtin,
-        args.window,
-        asn_path,
-        now,
-        placeholders=settings.placeholders,
-        geo=geo_path,
-        lookups=config.lookup_sources(),
-    )
+    with uncollected():  # rules and their compiled queries last
+        rules = load(
+            paths,
+            not args.no_builtin,
+            args.window,
+            asn_path,
+            now,
+            placeholders=settings.placeholders,
+            geo=geo_path,
+            lookups=config.lookup_sources(),
+        )
     for problem in rules.problems:
         warn(f"rule not loaded: {problem}")
     narrate_unread_files(each for each in rules.notices if not each.notice.title)
