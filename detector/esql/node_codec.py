@@ -10,17 +10,23 @@ from typing import Any
 
 from detector.esql import ast
 from detector.esql.errors import QUERY_START
-from detector.esql.tree_walk import part_names
+from detector.esql.tree_walk import PartsReader, node_classes, part_names, parts_reader
 
 
 def encode_node(value: Any) -> Any:
     """Encode a node as its class and fields, a tuple without class."""
     if isinstance(value, tuple):
         return ["", *map(encode_node, value)]
-    fields = _field_names().get(type(value).__name__)
-    if fields is None:
+    if not isinstance(value, ast.Node):
         return value
-    return [type(value).__name__, *[encode_node(getattr(value, name)) for name in fields]]
+    kind = type(value)
+    return [kind.__name__, *map(encode_node, _all_parts(kind)(value))]
+
+
+@cache
+def _all_parts(kind: type[ast.Node]) -> PartsReader:
+    """Return what reads all fields of a node of a class."""
+    return parts_reader(part_names(kind))
 
 
 def decode_node(value: Any) -> Any:
@@ -31,22 +37,7 @@ def decode_node(value: Any) -> Any:
     parts = [decode_node(part) for part in encoded]
     if not name:
         return tuple(parts)
-    if len(parts) != len(_field_names()[name]):
+    kind = node_classes()[name]
+    if len(parts) != len(part_names(kind)):
         raise ValueError(name)
-    return _classes()[name](*parts, span=QUERY_START)
-
-
-@cache
-def _classes() -> dict[str, Any]:
-    """List the classes of nodes by name."""
-    return {
-        item.__name__: item
-        for item in vars(ast).values()
-        if isinstance(item, type) and issubclass(item, ast.Node)
-    }
-
-
-@cache
-def _field_names() -> dict[str, tuple[str, ...]]:
-    """Name the fields of each class, without the span."""
-    return {name: part_names(node) for name, node in _classes().items()}
+    return kind(*parts, span=QUERY_START)

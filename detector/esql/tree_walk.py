@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from detector.esql import ast
 from detector.esql.errors import QUERY_START, Span
+
+PartsReader = Callable[[Any], tuple[Any, ...]]
 
 
 def walk(part: object) -> Iterator[ast.Node]:
@@ -17,16 +21,50 @@ def walk(part: object) -> Iterator[ast.Node]:
         top = stack.pop()
         if isinstance(top, ast.Node):
             yield top
-            kind: Any = type(top)
-            stack.extend(getattr(top, name) for name in reversed(part_names(kind)))
+            stack.extend(_children_reader(type(top))(top))
         elif isinstance(top, tuple):
             stack.extend(reversed(top))
 
 
 @cache
+def node_classes() -> dict[str, Any]:
+    """List the classes of nodes by name."""
+    return {
+        item.__name__: item
+        for item in vars(ast).values()
+        if isinstance(item, type) and issubclass(item, ast.Node)
+    }
+
+
+@cache
 def part_names(kind: Any) -> tuple[str, ...]:
-    """Return the names of the fields of a node's class that may hold other nodes."""
+    """Return the names of the fields of a node's class, without the span."""
     return tuple(name for name in kind.__struct_fields__ if name != "span")
+
+
+def parts_reader(names: Sequence[str]) -> PartsReader:
+    """Return what reads these fields of a node."""
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda node: (getattr(node, name),)
+    return attrgetter(*names)
+
+
+@cache
+def _children_reader(kind: Any) -> PartsReader:
+    """Return what reads the fields of a node of a class that may hold nodes, the last one first."""
+    written: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        written |= vars(base).get("__annotations__", {})
+    names = [name for name in part_names(kind) if _may_hold_nodes(written[name])]
+    return parts_reader(names[::-1])
+
+
+def _may_hold_nodes(annotation: str) -> bool:
+    """Check whether the annotation of a field names a class of nodes."""
+    return not node_classes().keys().isdisjoint(re.findall(r"\w+", annotation))
 
 
 _OF_TIME = ("now", "tbucket")

@@ -169,6 +169,8 @@ class Metadata(
 _MOST_BYTES = {".ndjson": 64_000_000, ".json": 64_000_000}
 """Of a file, by its suffix: an export holds all rules of an installation, with their guides."""
 _MOST_BYTES_OF_RULE = 4_000_000
+_PAGE = 4096
+"""Bytes asked for at least: some systems say of a file that it has none."""
 
 
 class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -191,9 +193,11 @@ def read_file_text(path: Path) -> str:
     most = _MOST_BYTES.get(path.suffix, _MOST_BYTES_OF_RULE)
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # reading it might never end
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):  # reading it might never end
                 raise RuleError("cannot be read: a pipe or device; name a file")
-            content = file.read(most + 1)
+            # Memory for all that is asked for is allocated first.
+            content = file.read(min(max(status.st_size, _PAGE), most) + 1)
     except OSError as error:
         raise RuleError(f"cannot be read: {error.strerror}") from None
     if len(content) > most:

@@ -58,8 +58,12 @@ class RuleSpec(msgspec.Struct, frozen=True):
     def files(self) -> Iterator[Path]:
         """All files that the rules depend on, in order."""
         yield from _rule_paths(self.paths, self.builtin)
-        for source in self.lookups.values():
-            yield source.path
+        yield from self.lookup_files
+
+    @property
+    def lookup_files(self) -> Iterator[Path]:
+        """The files of tables that rules may name."""
+        return (source.path for source in self.lookups.values())
 
 
 class FileNotice(NamedTuple):
@@ -231,11 +235,13 @@ def load(
         placeholders=spec.placeholders,
         lookups=Lookups(spec.lookups),
     )
-    stamps = _stamp_files(spec.files)  # before the files are read: a later change is not missed
+    rule_paths = list(_rule_paths(spec.paths, builtin))
+    # Before the files are read: a later change is not missed.
+    stamps = _stamp_files([*rule_paths, *spec.lookup_files])
     rules: dict[str, Rule] = {}
     problems = []
     notices = list(unread_files(paths))
-    for path, result in read_rule_files(list(_rule_paths(paths, builtin)), context):
+    for path, result in read_rule_files(rule_paths, context):
         match result:
             case RuleError():
                 problems.append(RuleProblem(path, result.line, result.column, result.message))
@@ -258,14 +264,19 @@ _FOLDER_LINK = RuleNotice("", "links to folders, not followed: name the folders 
 def unread_files(paths: Sequence[Path]) -> Iterator[FileNotice]:
     """Yield what is not read in directories of rules, hidden files apart."""
     for directory in filter(Path.is_dir, paths):
-        for file in sorted(directory.rglob("*")):
-            if any(part.startswith(".") for part in file.relative_to(directory).parts):
-                continue
-            is_known = file.suffix in RULE_SUFFIXES or file.name.endswith(EXAMPLES_SUFFIX)
-            if file.is_symlink() and file.is_dir():
-                yield FileNotice(file, _FOLDER_LINK)
-            elif not is_known and file.is_file():
-                yield FileNotice(file, _NO_RULES)
+        yield from sorted(_unread_below(directory))
+
+
+def _unread_below(directory: Path) -> Iterator[FileNotice]:
+    for place, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for path in (Path(place, name) for name in folders):
+            if path.is_symlink():
+                yield FileNotice(path, _FOLDER_LINK)
+        for name in names:
+            is_known = _has_rules(name) or name.endswith(EXAMPLES_SUFFIX)
+            if not is_known and not name.startswith(".") and os.path.isfile(f"{place}/{name}"):
+                yield FileNotice(Path(place, name), _NO_RULES)
 
 
 def _rule_paths(paths: Sequence[Path], builtin: bool) -> Iterator[Path]:
@@ -289,14 +300,24 @@ def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files in ``paths``, and those of rules in the directories there."""
     for path in paths:
         if path.is_dir():
-            yield from sorted(_files_below(path))
+            yield from map(Path, sorted(_files_below(path), key=_path_parts))
         else:
             yield path
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path) -> Iterator[str]:
     """Yield the rule files below a folder, and each folder that cannot be opened: it is named."""
-    closed: list[Path] = []
+    closed: list[str] = []
     for place, _, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
-        yield from (Path(place, name) for name in names if Path(name).suffix in RULE_SUFFIXES)
-    yield from map(Path, closed)
+        yield from (os.path.join(place, name) for name in names if _has_rules(name))
+    yield from closed
+
+
+def _has_rules(name: str) -> bool:
+    """Check whether a file of this name is read for rules."""
+    return os.path.splitext(name)[1] in RULE_SUFFIXES
+
+
+def _path_parts(path: str) -> list[str]:
+    """Split a path as Python compares paths."""
+    return path.split(os.sep)

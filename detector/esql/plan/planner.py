@@ -76,8 +76,9 @@ def plan_tree(
         planner = _Planner(tree, fields, options, separate)
         planner.plan_commands()
         query = planner.query(text, keys)
-        expands = any(isinstance(stage, Expand) for stage in query.stages)
-        return replace(query, unites_rows=separate and expands)
+        if separate and any(isinstance(stage, Expand) for stage in query.stages):
+            return replace(query, unites_rows=True)
+        return query
     except RecursionError:
         raise too_deep() from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detector.rules.ruleset import load
+from detector.rules.ruleset import load, rule_files, unread_files
 
 RULE = """[rule]
 rule_id = "{rule_id}"
@@ -118,3 +118,26 @@ def test_fingerprint_depends_on_query_not_texts(tmp_path):
     path = write_rule(tmp_path / "r.toml")
     path.write_text(path.read_text().replace("A rule", "Another name"))
     assert load([path], builtin=False).get("r-1").fingerprint == before
+
+
+def test_files_are_read_in_the_order_of_paths_and_others_named(tmp_path):
+    names = ("b.toml", "a/z.yml", "a.d/y.toml", "a-b.toml", ".hidden/x.toml", "A.ndjson")
+    others = (
+        "a/notes.txt",
+        "README",
+        ".hidden/notes.txt",
+        "a/.secret",
+        "b.examples.jsonl",
+        "c.TOML",
+    )
+    for name in (*names, *others):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("")
+    link = tmp_path / "a" / "elsewhere.toml"
+    link.symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    assert list(rule_files([tmp_path])) == sorted(tmp_path / name for name in names)
+    assert [notice.path for notice in unread_files([tmp_path])] == sorted(
+        [tmp_path / "a/notes.txt", tmp_path / "README", tmp_path / "c.TOML", link]
+    )
