@@ -41,6 +41,8 @@ _MIN_BYTES = 8 << 20
 """Bytes to read from which starting processes pays."""
 _BATCH_BYTES = 512 << 10
 _BATCH_FILES = 128
+_UNEVEN_BYTES = 2 * _BATCH_BYTES
+"""How much more one process may have to read than another."""
 _BATCH_CHUNKS = 4
 """Chunks of one file in a search batch; most have 8 MiB."""
 _A = TypeVar("_A")
@@ -219,12 +221,19 @@ def batch_tasks(
     """Group tasks into batches worth a trip to a process, each with the place of its process.
 
     The files of an account's region have one place, since a process has to learn the callers of
-    those that it reads."""
+    those that it reads. A region moves to the place that has least to read where its own has far
+    more, so that all come to an end at the same time."""
     place_of: dict[str, int] = {}
     batches: list[list[FetchedTask]] = [[] for _ in range(places)]
     sizes = [0] * places
+    given = [0] * places
     for fetched in tasks:
-        place = place_of.setdefault(_region_of(fetched.task.file.path), len(place_of) % places)
+        region = _region_of(fetched.task.file.path)
+        least = given.index(min(given))
+        place = place_of.setdefault(region, least)
+        if given[place] - given[least] > _UNEVEN_BYTES:
+            place = place_of[region] = least
+        given[place] += fetched.task.file.size
         batches[place].append(fetched)
         sizes[place] += fetched.task.file.size
         if sizes[place] >= _BATCH_BYTES or len(batches[place]) >= _BATCH_FILES:

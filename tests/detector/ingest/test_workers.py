@@ -171,7 +171,7 @@ def task_of(path: str, size: int) -> FetchedTask:
 
 def test_files_of_a_region_go_to_one_process() -> None:
     """Whoever has read a region's callers knows them in its next file."""
-    regions = ["us-east-1", "eu-west-1", "sa-east-1"]
+    regions = ["us-east-1", "eu-west-1", "sa-east-1", "ca-west-1"]
     name = "111122223333_CloudTrail_{}_20260301T12{:02}Z_abcdefgh.json.gz"
     tasks = [
         task_of(name.format(region, minute), 300 << 10)
@@ -192,4 +192,34 @@ def test_files_of_a_region_go_to_one_process() -> None:
             path = each.task.file.path
             key = path.split("_")[2] if "_" in path else path[0]
             places.setdefault(key, set()).add(place)
-    assert places == {"us-east-1": {0}, "eu-west-1": {1}, "sa-east-1": {0}, "a": {1}, "b": {0}}
+    assert places == {
+        "us-east-1": {0},
+        "eu-west-1": {1},
+        "sa-east-1": {0},
+        "ca-west-1": {1},
+        "a": {0},
+        "b": {1},
+    }
+
+
+@pytest.mark.parametrize("regions", [1, 3, 7])
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_have_as_much_to_read(regions: int, processes: int) -> None:
+    """A region moves where its process has far more to read than another."""
+    size = 300 << 10
+    tasks = [
+        task_of(f"{region}/{number}", size) for number in range(99) for region in range(regions)
+    ]
+
+    batches = list(batch_tasks(tasks, processes))
+
+    given = [sum(len(batch) for batch, at in batches if at == place) for place in range(processes)]
+    most_apart = (1 << 20) // size + 1
+    assert max(given) - min(given) <= most_apart
+    place_of: dict[str, int] = {}
+    moves = 0
+    for batch, place in batches:
+        for each in batch:
+            moves += place_of.setdefault(each.task.file.path.partition("/")[0], place) != place
+            place_of[each.task.file.path.partition("/")[0]] = place
+    assert moves <= len(tasks) // most_apart
