@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from detector.detection.activity.activity import SessionOpening
@@ -15,18 +15,16 @@ from detector.detection.activity.actor import (
 )
 from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
 from detector.detection.activity.parts import CallOutcome, Traits
-from detector.detection.grouping.chunk_events import CallEvents, OriginEvents
+from detector.detection.grouping.chunk_events import CallGroups, ChunkEvents, OriginEvents
 from detector.detection.signature_cache import CallFacts, OriginFacts
 from detector.formats import Records
 from detector.text.time import DAY, HOUR
 
 
-def count_activity(
-    records: Records, by_origin: Mapping[OriginFacts, OriginEvents]
-) -> ChunkActivity:
+def count_activity(records: Records, events: ChunkEvents) -> ChunkActivity:
     """Return the activity of a chunk's events."""
-    counter = _Counter(records)
-    for origin, of_origin in by_origin.items():
+    counter = _Counter(records, events.groups)
+    for origin, of_origin in events.by_origin.items():
         counter.add_origin(origin, of_origin)
     return counter.activity()
 
@@ -34,17 +32,27 @@ def count_activity(
 class _Counter:
     """The counts of a chunk's events, with the numbers of their parts."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, groups: CallGroups) -> None:
         self._records = records
         self._times: Sequence[Any] = records.times
+        self._groups = groups
         self._actors = Numbers[Actor]()
         self._traits = Numbers[Traits]()
         self._regions = Numbers[str]()
         self._outcomes = Numbers[CallOutcome]()
-        self._numbers: dict[int, int] = {}
-        """Those of outcomes by the id of a call's facts, which live as long as the chunk's."""
+        calls = {number: groups.calls[number] for number in dict.fromkeys(groups.numbers)}
+        outcomes = {number: self._outcomes[call.outcome] for number, call in calls.items()}
+        self._outcome_of_group = list(map(outcomes.__getitem__, groups.numbers))
+        self._sign_ins = self._groups_of({n for n, call in calls.items() if call.is_sign_in})
+        self._to_sts = self._groups_of({n for n, call in calls.items() if call.may_open_session})
         self._counts: dict[tuple[int, int, int, int], GroupCount] = {}
         self._openings: dict[SessionOpening, tuple[int, int]] = {}
+
+    def _groups_of(self, calls: set[int]) -> set[int]:
+        """Return the groups of some calls, given by their numbers."""
+        if not calls:
+            return calls
+        return {group for group, call in enumerate(self._groups.numbers) if call in calls}
 
     def activity(self) -> ChunkActivity:
         """Return what was counted."""
@@ -61,35 +69,28 @@ class _Counter:
         """Count the events of an origin, most of which are within an hour."""
         actor, traits = origin.client.activity()
         parts = self._traits[traits], self._regions[origin.region]
-        first, last = events.first, events.last
+        groups, first, last = events.groups, events.first, events.last
         hour = first // HOUR
-        if actor is None or last // HOUR != hour:
-            for of_call in events.calls:
-                self._add_calls_of(of_call, actor, parts)
+        if actor is None or last // HOUR != hour or not self._sign_ins.isdisjoint(groups):
+            for group in groups:
+                self._add_group(group, actor, parts)
             return
         count = self._extended((self._actors[actor], *parts), first, last, 1 << hour % 24)
-        calls, numbers = count.calls, self._numbers
-        for of_call in events.calls:
-            call, indexes = of_call
-            if call.is_sign_in:
-                self._add_calls_of(of_call, actor, parts)
-                continue
-            number = numbers.get(id(call))
-            if number is None:
-                number = numbers[id(call)] = self._outcomes[call.outcome]
-            calls[number] = calls.get(number, 0) + len(indexes)
-            if call.may_open_session:
-                self.add_openings(actor, indexes)
+        calls, outcomes, sizes = count.calls, self._outcome_of_group, self._groups.sizes
+        for group in groups:
+            outcome = outcomes[group]
+            calls[outcome] = calls.get(outcome, 0) + sizes[group]
+        if not self._to_sts.isdisjoint(groups):
+            for group in filter(self._to_sts.__contains__, groups):
+                self.add_openings(actor, self._groups.members[group])
 
-    def _add_calls_of(
-        self, events: CallEvents, caller: Actor | None, parts: tuple[int, int]
-    ) -> None:
-        """Count the events of one call by their times.
+    def _add_group(self, group: int, caller: Actor | None, parts: tuple[int, int]) -> None:
+        """Count the events of a group by their times.
 
         ``caller`` is None where only a whole record names it; ``parts`` are the numbers of traits
         and region."""
-        call, every = events
-        for actor, indexes in self._by_actor(caller, every):
+        call = self._groups.calls[self._groups.numbers[group]]
+        for actor, indexes in self._by_actor(caller, self._groups.members[group]):
             key = self._actors[actor], *parts
             if call.is_sign_in:
                 for outcome, of_outcome in self._by_outcome(call, indexes):

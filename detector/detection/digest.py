@@ -169,7 +169,7 @@ def _digest_events(
     stats = _stats_of(chunk, records, events)
     stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
     if counts_activity:
-        stats.activity = count_activity(records, events.by_origin).encode()
+        stats.activity = count_activity(records, events).encode()
     rule_seconds: dict[str, float] = {}
     if events.candidates:
         assert events.callers is not None  # as candidates come from a table that has them

@@ -12,7 +12,7 @@ from typing import Any
 
 from detector.cloudtrail.record import NO_ORIGIN, join_parts
 from detector.detection.baseline import OriginSpans, widen_spans
-from detector.detection.grouping.chunk_events import CallEvents, ChunkEvents, OriginEvents
+from detector.detection.grouping.chunk_events import CallGroups, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes
 from detector.detection.signature_cache import (
     AskedRules,
@@ -122,7 +122,10 @@ def _add_events(
         if facts is not None:
             events.candidates.append(SignatureGroup(facts, members[group]))
     if counts_activity:
-        events.by_origin = _list_calls(groups, sums, known)
+        events.by_origin = _list_groups(sums, known)
+        events.groups = CallGroups(
+            groups.table.calls_of(groups.numbers), known.calls, groups.sizes(), members
+        )
 
 
 def _observe(
@@ -142,20 +145,19 @@ def _observe(
     widen_spans(seen.changed, changed)
 
 
-def _list_calls(
-    groups: RecordGroups, sums: GroupSums, known: NumberedFacts
-) -> dict[OriginFacts, OriginEvents]:
+def _list_groups(sums: GroupSums, known: NumberedFacts) -> dict[OriginFacts, OriginEvents]:
     by_origin: dict[OriginFacts, OriginEvents] = {}
-    groups_of_origin, members = sums.groups_of_origin(), groups.members
-    spans = zip(sums.firsts, sums.lasts, strict=True)
-    for number, span, numbers in zip(sums.origins, spans, groups_of_origin, strict=True):
-        calls = [
-            CallEvents(known.call_of(groups.numbers[group]), members[group]) for group in numbers
-        ]
-        events = by_origin.setdefault(known.origins[number], OriginEvents([], *span))
+    for number, first, last, groups in zip(
+        sums.origins, sums.firsts, sums.lasts, sums.groups_of_origin(), strict=True
+    ):
+        origin = known.origins[number]
+        events = by_origin.get(origin)
+        if events is None:
+            by_origin[origin] = OriginEvents(groups, first, last)
+            continue
         # Of two texts that decode alike there are two numbers, and one origin.
-        events.calls += calls
-        events.first, events.last = min(events.first, span[0]), max(events.last, span[1])
+        events.groups += groups
+        events.first, events.last = min(events.first, first), max(events.last, last)
     return by_origin
 
 
@@ -175,8 +177,8 @@ class _Origins(Generations[int, OriginFacts]):
 class NumberedFacts:
     """What follows from the origins and calls of a table, by their numbers.
 
-    ``hashes`` are those of principals, by the numbers of their postings. ``callers`` are known by
-    what they refuse."""
+    ``calls`` are what follows from calls. ``hashes`` are those of principals, by the numbers of
+    their postings. ``callers`` are known by what they refuse."""
 
     def __init__(self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch) -> None:
         self.dispatch = dispatch
@@ -184,7 +186,7 @@ class NumberedFacts:
         self.hashes: list[PrincipalHashes] = []
         self._table = table
         self._cache = cache
-        self._calls: list[Any] = [None]
+        self.calls: list[Any] = [None]
         self._candidates: list[Any] = [None]
         self._postings: dict[PrincipalHashes, int] = {}
         self.callers = table.new_callers()
@@ -202,9 +204,9 @@ class NumberedFacts:
             table.posting_of[number] = self._posting_of(hashes)
             table.refused[number] = 0
         self._learned = table.origin_count
-        for number in range(len(self._calls), len(table.calls)):
+        for number in range(len(self.calls), len(table.calls)):
             call = self._cache.calls[table.calls[number]]
-            self._calls.append(call)
+            self.calls.append(call)
             table.kinds[number] = (
                 IS_SKIPPED * bool(call.skip_reason)
                 | MAY_OPEN * call.may_open_session
@@ -229,7 +231,7 @@ class NumberedFacts:
 
     def call_of(self, number: int) -> CallFacts:
         """Return what follows from the call of a head."""
-        call: CallFacts = self._calls[self._table.parts(number)[1]]
+        call: CallFacts = self.calls[self._table.parts(number)[1]]
         return call
 
     def judged(self, number: int) -> SignatureFacts | None:

@@ -11,29 +11,27 @@ from detector.detection.baseline import OriginSpans
 from detector.detection.principal_index import PostingLists, PrincipalHashes
 from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
 from detector.formats.heads.decoded_callers import HitCallers
+from detector.formats.native.cut import GroupMembers
 
 
-class CallEvents(NamedTuple):
-    """The events of one call by one origin, by the indexes of their records."""
+class CallGroups(NamedTuple):
+    """The groups of a chunk, each the records of one call by one origin.
 
-    call: CallFacts
-    indexes: Sequence[int]
+    ``numbers`` are those of their calls in ``calls``, ``sizes`` how many records each has,
+    ``members`` return the indexes of its records."""
+
+    numbers: Sequence[int] = ()
+    calls: Sequence[CallFacts] = ()
+    sizes: Sequence[int] = ()
+    members: GroupMembers | Sequence[Sequence[int]] = ()
 
 
 class OriginEvents(msgspec.Struct, gc=False):
-    """The events of one origin in a chunk, by call, and their first and last time."""
+    """The events of one origin in a chunk, by groups, and their first and last time."""
 
-    calls: list[CallEvents]
+    groups: list[int]
     first: int
     last: int
-
-    def add(self, events: CallEvents, first: int, last: int) -> None:
-        """Add the events of a call, between these times."""
-        self.calls.append(events)
-        if first < self.first:
-            self.first = first
-        if last > self.last:
-            self.last = last
 
 
 class ChunkEvents(msgspec.Struct):
@@ -45,7 +43,7 @@ class ChunkEvents(msgspec.Struct):
     those of ``openings``, which may have the key of a session beside. ``skipped`` and ``rejected``
     count the records that are no events, by reason. Of ``candidates`` rules may match, in the order
     of the first record of each, but for those of ``callers`` who are known to refuse it.
-    ``by_origin`` is empty where the calls of origins were not asked for."""
+    ``by_origin`` and ``groups`` are empty where the calls of origins were not asked for."""
 
     seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
     span: tuple[int, int] | None = None
@@ -56,6 +54,7 @@ class ChunkEvents(msgspec.Struct):
     candidates: list[SignatureGroup] = []
     callers: HitCallers | None = None
     by_origin: dict[OriginFacts, OriginEvents] = {}
+    groups: CallGroups = CallGroups()
 
     def skip(self, reason: str, count: int) -> None:
         """Count records that are no events by what they are."""

@@ -80,6 +80,9 @@ class DecodedHeads(HeadParts):
     def parts(self, number: int) -> tuple[int, int]:
         return self.heads[number]
 
+    def calls_of(self, numbers: Sequence[int]) -> list[int]:
+        return [self.heads[number][1] for number in numbers]
+
     def numbers(self, heads: Sequence[Head]) -> Iterator[int]:
         """Return the number of each head."""
         origins = map(self._number_of_origin, map(_origin_of, heads))
@@ -127,6 +130,10 @@ class DecodedGroups(NamedTuple):
         """The records that lack a caller, name, source or region."""
         lacking = self.table.incomplete
         return [index for number, own in self.listed() if number in lacking for index in own]
+
+    def sizes(self) -> list[int]:
+        """Return how many records each group has."""
+        return list(map(len, self.members))
 
     def span(self, *groups: int) -> tuple[int, int] | None:
         """Return the first and last time of some groups; None where they have none."""

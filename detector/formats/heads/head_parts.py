@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from detector.cloudtrail.record import EventSignature, join_parts
@@ -40,6 +41,10 @@ class HeadParts:
 
     def parts(self, number: int) -> tuple[int, int]:
         """Return the numbers of a head's origin and call."""
+        raise NotImplementedError
+
+    def calls_of(self, numbers: Sequence[int]) -> list[int]:
+        """Return the numbers of the calls of heads."""
         raise NotImplementedError
 
     def signature(self, number: int) -> EventSignature:

@@ -234,6 +234,10 @@ class HeadTable(HeadParts):
         origin, call = _HEAD.unpack_from(self._views["head"], _HEAD.size * number)
         return origin, call
 
+    def calls_of(self, numbers: Sequence[int]) -> list[int]:
+        calls = self._views["head"].cast("i")[1::2]
+        return list(map(calls.__getitem__, numbers))
+
     def _decode_texts(self, data: memoryview) -> None:
         first, end = _KNOWN.size * self._decoded_texts, _KNOWN.size * self.structure.texts
         spans = _KNOWN.iter_unpack(self._views["known"][first:end])

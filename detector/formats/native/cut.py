@@ -11,6 +11,7 @@ import struct
 import threading
 from array import array
 from collections.abc import Iterator, Sequence
+from operator import sub
 from typing import NamedTuple
 
 from detector.formats.heads.head_table import HeadTable
@@ -69,6 +70,11 @@ class HeadGroups(NamedTuple):
     def members(self) -> GroupMembers:
         """The records of each group."""
         return GroupMembers(self.order, self.ends)
+
+    def sizes(self) -> list[int]:
+        """Return how many records each group has."""
+        ends = self.ends.tolist()
+        return list(map(sub, ends, [0, *ends]))
 
     def listed(self) -> Iterator[tuple[int, list[int]]]:
         """Yield the numbers of the groups' heads, and their records."""
