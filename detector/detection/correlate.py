@@ -122,75 +122,92 @@ class _SearchPlanner:
     """Which searches a chunk is due for."""
 
     def __init__(self, searches: Sequence[PendingSearch]) -> None:
-        self._searches = _merged(searches)
-        self._starts = [search.request.start for search in self._searches]
+        self._searches = searches
+        self._joined = _joined(searches)
+        self._starts = [search.request.start for search in searches]
         self._longest = max(
-            (search.request.end - search.request.start for search in self._searches), default=0
+            (search.request.end - search.request.start for search in searches), default=0
         )
         self._of_anybody: list[int] = []
         self._by_hash: dict[int, list[int]] = defaultdict(list)
-        self._own: dict[tuple[str, int], dict[int, list[int]]] = defaultdict(dict)
-        """The indexes of the own events of each search, by chunk."""
-        for number, (request, _, own) in enumerate(self._searches):
+        """The numbers of joined searches by the hashes of their principals."""
+        for number, (request, _) in enumerate(self._joined):
             hashes = related_hashes(request.selector)
             if hashes is None:
                 self._of_anybody.append(number)
             for name in hashes or ():
                 self._by_hash[name].append(number)
-            for path, offset, index in own:
-                self._own[path, offset].setdefault(number, []).append(index)
         self._wanted = frozenset(self._by_hash)
+        self._own: dict[tuple[str, int], dict[int, list[int]]] = defaultdict(dict)
+        """The indexes of the own events of each search, by chunk."""
+        for member, search in enumerate(searches):
+            for path, offset, index in search.own:
+                self._own[path, offset].setdefault(member, []).append(index)
 
     def request_for(self, chunk: ChunkRef) -> ChunkRequest:
         """Return what to search in a chunk."""
-        requests: list[SearchRequest[RelatedPrincipals]] = []
         near = range(
             bisect_left(self._starts, chunk.first - self._longest),
             bisect_right(self._starts, chunk.last),
         )
-        if not near:
-            return ChunkRequest(requests, chunk.principal_index)
-        for number in sorted(self._related_to(chunk, near)):
-            request, searched, _ = self._searches[number]
-            if request.end > chunk.first and chunk.sequence > searched:
-                requests.append(request)
-        return ChunkRequest(requests, chunk.principal_index)
+        numbers = sorted(self._due(chunk, near)) if near else ()
+        return ChunkRequest(
+            [self._joined[number].request for number in numbers], chunk.principal_index
+        )
 
-    def _related_to(self, chunk: ChunkRef, near: range) -> set[int]:
-        """Return those searches of ``near`` for whose principals a chunk has other records."""
-        related = {number for number in self._of_anybody if number in near}
+    def _due(self, chunk: ChunkRef, near: range) -> set[int]:
+        """Return the joined searches of which one of ``near`` is due for a chunk.
+
+        It is where the chunk has records of its principals beside its own events."""
+        due = {
+            number
+            for number in self._of_anybody
+            if next(self._members_due(number, chunk, near), None) is not None
+        }
         index = PrincipalIndex(chunk.principal_index)
         own = self._own.get((chunk.path, chunk.offset), {})
         for hashes, indexes in index.lookup(index.common(self._wanted)):
-            numbers = {number for name in hashes for number in self._by_hash.get(name, ())}
-            for number in numbers:
-                is_new = number in near and number not in related
-                if is_new and not set(indexes).issubset(own.get(number, ())):
-                    related.add(number)
-        return related
+            for number in {each for name in hashes for each in self._by_hash.get(name, ())} - due:
+                if any(
+                    not set(indexes).issubset(own.get(member, ()))
+                    for member in self._members_due(number, chunk, near)
+                ):
+                    due.add(number)
+        return due
+
+    def _members_due(self, number: int, chunk: ChunkRef, near: range) -> Iterator[int]:
+        """Yield the searches joined as ``number`` that reach a chunk which is new to them."""
+        members = self._joined[number].members
+        for member in members[bisect_left(members, near.start) : bisect_left(members, near.stop)]:
+            request, searched, _ = self._searches[member]
+            if request.end > chunk.first and chunk.sequence > searched:
+                yield member
 
 
-def _merged(searches: Iterable[PendingSearch]) -> list[PendingSearch]:
-    """Join the searches for the same principals whose spans overlap, in order of start.
+class _JoinedSearch(NamedTuple):
+    """The searches for the same principals whose spans overlap, as one request."""
 
-    What is one alert's own event may be the signal of another."""
-    merged: list[PendingSearch] = []
-    last: dict[tuple[int, int], int] = {}
-    for search in searches:
-        request = search.request
-        # Equal ones are mostly the same object.
-        same = id(request.selector), search.searched
-        number = last.get(same)
-        if number is None or merged[number].request.end < request.start:
-            last[same] = len(merged)
-            merged.append(search)
+    request: SearchRequest[RelatedPrincipals]
+    members: list[int]
+    """Their numbers, in order."""
+
+
+def _joined(searches: Iterable[PendingSearch]) -> list[_JoinedSearch]:
+    """Join searches, which are in order of start."""
+    joined: list[_JoinedSearch] = []
+    last: dict[bytes, int] = {}
+    for member, (request, *_) in enumerate(searches):
+        principals = msgspec.msgpack.encode(request.selector)
+        number = last.get(principals)
+        if number is None or joined[number].request.end < request.start:
+            last[principals] = len(joined)
+            joined.append(_JoinedSearch(request, [member]))
             continue
-        before = merged[number]
-        end = max(before.request.end, request.end)
-        merged[number] = PendingSearch(
-            before.request._replace(end=end), search.searched, before.own & search.own
-        )
-    return merged
+        before, members = joined[number]
+        members.append(member)
+        if before.end < request.end:
+            joined[number] = _JoinedSearch(before._replace(end=request.end), members)
+    return joined
 
 
 def context_of(

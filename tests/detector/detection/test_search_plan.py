@@ -48,45 +48,82 @@ def chunk_of(
     return ChunkRef(path, offset, first, first + 5, encode(postings, verbatim=True), sequence)
 
 
-@given(CHUNKS, SEARCHES)
+@given(CHUNKS, SEARCHES, st.booleans())
 def test_chunks_with_other_records_of_the_principals_are_searched(
     chunks: list[tuple[str, int, int, list[set[str]]]],
     asked: list[tuple[RelatedPrincipals, int, int, set[tuple[str, int, int]]]],
+    is_same: bool,
 ) -> None:
+    """Whether equal principals are the same object makes no difference."""
     ordered = sorted(chunks, key=lambda chunk: chunk[0])
     refs = [
         (chunk_of(path, offset, first, sequence, records), records)
         for offset, (path, first, sequence, records) in enumerate(ordered)
     ]
     searches = [
-        # Of principals of its own: those that share theirs are joined.
         PendingSearch(
-            SearchRequest(str(number), RelatedPrincipals(related.own), start, start + 8),
+            SearchRequest(
+                str(number),
+                related if is_same else RelatedPrincipals(related.own),
+                start,
+                start + 8,
+            ),
             searched,
             own,
         )
         for number, (related, start, searched, own) in enumerate(asked)
     ]
     searches.sort(key=lambda search: search.request.start)
-    expected: dict[tuple[str, int], list[str]] = {}
+    expected: dict[tuple[str, int], set[str]] = {}
     for ref, records in refs:
-        wanted = [
-            request.name
+        wanted = {
+            repr(request.selector)
             for request, searched, own in searches
             if request.start <= ref.last
             and request.end > ref.first
             and ref.sequence > searched
             and _has_others(request.selector, ref, records, own)
-        ]
+        }
         if wanted:
             expected[ref.path, ref.offset] = wanted
-    planned = group_by_file(searches, (ref for ref, _ in refs))
-    found = {
-        (path, offset): [request.name for request in chunk.requests]
-        for path, requests in planned
-        for offset, chunk in requests.items()
-    }
+    found = {}
+    for path, requests in group_by_file(searches, (ref for ref, _ in refs)):
+        for offset, chunk in requests.items():
+            found[path, offset] = {repr(request.selector) for request in chunk.requests}
+            assert len(chunk.requests) == len(set(map(repr, chunk.requests)))
     assert found == expected
+
+
+@given(SEARCHES, st.booleans())
+def test_requests_for_the_same_principals_are_joined(
+    asked: list[tuple[RelatedPrincipals, int, int, set[tuple[str, int, int]]]], is_same: bool
+) -> None:
+    """A chunk that they are all due for has one whose span is theirs."""
+    searches = [
+        PendingSearch(
+            SearchRequest(
+                str(number),
+                related if is_same else RelatedPrincipals(related.own),
+                start,
+                start + 40,
+            ),
+            -1,
+            frozenset(),
+        )
+        for number, (related, start, _, _) in enumerate(asked)
+    ]
+    searches.sort(key=lambda search: search.request.start)
+    chunk = chunk_of("a", 0, 30, 1, [set(PEOPLE)])
+    spans: dict[str, tuple[int, int]] = {}
+    for request, *_ in searches:
+        name = repr(request.selector)
+        spans[name] = (spans.get(name, (request.start, 0))[0], request.end)
+    found = [
+        (repr(request.selector), (request.start, request.end))
+        for _, requests in group_by_file(searches, [chunk])
+        for request in requests[0].requests
+    ]
+    assert dict(found) == spans and len(found) == len(spans)
 
 
 def _has_others(
