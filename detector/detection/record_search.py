@@ -73,12 +73,17 @@ def scan_file(
     Raises OSError and Unreadable.
     """
     patterns = _patterns(request.selector)
+    predicate = getattr(request.selector, "may_include", _of_any_signature)
     chunks = read_chunks(file) if offsets is None else chunks_at(file, offsets)
     for chunk in chunks:
         if _has_one(chunk.data, patterns):
-            yield list(scan_chunk(path, chunk, [request], lambda _: True))
+            yield list(scan_chunk(path, chunk, [request], predicate))
         else:
             yield []
+
+
+def _of_any_signature(_: EventSignature) -> bool:
+    return True
 
 
 def chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:

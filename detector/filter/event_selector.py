@@ -9,14 +9,14 @@ import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from detector.cloudtrail.record import Record
+from detector.cloudtrail.record import EventSignature, Record
 from detector.detection.activity.activity import ActivityKind, activity_days
 from detector.detection.activity.actor import Actor
 from detector.detection.event import Event
 from detector.detection.principal import required_substring
 from detector.filter import parser, text_match
 from detector.filter.compile import Filter
-from detector.filter.field_types import Time
+from detector.filter.field_types import Address, Test, Time
 from detector.filter.parser import FieldTerm, FilterNode, FilterValue
 from detector.investigation.pivot import EventRow, Pivot
 from detector.store import Store
@@ -33,15 +33,19 @@ class EventSelector:
     """The events that a filter lets through.
 
     ``keys`` are principal keys of which each such event has one, ``substrings`` are bytes of
-    which each has one in any case; None: any event may. ``writes`` are no reads, ``errors`` have
-    an error code."""
+    which each has one in any case; None: any event may. ``from_address`` is a test that its address
+    passes. ``writes`` are no reads, ``errors`` have an error code."""
 
     event_filter: Filter[EventRow]
     keys: frozenset[str] | None = None
     substrings: tuple[bytes, ...] | None = None
+    from_address: Test | None = None
     writes: bool = False
     errors: bool = False
     ignores_case: bool = True
+
+    def may_include(self, signature: EventSignature) -> bool:
+        return self.from_address is None or self.from_address(signature.source_ip_address or "")
 
     def includes(self, event: Event, record: Record) -> bool:
         if self.writes and record.read_only is not False:
@@ -87,7 +91,10 @@ class EventQuery:
             found = _substrings(tree)
             if found is not None:
                 substrings = tuple(found)
-        selector = EventSelector(self.event_filter, keys, substrings, self.writes, self.errors)
+        from_address = _address_test(tree) if tree is not None else None
+        selector = EventSelector(
+            self.event_filter, keys, substrings, from_address, self.writes, self.errors
+        )
         title = self.event_filter.text or "all events"
         return Pivot(title, selector, *span, min(newest, span[1]))
 
@@ -130,6 +137,24 @@ def _substrings(node: FilterNode) -> list[bytes] | None:
                 texts = [text.rpartition("/")[2] for text in texts]
             parts = [required_substring(text) for text in texts]
             return None if None in parts else [part for part in parts if part]
+    return None
+
+
+def _address_test(node: FilterNode) -> Test | None:
+    """Return a test that the address of each event that passes a filter passes too."""
+    match node:
+        case parser.Disjunction(tests):
+            alternatives = list(map(_address_test, tests))
+            known = [test for test in alternatives if test is not None]
+            if len(known) < len(alternatives):
+                return None
+            return lambda address: any(test(address) for test in known)
+        case parser.Conjunction(tests):
+            known = [test for test in map(_address_test, tests) if test is not None]
+            return lambda address: all(test(address) for test in known)
+        case FieldTerm("source", operator, values) if _is_positive("source", operator, values):
+            known = [Address().test(operator, value, 0) for value in values]
+            return lambda address: any(test(address) for test in known)
     return None
 
 
