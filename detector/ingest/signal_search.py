@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Set
 from itertools import chain, islice
 
 from detector.detection.correlate import find_hops, group_by_file
-from detector.detection.signals.found_signals import Signals
+from detector.detection.signals.found_signals import Signals, missing_flags
 from detector.detection.signals.related_records import ChunkRequests
 from detector.detection.signals.signal_finder import SignalFinder, flagging_events
 from detector.ingest.known_files import KnownFiles
@@ -49,8 +49,7 @@ class SignalSearch:
         """
         unread: dict[str, str] = {}
         self._run(stop, unread, is_final)
-        problems = [f"flags may be missing: {path}: {why}" for path, why in sorted(unread.items())]
-        new = [problem for problem in problems if problem not in self._told]
+        new = [problem for problem in missing_flags(unread) if problem not in self._told]
         self._told.update(new)
         return new
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.backfill.spans import Span
 from detector.backfill.spark.digest_files import TrailObject, digest_files
-from detector.backfill.spark.find_signals import encode_signal, search_objects, select_chunks
+from detector.backfill.spark.find_signals import encode_result, search_objects, select_chunks
 from detector.backfill.spark.prune_hits import prune_hits, unite_hits
 from detector.backfill.spark.rows import StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle, unpack_rules
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_SCHEMA = "kind string, folder string, key binary, first long, last long, body binary"
-SIGNAL_SCHEMA = "body binary"
+RESULT_SCHEMA = "body binary"
 _ROWS_A_BATCH = 2_000
 _MILLISECOND = 1_000_000
 
@@ -55,9 +55,9 @@ def search_batches(
     """Search batches of files for signals."""
     import pyarrow as pa
 
-    signals = search_objects(_objects(batches), requests, unpack_rules(rules).flagging)
-    while part := list(islice(signals, _ROWS_A_BATCH)):
-        yield pa.RecordBatch.from_pydict({"body": [encode_signal(signal) for signal in part]})
+    results = search_objects(_objects(batches), requests, unpack_rules(rules).flagging)
+    while part := list(islice(results, _ROWS_A_BATCH)):
+        yield pa.RecordBatch.from_pydict({"body": [encode_result(result) for result in part]})
 
 
 def _objects(batches: Iterable[pa.RecordBatch]) -> Iterator[TrailObject]:

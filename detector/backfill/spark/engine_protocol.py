@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import NamedTuple, Protocol
 
 from detector.backfill.spans import Span
+from detector.backfill.spark.find_signals import SearchResult
 from detector.backfill.spark.rows import RowKind, StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle
 from detector.detection.correlate import PendingSearch
-from detector.detection.signals.found_signals import Signal
 from detector.detection.signals.related_records import ChunkRequests
 
 
@@ -54,8 +54,10 @@ class Engine(Protocol):
     def chunks(self, names: Sequence[str], searches: Sequence[PendingSearch]) -> Iterator[StepRow]:
         """Yield the rows of chunks that may hold signals of alerts."""
 
-    def signals(self, requests: Mapping[str, ChunkRequests], rules: RuleBundle) -> Iterator[Signal]:
-        """Search files for signals, by their paths."""
+    def signals(
+        self, requests: Mapping[str, ChunkRequests], rules: RuleBundle
+    ) -> Iterator[SearchResult]:
+        """Search files for signals, by their paths; those that could not be got have no result."""
 
     def inventory_folders(self, manifest: str) -> list[FolderSize]:
         """Read an S3 Inventory's list of objects, and return their folders by key."""

@@ -18,11 +18,24 @@ from detector.detection.signals.related_records import ChunkRequests
 from detector.detection.signals.signal_finder import SignalFinder
 from detector.rules.dispatch import Dispatch
 
+_NOT_BROUGHT = "the cluster could not read it again: check that it is there, and its right to it"
 _SEQUENCE = 1
 """Of all chunks: the searches of a backfill see each of them once."""
 
-encode_signal = msgspec.msgpack.encode
-decode_signal = msgspec.msgpack.Decoder(Signal).decode
+
+class SearchResult(msgspec.Struct, frozen=True, array_like=True):
+    """A signal, or a file that was to be searched.
+
+    Of a file ``problem`` tells why it could not be; None: it was. One that has no result was not
+    brought by the engine."""
+
+    signal: Signal | None = None
+    path: str = ""
+    problem: str | None = None
+
+
+encode_result = msgspec.msgpack.encode
+decode_result = msgspec.msgpack.Decoder(SearchResult).decode
 
 
 def select_chunks(rows: Iterable[StepRow], searches: Sequence[PendingSearch]) -> Iterator[StepRow]:
@@ -50,10 +63,30 @@ def chunk_requests(
 
 def search_objects(
     objects: Iterable[TrailObject], requests: Mapping[str, ChunkRequests], flagging: Dispatch
-) -> Iterator[Signal]:
+) -> Iterator[SearchResult]:
     """Search files for what is requested of each."""
     finder = SignalFinder(flagging)
     for each in objects:
         found = Signals()
         finder.find(each.path, requests[each.path], found, each.open)
-        yield from found
+        for signal in found:
+            yield SearchResult(signal)
+        yield SearchResult(path=each.path, problem=found.unread.get(each.path))
+
+
+def collect_signals(results: Iterable[SearchResult], requests: Iterable[str]) -> Signals:
+    """Return the signals of results, and which files of ``requests`` could not be searched."""
+    unread = dict.fromkeys(requests, _NOT_BROUGHT)
+
+    def signals() -> Iterator[Signal]:
+        for signal, path, problem in map(msgspec.structs.astuple, results):
+            if signal is not None:
+                yield signal
+            elif problem is not None:
+                unread[path] = problem
+            else:
+                unread.pop(path, None)
+
+    found = Signals.of(signals())
+    found.unread = unread
+    return found

@@ -11,7 +11,7 @@ import msgspec
 from detector.backfill.spans import Span
 from detector.backfill.spark.activity_sum import sum_activity
 from detector.backfill.spark.engine_protocol import Engine
-from detector.backfill.spark.find_signals import chunk_requests
+from detector.backfill.spark.find_signals import chunk_requests, collect_signals
 from detector.backfill.spark.rows import (
     FolderTally,
     StepRow,
@@ -24,7 +24,7 @@ from detector.backfill.spark.rule_bundle import RuleBundle
 from detector.detection.correlate import find_hops
 from detector.detection.digest import ChunkStats, Partial
 from detector.detection.risk import RiskTable
-from detector.detection.signals.found_signals import Signals
+from detector.detection.signals.found_signals import Signals, missing_flags
 from detector.rules.ruleset import RuleSet
 from detector.sources.day_folder import folder_above, is_day_folder
 from detector.sources.source import SourceFile
@@ -103,15 +103,17 @@ class DayLoader:
             self._store.commit(self._reads_of(batch))
         self._store.derivation.derive()
 
-    def load_signals(self, rules: RuleBundle) -> None:
-        """Search for what flags the alerts, until no alert lacks a search."""
+    def load_signals(self, rules: RuleBundle) -> list[str]:
+        """Search for what flags the alerts, until no alert lacks a search; return the problems."""
+        unread: dict[str, str] = {}
         while True:
             newest, searches = self._store.context.pending_searches(0)
             if not searches:
-                return
+                return missing_flags(unread)
             rows = self._engine.chunks(self._names, searches)
             requests = dict(chunk_requests(rows, searches))
-            signals = Signals.of(self._engine.signals(requests, rules))
+            signals = collect_signals(self._engine.signals(requests, rules), requests)
+            unread |= signals.unread
             self._load_places(signals)
             searched = {search.request.name: newest for search in searches}
             self._store.context.add_signals(

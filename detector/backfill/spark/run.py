@@ -54,8 +54,11 @@ class Backfill:
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = field(default=time.monotonic)
 
-    def run(self) -> None:
-        """Read what was not read yet, and load it. Raises EngineError, LoadError, StateError."""
+    def run(self) -> list[str]:
+        """Read what was not read yet, and load it; return what could not be searched for flags.
+
+        Raises EngineError, LoadError, StateError."""
+        problems: list[str] = []
         self._rules = self.rules.without(self.store.rules.disabled())
         self._bundle = bundle_rules(self._rules)
         names = self._read_days()
@@ -69,9 +72,10 @@ class Backfill:
             self.engine.unite(names, "united", self._bundle, pruned, hits)
             self.report(f"loading {plural(len(tallies), 'folder')}")
             loader.load_events("united")
-            loader.load_signals(self._bundle)
+            problems = loader.load_signals(self._bundle)
             loader.load_folders(tallies, "united", pruned)
         loader.finish(self.risk)
+        return problems
 
     def _read_days(self) -> list[str]:
         finished = self.engine.finished()

@@ -25,8 +25,8 @@ from py4j.protocol import Py4JError
 
 from detector.backfill.spans import Span
 from detector.backfill.spark.arrow_steps import (
+    RESULT_SCHEMA,
     ROW_SCHEMA,
-    SIGNAL_SCHEMA,
     digest_batches,
     prune_table,
     search_batches,
@@ -35,7 +35,7 @@ from detector.backfill.spark.arrow_steps import (
 )
 from detector.backfill.spark.digest_files import unread_row
 from detector.backfill.spark.engine_protocol import EngineError, FolderSize
-from detector.backfill.spark.find_signals import decode_signal
+from detector.backfill.spark.find_signals import SearchResult, decode_result
 from detector.backfill.spark.inventory import parse_manifest
 from detector.backfill.spark.rows import RowKind, StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle
@@ -47,7 +47,6 @@ from detector.backfill.spark.urls import (
     recorded_path,
 )
 from detector.detection.correlate import PendingSearch
-from detector.detection.signals.found_signals import Signal
 from detector.detection.signals.related_records import ChunkRequests
 
 _SETTINGS = {
@@ -183,7 +182,9 @@ class SparkEngine:
             )
             yield from _rows(near.mapInArrow(partial(select_batches, searches), ROW_SCHEMA))
 
-    def signals(self, requests: Mapping[str, ChunkRequests], rules: RuleBundle) -> Iterator[Signal]:
+    def signals(
+        self, requests: Mapping[str, ChunkRequests], rules: RuleBundle
+    ) -> Iterator[SearchResult]:
         paths = iter(requests)
         while part := list(islice(paths, _FILES_A_SEARCH)):
             wanted = {path: requests[path] for path in part}
@@ -192,10 +193,10 @@ class SparkEngine:
                 found = (
                     self._load(urls)
                     .select("path", "modified", "content")
-                    .mapInArrow(partial(search_batches, rules, wanted), SIGNAL_SCHEMA)
+                    .mapInArrow(partial(search_batches, rules, wanted), RESULT_SCHEMA)
                 )
                 for row in found.collect():
-                    yield decode_signal(bytes(row["body"]))
+                    yield decode_result(bytes(row["body"]))
 
     def inventory_folders(self, manifest: str) -> list[FolderSize]:
         with _translated():

@@ -152,3 +152,8 @@ def _restore(
     signals.events = events
     signals._flags = {id(kind): of_kind for kind, of_kind in zip(events.kinds, flags, strict=True)}
     return signals
+
+
+def missing_flags(unread: Mapping[str, str]) -> list[str]:
+    """Say of which files signals may be missing, and why, in a line each."""
+    return [f"flags may be missing: {path}: {why}" for path, why in sorted(unread.items())]

@@ -59,8 +59,16 @@ def backfill(
 ) -> Store:
     """The state of a backfill."""
     store = store or Store.open(None, lambda: NOW)
-    Backfill(engine, days, store, rules, load_risk_table(), lambda line: None, lambda: NOW).run()
+    run_backfill(engine, days, rules, store)
     return store
+
+
+def run_backfill(
+    engine: Engine, days: Sequence[DayPlan], rules: RuleSet, store: Store
+) -> list[str]:
+    """The problems of a backfill into a state."""
+    risk = load_risk_table()
+    return Backfill(engine, days, store, rules, risk, lambda line: None, lambda: NOW).run()
 
 
 def picture(store: Store) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from pathlib import Path
 from detector.backfill.spans import Span
 from detector.backfill.spark.digest_files import TrailObject, digest_files
 from detector.backfill.spark.engine_protocol import FolderSize
-from detector.backfill.spark.find_signals import search_objects, select_chunks
+from detector.backfill.spark.find_signals import SearchResult, search_objects, select_chunks
 from detector.backfill.spark.prune_hits import prune_hits, unite_hits
 from detector.backfill.spark.rows import RowKind, StepRow
 from detector.backfill.spark.rule_bundle import RuleBundle, unpack_rules
 from detector.detection.correlate import PendingSearch
-from detector.detection.signals.found_signals import Signal
 from detector.detection.signals.related_records import ChunkRequests
 
 
@@ -87,8 +86,10 @@ class LocalEngine:
         for part in self._split(list(self.rows(names, "chunk"))):
             yield from select_chunks(part, searches)
 
-    def signals(self, requests: Mapping[str, ChunkRequests], rules: RuleBundle) -> Iterator[Signal]:
-        objects = map(read_object, requests)
+    def signals(
+        self, requests: Mapping[str, ChunkRequests], rules: RuleBundle
+    ) -> Iterator[SearchResult]:
+        objects = [read_object(path) for path in requests if Path(path).exists()]
         return search_objects(objects, requests, unpack_rules(rules).flagging)
 
     def inventory_folders(self, manifest: str) -> list[FolderSize]:

@@ -6,7 +6,7 @@ import gzip
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from glob import glob
 from pathlib import Path
 from uuid import UUID
@@ -16,10 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.backfill.spark.digest_files import unread_row
+from detector.backfill.spark.find_signals import SearchResult
 from detector.backfill.spark.load_days import LoadError
 from detector.backfill.spark.rule_bundle import RuleBundle
 from detector.backfill.spark.run import DayPlan
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
+from detector.detection.signals.related_records import ChunkRequests
 from detector.ingest.pipeline import Pipeline
 from detector.investigation.pivot import Pivot, read_pivot
 from detector.rules.dispatch import Dispatch
@@ -34,6 +36,7 @@ from tests.detector.backfill.loaded_state import (
     events,
     picture,
     plan_days,
+    run_backfill,
     scan,
 )
 from tests.detector.backfill.local_engine import LocalEngine
@@ -126,6 +129,38 @@ def test_files_of_which_none_is_brought_are_accounted(tmp_path: Path, rules: Rul
     assert [row.path for row in loaded.quarantine.files()] == [str(path)]
     backfill(engine, days, rules, loaded)
     assert loaded.files.accounting().files_quarantined == {"unreadable": 1}
+
+
+class _ChangingTrail(LocalEngine):
+    """An engine whose files change between its steps."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        super().__init__()
+        self._change = change
+
+    def signals(
+        self, requests: Mapping[str, ChunkRequests], rules: RuleBundle
+    ) -> Iterator[SearchResult]:
+        self._change()
+        return super().signals(requests, rules)
+
+
+def test_files_that_cannot_be_searched_are_named(tmp_path: Path, rules: RuleSet) -> None:
+    others = [call(at, eventName="DescribeVpcs") for at in (60, 61)]
+    deliver(tmp_path, "us-east-1", 300, "a", sweep(11))
+    damaged = deliver(tmp_path, "us-east-1", 300, "b", others)
+    gone = deliver(tmp_path, "us-east-1", 300, "c", others)
+
+    def change() -> None:
+        damaged.write_bytes(damaged.read_bytes()[:-9])
+        gone.unlink(missing_ok=True)
+
+    days = plan_days(tmp_path, DAYS[:1])
+    store = Store.open(None, lambda: NOW)
+    first, second = run_backfill(_ChangingTrail(change), days, rules, store)
+    assert first.startswith(f"flags may be missing: {damaged}: ")
+    assert second.startswith(f"flags may be missing: {gone}: the cluster could not read it again")
+    assert not run_backfill(LocalEngine(), days, rules, Store.open(None, lambda: NOW))
 
 
 def test_days_without_a_file_are_told(tmp_path: Path, rules: RuleSet) -> None:

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             engine = _open_engine(args, work, scheme, stack)
             days = _plan(args, engine, location, span)
             store = stack.enter_context(contextlib.closing(Store.open(db)))
-            Backfill(engine, days, store, rules, risk, narrate).run()
+            problems = Backfill(engine, days, store, rules, risk, narrate).run()
         except (EngineError, LoadError, OSError) as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
@@ -61,6 +61,11 @@ def run(args: argparse.Namespace) -> int:
             ) from None
         for file in store.quarantine.files()[:_MOST_NAMED]:
             warn(f"quarantined: {file.path}: {file.detail}")
+        for problem in problems[:_MOST_NAMED]:
+            warn(problem)
+        if len(problems) > _MOST_NAMED:
+            more = plural(len(problems) - _MOST_NAMED, "more file")
+            warn(f"flags may be missing: {more} could not be searched")
         for line in accounting_sums(store.files.accounting()):
             narrate(line)
         narrate(plural(len(store.alerts.all()), "alert"))
