@@ -121,7 +121,9 @@ def _truncation(
         raise EsqlError(date_span, f"{name} cuts a date, not {date.type}")
     amount = timespan.value
     if amount.is_mixed:
-        raise EsqlError(timespan_span, f"{name} cuts by days or by months, not by both")
+        raise EsqlError(
+            timespan_span, f"{name} cuts by days, by months or by years, not by two of them"
+        )
     if not amount.is_positive:
         raise EsqlError(timespan_span, f"the timespan of {name} must be positive")
     fact: ColumnFact = None

@@ -28,13 +28,13 @@ DURATIONS = {
 }
 """Unit -> milliseconds."""
 PERIODS = {
-    **dict.fromkeys(("day", "days", "d"), (1, 0)),
-    **dict.fromkeys(("week", "weeks", "w"), (7, 0)),
-    **dict.fromkeys(("month", "months", "mo"), (0, 1)),
-    **dict.fromkeys(("quarter", "quarters", "q"), (0, 3)),
-    **dict.fromkeys(("year", "years", "yr", "y"), (0, 12)),
+    **dict.fromkeys(("day", "days", "d"), (1, 0, 0)),
+    **dict.fromkeys(("week", "weeks", "w"), (7, 0, 0)),
+    **dict.fromkeys(("month", "months", "mo"), (0, 1, 0)),
+    **dict.fromkeys(("quarter", "quarters", "q"), (0, 3, 0)),
+    **dict.fromkeys(("year", "years", "yr", "y"), (0, 0, 1)),
 }
-"""Unit -> (days, months)."""
+"""Unit -> (days, months, years)."""
 
 
 LONGEST_WINDOW = 365 * DAY
@@ -44,19 +44,21 @@ LONGEST_WINDOW = 365 * DAY
 class TemporalAmount(msgspec.Struct, frozen=True):
     """The value of a timespan: a duration of ``length`` milliseconds, or a period of the calendar.
 
-    A period may have days and months; to a date its months are added first, as Java does."""
+    A period may have days, months and years, which are not converted into each other, as in Java;
+    to a date years and months are added first."""
 
     length: int = 0
     days: int = 0
     months: int = 0
+    years: int = 0
 
     @classmethod
     def of(cls, amount: int, unit: str) -> TemporalAmount:
         """Return so many of a unit of ``DURATIONS`` or ``PERIODS``."""
         if unit in DURATIONS:
             return cls(amount * DURATIONS[unit])
-        days, months = PERIODS[unit]
-        return cls(0, amount * days, amount * months)
+        days, months, years = PERIODS[unit]
+        return cls(0, amount * days, amount * months, amount * years)
 
     @property
     def window(self) -> int | None:
@@ -74,26 +76,34 @@ class TemporalAmount(msgspec.Struct, frozen=True):
         """The most seconds of the period of the calendar that truncation by this amount makes.
 
         None where the periods are none of the calendar's."""
-        if self.months:
-            years, months = divmod(self.months, 12)
+        if self.all_months:
+            years, months = divmod(self.all_months, 12)
             return (366 * years + 31 * months) * DAY
         return 7 * DAY if self.days == 7 else None
 
     @property
     def is_mixed(self) -> bool:
-        """Check whether the amount has days and months: no date can be truncated by it."""
-        return bool(self.days and self.months)
+        """Check whether a period has two of days, months and years: no date is truncated by it."""
+        return [self.days, self.months, self.years].count(0) < 2
 
     @property
     def is_positive(self) -> bool:
-        return self.length + self.days + self.months > 0
+        return self.length + self.days + self.months + self.years > 0
+
+    @property
+    def all_months(self) -> int:
+        """Months, with those of the years."""
+        return 12 * self.years + self.months
 
     def negative(self) -> TemporalAmount:
-        return TemporalAmount(-self.length, -self.days, -self.months)
+        return TemporalAmount(-self.length, -self.days, -self.months, -self.years)
 
     def plus(self, other: TemporalAmount) -> TemporalAmount:
         return TemporalAmount(
-            self.length + other.length, self.days + other.days, self.months + other.months
+            self.length + other.length,
+            self.days + other.days,
+            self.months + other.months,
+            self.years + other.years,
         )
 
     def added_to(self, ms: int, times: int) -> int:
@@ -101,10 +111,10 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
         It may lie outside of the years 1 to 9999."""
         offset = times * (self.length + self.days * _DAY)
-        if not self.months:
+        if not self.all_months:
             return ms + offset
         start = from_milliseconds(ms)
-        months = start.year * 12 + start.month - 1 + times * self.months
+        months = start.year * 12 + start.month - 1 + times * self.all_months
         year, month = divmod(months, 12)
         cycles, year = divmod(year - _CYCLE_START, _CYCLE_YEARS)  # any year, as one Python has
         year += _CYCLE_START
@@ -122,7 +132,7 @@ def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:
         return lambda ms: ms // length * length
     if amount.days:
         return _week_start
-    size = amount.months
+    size = amount.all_months
 
     def month_start(ms: int) -> int:
         date = from_milliseconds(ms)

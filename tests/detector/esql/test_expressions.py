@@ -229,6 +229,12 @@ now()                                             | 2026-01-01T01:00:00Z
 "2026-03-31" - -(1 month - 1 week)                | 2026-04-23T00:00:00Z
 (1 month + 3 days) + "2026-01-31"::date           | 2026-03-03T00:00:00Z
 date_trunc(1 month + 1 day - 1 day, "2026-03-31") | 2026-03-01T00:00:00Z
+date_trunc(1 year + 1 month - 1 month, "2026-03-31") | 2026-01-01T00:00:00Z
+date_trunc(6 months + 1 quarter, "2026-03-31")      | 2026-01-01T00:00:00Z
+date_trunc(12 months, "2026-03-31")                 | 2026-01-01T00:00:00Z
+date_trunc(2 years, "2026-03-31")                   | 2025-01-01T00:00:00Z
+"2024-02-29"::date + (1 year + 1 month)             | 2025-03-29T00:00:00Z
+"2024-02-29"::date + (1 year - 12 months)           | 2024-02-29T00:00:00Z
 "9999-12-15" + (1 month - 20 days)                | 9999-12-26T00:00:00Z
 "0001-01-15" - (1 month - 31 days)                | 0001-01-15T00:00:00Z
 "9999-12-15" + (1 month + 20 days)                | None
@@ -553,7 +559,12 @@ def test_expression_type(expression, type):
         ("mv_percentile(s, 50)", 15, "argument 1 of mv_percentile must be a number"),
         ('@timestamp - "1 day"', 14, "write a timespan without quotes, such as 1 day"),
         ('"1 day" + @timestamp', 1, "write a timespan without quotes"),
-        ("date_trunc(1 month + 1 day, @timestamp)", 12, "by days or by months, not by both"),
+        ("date_trunc(1 month + 1 day, @timestamp)", 12, "not by two of them"),
+        ("date_trunc(1 year + 1 month, @timestamp)", 12, "not by two of them"),
+        ("date_trunc(1 year + 1 quarter - 2 months, @timestamp)", 12, "not by two of them"),
+        ("date_trunc(2 years - 1 month, @timestamp)", 12, "not by two of them"),
+        ("date_trunc(1 year - 12 months, @timestamp)", 12, "not by two of them"),
+        ("bucket(@timestamp, 1 year + 1 week)", 20, "not by two of them"),
         ("date_trunc(1 day - 2 days, @timestamp)", 12, "must be positive"),
         ("1 day + 1 hour", 1, "+ does not work on date_period and time_duration"),
         ("bucket(i, 0)", 11, "the size of a bucket must not be 0"),
