@@ -21,7 +21,7 @@ from detector.detection.grouping.by_number import group_by_number, group_documen
 from detector.detection.grouping.chunk_events import ChunkEvents
 from detector.detection.hits import HitCollector
 from detector.detection.principal import issued_keys
-from detector.detection.principal_index import PostingLists, add_keys
+from detector.detection.principal_index import PostingLists, PrincipalHashes, add_keys
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import Chunk, Records, parse_documents, parse_records
 from detector.rules.dispatch import Dispatch
@@ -167,7 +167,8 @@ def _digest_events(
 ) -> tuple[ChunkStats, dict[str, float]]:
     """Add the hits of a chunk to ``found``; return its counts, and the seconds of each rule."""
     stats = _stats_of(chunk, records, events)
-    stats.principal_index = principal_index.encode(_post(records, events), records.verbatim)
+    openings = principal_index.encode_lists(_post_openings(records, events))
+    stats.principal_index = principal_index.encode([events.postings, openings], records.verbatim)
     if counts_activity:
         stats.activity = count_activity(records, events).encode()
     rule_seconds: dict[str, float] = {}
@@ -225,13 +226,9 @@ def _sum_counts(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str,
     return sums
 
 
-def _post(records: Records, events: ChunkEvents) -> PostingLists:
-    """Return where the records of each principal are.
-
-    Those that may open a session may have the access key of the session."""
-    if not events.openings:
-        return events.postings
-    postings = defaultdict(list, events.postings)
+def _post_openings(records: Records, events: ChunkEvents) -> PostingLists:
+    """Return the principals of the records that may open a session, with the key of the session."""
+    postings: defaultdict[PrincipalHashes, list[int]] = defaultdict(list)
     for hashes, indexes in events.openings:
         for index in indexes:
             issued = issued_keys(records.encoded(index))

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import accumulate, chain
-from operator import itemgetter, sub
+from operator import itemgetter
 from zlib import crc32
 
 import msgspec
 from isal import isal_zlib
 
 from detector.detection.principal import RelatedPrincipals
+from detector.formats.heads.postings import EncodedPostings, encode_postings
 
 PrincipalHashes = tuple[int, ...]
 """The sorted checksums of the principal keys of a record."""
@@ -68,17 +69,39 @@ class PrincipalIndex:
                 yield hashes, list(accumulate(distances))
 
 
-def encode(postings: PostingLists, verbatim: bool) -> bytes:
+def encode(postings: Iterable[EncodedPostings], verbatim: bool) -> bytes:
     """Encode posting lists as ``PrincipalIndex`` reads them."""
-    groups = [
-        (hashes, _deltas(sorted(indexes)) if len(indexes) > 1 else indexes)
-        for hashes, indexes in postings.items()
-        if hashes and indexes
-    ]
-    encoded = msgspec.msgpack.encode(_EncodedIndex(verbatim, groups))
+    every = list(postings)
+    count = sum(each.list_count for each in every)
+    encoded = b"".join(
+        [
+            b"\x92\xc3" if verbatim else b"\x92\xc2",
+            _begin_array(count),
+            *[each.items for each in every],
+        ]
+    )
     if len(encoded) < _COMPRESSED_FROM:
         return encoded
     return min(encoded, isal_zlib.compress(encoded, 1), key=len)
+
+
+def encode_lists(postings: PostingLists) -> EncodedPostings:
+    """Encode posting lists by their checksums."""
+    return encode_postings(
+        (posting_name(hashes), indexes) for hashes, indexes in postings.items() if indexes
+    )
+
+
+def posting_name(hashes: PrincipalHashes) -> bytes:
+    """Return what a posting list begins with where it is encoded; ``b""`` without checksums."""
+    return msgspec.msgpack.encode(hashes) if hashes else b""
+
+
+def _begin_array(count: int) -> bytes:
+    """Return what MessagePack begins an array of so many items with."""
+    if count < 1 << 4:
+        return bytes([0x90 | count])
+    return b"\xdc" + count.to_bytes(2) if count < 1 << 16 else b"\xdd" + count.to_bytes(4)
 
 
 def _decompressed(encoded: bytes) -> bytes:
@@ -88,10 +111,6 @@ def _decompressed(encoded: bytes) -> bytes:
         return isal_zlib.decompress(encoded)
     except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
         raise msgspec.DecodeError(str(error)) from None
-
-
-def _deltas(indexes: list[int]) -> list[int]:
-    return [*indexes[:1], *map(sub, indexes[1:], indexes)]
 
 
 def related_hashes(related: RelatedPrincipals) -> PrincipalHashes | None:

@@ -367,7 +367,10 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
 
 
 def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
-    """Yield the parts of whole lines up to ``end``, each of at most so many lines."""
+    """Yield the parts of whole lines up to ``end``, each of at most ``LINES_CAP`` lines."""
+    if buffer.bytes.count(b"\n", 0, end) <= LINES_CAP:
+        yield slice(0, end)
+        return
     find, start, lines = buffer.bytes.find, 0, 0
     newline = find(b"\n", 0, end)
     while newline >= 0:

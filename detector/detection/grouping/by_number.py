@@ -13,7 +13,7 @@ from typing import Any
 from detector.cloudtrail.record import NO_ORIGIN, join_parts
 from detector.detection.baseline import OriginSpans, widen_spans
 from detector.detection.grouping.chunk_events import CallGroups, ChunkEvents, OriginEvents
-from detector.detection.principal_index import PrincipalHashes
+from detector.detection.principal_index import PrincipalHashes, posting_name
 from detector.detection.signature_cache import (
     AskedRules,
     CallFacts,
@@ -101,10 +101,7 @@ def _add_events(
     _observe(sums, events.seen, known, counts_activity)
     if sums.origins:
         events.span = min(sums.firsts), max(sums.lasts)
-    events.postings = {
-        known.hashes[number]: indexes
-        for number, indexes in zip(sums.postings, sums.posted, strict=True)
-    }
+    events.postings = sums.postings
     members = groups.members
     for group in sums.opening:
         origin = known.origin_of(groups.numbers[group])
@@ -177,13 +174,11 @@ class _Origins(Generations[int, OriginFacts]):
 class NumberedFacts:
     """What follows from the origins and calls of a table, by their numbers.
 
-    ``calls`` are what follows from calls. ``hashes`` are those of principals, by the numbers of
-    their postings. ``callers`` are known by what they refuse."""
+    ``calls`` are what follows from calls. ``callers`` are known by what they refuse."""
 
     def __init__(self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch) -> None:
         self.dispatch = dispatch
         self.origins = _Origins(table, cache)
-        self.hashes: list[PrincipalHashes] = []
         self._table = table
         self._cache = cache
         self.calls: list[Any] = [None]
@@ -257,9 +252,10 @@ class NumberedFacts:
         return facts
 
     def _posting_of(self, hashes: PrincipalHashes) -> int:
-        number = self._postings.setdefault(hashes, len(self.hashes))
-        if number == len(self.hashes):
-            self.hashes.append(hashes)
+        number = self._postings.get(hashes)
+        if number is None:
+            number = self._postings[hashes] = len(self._postings)
+            self._table.name_posting(number, posting_name(hashes))
         return number
 
     def _question_of(self, candidates: Candidates) -> int:

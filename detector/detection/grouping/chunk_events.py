@@ -8,10 +8,13 @@ from typing import NamedTuple
 import msgspec
 
 from detector.detection.baseline import OriginSpans
-from detector.detection.principal_index import PostingLists, PrincipalHashes
+from detector.detection.principal_index import PrincipalHashes
 from detector.detection.signature_cache import CallFacts, OriginFacts, SignatureGroup
 from detector.formats.heads.decoded_callers import HitCallers
+from detector.formats.heads.postings import EncodedPostings
 from detector.formats.native.cut import GroupMembers
+
+_NO_POSTINGS = EncodedPostings(0, b"")
 
 
 class CallGroups(NamedTuple):
@@ -47,7 +50,7 @@ class ChunkEvents(msgspec.Struct):
 
     seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
     span: tuple[int, int] | None = None
-    postings: PostingLists = {}
+    postings: EncodedPostings = _NO_POSTINGS
     openings: list[tuple[PrincipalHashes, Sequence[int]]] = []
     skipped: dict[str, int] = {}
     rejected: dict[str, int] = {}

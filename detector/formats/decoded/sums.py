@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import accumulate, chain
 
 from detector.formats.heads.decoded_heads import DecodedGroups
+from detector.formats.heads.postings import encode_postings
 from detector.formats.native.sums import IS_CHANGE, IS_SKIPPED, MAY_OPEN, GroupSums
 
 _NEVER = 1, 0
@@ -48,8 +49,7 @@ def sum_decoded(groups: DecodedGroups) -> GroupSums:
         [last for _, last in change_spans],
         list(chain.from_iterable(of_origin.values())),
         list(accumulate(map(len, of_origin.values()))),
-        list(posted),
-        list(posted.values()),
+        encode_postings((table.posting_names[number], own) for number, own in posted.items()),
         asking,
         opening,
         skipped,

@@ -63,6 +63,7 @@ class DecodedHeads(HeadParts):
     def __init__(self) -> None:
         super().__init__()
         self.refused, self.posting_of, self.asked, self.kinds = {}, {}, {}, {}
+        self.posting_names: dict[int, bytes] = {}
         self.heads = [(0, 0)]
         self.incomplete: set[int] = set()
         self._incomplete_origins: set[int] = set()
@@ -76,6 +77,9 @@ class DecodedHeads(HeadParts):
         self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES
     ) -> DecodedCallers:
         return DecodedCallers(capacity, size)
+
+    def name_posting(self, number: int, name: bytes) -> None:
+        self.posting_names[number] = name
 
     def parts(self, number: int) -> tuple[int, int]:
         return self.heads[number]

@@ -39,6 +39,12 @@ class HeadParts:
         """Return what may be known of callers and views of heads, of which nothing is known yet."""
         raise NotImplementedError
 
+    def name_posting(self, number: int, name: bytes) -> None:
+        """Name a posting by up to 15 bytes of MessagePack, by which it is encoded.
+
+        What is posted by the name ``b""`` is not encoded."""
+        raise NotImplementedError
+
     def parts(self, number: int) -> tuple[int, int]:
         """Return the numbers of a head's origin and call."""
         raise NotImplementedError

@@ -33,6 +33,8 @@ _SEEN_CALLERS = 2048 * struct.calcsize("=2q2I9i1i")
 """The bytes of the callers that were read in a chunk, ``SeenCaller`` in ``heads.h``."""
 _HEAD = struct.Struct("=2i")
 """A head: the numbers of its origin and its call."""
+_POSTING_NAME = struct.Struct("=16p")
+"""The name of a posting: its size, and up to 15 bytes."""
 _READ_ONLY = None, False, True
 
 _SIZES = {
@@ -50,10 +52,12 @@ _SIZES = {
     "posting_of": 4,
     "asked": 8,
     "kinds": 1,
+    "posting_names": 16,
     "slot_of_origin": 4,
     "slot_of_posting": 4,
 }
-"""The bytes of each array for each text, origin, call or head; a hash table has two places."""
+"""The bytes of each array for each text, origin, call, head or posting; a hash table has two
+places."""
 
 
 class _Heads(ctypes.Structure):
@@ -91,6 +95,7 @@ class Facts(ctypes.Structure):
         ("posting_of", ctypes.c_void_p),
         ("asked", ctypes.c_void_p),
         ("kinds", ctypes.c_void_p),
+        ("posting_names", ctypes.c_void_p),
         ("slot_of_origin", ctypes.c_void_p),
         ("slot_of_posting", ctypes.c_void_p),
     ]
@@ -229,6 +234,9 @@ class HeadTable(HeadParts):
         self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES
     ) -> KnownCallers:
         return KnownCallers(capacity, size)
+
+    def name_posting(self, number: int, name: bytes) -> None:
+        _POSTING_NAME.pack_into(self._views["posting_names"], _POSTING_NAME.size * number, name)
 
     def parts(self, number: int) -> tuple[int, int]:
         origin, call = _HEAD.unpack_from(self._views["head"], _HEAD.size * number)

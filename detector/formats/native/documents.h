@@ -16,7 +16,8 @@ typedef struct {
     int64_t count;
     int64_t *record_ends, *group_ends; /* where its records and groups end; declined: where it begins */
     int64_t *incomplete_ends;
-    int64_t *origin_counts, *posting_counts, *asking_counts, *opening_counts, *skipped_counts;
+    int64_t *encoded_sizes, *encoded_counts;
+    int64_t *origin_counts, *asking_counts, *opening_counts, *skipped_counts;
 } Documents;
 
 /* Return the arrays of a document, behind so many records, groups and incomplete records. */
@@ -70,6 +71,7 @@ static Sums sums_behind(
     part.group_count = groups;
     part.groups += first_record;
     part.posted += first_record;
+    part.encoded += RECORD_ROOM * first_record + POSTING_ROOM * first_group;
     part.ends += first_group;
     part.numbers += first_group;
     part.firsts += first_group;
@@ -99,7 +101,8 @@ static void sum_documents(
         Sums part = sums_behind(sums, record, record_end - record, group, group_end - group);
         sum_groups(heads, facts, &part);
         documents->origin_counts[i] = part.origin_count;
-        documents->posting_counts[i] = part.posting_count;
+        documents->encoded_sizes[i] = part.encoded_size;
+        documents->encoded_counts[i] = part.encoded_count;
         documents->asking_counts[i] = part.asking_count;
         documents->opening_counts[i] = part.opening_count;
         documents->skipped_counts[i] = part.skipped_count;

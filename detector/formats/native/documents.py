@@ -23,8 +23,9 @@ from detector.formats.native.library import LIBRARY
 
 _ENDS = "record_ends", "group_ends", "incomplete_ends"
 RESULT_COUNTS = (
+    "encoded_sizes",
+    "encoded_counts",
     "origin_counts",
-    "posting_counts",
     "asking_counts",
     "opening_counts",
     "skipped_counts",

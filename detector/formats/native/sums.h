@@ -9,12 +9,21 @@
 
 enum { IS_SKIPPED = 1, MAY_OPEN = 2, IS_CHANGE = 4 };
 
+/* The bytes that a record and a posting take at most where they are encoded. */
+enum { RECORD_ROOM = 5, POSTING_ROOM = 21 };
+
+/* The principals of a posting as they are encoded; none where the size is 0. */
+typedef struct {
+    uint8_t size, bytes[15];
+} PostingName;
+
 /* What the caller knows of the tables' origins and calls, by number, and room to work in. */
 typedef struct {
     const uint64_t *refused;    /* of each origin: the questions that were answered for good */
     const int32_t *posting_of;  /* of each origin: the number of its principals */
     const uint64_t *asked;      /* of each call: the questions that it raises, as bits */
     const uint8_t *kinds;       /* of each call */
+    const PostingName *posting_names; /* of each posting */
     int32_t *slot_of_origin, *slot_of_posting;
 } Facts;
 
@@ -30,6 +39,8 @@ typedef struct {
     int32_t *by_origin, *origin_ends;      /* the groups of events by origin, and where each ends */
     int32_t *postings, *posting_ends; /* the principals that have records, and where each ends in */
     int32_t *posted;            /* their records in order, without those that may open a session */
+    uint8_t *encoded;           /* the same, see `encode_postings` */
+    int64_t encoded_size, encoded_count;
     int32_t *asking, *opening, *skipped;   /* groups */
     int32_t *slots;             /* of each group, room to work in */
 } Sums;
@@ -81,6 +92,62 @@ static void begin_each(int32_t *sizes, int64_t count)
     }
 }
 
+/* Write what MessagePack begins an array of so many items with. */
+static uint8_t *begin_array(uint8_t *out, uint32_t count)
+{
+    if (count < 16) {
+        *out++ = (uint8_t)(0x90 | count);
+        return out;
+    }
+    *out++ = count < 1 << 16 ? 0xdc : 0xdd;
+    if (count >= 1 << 16) {
+        *out++ = (uint8_t)(count >> 24);
+        *out++ = (uint8_t)(count >> 16);
+    }
+    *out++ = (uint8_t)(count >> 8);
+    *out++ = (uint8_t)count;
+    return out;
+}
+
+/* Write a number as MessagePack does: in five bytes at most. */
+static uint8_t *write_number(uint8_t *out, uint32_t number)
+{
+    if (number < 1 << 7) {
+        *out++ = (uint8_t)number;
+        return out;
+    }
+    *out++ = number < 1 << 8 ? 0xcc : number < 1 << 16 ? 0xcd : 0xce;
+    if (number >= 1 << 16) {
+        *out++ = (uint8_t)(number >> 24);
+        *out++ = (uint8_t)(number >> 16);
+    }
+    if (number >= 1 << 8) *out++ = (uint8_t)(number >> 8);
+    *out++ = (uint8_t)number;
+    return out;
+}
+
+/* Write the postings that have a name as MessagePack: pairs of the name and the records, each as its
+   distance from the one before. */
+static void encode_postings(Sums *sums, const PostingName *names)
+{
+    uint8_t *out = sums->encoded;
+    sums->encoded_count = 0;
+    for (int64_t slot = 0; slot < sums->posting_count; slot++) {
+        const PostingName *name = names + sums->postings[slot];
+        if (!name->size) continue;
+        int32_t before = 0, start = slot ? sums->posting_ends[slot - 1] : 0;
+        sums->encoded_count++;
+        *out++ = 0x92;
+        memcpy(out, name->bytes, name->size);
+        out = begin_array(out + name->size, (uint32_t)(sums->posting_ends[slot] - start));
+        for (int32_t i = start; i < sums->posting_ends[slot]; i++) {
+            out = write_number(out, (uint32_t)(sums->posted[i] - before));
+            before = sums->posted[i];
+        }
+    }
+    sums->encoded_size = out - sums->encoded;
+}
+
 static void sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
 {
     int64_t known;
@@ -108,6 +175,7 @@ static void sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
         int32_t slot = sums->slots[sums->groups[number]];
         if (slot >= 0) sums->posted[sums->posting_ends[slot]++] = (int32_t)number;
     }
+    encode_postings(sums, facts->posting_names);
     begin_each(sums->origin_ends, sums->origin_count);
     for (int64_t group = 0; group < sums->group_count; group++) {
         const Head *head = heads->head + sums->numbers[group];

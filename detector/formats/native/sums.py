@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from detector.formats.heads.postings import EncodedPostings
 from detector.formats.native.cut import HeadGroups
 from detector.formats.native.documents import RESULT_COUNTS, CutDocuments
 from detector.formats.native.library import LIBRARY
@@ -18,6 +19,8 @@ from detector.formats.native.library import LIBRARY
 IS_SKIPPED, MAY_OPEN, IS_CHANGE = 1, 2, 4
 """The kinds of a call, as bits: its records are no events; they may have the key of a session; it
 is no read."""
+_RECORD_ROOM, _POSTING_ROOM = 5, 21
+"""The bytes that a record and a posting take at most where they are encoded."""
 _WIDE = "origin_firsts", "origin_lasts", "change_firsts", "change_lasts"
 """The results that are times."""
 _NARROW = (
@@ -27,13 +30,13 @@ _NARROW = (
 
 
 class GroupSums(NamedTuple):
-    """The sums of the groups of a chunk; groups, records, origins and postings by their numbers.
+    """The sums of the groups of a chunk; groups, records and origins by their numbers.
 
     ``origins`` are those that have events, in order of the first group, with ``firsts`` and
     ``lasts`` of their times, and those of their calls that are changes (the first is the greater
     where there are none). ``by_origin`` are the groups of all, and ``origin_ends`` where those of
-    each end. ``postings`` are the postings that have records, ``posted`` their records, but for
-    those of ``opening`` groups, which may open a session. ``asking`` are groups of events of which
+    each end. ``postings`` have the records of all postings that have a name, but for those of
+    ``opening`` groups, which may open a session. ``asking`` are groups of events of which
     something is asked that was not refused, ``skipped`` those that are no events; the records of
     ``untimed`` have no time."""
 
@@ -44,8 +47,7 @@ class GroupSums(NamedTuple):
     change_lasts: list[int]
     by_origin: list[int]
     origin_ends: list[int]
-    postings: list[int]
-    posted: list[list[int]]
+    postings: EncodedPostings
     asking: list[int]
     opening: list[int]
     skipped: list[int]
@@ -53,7 +55,8 @@ class GroupSums(NamedTuple):
 
     def groups_of_origin(self) -> list[list[int]]:
         """Return the groups of each origin."""
-        return _parts(self.by_origin, self.origin_ends)
+        ends = self.origin_ends
+        return list(map(self.by_origin.__getitem__, map(slice, [0, *ends], ends)))
 
 
 class _Sums(ctypes.Structure):
@@ -81,6 +84,9 @@ class _Sums(ctypes.Structure):
         ("postings", ctypes.c_void_p),
         ("posting_ends", ctypes.c_void_p),
         ("posted", ctypes.c_void_p),
+        ("encoded", ctypes.c_void_p),
+        ("encoded_size", ctypes.c_int64),
+        ("encoded_count", ctypes.c_int64),
         ("asking", ctypes.c_void_p),
         ("opening", ctypes.c_void_p),
         ("skipped", ctypes.c_void_p),
@@ -89,7 +95,7 @@ class _Sums(ctypes.Structure):
 
 
 class _Results:
-    """Arrays for the sums of a chunk, and the structure that points to them."""
+    """Arrays for the sums of a chunk or of documents, and the structure that points to them."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -97,29 +103,18 @@ class _Results:
             **{name: array("q", bytes(8 * capacity)) for name in _WIDE},
             **{name: array("i", bytes(4 * capacity)) for name in _NARROW},
         }
+        self._encoded = bytearray((_RECORD_ROOM + _POSTING_ROOM) * capacity)
         pointers = {name: values.buffer_info()[0] for name, values in self._arrays.items()}
+        pointers["encoded"] = ctypes.addressof(ctypes.c_char.from_buffer(self._encoded))
         self.structure = _Sums(capacity, **pointers)
-
-    def lists(self) -> _Lists:
-        """Return the results of the groups that were summed."""
-        groups, records = self.structure.group_count, self.structure.records
-        lists = {name: values[:groups].tolist() for name, values in self._arrays.items()}
-        lists["posted"] = self._arrays["posted"][:records].tolist()
-        return _Lists(lists)
-
-
-class _Lists:
-    """The results of one document, or of several, one behind the other."""
-
-    def __init__(self, lists: dict[str, list[int]]) -> None:
-        self._lists = lists
 
     def sums(
         self,
         record: int,
         group: int,
+        encoded_size: int,
+        encoded_count: int,
         origins: int,
-        postings: int,
         asking: int,
         opening: int,
         skipped: int,
@@ -127,7 +122,7 @@ class _Lists:
         """Return the sums that begin at a record and a group, with so many of each."""
         numbers = self._numbers
         origin_ends = numbers("origin_ends", group, origins)
-        posting_ends = numbers("posting_ends", group, postings)
+        start = _RECORD_ROOM * record + _POSTING_ROOM * group
         return GroupSums(
             numbers("origins", group, origins),
             numbers("origin_firsts", group, origins),
@@ -136,20 +131,14 @@ class _Lists:
             numbers("change_lasts", group, origins),
             numbers("by_origin", group, origin_ends[-1] if origins else 0),
             origin_ends,
-            numbers("postings", group, postings),
-            _parts(numbers("posted", record, posting_ends[-1] if postings else 0), posting_ends),
+            EncodedPostings(encoded_count, bytes(self._encoded[start : start + encoded_size])),
             numbers("asking", group, asking),
             numbers("opening", group, opening),
             numbers("skipped", group, skipped),
         )
 
     def _numbers(self, name: str, first: int, count: int) -> list[int]:
-        return self._lists[name][first : first + count]
-
-
-def _parts(values: list[int], ends: list[int]) -> list[list[int]]:
-    """Return what lies before each end, and behind the one before."""
-    return list(map(values.__getitem__, map(slice, [0, *ends], ends)))
+        return self._arrays[name][first : first + count].tolist()
 
 
 _kept = threading.local()
@@ -164,11 +153,12 @@ def sum_groups(groups: HeadGroups) -> GroupSums:
         ctypes.byref(table.structure), ctypes.byref(table.facts_structure), ctypes.byref(sums)
     )
     assert not status
-    return results.lists().sums(
+    return results.sums(
         0,
         0,
+        sums.encoded_size,
+        sums.encoded_count,
         sums.origin_count,
-        sums.posting_count,
         sums.asking_count,
         sums.opening_count,
         sums.skipped_count,
@@ -191,7 +181,7 @@ def sum_documents(documents: CutDocuments) -> list[GroupSums]:
     first_records, first_groups = ([0, *counts[name]] for name in ("record_ends", "group_ends"))
     return list(
         map(
-            results.lists().sums,
+            results.sums,
             first_records,
             first_groups,
             *map(counts.__getitem__, RESULT_COUNTS),

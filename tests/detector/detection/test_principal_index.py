@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.detection.principal_index import PostingLists, PrincipalIndex, encode, hashes_of
+from detector.detection.principal_index import (
+    PostingLists,
+    PrincipalIndex,
+    encode,
+    encode_lists,
+    hashes_of,
+)
 
 KEYS = ("ana", "bo", "AKIAONE", "AKIATWO")
 RECORDS = st.lists(st.sets(st.sampled_from(KEYS)), max_size=400)
@@ -18,7 +24,7 @@ def index_of(records: list[set[str]]) -> PrincipalIndex:
     postings: PostingLists = {}
     for number, keys in enumerate(records):
         postings.setdefault(hashes_of(keys), []).append(number)
-    return PrincipalIndex(encode(postings, verbatim=True))
+    return PrincipalIndex(encode([encode_lists(postings)], verbatim=True))
 
 
 @given(RECORDS, st.sets(st.sampled_from(KEYS)))
@@ -38,7 +44,7 @@ def test_index_finds_exactly_the_records_with_a_wanted_key(
 
 def test_large_index_is_compressed_and_found_in_as_before() -> None:
     postings = {hashes_of([f"key-{number}"]): [number, number + 1000] for number in range(1000)}
-    encoded = encode(postings, verbatim=False)
+    encoded = encode([encode_lists(postings)], verbatim=False)
     plain = msgspec.msgpack.encode(
         (False, [(each, [n, 1000]) for each, [n, _] in postings.items()])
     )

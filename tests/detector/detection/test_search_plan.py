@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from detector.detection.correlate import ChunkRef, OwnEvent, PendingSearch, group_by_file
 from detector.detection.principal import PrincipalNames, RelatedPrincipals
-from detector.detection.principal_index import PostingLists, encode, hashes_of
+from detector.detection.principal_index import PostingLists, encode, encode_lists, hashes_of
 from detector.detection.record_search import SearchRequest
 
 PEOPLE = ("arn:aws:iam::1:user/ana", "arn:aws:iam::1:user/bo", "AKIAONE")
@@ -45,7 +45,9 @@ def chunk_of(
     postings: PostingLists = {}
     for number, keys in enumerate(records):
         postings.setdefault(hashes_of(keys), []).append(number)
-    return ChunkRef(path, offset, first, first + 5, encode(postings, verbatim=True), sequence)
+    return ChunkRef(
+        path, offset, first, first + 5, encode([encode_lists(postings)], verbatim=True), sequence
+    )
 
 
 @given(CHUNKS, SEARCHES, st.booleans())

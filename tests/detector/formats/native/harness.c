@@ -47,13 +47,16 @@ static Facts make_facts(const Heads *heads)
     uint64_t *refused = malloc(8 * all), *asked = malloc(8 * all);
     int32_t *posting_of = malloc(4 * all);
     uint8_t *kinds = malloc(all);
+    PostingName *names = malloc(sizeof(PostingName) * all);
     for (int64_t i = 0; i < all; i++) {
         refused[i] = (uint64_t)(i % 3);
         asked[i] = (uint64_t)(i % 4);
         posting_of[i] = (int32_t)(i / 2);
         kinds[i] = (uint8_t)(i % 8);
+        memset(&names[i], 0, sizeof names[i]);
+        names[i].size = (uint8_t)(i % 16);
     }
-    Facts facts = {refused, posting_of, asked, kinds, malloc(4 * all), malloc(4 * all)};
+    Facts facts = {refused, posting_of, asked, kinds, names, malloc(4 * all), malloc(4 * all)};
     memset(facts.slot_of_origin, 0x5A, 4 * all);
     memset(facts.slot_of_posting, 0xFF, 4 * all);
     return facts;
@@ -62,7 +65,8 @@ static Facts make_facts(const Heads *heads)
 static void free_facts(Facts *facts)
 {
     free((void *)facts->refused); free((void *)facts->asked); free((void *)facts->posting_of);
-    free((void *)facts->kinds); free(facts->slot_of_origin); free(facts->slot_of_posting);
+    free((void *)facts->kinds); free((void *)facts->posting_names);
+    free(facts->slot_of_origin); free(facts->slot_of_posting);
 }
 
 static Sums make_sums(const Cut *cut, int64_t records, int64_t groups)
@@ -72,8 +76,9 @@ static Sums make_sums(const Cut *cut, int64_t records, int64_t groups)
         size, records, groups, cut->groups, cut->ends, cut->numbers, cut->firsts,
         cut->lasts, 0, 0, 0, 0, 0, malloc(4 * size), malloc(8 * size), malloc(8 * size),
         malloc(8 * size), malloc(8 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
-        malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
-        malloc(4 * size),
+        malloc(4 * size), malloc(4 * size),
+        malloc(RECORD_ROOM * records + POSTING_ROOM * groups + 1), 0, 0,
+        malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
     };
     return sums;
 }
@@ -83,6 +88,7 @@ static void free_sums(Sums *sums)
     free(sums->origins); free(sums->origin_firsts); free(sums->origin_lasts);
     free(sums->change_firsts); free(sums->change_lasts); free(sums->by_origin);
     free(sums->origin_ends); free(sums->postings); free(sums->posting_ends); free(sums->posted);
+    free(sums->encoded);
     free(sums->asking); free(sums->opening); free(sums->skipped); free(sums->slots);
 }
 
@@ -95,6 +101,7 @@ static void check_sums(const Cut *cut)
     for (int64_t i = 0; i < sums.opening_count; i++)
         posted += cut->ends[sums.opening[i]] - (sums.opening[i] ? cut->ends[sums.opening[i] - 1] : 0);
     if (posted != cut->records) abort();
+    if (sums.encoded_size > RECORD_ROOM * sums.records + POSTING_ROOM * sums.group_count) abort();
     int64_t events = sums.origin_count ? sums.origin_ends[sums.origin_count - 1] : 0;
     if (events + sums.skipped_count != cut->group_count) abort();
     free_facts(&facts);
@@ -269,7 +276,7 @@ static int64_t cut_once(
 /* Cut a document, its first half, nothing, and the document again, at once. */
 static void cut_several(const uint8_t *data, int64_t size, int64_t capacity, Heads *heads)
 {
-    int64_t whole = size + size / 2, results[8][4];
+    int64_t whole = size + size / 2, results[9][4];
     int64_t ends[4] = {size, whole, whole, whole + size};
     uint8_t *joined = malloc(ends[3] ? ends[3] : 1);
     memcpy(joined, data, size);
@@ -278,7 +285,7 @@ static void cut_several(const uint8_t *data, int64_t size, int64_t capacity, Hea
     Cut cut = make_cut(capacity, heads);
     Documents documents = {
         4, results[0], results[1], results[2], results[3], results[4], results[5], results[6],
-        results[7],
+        results[7], results[8],
     };
     int64_t in_chunk = heads->in_chunk, start = 0;
     int64_t records = trailhound_cut_documents(joined, ends, &cut, &documents);
@@ -293,7 +300,7 @@ static void cut_several(const uint8_t *data, int64_t size, int64_t capacity, Hea
         part.records = results[0][i] - record;
         part.group_count = results[1][i] - group;
         if (part.records) check(&part, joined + start, ends[i] - start);
-        if (results[3][i] > part.group_count || results[7][i] > part.group_count) abort();
+        if (results[5][i] > part.group_count || results[8][i] > part.group_count) abort();
         start = ends[i];
     }
     free_facts(&facts);
