@@ -13,11 +13,12 @@ from detector.detection.activity.actor import (
     has_error_message,
     opened_by_record,
 )
-from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
+from detector.detection.activity.chunk import ChunkActivity, GroupCount
 from detector.detection.activity.parts import CallOutcome, Traits
 from detector.detection.grouping.chunk_events import CallGroups, ChunkEvents, OriginEvents
 from detector.detection.signature_cache import CallFacts, OriginFacts
 from detector.formats import Records
+from detector.text.numbers import Numbers
 from detector.text.time import DAY, HOUR
 
 

@@ -8,8 +8,9 @@ import msgspec
 
 from detector.detection.activity.activity import SessionOpening
 from detector.detection.activity.actor import Actor
-from detector.detection.activity.chunk import ChunkActivity, GroupCount, Numbers
+from detector.detection.activity.chunk import ChunkActivity, GroupCount
 from detector.detection.activity.parts import CallOutcome, Traits
+from detector.text.numbers import Numbers
 
 _decode = msgspec.msgpack.Decoder(ChunkActivity).decode
 

@@ -7,7 +7,6 @@ parts first, and only the sum is spread over what is counted of a principal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar
 
 import msgspec
 
@@ -20,16 +19,7 @@ from detector.detection.activity.activity import (
 )
 from detector.detection.activity.actor import Actor
 from detector.detection.activity.parts import TRAIT_KINDS, CallOutcome, Traits
-
-_T = TypeVar("_T")
-
-
-class Numbers(dict[_T, int], Generic[_T]):
-    """Values, each with its number in order."""
-
-    def __missing__(self, value: _T) -> int:
-        number = self[value] = len(self)
-        return number
+from detector.text.numbers import Numbers
 
 
 class GroupCount(msgspec.Struct, array_like=True, gc=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Sequence
 from itertools import chain, compress, count, pairwise, repeat
 from operator import attrgetter, ne
@@ -11,7 +10,7 @@ from typing import Any
 import msgspec
 
 from detector.formats.heads.decoded_callers import DecodedCallers
-from detector.formats.native.columns import IDENTITY, identities_in
+from detector.formats.native.columns import IDENTITY, identities_in, number_array
 from detector.formats.native.groups import RawHit, RawView
 from detector.formats.native.hit_runs import HitRun, HitRuns, Questions, RunRows
 from detector.text.capped import TEXT_CAP
@@ -144,12 +143,16 @@ class DecodedRuns:
         ``times`` are those of the chunk's records."""
         runs = list(zip(kinds, map(slice, self._starts, self._ends), strict=True))
         chosen = [(kind, run) for kind, run in runs if kind >= 0]
-        indexes = array("q", chain.from_iterable(self._records[run] for _, run in chosen))
+        indexes = list(chain.from_iterable([self._records[run] for _, run in chosen]))
         names = identities_in(self._identities)
-        identities = b"".join(chain.from_iterable(names[run] for _, run in chosen))
-        own_kinds = chain.from_iterable(repeat(kind, run.stop - run.start) for kind, run in chosen)
-        own_times = array("q", map(times.__getitem__, indexes))
-        return RunRows(identities, own_times, indexes, array("i", own_kinds))
+        identities = b"".join(chain.from_iterable([names[run] for _, run in chosen]))
+        own_kinds = chain.from_iterable([kind] * (run.stop - run.start) for kind, run in chosen)
+        return RunRows(
+            identities,
+            number_array("q", list(map(times.__getitem__, indexes))),
+            number_array("q", indexes),
+            number_array("i", list(own_kinds)),
+        )
 
 
 def _read_each(records: EncodedRecords, first: int = 0) -> tuple[list[Any], bytes]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
-from itertools import accumulate, chain, count
+from itertools import accumulate, chain, groupby
+from struct import pack
 from typing import NamedTuple, Self
 
 from detector.formats.native.library import LIBRARY
+from detector.text.numbers import Numbers
 
 IDENTITY = 16
 """Bytes of an identity."""
@@ -102,10 +104,10 @@ class RowOrder:
         """Return the order of rows by time and identity."""
         count = len(times)
         if LIBRARY is None:
-            names = identities_in(identities)
-            order = sorted(range(count), key=names.__getitem__)
-            order.sort(key=times.__getitem__)
-            return cls(array("i", order))
+            name_of, time_of = identities_in(identities).__getitem__, times.__getitem__
+            seconds = groupby(sorted(range(count), key=time_of), time_of)
+            order = chain.from_iterable(sorted(rows, key=name_of) for _, rows in seconds)
+            return cls(number_array("i", list(order)))
         ordered = cls(array("i", range(count)))
         other = array("i", bytes(4 * count))
         LIBRARY.trailhound_sort_rows(
@@ -133,7 +135,7 @@ class NumberedRows:
 
     def __init__(self, rows: Iterable[Iterable[int]]) -> None:
         self._rows = list(map(tuple, rows))
-        self._items = array("i", chain.from_iterable(self._rows))
+        self._items = number_array("i", list(chain.from_iterable(self._rows)))
         self._starts = array("i", accumulate(map(len, self._rows), initial=0))
 
     def __len__(self) -> int:
@@ -155,7 +157,7 @@ class NumberedRows:
 def gather(column: array[int], numbers: array[int]) -> NumberColumn:
     """Return what a column has at the rows with these numbers."""
     if LIBRARY is None:
-        return list(map(column.__getitem__, numbers))
+        return list(map(column.tolist().__getitem__, numbers))
     gathered = array(column.typecode, bytes(column.itemsize * len(numbers)))
     LIBRARY.trailhound_gather(
         _address(column), column.itemsize, _address(numbers), len(numbers), _address(gathered)
@@ -168,8 +170,9 @@ def renumber(parts_of: NumberColumn, parts: int) -> tuple[NumberColumn, NumberCo
 
     ``parts_of`` is the part of each row, of so many ``parts``."""
     if LIBRARY is None or not isinstance(parts_of, array):
-        used = list(dict.fromkeys(parts_of))
-        return used, list(map(dict(zip(used, count())).__getitem__, parts_of))
+        used: Numbers[int] = Numbers()
+        numbered = list(map(used.__getitem__, parts_of))
+        return list(used), numbered
     rows = len(parts_of)
     found, numbers = array("i", bytes(4 * min(rows, parts))), array("i", bytes(4 * rows))
     renumbered = array("i", bytes(4 * parts))
@@ -180,12 +183,21 @@ def renumber(parts_of: NumberColumn, parts: int) -> tuple[NumberColumn, NumberCo
 def narrowed(numbers: NumberColumn) -> array[int]:
     """Return numbers, none below 0, in an array of the narrowest items that have room for them."""
     if LIBRARY is None or not isinstance(numbers, array) or numbers.typecode not in "iq":
-        return array(_code_for(max(numbers, default=0)), numbers)
+        return number_array(_code_for(max(numbers, default=0)), numbers)
     column = _address(numbers), numbers.itemsize, len(numbers)
     narrow = array(_code_for(LIBRARY.trailhound_highest(*column)))
     narrow.frombytes(bytes(narrow.itemsize * len(numbers)))
     LIBRARY.trailhound_narrow(*column, narrow.itemsize, _address(narrow))
     return narrow
+
+
+def number_array(type_code: str, numbers: Sequence[int]) -> array[int]:
+    """Return numbers in an array. Raises struct.error where one does not fit.
+
+    An array takes numbers one by one, which takes four times as long as packing all of them."""
+    filled = array(type_code)
+    filled.frombytes(pack(f"{len(numbers)}{type_code}", *numbers))
+    return filled
 
 
 def _code_for(highest: int) -> str:

@@ -9,7 +9,7 @@ from itertools import accumulate, chain
 from typing import NamedTuple
 
 from detector.formats.heads.decoded_callers import DecodedCallers, HitCallers
-from detector.formats.native.columns import IDENTITY
+from detector.formats.native.columns import IDENTITY, number_array
 from detector.formats.native.library import LIBRARY
 from detector.text.capped import TEXT_CAP
 
@@ -85,7 +85,7 @@ class HitRuns:
         assert LIBRARY is not None  # it has cut the chunk
         known = questions.callers if questions else None
         assert not isinstance(known, DecodedCallers)
-        self._records = array("i", chain.from_iterable(groups))
+        self._records = number_array("i", list(chain.from_iterable(groups)))
         ends = array("i", accumulate(map(len, groups)))
         count = len(self._records)
         columns = [array("i", bytes(4 * count)) for _ in range(5)]

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from detector.detection.activity.chunk import Numbers
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import KeptEvent
 from detector.formats.native.columns import identities_in
 from detector.store.packing.packer import pack_columns
 from detector.store.packing.segment import Packed
+from detector.text.numbers import Numbers
 
 LEAST_HITS = 1024
 """Hits from which a segment is merged no more. Fewer are packed with those of other files."""

@@ -6,14 +6,14 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from detector.detection.activity.chunk import Numbers
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import KeptEvent
-from detector.formats.native.columns import IDENTITY, RowOrder, renumber
+from detector.formats.native.columns import IDENTITY, RowOrder, number_array, renumber
 from detector.store.packing.body import Body, PackedChunk
 from detector.store.packing.column import Column
 from detector.store.packing.part_table import PartTable, of_rows
 from detector.store.packing.segment import Packed, StoredRow
+from detector.text.numbers import Numbers
 
 SEGMENT_ROWS = 8192
 """Rows of a full segment. Larger ones cost more to look something up, smaller ones are packed less
@@ -51,7 +51,7 @@ class _Packer:
         chunks, chunk = renumber(rows.chunk, len(self._chunks))
         body = Body(
             start,
-            Column.of(array("q", [time - start for time in rows.times])),
+            Column.of(number_array("q", [time - start for time in rows.times])),
             found.parts,
             Column.of(found.client),
             Column.of(found.call),

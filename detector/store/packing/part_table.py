@@ -10,11 +10,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from detector.detection.activity.chunk import Numbers
 from detector.detection.event import EventCall, EventClient, KeptEvent, Matches, Series
-from detector.formats.native.columns import NumberColumn, NumberedRows, gather, renumber
+from detector.formats.native.columns import (
+    NumberColumn,
+    NumberedRows,
+    gather,
+    number_array,
+    renumber,
+)
 from detector.store.packing.column import RowColumn
 from detector.store.packing.parts import Parts
+from detector.text.numbers import Numbers
 
 _AS_THEY_ARE = frozenset({str, bytes, type(None)})
 """The types whose values are equal only where they are packed alike."""
@@ -65,7 +71,7 @@ class _MatchNumbers:
         """Return the number of each kind's matches."""
         distinct = {id(matches): matches for matches in kinds}
         numbers = {name: self.number(matches) for name, matches in distinct.items()}
-        return array("i", [numbers[id(matches)] for matches in kinds])
+        return number_array("i", [numbers[id(matches)] for matches in kinds])
 
     def number(self, matches: Matches) -> int:
         """Return the number of matches."""
@@ -89,9 +95,9 @@ class PartTable:
         calls: Numbers[EventCall] = Numbers()
         regions: Numbers[str] = Numbers()
         matches = _MatchNumbers(values)
-        self._client = array("i", [clients[kind.client] for kind in kinds])
-        self._call = array("i", [calls[kind.call] for kind in kinds])
-        self._region = array("i", [regions[kind.region] for kind in kinds])
+        self._client = number_array("i", [clients[kind.client] for kind in kinds])
+        self._call = number_array("i", [calls[kind.call] for kind in kinds])
+        self._region = number_array("i", [regions[kind.region] for kind in kinds])
         self._match = matches.of_kinds([kind.matches for kind in kinds])
         self._stale = {
             number: [(time, matches.number(claimed)) for time, claimed in kind.stale]
@@ -118,7 +124,7 @@ class PartTable:
         for kind, claims in self._stale.items():
             every = [of_matches[number] for _, number in claims]
             of_kind[kind] = rules[tuple(chain(of_matches[self._match[kind]], *every))]
-        self._rules, self._rule_ids = array("i", of_kind), list(rules)
+        self._rules, self._rule_ids = number_array("i", of_kind), list(rules)
 
     def count_hits(self, kinds: array[int]) -> dict[str, int]:
         """Count the hits of the rows of some kinds, by rule."""

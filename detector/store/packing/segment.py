@@ -6,7 +6,6 @@ compress; all else is numbers of parts.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +26,7 @@ from detector.detection.event import (
 )
 from detector.detection.window import Hit
 from detector.esql.plan.accumulators import Inputs
-from detector.formats.native.columns import IDENTITY
+from detector.formats.native.columns import IDENTITY, number_array
 from detector.store.packing.body import Body, PackedChunk
 from detector.store.packing.parts import NumberedMatches, PartReader
 
@@ -88,7 +87,7 @@ class Segment:
     def __init__(self, identities: bytes, content: Body) -> None:
         self._body = content
         self._identities = identities
-        self.times = array("q", map(content.start.__add__, content.times.numbers()))
+        self.times = number_array("q", list(map(content.start.__add__, content.times.numbers())))
         self.match = content.match.numbers()
         self._client, self._call = content.client.numbers(), content.call.numbers()
         self._region, self._chunk = content.region.numbers(), content.chunk.numbers()

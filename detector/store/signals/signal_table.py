@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Set
 
 from detector.cloudtrail.record import json_text
-from detector.detection.activity.chunk import Numbers
 from detector.detection.correlate import SIGNAL_REACH
 from detector.detection.event import KeptEvent
 from detector.detection.finding import Finding
@@ -30,6 +29,7 @@ from detector.store.packing.signal_rows import (
     unpack_signals,
 )
 from detector.store.packing.state_query import StateQuery
+from detector.text.numbers import Numbers
 
 _CALLERS = (
     "SELECT caller_id FROM signal_caller WHERE arn IN names "

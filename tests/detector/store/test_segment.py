@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from isal import isal_zlib
 
-from detector.detection.activity.chunk import Numbers
 from detector.detection.columns.event_columns import EventColumns
 from detector.detection.event import (
     EVENT_TIME,
@@ -32,6 +31,7 @@ from detector.store.packing.segment import (
     inputs_of,
     without_matches,
 )
+from detector.text.numbers import Numbers
 
 ANA, BEN = EventClient(*"abcdefghi"), EventClient(*"ABCDEFGHI")
 GET, PUT = EventCall("s3", "Get", ""), EventCall("s3", "Put", "denied")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from array import array
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from detector.formats.native.columns import (
     gather,
     identities_in,
     narrowed,
+    number_array,
     renumber,
 )
 
@@ -53,6 +55,17 @@ def test_rows_are_in_order_of_time_and_identity(content: list[tuple[int, bytes]]
         ]
         for code in "iq":
             assert order.column(array(code, range(len(content)))) == array(code, numbers)
+
+
+@given(st.lists(st.integers(-(1 << 31), (1 << 31) - 1)))
+def test_number_array_has_the_numbers(numbers: list[int]) -> None:
+    assert number_array("i", numbers) == array("i", numbers)
+    assert number_array("q", array("q", numbers)) == array("q", numbers)
+
+
+def test_number_array_refuses_a_number_that_does_not_fit() -> None:
+    with pytest.raises(struct.error):
+        number_array("B", [256])
 
 
 @given(st.lists(st.integers(0, 5), max_size=40))
