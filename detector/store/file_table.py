@@ -85,6 +85,26 @@ class WaitingFile(msgspec.Struct, frozen=True):
     size: int
 
 
+def add_duplicates(edits: FileEdits, counts: Counter[str]) -> None:
+    """Count records as duplicates of others, by the path of their file."""
+    for path, count in counts.items():
+        if count:
+            edits.known(path).duplicate += count
+
+
+def clear_places(edits: FileEdits) -> None:
+    """Count no duplicates in files whose folder counts them."""
+    for row in edits.where(lambda row: not row.files and row.duplicate != 0):
+        row.duplicate = 0
+
+
+def count_standing(edits: FileEdits, standing: Mapping[str, int]) -> None:
+    """Count as duplicates all hits of loaded folders but so many."""
+    for path, count in standing.items():
+        row = edits.known(path)
+        row.duplicate = row.hits - count
+
+
 class FileTable:
     """Every log file, and the counts of what was read."""
 
@@ -194,11 +214,14 @@ class FileTable:
                 _absorb_replaced(connection, self._segments, row, replaced)
             edits.put(path, row)
 
-    def put(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> FileIds:
-        """Write how files were read, and what was counted in them; return their ids."""
+    def put(
+        self, connection: sqlite3.Connection, edits: FileEdits, reads: Sequence[FileRead]
+    ) -> FileIds:
+        """Write how files were read, and what was counted in them; return their ids.
+
+        Their rows are written with the other ``edits`` of the transaction."""
         now = int(self._database.clock())
         sequence, last_id = connection.execute("SELECT sequence, file_ids FROM progress").fetchone()
-        edits = FileEdits(connection)
         ids = FileIds(query_of(connection))
         dropped: Counter[tuple[int, str, str]] = Counter()
         for read in reads:
@@ -220,7 +243,6 @@ class FileTable:
                 for kind, reasons in (("skipped", chunk.skipped), ("rejected", chunk.rejected)):
                     for reason, count in reasons.items():
                         dropped[row.file_id, kind, reason] += count
-        edits.write()
         connection.execute("UPDATE progress SET sequence = ?, file_ids = ?", (sequence, last_id))
         connection.executemany(
             "INSERT INTO file_count (file_id, kind, reason, count) VALUES (?, ?, ?, ?) "
@@ -228,30 +250,6 @@ class FileTable:
             [(*key, count) for key, count in dropped.items()],
         )
         return ids
-
-    def add_duplicates(self, connection: sqlite3.Connection, counts: Counter[str]) -> None:
-        """Count records as duplicates of others, by the path of their file."""
-        edits = FileEdits(connection)
-        for path, count in counts.items():
-            if count:
-                edits.known(path).duplicate += count
-        edits.write()
-
-    def clear_places(self, connection: sqlite3.Connection) -> None:
-        """Count no duplicates in files whose folder counts them."""
-        edits = FileEdits(connection)
-        for row in edits.each():
-            if not row.files:
-                row.duplicate = 0
-        edits.write()
-
-    def count_standing(self, connection: sqlite3.Connection, standing: Mapping[str, int]) -> None:
-        """Count as duplicates all hits of loaded folders but so many."""
-        edits = FileEdits(connection)
-        for path, count in standing.items():
-            row = edits.known(path)
-            row.duplicate = row.hits - count
-        edits.write()
 
     def advance_newest(self, connection: sqlite3.Connection, newest: int) -> None:
         """Move the newest event time on, where ``newest`` (epoch seconds) is later."""

@@ -28,7 +28,14 @@ from detector.store.decisions.undo_journal import ALERT_KINDS, UndoJournal, Undo
 from detector.store.decisions.watch_table import WatchTable
 from detector.store.derivation.alert_derivation import AlertDerivation
 from detector.store.event_table import EventTable
-from detector.store.file_table import FileRead, FileTable
+from detector.store.file_table import (
+    FileRead,
+    FileTable,
+    add_duplicates,
+    clear_places,
+    count_standing,
+)
+from detector.store.files.file_edits import FileEdits
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
 from detector.store.packing.packed_hits import PackedHits
@@ -214,7 +221,9 @@ class Store:
         self.take_ingest()
         prepared = self._prepare(reads, newest_allowed)
         with self.database.transaction() as connection:
-            self._write(connection, prepared)
+            edits = FileEdits(connection)
+            self._write(connection, edits, prepared)
+            edits.write()
         self.baseline.learn(prepared.partial.observations)
 
     def load(
@@ -233,9 +242,11 @@ class Store:
         self.take_ingest()
         prepared = self._prepare(reads, newest_allowed)
         with self.database.transaction() as connection:
-            self.files.clear_places(connection)
-            self._write(connection, prepared)
-            self.files.count_standing(connection, standing)
+            edits = FileEdits(connection)
+            clear_places(edits)
+            self._write(connection, edits, prepared)
+            count_standing(edits, standing)
+            edits.write()
             if span is not None:
                 self.retention.add_loaded_span(connection, span)
 
@@ -273,10 +284,10 @@ class Store:
                 partial.add_hit(identity, event)
         return whole
 
-    def _write(self, connection: sqlite3.Connection, prepared: _Prepared) -> None:
+    def _write(self, connection: sqlite3.Connection, edits: FileEdits, prepared: _Prepared) -> None:
         reads, partial, packed, newest, to_search = prepared
         reread = {read.file.path for read in reads if read.reread}
-        ids = self.files.put(connection, reads)
+        ids = self.files.put(connection, edits, reads)
         self.completeness.put(connection, reads)
         expired = self.retention.drop_expired(connection, partial.hits, self.rules.widths())
         written, duplicates = self.events.put(
@@ -288,7 +299,7 @@ class Store:
             if partial.hits[identity].position.source not in reread
         }
         self.retention.count_late(connection, late, partial.hits, ids)
-        self.files.add_duplicates(connection, duplicates)
+        add_duplicates(edits, duplicates)
         self.signals.forget(connection, written.revised.keys())
         self.derivation.mark_revised(connection, written.revised)
         self.baseline.put(connection, partial.observations)

@@ -8,7 +8,7 @@ one that others come between is cut into equal ones.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -61,15 +61,17 @@ class FileEdits:
         row.name = place.name
         self._folder(place).add(row)
 
-    def each(self) -> Iterator[StoredFile]:
-        """Yield the rows of all files, for changes. Raises MsgspecError where one is damaged."""
+    def where(self, condition: Callable[[StoredFile], bool]) -> Iterator[StoredFile]:
+        """Yield the rows for which a condition holds, for changes.
+
+        Raises MsgspecError where one is damaged."""
         for prefix, suffix in self._connection.execute(
             "SELECT prefix, suffix FROM folder"
         ).fetchall():
-            yield from self._folder(PathParts(prefix, suffix, b"")).each()
+            yield from self._folder(PathParts(prefix, suffix, b"")).where(condition)
 
     def write(self) -> None:
-        """Write what was changed."""
+        """Write what was changed, at the end of the transaction."""
         for folder in self._folders.values():
             folder.write()
 
@@ -111,11 +113,12 @@ class _Folder:
         pack = self._pack_with(name)
         return None if pack is None else pack.rows.pop(name)
 
-    def each(self) -> Iterator[StoredFile]:
+    def where(self, condition: Callable[[StoredFile], bool]) -> Iterator[StoredFile]:
         for pack in self._packs_where("1"):
-            pack.is_changed = True
-            yield from pack.rows.values()
-        yield from self._added.values()
+            rows = list(filter(condition, pack.rows.values()))
+            pack.is_changed |= bool(rows)
+            yield from rows
+        yield from filter(condition, self._added.values())
 
     def write(self) -> None:
         """Write what was changed, and what was added where its name belongs."""

@@ -26,6 +26,6 @@ def file_values(store: Store, *fields: str) -> list[tuple[Any, ...]]:
 def change_files(store: Store, change: Callable[[StoredFile], None]) -> None:
     with store.database.transaction() as connection:
         edits = FileEdits(connection)
-        for row in edits.each():
+        for row in edits.where(lambda _: True):
             change(row)
         edits.write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from itertools import pairwise
@@ -18,6 +19,7 @@ from detector.detection.digest import ChunkStats, Partial
 from detector.sources.accounting import FileState
 from detector.sources.source import SourceFile
 from detector.store import Damaged, FileRead, FileRow, Store
+from detector.store.file_table import add_duplicates, clear_places
 from detector.store.files import file_edits
 from detector.store.files.file_chunks import LONGEST_INDEX
 from detector.store.files.file_edits import FULL_PACK, FileEdits
@@ -77,7 +79,9 @@ def read(
 
 def put(store: Store, *reads: FileRead) -> None:
     with store.database.transaction() as connection:
-        store.files.put(connection, reads)
+        edits = FileEdits(connection)
+        store.files.put(connection, edits, reads)
+        edits.write()
 
 
 def edit(store: Store, change: Callable[[FileEdits], object]) -> None:
@@ -243,6 +247,22 @@ def test_unknown_file_is_not_counted_in(store: Store) -> None:
         assert edits.get("/a/x.json") is None and edits.remove("/a/x.json") is None
         with pytest.raises(KeyError):
             edits.known("/a/x.json")
+
+
+def test_packs_without_a_place_that_counts_stay(store: Store) -> None:
+    place, counting = "/b/y.json", "/a/x.json"
+    for path, files in ((place, 0), (counting, 1)):
+        row = FileRow(SourceFile(path, 1, 2, 3, 4), "read", files=files)
+        put(store, FileRead(row, Partial()))
+    edit(store, lambda edits: add_duplicates(edits, Counter({counting: 3, place: 4})))
+    packs = [store.database.rows("SELECT pack_id FROM file_pack ORDER BY pack_id")]
+    for _ in range(2):
+        edit(store, clear_places)
+        assert file_values(store, "duplicate") == [(counting, 3), (place, 0)]
+        packs.append(store.database.rows("SELECT pack_id FROM file_pack ORDER BY pack_id"))
+    (first, second), (kept, new), now = packs
+    assert kept == second and new > second > first
+    assert now == [kept, new]
 
 
 def test_reasons_are_counted_by_name(store: Store) -> None:

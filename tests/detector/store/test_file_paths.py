@@ -16,6 +16,7 @@ from detector.detection.digest import ChunkStats, Partial
 from detector.sources.source import SourceFile
 from detector.store import FileRow, Store, schema
 from detector.store.file_table import FileRead
+from detector.store.files.file_edits import FileEdits
 from detector.store.files.file_packs import FileIds
 from detector.store.migrations.file_paths import FILE_PATHS
 from detector.store.opening.connections import PAGE_SIZE
@@ -53,7 +54,9 @@ def put(store: Store, paths: list[str]) -> None:
         for path in paths
     ]
     with store.database.transaction() as connection:
-        store.files.put(connection, reads)
+        edits = FileEdits(connection)
+        store.files.put(connection, edits, reads)
+        edits.write()
 
 
 def ids_of_files(store: Store) -> dict[str, int]:

@@ -24,6 +24,7 @@ from detector.store.decisions.undo_journal import Change, UndoJournal
 from detector.store.derivation.alert_derivation import AlertDerivation
 from detector.store.event_table import EventTable
 from detector.store.file_table import FileTable
+from detector.store.files.file_edits import FileEdits
 from detector.store.history_table import HistoryTable
 from detector.store.integrity_alerts import IntegrityAlerts
 from detector.store.quarantine import Quarantine
@@ -81,7 +82,9 @@ def files_of(database: Database) -> FileTable:
 
 def put_file(database: Database, row: FileRow) -> None:
     with database.transaction() as connection:
-        files_of(database).put(connection, [FileRead(row, Partial())])
+        edits = FileEdits(connection)
+        files_of(database).put(connection, edits, [FileRead(row, Partial())])
+        edits.write()
 
 
 def test_history_is_kept_by_subject(database: Database) -> None:
