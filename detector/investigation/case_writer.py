@@ -64,7 +64,7 @@ def gather_case(
     Raises CaseError when stopped.
     """
     lineage, signals = store.alerts.lineage(alert.alert_id), store.context.signals(alert.alert_id)
-    around = pivot.pivot_around(alert, lineage, "its principal")
+    around = pivot.pivot_around(alert, lineage, "all activity")
     flagging = flagging_events(rules)
     rows: list[EventRow] = []
     unread: tuple[str, ...] = ()

@@ -50,7 +50,7 @@ def who_lines(case: Case) -> Iterator[str]:
             yield f"- {name}: {codes(values)}"
     for known in inventory.callers(facets.arns, facets.user_agents):
         yield f"- Known as: {plain(known.label())}"
-    yield f"- First seen: {first_seen(case.alert.baseline, case.alert.first_event)[1]}"
+    yield f"- History: {first_seen(case.alert.baseline, case.alert.first_event)[1]}"
 
 
 def when_lines(case: Case) -> Iterator[str]:

@@ -187,7 +187,7 @@ class HuntScope(NamedTuple):
         ]
         accounts = f"accounts {', '.join(sorted(self.accounts))}" if self.accounts else ""
         principals = f"principals {', '.join(sorted(self.principals))}" if self.principals else ""
-        return ", ".join(filter(None, (*times, accounts, principals))) or "all that is held"
+        return ", ".join(filter(None, (*times, accounts, principals))) or "all logs"
 
 
 UNLIMITED = HuntScope()

@@ -252,7 +252,7 @@ def check_suppression(suppression: Suppression) -> None:
     if suppression.expires <= suppression.created:
         raise ValueError("the suppression would end before it starts: choose a duration such as 7d")
     if not (suppression.ticket.strip() or suppression.justification.strip()):
-        raise ValueError("add a ticket or a justification")
+        raise ValueError("add a ticket or a reason")
 
 
 def _flag_points(alert: Alert) -> dict[str, int]:

@@ -92,10 +92,10 @@ def explain_principal(
     counts = funnel.counts()
     if funnel.events:
         total = plural(funnel.events, "event")
-        lines.append(f"  none of its {total} passes the filter; so many fulfil each condition:")
+        lines.append(f"  none of its {total} passes the filter; events that meet each condition:")
         lines += [f"  {count:8,}  {_stepped(step, text)}" for step, text, count in counts]
     else:
-        lines.append("  no event by it in what was read")
+        lines.append("  the logs have no event by this principal")
     content["events"] = funnel.events
     content["conditions"] = [
         {"step": step or None, "condition": text, "events": count} for step, text, count in counts
@@ -113,7 +113,7 @@ def explain_event(
     selector = field_equals(fields["event.id"], event_id)
     found = next((row for rows in read(selector) for row in rows), None)
     if found is None:
-        raise VariantError(f"{event_id}: no such event in what was read")
+        raise VariantError(f"{event_id}: no such event in the logs")
     event = found.event
     steps = event_answers(FilterConditions(rule, fields), found.raw, event)
     passes = any(all(answer.holds for answer in answers) for _, answers in steps)

@@ -26,7 +26,7 @@ def test_scan_filters_alerts_and_accounts_for_all(cli: Cli, logs: Path) -> None:
     everything = cli("scan", logs, "--format", "jsonl", *ONLY_REFERENCE)
     some = cli("scan", logs, "--format", "jsonl", "--filter", "calls>10", *ONLY_REFERENCE)
     assert some.objects == [alert for alert in everything.objects if len(alert["event_ids"]) > 10]
-    assert "1 of 2 alerts by --filter" in some.err
+    assert "1 of 2 alerts match --filter" in some.err
     assert [line for line in some.err.splitlines() if "=" in line] == [
         line for line in everything.err.splitlines() if "=" in line
     ]
@@ -46,7 +46,7 @@ def test_view_reference_expands_to_its_filter(cli: Cli, logs: Path) -> None:
 def test_relative_filter_times_count_from_newest_record(cli: Cli, logs: Path) -> None:
     ran = cli("scan", logs, "--format", "jsonl", "--filter", "last 2m", *ONLY_REFERENCE)
     assert len(ran.objects) == 1
-    assert "1 of 2 alerts by --filter, time since 2026-03-01 1" in ran.err
+    assert "1 of 2 alerts match --filter, time since 2026-03-01 1" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_principals_of_sources_and_of_a_database(cli: Cli, logs: Path, tmp_path:
     assert [row["principal"] for row in sliced.objects] == [ROLE]
     filtered = cli("principals", "--db", db, "--filter", "kind:user", "--format", "table")
     assert filtered.out.splitlines()[1].endswith("user/ana")
-    assert "1 of 2 principals by --filter" in filtered.err
+    assert "1 of 2 principals match --filter" in filtered.err
 
 
 def test_principals_as_csv_in_a_file_of_its_own(cli: Cli, logs: Path, tmp_path: Path) -> None:
@@ -70,6 +70,8 @@ def test_events_by_filter_over_files_and_state(cli: Cli, logs: Path, tmp_path: P
         assert len(by_time.out.splitlines()) == 12
         limited = cli("events", *where, "--limit", "3")
         assert len(limited.out.splitlines()) == 3
+        assert limited.err.endswith("in the order found (--order time sorts them)\n")
+        assert "--order" not in by_time.err
         assert "stopped at --limit 3: there may be more" in limited.err
 
 
@@ -79,7 +81,7 @@ def test_events_by_indicators_count_each(cli: Cli, logs: Path, tmp_path: Path) -
     ran = cli("events", logs, "--indicators", wanted, "--format", "jsonl")
     assert [event["indicators"] for event in ran.objects] == [["198.51.100.0/24"]]
     assert "198.51.100.0/24: 1 event, 1 principal, 2026-03-02T11:00:01Z" in ran.err
-    assert "1 of 2 indicators not seen" in ran.err
+    assert "1 of 2 indicators seen" in ran.err
     assert "not looked for: ab: too short" in ran.err
 
 

@@ -466,8 +466,8 @@ def test_suppression_needs_the_fields_that_the_configuration_requires(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     write(tmp_path, "trailhound/config.toml", b'require = ["ticket", "owner", "reason"]')
     add = ("suppress", "add", "--account", "111122223333", "--db", db, "--ticket", "CHG-9")
-    one_line(cli(*add), 2, "required by the configuration: --owner, --justification")
-    assert cli(*add, "--owner", "dana", "--justification", "pentest").status == 0
+    one_line(cli(*add), 2, "required by the configuration: --owner, --reason")
+    assert cli(*add, "--owner", "dana", "--reason", "pentest").status == 0
     write(tmp_path, "trailhound/config.toml", b'require = ["tickt"]')
     one_line(cli(*add), 1, "require: no field 'tickt'")
 

@@ -24,7 +24,7 @@ def test_watch_says_what_is_read_later(
     db = ("--db", tmp_path / "hunt.db")
     added = cli("watch", "add", ANA, "--label", "CHG-9", *db)
     assert added.err == (
-        "watching for 1 indicator; events --indicators looks for them in what was read before\n"
+        "watching for 1 indicator; events --indicators searches what was read before\n"
     )
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{ANA}\n198.51.100.9\nab\n"))
     again = cli("watch", "add", "--file", "-", *db)

@@ -22,6 +22,7 @@ from tests.tui.build import START, alert
 from tui.concurrency.job import Cancelled, Job
 from tui.screens.alerts import columns
 from tui.screens.pivot import rows
+from tui.screens.pivot.columns import pivot_columns
 from tui.screens.pivot.rows import QuestionLine
 from tui.widgets import row_search
 from tui.widgets.columns import Column
@@ -106,7 +107,7 @@ def one_by_one(
     ("columns", "make", "no_cells"),
     [
         (columns.ALERT_COLUMNS, one_alert, None),
-        (rows.pivot_columns(load()), one_call, rows.heading),
+        (pivot_columns(load()), one_call, rows.heading),
     ],
 )
 @settings(max_examples=60)

@@ -168,10 +168,12 @@ def test_triage_applies_to_marks_and_counts_them(hunt: Hunt) -> None:
 def test_closed_alerts_are_counted_and_can_be_shown(hunt: Hunt) -> None:
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await press(pilot, "d")
-        assert counts(app) == "4 alerts in 3 rows · ●1 ○2 · 1 resolved · H shows them"
+        assert counts(app) == "3 alerts · ●1 ○2 · 1 resolved · H shows them"
         await press(pilot, "H")
         assert len(principals(app)) == 4
         assert counts(app) == "4 alerts · ◆1 ●1 ○2 · 1 resolved · H hides them"
+        await press(pilot, "H", "f", *"severity:medium", "enter")
+        await until(pilot, lambda: "1 of 3 alerts · ●1" in counts(app))
 
     hunt.play(journey)
 

@@ -165,7 +165,7 @@ def test_call_opens_record_and_returns(hunt: Hunt) -> None:
         await press(pilot, "enter")
         further = await read(app, pilot)
         assert further is not screen
-        assert further._trail == ("Alerts", "user/cat", "its principal", "access key AKIAEXAMPLE")
+        assert further._trail == ("Alerts", "user/cat", "all activity", "access key AKIAEXAMPLE")
         await press(pilot, "escape")
         assert app.screen is screen
         await press(pilot, "escape")

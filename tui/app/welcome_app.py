@@ -31,10 +31,10 @@ DEMO = "demo"
 """What is chosen in place of a folder."""
 
 _HOW = """\
-trailhound FOLDER            a folder of trail files, in any state
+trailhound FOLDER            trail files below a folder, compressed or not
 trailhound s3://BUCKET/…     a bucket{setup}
 trailhound --help            all commands and options; ? lists the keys
-then 1 Alerts, 2 Principals or 3 Events: with or without an alert"""
+Start at 1 Alerts; without an alert, at 2 Principals or 3 Events"""
 
 
 def _how_to_start() -> str:
@@ -85,7 +85,7 @@ class WelcomeScreen(Screen[None]):
             show=True,
         ),
         key("welcome.again", "R", "look", "rescan", "Search for trails again", FIND, show=True),
-        key("welcome.leave", "q,escape", "app.quit", "leave", "Quit trailhound", OPEN, show=True),
+        key("welcome.leave", "q,escape", "app.quit", "quit", "Quit trailhound", OPEN, show=True),
     ]
 
     def __init__(self) -> None:

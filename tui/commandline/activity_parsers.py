@@ -60,7 +60,7 @@ def _add_events(commands: Subparsers) -> None:
         "--indicators",
         metavar="FILE",
         help="look for these: addresses, networks, keys, ARNs, account ids, event ids, parts of "
-        "user agents, one a line (- for standard input)",
+        "user agents, one per line (- for standard input)",
     )
     parser.add_argument("--limit", type=_count, metavar="N", help="stop after N events")
     parser.add_argument(

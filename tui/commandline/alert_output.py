@@ -28,6 +28,7 @@ _HEADINGS = (
     "PRINCIPAL",
 )
 _LINES_AT_ONCE = 1_000
+_RULE_CELLS = 60
 _RIGHT_ALIGNED = {"REG", "CALLS", "SPAN"}
 
 
@@ -68,6 +69,6 @@ def _table_row(alert: Alert) -> tuple[str, ...]:
         f"{alert.span}s",
         visible(alert.account),
         visible(source, 39),
-        visible(alert.rule.name, 40),
+        visible(alert.rule.name, _RULE_CELLS),
         visible(log_file_name(alert) or alert.principal) or "(no ARN)",
     )

@@ -152,7 +152,7 @@ def _add_selection_options(parser: argparse.ArgumentParser) -> None:
         "--indicators",
         metavar="FILE",
         help="only records with one of these: addresses, networks, keys, ARNs, account ids, event "
-        "ids, parts of user agents, one a line (- for standard input)",
+        "ids, parts of user agents, one per line (- for standard input)",
     )
     parser.add_argument(
         "--filter",

@@ -99,7 +99,7 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
     """Add the databases of addresses."""
     parser.add_argument("--asn-db", metavar="FILE", help="an .mmdb file with network (AS) names")
     parser.add_argument(
-        "--geo-db", metavar="FILE", help="an .mmdb that tells the cities or countries of addresses"
+        "--geo-db", metavar="FILE", help="an .mmdb file with the cities or countries of addresses"
     )
 
 

@@ -265,9 +265,10 @@ def _add_pivot(commands: Subparsers) -> None:
     )
     parser.add_argument(
         "--order",
-        choices=("found", "time", "guide"),
-        default="found",
-        help="found: as read, nearest files first; time; guide: by guide question",
+        choices=("time", "guide", "found"),
+        default="time",
+        help="time; guide: by time under each guide question; found: as read, nearest files "
+        "first (default: time)",
     )
     parser.add_argument("--format", choices=("table", "jsonl", "timesketch"), default="table")
     add_output_option(parser)

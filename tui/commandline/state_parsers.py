@@ -54,7 +54,14 @@ def _add_suppression_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ticket", default="")
     parser.add_argument("--owner", default="")
-    parser.add_argument("--justification", default="", help="reason; this or a ticket is required")
+    parser.add_argument(
+        "--reason",
+        "--justification",
+        dest="justification",
+        metavar="TEXT",
+        default="",
+        help="why this is expected; a reason or a ticket is required",
+    )
     parser.add_argument(
         "--break-at",
         type=int,
@@ -83,7 +90,7 @@ def _add_watch(commands: Subparsers) -> None:
         "not searched: events --indicators does that.",
     )
     add.add_argument("indicators", nargs="*", metavar="INDICATOR")
-    add.add_argument("--file", metavar="FILE", help="one a line (- for standard input)")
+    add.add_argument("--file", metavar="FILE", help="one per line (- for standard input)")
     add.add_argument("--label", default="", metavar="TEXT", help="why: a case, a ticket")
     listing = actions.add_parser("list", help="list watches, with what was seen")
     listing.add_argument("--format", choices=("table", "jsonl", "csv"), default="table")

@@ -29,7 +29,7 @@ class Column(Generic[R]):
     not its ``key``. ``depends_on`` returns all that the cell depends on, where that is read faster
     than the cell is written. ``shorten`` writes the cell in fewer cells than it needs; otherwise
     its end is cut. ``wish`` is the width that it has before a column of ``OPTIONAL`` priority is
-    shown.
+    shown, and before ``flex`` columns share what is left.
     """
 
     key: str
@@ -84,15 +84,30 @@ def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]
     spare = cells - _width(shown)
     if spare < 0:
         return [(column, max(0, cells)) for column in shown]
+    base = _grown(shown, spare)
+    spare = cells - sum(base) - GAP * (len(shown) - 1)
     flex_left = sum(column.flex for column in shown)
     widths = []
-    for column in shown:
+    for column, width in zip(shown, base, strict=True):
         share = 0
         if column.flex:
             share = spare // flex_left
             spare -= share
             flex_left -= 1
-        widths.append((column, column.width + share))
+        widths.append((column, width + share))
+    return widths
+
+
+def _grown(columns: Sequence[Column[R]], spare: int) -> list[int]:
+    """Return the widths with ``spare`` cells shared evenly by the columns below their wish."""
+    widths = [column.width for column in columns]
+    while spare > 0:
+        below = [index for index, width in enumerate(widths) if width < columns[index].wish]
+        if not below:
+            break
+        for index in below[:spare]:
+            widths[index] += 1
+        spare -= min(spare, len(below))
     return widths
 
 

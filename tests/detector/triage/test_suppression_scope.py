@@ -213,7 +213,7 @@ def test_parse_interval_rejects_other_texts(text: str) -> None:
             {"expires": START},
             "^the suppression would end before it starts: choose a duration such as 7d$",
         ),
-        ({"ticket": "", "justification": "  "}, "^add a ticket or a justification$"),
+        ({"ticket": "", "justification": "  "}, "^add a ticket or a reason$"),
         ({"break_at": -1}, "^points must be 0 or more$"),
     ],
 )

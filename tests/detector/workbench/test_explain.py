@@ -98,13 +98,13 @@ def test_principal_without_a_hit_is_told_which_condition_keeps_it_out(tmp_path: 
     told = explain_principal(bench, BOB, {}, FIELDS, reader(tmp_path))  # type: ignore[arg-type]
     assert told.lines[1:] == (
         f"{BOB}: no alert",
-        "  none of its 3 events passes the filter; so many fulfil each condition:",
+        "  none of its 3 events passes the filter; events that meet each condition:",
         "         3  event.dataset = aws.cloudtrail",
         "         3  event.provider = ec2.amazonaws.com",
         "         0  event.action = DescribeInstances",
     )
     nobody = explain_principal(bench, EVE, {}, FIELDS, reader(tmp_path))  # type: ignore[arg-type]
-    assert nobody.lines[2:] == ("  no event by it in what was read",)
+    assert nobody.lines[2:] == ("  the logs have no event by this principal",)
 
 
 def test_event_is_explained_with_the_window_that_it_is_in(tmp_path: Path) -> None:

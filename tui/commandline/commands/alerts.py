@@ -25,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
         store.close()
     alerts = list(filter(parse_filter_option(args, ALERTS, now), reversed(stored)))
     print_alerts(alerts, args)
-    narrate(f"{len(alerts):,} of {len(stored):,} alerts held")
+    narrate(f"{len(alerts):,} of {len(stored):,} alerts in the database")
     return EXIT_OK

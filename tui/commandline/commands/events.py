@@ -75,8 +75,8 @@ def run(args: argparse.Namespace) -> int:
     ):
         narrate(line)
     narrate(
-        f"{plural(out.count, 'event')} in {progress.files_done:,} of {progress.files:,} files, "
-        f"{progress.bytes / 1e6:,.1f} MB"
+        f"{plural(out.count, 'event')} in {progress.files_done:,} of "
+        f"{plural(progress.files, 'file')}, {progress.bytes / 1e6:,.1f} MB{out.order_hint}"
     )
     return EXIT_OK
 
@@ -152,6 +152,13 @@ class _Printer:
         """Whether as many events were found as were asked for."""
         return self._args.limit is not None and self.count >= self._args.limit
 
+    @property
+    def order_hint(self) -> str:
+        """How to sort a table that was printed as its events were found."""
+        if self._streams and self._args.format == "table" and self.count > 1:
+            return ", in the order found (--order time sorts them)"
+        return ""
+
     def take(self, rows: Sequence[EventRow]) -> Sequence[EventRow]:
         """Print rows, or return those that must wait."""
         if self._args.limit is not None:
@@ -201,7 +208,7 @@ class _Printer:
 
 
 def _indicator_lines(counts: IndicatorCounts | None, is_cut: bool) -> Iterator[str]:
-    """Yield a line for each indicator that was found, and how many were not.
+    """Yield a line for each indicator that was seen, and how many were.
 
     ``is_cut``: the search was stopped, so there may be more of each.
     """
@@ -218,4 +225,5 @@ def _indicator_lines(counts: IndicatorCounts | None, is_cut: bool) -> Iterator[s
             f"{format_time(each.last)}"
         )
     until = " before the search was stopped" if is_cut else ""
-    yield f"{absent:,} of {plural(len(counts.counts), 'indicator')} not seen{until}"
+    seen = len(counts.counts) - absent
+    yield f"{seen:,} of {plural(len(counts.counts), 'indicator')} seen{until}"

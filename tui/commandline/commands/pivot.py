@@ -67,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
         _print_in_order(rows, args)
     for reason in progress.unread:
         warn(f"not read: {reason}")
-    narrate(f"{plural(count, 'event')} in {progress.files:,} files, {progress.bytes / 1e6:,.1f} MB")
+    files = plural(progress.files, "file")
+    narrate(f"{plural(count, 'event')} in {files}, {progress.bytes / 1e6:,.1f} MB")
     return EXIT_OK
 
 

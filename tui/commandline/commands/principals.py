@@ -116,7 +116,7 @@ def _read(
 def _count(rows: Sequence[PrincipalRow], principals: PrincipalList) -> str:
     if len(rows) == len(principals.rows):
         return plural(len(rows), "principal")
-    return f"{len(rows):,} of {len(principals.rows):,} principals by --filter"
+    return f"{len(rows):,} of {len(principals.rows):,} principals match --filter"
 
 
 def _formatted(rows: Sequence[PrincipalRow], form: Literal["table"] | ListFormat) -> str:

@@ -150,7 +150,7 @@ def _alert_count(printed: int, total: int, alert_filter: Filter[Alert]) -> str:
     if not alert_filter:
         return plural(printed, "alert")
     times = "".join(f", {when}" for when in alert_filter.time_descriptions)
-    return f"{printed:,} of {total:,} alerts by --filter{times}"
+    return f"{printed:,} of {total:,} alerts match --filter{times}"
 
 
 def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
         too_short = [it for it in histories[rule.rule_id] if rule.warm_up(it)]
         if too_short:
             yield (
-                f"{rule.name}: {len(too_short):,} of its alerts rest on a short history "
+                f"{rule.name}: {plural(len(too_short), 'alert')} with too short a history "
                 f"({rule.warm_up(min(too_short))})"
             )
 

@@ -72,7 +72,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
 def _require_fields(args: argparse.Namespace) -> None:
     """Raise UsageError where a field that the configuration requires is missing."""
     values = {"ticket": args.ticket, "owner": args.owner, "reason": args.justification}
-    options = {"ticket": "--ticket", "owner": "--owner", "reason": "--justification"}
+    options = {"ticket": "--ticket", "owner": "--owner", "reason": "--reason"}
     missing = [options[field] for field in config.load_config().require if not values[field]]
     if missing:
         raise UsageError(f"required by the configuration: {', '.join(missing)}")

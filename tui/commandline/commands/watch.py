@@ -53,7 +53,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
     said = f"watching for {plural(len(created), 'indicator')}"
     if known:
         said += f"; {known:,} watched for already"
-    narrate(f"{said}; events --indicators looks for them in what was read before")
+    narrate(f"{said}; events --indicators searches what was read before")
 
 
 def _list(store: Store, args: argparse.Namespace) -> None:

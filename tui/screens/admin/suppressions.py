@@ -213,7 +213,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
             return None
         expires = parse_expiry(span, self.workspace.now())
         await self.workspace.decisions.extend(decidable, expires)
-        return f"{_name(decidable)} hides until {format.full_time(expires)}"
+        return f"Extended {_name(decidable)} until {format.full_time(expires)}"
 
     def copy_formats_of(self, rows: Sequence[Suppression]) -> Sequence[CopyFormat]:
         return suppression_formats(rows)
@@ -242,7 +242,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
 def _name(entries: Sequence[Suppression]) -> str:
     if len(entries) > 1:
         return format.plural(len(entries), "suppression")
-    return f"{entries[0].scope} {short_arn(entries[0].value)}"
+    return f"the suppression of {entries[0].scope} {short_arn(entries[0].value)}"
 
 
 def _empty() -> str:

@@ -316,7 +316,7 @@ class AlertScreen(HuntScreen):
             return
         middle = (event.start + event.end) // 2
         self.alert_actions.open_pivot(
-            lambda _, principals: Pivot("its principal", principals, event.start, event.end, middle)
+            lambda _, principals: Pivot("all activity", principals, event.start, event.end, middle)
         )
 
     @on(RowList.Highlighted, "#calls")

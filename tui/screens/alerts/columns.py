@@ -60,7 +60,7 @@ ALERT_COLUMNS: tuple[Column[Alert], ...] = (
         format.principal,
         drop_priority=1,
         flex=True,
-        wish=18,
+        wish=20,
         shorten=lambda alert, cells: format.elide(format.principal(alert), cells),
     ),
     Column(
@@ -107,7 +107,7 @@ ALERT_COLUMNS: tuple[Column[Alert], ...] = (
         format.flag_words,
         drop_priority=5,
         flex=True,
-        wish=18,
+        wish=19,
         field="flag",
     ),
     Column("assignee", "assignee", 9, lambda alert: alert.assignee, drop_priority=8),

@@ -63,7 +63,7 @@ def counts_line(
         (f"+{format.number(rows.held_back)} new", "$text-accent bold", rows.held_back),
         (f"{format.number(marked)} marked", "$text-accent bold", marked),
         ("follow", "$text-accent", following),
-        (_total(rows.total, here), "", True),
+        (_total(len(rows.matching), len(rows.shown), here), "", True),
         (_severities(rows), "$foreground-muted", here),
         (f"{format.number(rows.closed)} resolved", "$foreground-muted", rows.closed),
         (f"{format.number(rows.suppressed)} suppressed", "$foreground-muted", rows.suppressed),
@@ -78,9 +78,12 @@ def counts_line(
     )
 
 
-def _total(total: int, here: int) -> str:
-    alerts = format.plural(total, "alert")
-    if here == total:
+def _total(matching: int, shown: int, here: int) -> str:
+    """Write how many of the alerts ``shown`` match the filter, in ``here`` rows."""
+    alerts = format.plural(shown, "alert")
+    if matching != shown:
+        alerts = f"{format.number(matching)} of {alerts}"
+    if here == matching:
         return alerts
     return f"{alerts} in {format.plural(here, 'row')}"
 

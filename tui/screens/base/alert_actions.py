@@ -255,7 +255,7 @@ class AlertActions(ScreenPart):
         """Open every call of the principal around the current alert."""
         from detector.investigation.pivot import pivot_around
 
-        self.open_pivot(lambda alert, principals: pivot_around(alert, principals, "its principal"))
+        self.open_pivot(lambda alert, principals: pivot_around(alert, principals, "all activity"))
 
     @work(exclusive=True, group="open-pivot")
     async def open_pivot(self, make_pivot: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:

@@ -25,7 +25,7 @@ class ExtendForm(FormScreen):
         self.heading = f"Extend {format.plural(len(suppressions), 'suppression')}"
         if len(suppressions) == 1:
             ends = format.full_time(first.expires)
-            self.heading = f"Extend {first.scope} {first.value}, which ends {ends}"
+            self.heading = f"Extend the suppression of {first.scope} {first.value} (ends {ends})"
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("for", LineField("for", "7d", "8h, 7d, 2w from now, or a day: 2026-04-01"))
@@ -35,4 +35,4 @@ class ExtendForm(FormScreen):
         expires = parse_expiry(typed, self.workspace.now())
         await self.workspace.decisions.extend(self._suppressions, expires)
         self.span = typed
-        return f"Hides until {format.full_time(expires)}; {self.workspace.decisions.way_back}"
+        return f"Extended until {format.full_time(expires)}; {self.workspace.decisions.way_back}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from textual.widget import Widget
 
-from detector.detection.indicator import IndicatorList, parse_indicators
+from detector.detection.indicator import Indicator, IndicatorList, parse_indicators
 from tui.presentation import format
 from tui.screens.base.input_fields import LineField, TextField
 from tui.screens.forms.base import FormScreen, labelled
@@ -29,10 +30,13 @@ class IndicatorsForm(FormScreen):
         yield labelled(
             "list",
             TextField(
-                "list", "", "addresses, networks, access keys, ARNs, account ids, event ids, agents"
+                "list",
+                "",
+                "addresses, networks, access keys, ARNs, account ids, event ids, "
+                "parts of user agents",
             ),
         )
-        yield labelled("or file", LineField("file", "", "one a line; # begins a comment"))
+        yield labelled("or file", LineField("file", "", "one per line; # begins a comment"))
 
     async def save(self) -> str:
         text, name = self.value("list"), self.value("file")
@@ -41,10 +45,17 @@ class IndicatorsForm(FormScreen):
         self.indicators = parse_indicators(text)
         if not self.indicators.indicators:
             raise ValueError("Write or paste at least one address, key, ARN or id.")
-        said = format.plural(len(self.indicators.indicators), "indicator")
+        said = _described(self.indicators.indicators)
         if self.indicators.refused:
             said += f"; not looked for: {self.indicators.refused[0]}"
         return said
+
+
+def _described(indicators: Sequence[Indicator]) -> str:
+    """Say how many indicators were read, and what each was taken for."""
+    kinds = Counter(each.kind for each in indicators)
+    counts = ", ".join(f"{format.number(count)} {kind}" for kind, count in kinds.most_common())
+    return f"{format.plural(len(indicators), 'indicator')}: {counts}"
 
 
 def _read(path: Path) -> str:

@@ -164,7 +164,7 @@ class SuppressForm(DraftedForm):
         self.filled = self._filled_fields()
         count = format.plural(len(missing), "suppression")
         return (
-            f"{count} until {format.full_time(suppressions[0].expires)}; "
+            f"Created {count} until {format.full_time(suppressions[0].expires)}; "
             f"{key_of('alerts.hidden')} shows the alerts, {self.workspace.decisions.way_back}"
         )
 

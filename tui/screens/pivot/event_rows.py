@@ -4,108 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from operator import attrgetter
 
 from detector.investigation.indicators import IndicatorCounts
 from detector.investigation.pivot import EventRow
-from detector.text.abbreviations import short_arn
 from tui.concurrency.job import Job, sort_in_pieces
-from tui.presentation import format, time_display
-from tui.presentation.calls import call_outcome, short_outcome
-from tui.presentation.region_names import short_region
-from tui.screens.pivot.rows import PivotLine, PivotLines, QuestionLine, event_column, line_key
+from tui.presentation import format
+from tui.screens.pivot.rows import PivotLine, PivotLines, QuestionLine, line_key
 from tui.screens.pivot.runs import fold_runs
-from tui.widgets.columns import Column
-from tui.widgets.line import CellContent
-
-
-def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
-    """Return the columns of the events; ``places`` are those of addresses."""
-    return (
-        event_column(
-            "time",
-            time_display.column_title,
-            14,
-            attrgetter("event.time"),
-            format.date_time,
-            drop_priority=0,
-        ),
-        event_column(
-            "principal",
-            "principal",
-            12,
-            attrgetter("event.arn", "event.source_address"),
-            lambda caller: short_arn(caller[0]) or f"no ARN, {caller[1]}",
-            drop_priority=2,
-            flex=True,
-            shorten=_short_caller,
-        ),
-        event_column(
-            "action",
-            "call",
-            16,
-            attrgetter("event.action"),
-            drop_priority=1,
-            flex=True,
-            field="call",
-            shorten=_short_call,
-        ),
-        event_column("object", "object", 8, attrgetter("acted_on"), drop_priority=3, flex=True),
-        event_column(
-            "region",
-            "region",
-            9,
-            attrgetter("event.region"),
-            drop_priority=5,
-            shorten=_short_region,
-        ),
-        event_column(
-            "outcome",
-            "outcome",
-            7,
-            attrgetter("event.error_code"),
-            call_outcome,
-            drop_priority=4,
-            flex=True,
-            wish=12,
-            shorten=_short_outcome,
-        ),
-        event_column(
-            "source",
-            "source",
-            format.address_width(places),
-            attrgetter("event.source_address"),
-            places.with_place,
-            drop_priority=6,
-        ),
-        event_column(
-            "agent", "agent", 12, attrgetter("event.user_agent"), format.agent, drop_priority=7
-        ),
-    )
-
-
-def _short_caller(line: PivotLine, cells: int) -> str:
-    if isinstance(line, QuestionLine):
-        return ""
-    return format.elide(short_arn(line.event.arn) or line.event.source_address, cells)
-
-
-def _short_call(line: PivotLine, cells: int) -> str:
-    if isinstance(line, QuestionLine):
-        return ""
-    return format.elide(line.event.action, cells)
-
-
-def _short_region(line: PivotLine, cells: int) -> str:  # noqa: ARG001
-    if isinstance(line, QuestionLine):
-        return ""
-    return short_region(line.event.region)
-
-
-def _short_outcome(line: PivotLine, cells: int) -> CellContent:
-    if isinstance(line, QuestionLine):
-        return ""
-    return short_outcome(line.event.error_code, cells)
 
 
 @dataclass(frozen=True)

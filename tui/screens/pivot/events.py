@@ -28,7 +28,8 @@ from tui.presentation import format, safe
 from tui.screens.base.alert_actions import LIST_BINDINGS, AlertActions
 from tui.screens.base.row_actions import AlertsOfRows
 from tui.screens.base.watch_action import Offer, offer_of_all
-from tui.screens.pivot.event_rows import EventOrder, build_event_lines, described, event_columns
+from tui.screens.pivot.columns import event_columns
+from tui.screens.pivot.event_rows import EventOrder, build_event_lines, described
 from tui.screens.pivot.rows import PivotLine, PivotLines, line_key
 from tui.screens.pivot.screen import PivotScreen
 from tui.settings.session_file import ListState
@@ -41,7 +42,7 @@ EVENT_SPANS: tuple[tuple[str, int | None], ...] = (
     ("24 h", 86_400),
     ("7 d", 7 * 86_400),
     ("31 d", 31 * 86_400),
-    ("all that is held", None),
+    ("all logs", None),
 )
 """The spans before the newest event, in seconds; None: all."""
 _USUAL_SPAN = 2
@@ -237,7 +238,7 @@ class EventsScreen(PivotScreen):
             self.workspace.say("The filter sets the time window")
             return
         elif not 0 <= self._span + step < len(EVENT_SPANS):
-            self.workspace.say("All that is held" if step > 0 else "Minimum range")
+            self.workspace.say("All logs" if step > 0 else "Minimum range")
             return
         else:
             self._span += step

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 from textual.content import Content
 
@@ -17,12 +16,9 @@ from detector.ecs.fields import field_table
 from detector.investigation.guide import group_by_question
 from detector.investigation.pivot import EventRow, Pivot, Progress, count_actions
 from detector.investigation.selectors import field_equals, value_text
-from detector.text.abbreviations import short_arn
 from tui.keymap import key_of
-from tui.presentation import format, safe, time_display
-from tui.presentation.calls import call_outcome, event_key
-from tui.widgets.columns import Column
-from tui.widgets.line import CellContent
+from tui.presentation import format, safe
+from tui.presentation.calls import event_key
 
 
 @dataclass(frozen=True)
@@ -101,97 +97,6 @@ def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[Pivo
         yield QuestionLine(question, len(answers), count_actions(answers), question in folded)
         if question not in folded:
             yield from answers
-
-
-def event_column(
-    key: str,
-    title: str | Callable[[], str],
-    width: int,
-    read: Callable[[EventRow], Any],
-    write: Callable[[Any], CellContent] = str,
-    **options: Any,
-) -> Column[PivotLine]:
-    """Make a column of events, blank above events.
-
-    ``read`` gets the value of an event, ``write`` formats it.
-    """
-
-    def cell(line: PivotLine) -> CellContent:
-        if isinstance(line, QuestionLine):
-            return ""
-        return write(read(line))
-
-    return Column(
-        key, title, width, cell, depends_on=cast("Callable[[PivotLine], Hashable]", read), **options
-    )
-
-
-def _short_agent(line: PivotLine, cells: int) -> str:  # noqa: ARG001
-    if isinstance(line, QuestionLine):
-        return ""
-    return format.agent(line.event.user_agent)
-
-
-def _flags(flags_and_own: tuple[Sequence[str], bool]) -> Content:
-    flags, own = flags_and_own
-    words = safe.text(format.flag_words(flags), "$text-warning")
-    return Content.assemble(("own ", "$text-accent") if own else "", words)
-
-
-def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
-    """Return the columns of a pivot; ``places`` are those of addresses."""
-    return (
-        event_column(
-            "time",
-            time_display.column_title,
-            14,
-            attrgetter("event.time"),
-            format.date_time,
-            drop_priority=0,
-        ),
-        event_column(
-            "flags", "flags", 9, attrgetter("flags", "own"), _flags, drop_priority=2, field="flag"
-        ),
-        event_column(
-            "action",
-            "call",
-            18,
-            attrgetter("event.action"),
-            drop_priority=1,
-            flex=True,
-            field="call",
-        ),
-        event_column(
-            "outcome", "outcome", 12, attrgetter("event.error_code"), call_outcome, drop_priority=3
-        ),
-        event_column("region", "region", 14, attrgetter("event.region"), drop_priority=4),
-        event_column(
-            "source",
-            "source",
-            format.address_width(places),
-            attrgetter("event.source_address"),
-            places.with_place,
-            drop_priority=5,
-        ),
-        event_column(
-            "principal",
-            "principal",
-            16,
-            attrgetter("event.arn"),
-            lambda arn: short_arn(arn) or "no ARN",
-            drop_priority=6,
-            flex=True,
-        ),
-        event_column(
-            "agent",
-            "agent",
-            14,
-            attrgetter("event.user_agent"),
-            drop_priority=7,
-            flex=True,
-            shorten=_short_agent,
-        ),
-    )
 
 
 FurtherPivot = tuple[str, Selector]

@@ -34,6 +34,7 @@ from tui.screens.base.query_line import QueryLine
 from tui.screens.base.screen import breadcrumbs
 from tui.screens.base.watch_action import Offer, WatchAction, offers_of
 from tui.screens.pivot.call_actions import CallActions
+from tui.screens.pivot.columns import pivot_columns
 from tui.screens.pivot.reading import ReadFailed, RowsRead
 from tui.screens.pivot.rows import (
     FurtherPivot,
@@ -45,7 +46,6 @@ from tui.screens.pivot.rows import (
     half_width,
     heading,
     line_key,
-    pivot_columns,
     progress_line,
     resized,
 )
