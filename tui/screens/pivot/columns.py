@@ -15,17 +15,18 @@ from tui.presentation import format, safe, time_display
 from tui.presentation.calls import call_outcome, short_outcome
 from tui.presentation.region_names import short_region
 from tui.screens.pivot.rows import PivotLine, QuestionLine
-from tui.widgets.columns import Column
+from tui.widgets.columns import OPTIONAL, Column
 from tui.widgets.line import CellContent
 
 
 def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
     """Return the columns of a pivot; ``places`` are those of addresses.
 
-    A pivot is about one principal, so the principal is among the first to go.
+    A pivot is about one principal, so the principal and its agent give way to the object.
     """
     columns = _by_key(places)
-    columns["principal"] = replace(columns["principal"], drop_priority=6)
+    columns["principal"] = replace(columns["principal"], drop_priority=OPTIONAL, wish=12)
+    columns["agent"] = replace(columns["agent"], drop_priority=OPTIONAL)
     order = ("time", "flags", "action", "object", "outcome", "region", "source", "principal")
     return tuple(columns[key] for key in (*order, "agent"))
 
