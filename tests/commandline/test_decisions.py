@@ -36,7 +36,11 @@ def test_alerts_are_those_that_scan_prints(cli: Cli, db: Path, tmp_path: Path) -
     for format in ("jsonl", "csv", "table"):
         held = cli("alerts", "--db", db, "--format", format)
         scanned = cli("scan", tmp_path / "logs", "--db", db, "--format", format, *ONLY_REFERENCE)
-        assert (held.status, held.out, held.err) == (0, scanned.out, "2 of 2 alerts in the database\n")
+        assert (held.status, held.out, held.err) == (
+            0,
+            scanned.out,
+            "2 of 2 alerts in the database\n",
+        )
     assert len(ids(cli, db, "--filter", "regions:>10")) == 1
     one_line(cli("alerts", "--db", tmp_path / "none"), 1, "no database yet")
     one_line(cli("alerts", "--db", db, "--filter", "severity>"), 2, "--filter")

@@ -49,7 +49,11 @@ EXAMPLES: tuple[tuple[str, str, str], ...] = (
     ("!kali", "not; `-kali` and `not kali` say the same", "tool old"),
     ("region:us-", "in this field", "kali tool"),
     ("region=us-east-1", "the whole value", "kali tool"),
-    ("region:us-*-1", "wildcards, matched against the whole value; `?` is one character", "kali tool"),
+    (
+        "region:us-*-1",
+        "wildcards, matched against the whole value; `?` is one character",
+        "kali tool",
+    ),
     ("principal:*/nightly", "", "tool"),
     ("severity:high,medium", "one of several", "kali old"),
     ("severity>=medium", "severity has an order", "kali old"),

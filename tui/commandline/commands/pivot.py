@@ -67,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
         _print_in_order(rows, args)
     for reason in progress.unread:
         warn(f"not read: {reason}")
-    files = plural(progress.files, "file")
-    narrate(f"{plural(count, 'event')} in {files}, {progress.bytes / 1e6:,.1f} MB")
+    read = plural(progress.files, "file")
+    narrate(f"{plural(count, 'event')} in {read}, {progress.bytes / 1e6:,.1f} MB")
     return EXIT_OK
 
 
