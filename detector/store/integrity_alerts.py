@@ -18,7 +18,7 @@ from detector.store.alert_table import AlertChanges, AlertTable
 from detector.store.completeness import Completeness
 from detector.store.database import Database
 from detector.store.history_table import HistoryTable
-from detector.store.packing.finding_rows import pack_finding, put_findings
+from detector.store.packing.finding_rows import SummaryRow, pack_finding, put_findings
 from detector.store.packing.lineage_rows import Lineage, insert_lineages
 from detector.store.suppression_table import SuppressionTable
 
@@ -115,4 +115,5 @@ def _put_alert(connection: sqlite3.Connection, alert: Alert) -> None:
             _NEVER_SEARCHED,
         ),
     ).fetchall()
-    put_findings(connection, [(number, pack_finding(alert.finding))])
+    summary = SummaryRow.stored(connection, alert.rule)
+    put_findings(connection, [(number, pack_finding(alert.finding, summary))])

@@ -159,7 +159,8 @@ class AlertReconciliation:
         """Return the row of a rule's summary, which all its findings share."""
         summary = self._summaries.get(rule.rule_id)
         if summary is None:
-            summary = self._summaries[rule.rule_id] = SummaryRow.of(rule.summary)
+            summary = SummaryRow.stored(self._connection, rule.summary)
+            self._summaries[rule.rule_id] = summary
         return summary
 
     def write(self) -> None:

@@ -39,6 +39,16 @@ class SummaryRow(NamedTuple):
         body = msgspec.msgpack.encode(summary)
         return cls(content_id(body), body)
 
+    @classmethod
+    def stored(cls, connection: sqlite3.Connection, summary: RuleSummary) -> SummaryRow:
+        """Return the row of a summary, which another process may have given its id."""
+        row = cls.of(summary)
+        for (summary_id,) in connection.execute(
+            "SELECT summary_id FROM rule_summary WHERE body = ?", (row.body,)
+        ):
+            row = cls(summary_id, row.body)
+        return row
+
 
 class PackedFinding(NamedTuple):
     """A finding as it is stored."""

@@ -43,3 +43,16 @@ def test_alert_that_another_process_derives_alike_is_not_revised(
     with closing(Store.open(tmp_path / "hunt.db")) as store:
         (alert,) = scan(logs, store=store, mode="sliding").alerts
     assert alert.revision == 1
+
+
+def test_summary_of_a_rule_is_stored_once_by_several_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = tmp_path / "logs"
+    for number in range(3):
+        monkeypatch.setattr(numbering, "_KEY", bytes([number]))
+        write(logs, f"{number}.json", sweep(12, number * 86_400))
+        with closing(Store.open(tmp_path / "hunt.db")) as store:
+            scan(logs, store=store)
+            assert store.database.value("SELECT count(*) FROM alert") == number + 1
+            assert store.database.value("SELECT count(*) FROM rule_summary") == 1
