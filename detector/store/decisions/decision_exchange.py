@@ -1,7 +1,9 @@
 """The exchange of decisions with another state: what travels, and how it is joined.
 
 Joining is idempotent, and keeps authors and times. Where both states decided on one subject, the
-later decision stands, the history keeps both, and it is told.
+later decision stands, the history keeps both, and it is told. Of two of one second the one whose
+author comes later in the alphabet stands, so that states come to the same in whatever order they
+are joined.
 """
 
 from __future__ import annotations
@@ -119,7 +121,7 @@ class DecisionExchange:
             for subject, time, author in self._database.rows(
                 f"SELECT subject, at, author FROM history JOIN {table} ON {table}_id = subject "
                 "WHERE kind NOT IN ('expired', 'broke-through') AND kind NOT LIKE '% refused' "
-                "ORDER BY at, entry_id"
+                "ORDER BY CAST(at AS INTEGER), author, entry_id"
             )
         }
 
@@ -166,8 +168,8 @@ class DecisionExchange:
         if _in_seconds(ours) == _in_seconds(theirs):
             return False, ""
         # What has ended stays so; else the later change stands.
-        over = bool(theirs.suppression.over) - bool(ours.suppression.over)
-        if over > 0 or (over == 0 and int(theirs.time) > int(ours.time)):
+        theirs_order = bool(theirs.suppression.over), *_in_seconds(theirs)
+        if theirs_order > (bool(ours.suppression.over), *_in_seconds(ours)):
             connection.execute(
                 "UPDATE suppression SET body = ? WHERE suppression_id = ?", (body, name)
             )
@@ -194,8 +196,8 @@ class DecisionExchange:
         if _watch_in_seconds(known) == _watch_in_seconds(theirs):
             return False, ""
         # What has ended stays so; else the later change stands.
-        over = known.watch.active - theirs.watch.active
-        if over > 0 or (over == 0 and int(theirs.time) > int(known.time)):
+        theirs_order = not theirs.watch.active, *_watch_in_seconds(theirs)
+        if theirs_order > (not known.watch.active, *_watch_in_seconds(known)):
             _put_watch(connection, theirs.watch)
         if not put_history_once(connection, theirs.time, theirs.author, name, "imported", ""):
             return False, ""
@@ -210,16 +212,16 @@ def _put_watch(connection: sqlite3.Connection, watch: Watch) -> None:
     )
 
 
-def _watch_in_seconds(decision: WatchDecision) -> tuple[object, ...]:
+def _watch_in_seconds(decision: WatchDecision) -> tuple[int, str, int, int, int]:
     watch = decision.watch
-    ends = [None if each is None else int(each) for each in (watch.lifted, watch.undone)]
-    return int(decision.time), decision.author, int(watch.acknowledged), *ends
+    lifted, undone = int(watch.lifted or 0), int(watch.undone or 0)
+    return int(decision.time), decision.author, int(watch.acknowledged), lifted, undone
 
 
-def _in_seconds(decision: SuppressionDecision) -> tuple[object, ...]:
+def _in_seconds(decision: SuppressionDecision) -> tuple[int, str, int, int, int]:
     made = decision.suppression
-    ends = [None if each is None else int(each) for each in (made.lifted, made.undone)]
-    return int(decision.time), decision.author, int(made.expires), *ends
+    lifted, undone = int(made.lifted or 0), int(made.undone or 0)
+    return int(decision.time), decision.author, int(made.expires), lifted, undone
 
 
 class _Subject(NamedTuple):
@@ -259,8 +261,10 @@ def _join_alert_decision(connection: sqlite3.Connection, theirs: _Subject) -> tu
         f"SELECT {theirs.column}, at, author FROM {table} WHERE alert_id = ?", (alert_id,)
     ).fetchone()
     value, decided_at, author = row or (_UNDECIDED_VALUES[table], None, None)
-    stands = row is None or int(time) > int(decided_at or 0)
-    if row is not None and value == theirs.value:
+    ours = int(decided_at or 0), author or "", value
+    stands = row is None or (int(time), theirs.author, theirs.value) > ours
+    is_same = row is not None and value == theirs.value
+    if is_same and not stands:
         return False, ""
     before, after = value or "nobody", theirs.value or "nobody"
     detail = f"{before} -> {after}" if stands else f"{after} before {before}"
@@ -273,7 +277,7 @@ def _join_alert_decision(connection: sqlite3.Connection, theirs: _Subject) -> tu
             "VALUES (?, ?, ?, ?)",
             (alert_id, theirs.value, theirs.time, theirs.author),
         )
-    if row is None:
+    if row is None or is_same:
         return True, ""
     return True, (
         f"alert {alert_id}: {theirs.name(value)} here by {author or 'somebody'}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector.store import Store
+from detector.store import StateError, Store
 from detector.triage.note import NoteBody
 from detector.triage.shared_decisions import decision_lines, read_decision
 from tests.clock import Clock
@@ -22,6 +23,8 @@ from tests.detector.store.test_undo_journal import (
     DECIDE,
     STEPS,
     WHO,
+    _assign,
+    _status,
     ids_of,
     known,
     suppression,
@@ -99,6 +102,60 @@ def test_export_joins_states_and_changes_nothing_twice(
         texts = {note.uid: note.body for note in two.triage.notes()}
         for note in one.triage.notes():
             assert note.uid in texts
+
+
+MADE = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.sampled_from(["status", "assignee", "extend", "lift"]),
+        st.integers(0, 2),
+    ),
+    max_size=4,
+)
+"""When a decision is made, of which kind, and which."""
+
+
+@settings(max_examples=40)
+@given(made=st.lists(MADE, min_size=3, max_size=3), order=st.permutations(range(3)))
+def test_states_come_to_the_same_in_whatever_order_they_are_joined(
+    made: list[list[tuple[int, str, int]]], order: list[int], template: Path
+) -> None:
+    """Also decisions of one second, and the same decision by two."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        clocks = [Clock(START + DAY) for _ in made]
+        stores = [
+            stack.enter_context(
+                closing(
+                    Store.open(
+                        Path(shutil.copy(template, f"{folder}/{name}.db")), clocks[number], name
+                    )
+                )
+            )
+            for number, name in enumerate(("ana", "ben", "cat"))
+        ]
+        [hidden] = stores[0].triage.suppress([suppression(stores[0])])
+        for store in stores[1:]:
+            join(store, exported(stores[0]))
+        for clock, store, decisions in zip(clocks, stores, made, strict=True):
+            for at, kind, number in sorted(decisions):
+                clock.now = START + DAY + 10 + at
+                if kind == "extend":
+                    with contextlib.suppress(StateError):  # it was lifted
+                        store.triage.extend([hidden.suppression_id], hidden.expires + number * DAY)
+                elif kind == "lift":
+                    store.triage.lift([hidden.suppression_id])
+                elif kind == "status":
+                    _status(store, [WHO[0]], number)
+                else:
+                    _assign(store, [WHO[0]], number)
+        before = [exported(store) for store in stores]
+        one, two = stores[0], Store.open(None, Clock(START + DAY), "one more")
+        with closing(two):
+            for lines in before[1:]:
+                join(one, lines)
+            for number in order:
+                join(two, before[number])
+            assert exported(two) == exported(one)
 
 
 def test_conflicts_are_told_and_kept(template: Path, tmp_path: Path) -> None:
