@@ -40,10 +40,14 @@ K = TypeVar("K", bound=tuple[Any, ...])
 
 
 class _Numbers(dict[K, int]):
-    """The numbers of what is looked up, which ``add`` adds where it is new."""
+    """The numbers of what is looked up, which is added to ``rows`` where it is new.
 
-    def __init__(self, add: Callable[[K], int]) -> None:
-        self._add = add
+    The numbers of what is ``lacking`` are added to ``incomplete``."""
+
+    def __init__(self, rows: list[K], lacking: Callable[[K], bool], incomplete: set[int]) -> None:
+        self._rows = rows
+        self._lacking = lacking
+        self._incomplete = incomplete
 
     def __missing__(self, key: K) -> int:
         # A text that is cut is looked up here each time: it is not kept whole.
@@ -51,8 +55,19 @@ class _Numbers(dict[K, int]):
             key = cap_part(key)
         number = self.get(key)
         if number is None:
-            number = self[key] = self._add(key)
+            number = self[key] = len(self._rows)
+            self._rows.append(key)
+            if self._lacking(key):
+                self._incomplete.add(number)
         return number
+
+
+def _lacks_origin(origin: tuple[Any, ...]) -> bool:
+    return not is_complete(join_parts(origin, _SOME_CALL))
+
+
+def _lacks_call(call: tuple[Any, ...]) -> bool:
+    return not is_complete(join_parts(_SOME_ORIGIN, call))
 
 
 class DecodedHeads(HeadParts):
@@ -66,12 +81,19 @@ class DecodedHeads(HeadParts):
         self.posting_names: dict[int, bytes] = {}
         self.heads = [(0, 0)]
         self.incomplete: set[int] = set()
-        self._incomplete_origins: set[int] = set()
-        self._incomplete_calls: set[int] = set()
-        self._shared: dict[Any, Any] = {}
-        self._number_of_origin = _Numbers(self._add_origin).__getitem__
-        self._number_of_call = _Numbers(self._add_call).__getitem__
-        self._number_of_head = _Numbers(self._add_head).__getitem__
+        of_origins: set[int] = set()
+        of_calls: set[int] = set()
+
+        def lacks_part(head: tuple[int, int]) -> bool:
+            return head[0] in of_origins or head[1] in of_calls
+
+        # These refer to what they fill, not to the whole: it is freed as soon as it is forgotten.
+        origins = _Numbers(self.origins, _lacks_origin, of_origins)
+        calls = _Numbers(self.calls, _lacks_call, of_calls)
+        heads = _Numbers(self.heads, lacks_part, self.incomplete)
+        self._number_of_origin = origins.__getitem__
+        self._number_of_call = calls.__getitem__
+        self._number_of_head = heads.__getitem__
 
     def new_callers(
         self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES
@@ -92,28 +114,6 @@ class DecodedHeads(HeadParts):
         origins = map(self._number_of_origin, map(_origin_of, heads))
         calls = map(self._number_of_call, map(api_call_of, heads))
         return map(self._number_of_head, zip(origins, calls, strict=True))
-
-    def _add_origin(self, origin: tuple[Any, ...]) -> int:
-        number = len(self.origins)
-        self.origins.append(origin)
-        if not is_complete(join_parts(origin, _SOME_CALL)):
-            self._incomplete_origins.add(number)
-        return number
-
-    def _add_call(self, call: tuple[Any, ...]) -> int:
-        number = len(self.calls)
-        self.calls.append(call)
-        if not is_complete(join_parts(_SOME_ORIGIN, call)):
-            self._incomplete_calls.add(number)
-        return number
-
-    def _add_head(self, parts: tuple[int, int]) -> int:
-        origin, call = parts
-        number = len(self.heads)
-        self.heads.append(parts)
-        if origin in self._incomplete_origins or call in self._incomplete_calls:
-            self.incomplete.add(number)
-        return number
 
 
 class DecodedGroups(NamedTuple):
