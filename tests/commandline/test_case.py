@@ -110,7 +110,7 @@ def test_case_of_several_alerts_has_one_report_and_a_folder_of_each(
     out = tmp_path / "case"
     ran = cli("case", "--filter", "principal:ana", "--db", db, "-o", out, *RULES)
     assert (ran.status, ran.out) == (0, f"{out}\n")
-    assert ran.err == "23 records of 2 alerts, report.md first\n"
+    assert ran.err == "23 records of 2 alerts: begin with report.md\n"
     report = (out / "report.md").read_text()
     assert report.startswith("# Case: 2 alerts, 2026-03-01T10:00:00Z\n")
     assert "2 alerts of `" in report and "21 calls in 11 regions" in report

@@ -88,7 +88,7 @@ def test_case_is_written_once(cli: Cli, db: str, tmp_path: Path) -> None:
     [alert] = cli("scan", str(tmp_path / "logs"), "--db", db, "--format", "jsonl", *ONLY).objects
     out = tmp_path / "out"
     ran = cli("case", alert["alert_id"], "--db", db, "-o", str(out), *ONLY)
-    assert (ran.status, ran.out, ran.err) == (0, f"{out}\n", "11 records, report.md first\n")
+    assert (ran.status, ran.out, ran.err) == (0, f"{out}\n", "11 records: begin with report.md\n")
     assert json.loads((out / "alert.json").read_bytes())["alert_id"] == alert["alert_id"]
     one_line(cli("case", alert["alert_id"], "--db", db, "-o", str(out), *ONLY), 1, "exists already")
     one_line(cli("case", "nobody", "--db", db, *ONLY), 1, "no such alert")

@@ -320,3 +320,11 @@ def test_failed_command_leaves_former_export(cli: Cli, logs: Path, tmp_path: Pat
     out.write_text("# Hunt log\n")
     assert cli("hunt", "--query", "from nowhere", logs, "-o", out).status == 2
     assert out.read_text() == "# Hunt log\n"
+
+
+def test_table_of_alerts_is_in_order_of_time_with_whole_rule_names(cli: Cli) -> None:
+    table = cli("scan", Path(__file__).parents[2] / "sample_logs").out
+    times = [line[:19] for line in table.splitlines()[1:]]
+    assert len(times) == 16 and times == sorted(times)
+    assert "First-time GetCallerIdentity by a user or key  " in table
+    assert "characters)" not in table

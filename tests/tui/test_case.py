@@ -29,7 +29,7 @@ def test_escalation_writes_case_folder(hunt: Hunt) -> None:
         assert "case file of user/cat" in " ".join(screen_text(app).split())
         assert list(Path.cwd().iterdir()) == []
         await press(pilot, "y")
-        await until(pilot, lambda: "report.md first" in said(app))
+        await until(pilot, lambda: "begin with report.md" in said(app))
         [folder] = Path.cwd().iterdir()
         assert str(folder) in said(app)
         assert "key is out" in (folder / "notes.jsonl").read_text()
@@ -58,7 +58,7 @@ def test_marked_alerts_are_one_case_that_can_be_forwarded(hunt: Hunt) -> None:
         asked = " ".join(screen_text(app).replace("│", " ").split())
         assert f"case file of {count} alerts" in asked
         await press(pilot, "y")
-        await until(pilot, lambda: "report.md first" in said(app))
+        await until(pilot, lambda: "begin with report.md" in said(app))
         [folder] = Path.cwd().iterdir()
         report = (folder / "report.md").read_text()
         title, _, summary = report.splitlines()[:3]

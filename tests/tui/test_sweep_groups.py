@@ -13,7 +13,7 @@ from tests.detector.trail import Raw, sweep
 from tests.hostile.payloads import screen_text
 from tests.tui.build import alert
 from tests.tui.goldens import compare
-from tests.tui.stage import BEN, CAT, Hunt, press, records
+from tests.tui.stage import BEN, CAT, Hunt, press, records, until
 from tui.app.app import HuntApp
 from tui.concurrency.job import Job
 from tui.screens.alert.screen import AlertScreen
@@ -104,6 +104,17 @@ def test_group_is_unfolded_and_folded(hunt: Hunt) -> None:
         assert rows(app).cursor_row.principal == SCANNER
 
     hunt.play(journey, folded=True)
+
+
+def test_folded_row_shows_the_gravest_verdict_of_its_members(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        await at_scanner(app, pilot)
+        await press(pilot, "o", "j", "!", "'not ours", "ctrl+s", "n", "o")
+        await until(pilot, lambda: principals(app).count(SCANNER) == 1)
+        line = next(one for one in screen_text(app).splitlines() if "4▸ user/scanner" in one)
+        assert "✎ esc" in line
+
+    hunt.play(journey, size=(160, 48), folded=True)
 
 
 def test_triage_applies_to_all_members(hunt: Hunt) -> None:

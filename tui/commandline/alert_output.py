@@ -50,11 +50,12 @@ def _text(alerts: Sequence[Alert], args: argparse.Namespace) -> str:
 
 
 def _table(alerts: Sequence[Alert]) -> str:
-    """Lay out alerts as a table, a line each.
+    """Lay out alerts as a table, a line each, by the time of their first event.
 
     The principal, which may be of any length, comes last.
     """
-    return format_table(_HEADINGS, list(map(_table_row, alerts)), _RIGHT_ALIGNED)
+    in_order = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
+    return format_table(_HEADINGS, list(map(_table_row, in_order)), _RIGHT_ALIGNED)
 
 
 def _table_row(alert: Alert) -> tuple[str, ...]:

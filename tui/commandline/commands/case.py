@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         warn(f"not in it: {reason}")
     records = {row.event.identity for case in cases for row in case.rows}
     of_alerts = "" if len(cases) == 1 else f" of {plural(len(cases), 'alert')}"
-    narrate(f"{plural(len(records), 'record')}{of_alerts}, report.md first")
+    narrate(f"{plural(len(records), 'record')}{of_alerts}: begin with report.md")
     return EXIT_OK
 
 

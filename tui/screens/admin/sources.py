@@ -156,7 +156,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         path = self.workspace.store.path
         yield from facts(
             ("reads", self.workspace.source_label),
-            ("state", str(path) if path else "temporary: deleted when you quit"),
+            ("database", str(path) if path else "temporary: deleted when you quit"),
             ("rules", format.plural(len(rules), "rule")),
             ("buckets", requests_made()),
             ("stopped", view_model.error),

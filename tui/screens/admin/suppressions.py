@@ -14,7 +14,7 @@ from textual.widget import Widget
 from detector.filter.schemas import SUPPRESSIONS
 from detector.store import HistoryEntry, StateError
 from detector.text.abbreviations import short_arn
-from detector.text.time import format_age
+from detector.text.time import DAY, format_age
 from detector.triage.suppression import Suppression
 from tui.concurrency.worker import work
 from tui.keymap import TRIAGE, key, key_of
@@ -121,7 +121,10 @@ class SuppressionsScreen(ListScreen[Suppression]):
 
     def _ends(self, entry: Suppression) -> str:
         now = self.workspace.now()
-        return format_age(entry.expires - now) if entry.active(now) else "–"
+        if not entry.active(now):
+            return "–"
+        left = entry.expires - now
+        return format_age(left + DAY // 2 if left >= DAY else left)
 
     def row_id(self, row: Suppression) -> str:
         return row.suppression_id

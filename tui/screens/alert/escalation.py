@@ -45,7 +45,7 @@ async def _write(workspace: Workspace, alerts: Sequence[Alert], folder: Path) ->
         workspace.say(f"No case file: {error}", severity="error")
         return
     records = {row.event.identity for case in cases for row in case.rows}
-    report = f"{format.plural(len(records), 'record')} in {folder}, report.md first"
+    report = f"Wrote {format.plural(len(records), 'record')} to {folder}: begin with report.md"
     missing = sum(len(case.unread) + len(case.missing) for case in cases)
     if missing:
         report += f"; {format.number(missing)} could not be read (listed in manifest.json)"

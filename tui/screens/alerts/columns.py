@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -21,12 +21,12 @@ _SHORT_SEVERITIES = {"critical": "crit", "medium": "med"}
 
 _SHORT_VERDICTS = {
     "escalated": "esc",
-    "benign": "ok",
     "suspicious": "susp",
+    "benign": "ok",
     "false-positive": "fp",
     "duplicate": "dup",
 }
-"""Of the verdicts that decide."""
+"""Of the verdicts that decide, the one that asks for most first."""
 
 
 def risk_cell(alert: Alert) -> Content:
@@ -39,15 +39,18 @@ def risk_cell(alert: Alert) -> Content:
     return safe.text(text, SEVERITY_STYLE.get(alert.severity, ""))
 
 
-def note_cell(alert: Alert) -> str:
+def note_cell(alert: Alert, members: Sequence[Alert] = ()) -> str:
     """Write what was decided: status, a sign where there are notes, their verdict.
 
-    ``~`` where late data may still change the alert.
+    ``~`` where late data may still change the alert. Of ``members``, the alerts that the row
+    stands for, the verdict that asks for most is written.
     """
     unsettled = "" if alert.settled else "~"
     note = ""
-    if alert.handling.notes:
-        note = f"✎ {_SHORT_VERDICTS.get(alert.handling.verdict, '')}".rstrip()
+    verdicts = {one.handling.verdict for one in members or (alert,) if one.handling.notes}
+    if verdicts:
+        words = (word for verdict, word in _SHORT_VERDICTS.items() if verdict in verdicts)
+        note = f"✎ {next(words, '')}".rstrip()
     return " ".join(filter(None, [unsettled + format.status_label(alert), note]))
 
 
@@ -149,11 +152,12 @@ ALERT_COLUMNS: tuple[Column[Alert], ...] = (
 
 def columns_of_rows(
     folded_group: Callable[[Alert], SweepGroup | None],
+    members: Callable[[Alert], Sequence[Alert]],
 ) -> list[Column[Alert]]:
     """Return the columns of rows that may stand for several alerts.
 
     ``folded_group`` returns the group that an alert's row stands for: then the row says how many
-    alerts there are, and how often they recur.
+    alerts there are, how often they recur, and the verdict on any of its ``members``.
     """
 
     def principal(alert: Alert) -> str:
@@ -175,6 +179,7 @@ def columns_of_rows(
     own = {
         "principal": {"cell": principal, "shorten": short_principal},
         "flags": {"cell": flags, "depends_on": None},
+        "note": {"cell": lambda alert: note_cell(alert, members(alert))},
     }
     return [
         replace(column, **own.get(column.key, {}))  # type: ignore[arg-type]

@@ -141,7 +141,9 @@ class AlertsScreen(ListScreen[Alert]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield from self.header.compose()
-        columns = columns_of_rows(lambda alert: self._shown.folded_group(alert))
+        columns = columns_of_rows(
+            lambda alert: self._shown.folded_group(alert), lambda alert: self._shown.members(alert)
+        )
         with Horizontal(id="panes"):
             with Vertical():
                 yield RowList(

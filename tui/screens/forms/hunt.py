@@ -40,7 +40,7 @@ class _HuntFields(DraftedForm):
         yield TextField("hypothesis", value("hypothesis", ""), "Hypothesis: what may have happened")
         yield labelled("since", LineField("since", value("since", ""), "2026-03-01 or …T12:00"))
         yield labelled("until", LineField("until", value("until", ""), "as above; empty: no end"))
-        yield labelled("accounts", LineField("accounts", value("accounts", ""), "ids; empty: all"))
+        yield labelled("accounts", LineField("accounts", value("accounts", ""), "IDs; empty: all"))
         yield labelled(
             "principals",
             LineField("principals", value("principals", ""), "ARNs or access keys; empty: all"),
@@ -68,7 +68,7 @@ class BeginHuntForm(_HuntFields):
 
     def fields(self) -> Iterable[Widget]:
         yield from super().fields()
-        yield labelled("hunt file", LineField("file", "", "takes its queries; empty: none"))
+        yield labelled("hunt file", LineField("file", "", "adds its queries; empty: none"))
 
     async def save(self) -> str:
         texts, queries = self._typed(), []
