@@ -85,6 +85,13 @@ def test_events_by_indicators_count_each(cli: Cli, logs: Path, tmp_path: Path) -
     assert "not looked for: ab: too short" in ran.err
 
 
+def test_table_orders_principals_by_the_risk_that_it_shows(cli: Cli) -> None:
+    """Uncapped, as in the app: several principals of one incident are worth more than 100."""
+    table = cli("principals", Path(__file__).parents[2] / "sample_logs").out
+    risks = [int(line.split()[0]) for line in table.splitlines()[1:]]
+    assert risks == sorted(risks, reverse=True) and risks[0] > risks[1] > 100
+
+
 def test_wrong_questions_are_refused_in_one_line(cli: Cli, logs: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("# nothing\n")

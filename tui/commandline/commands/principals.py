@@ -130,7 +130,7 @@ def _cells(row: PrincipalRow) -> tuple[str, ...]:
     if row.sessions > 1:
         name += f" ({row.sessions:,} sessions)"
     return (
-        str(row.risk.score),
+        str(max(0, row.risk.total)),
         f"{row.calls:,}",
         f"{row.denied:,}",
         str(len(row.regions)),
