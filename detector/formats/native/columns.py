@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from itertools import accumulate, chain, groupby
-from struct import pack
+from struct import iter_unpack, pack
 from typing import NamedTuple, Self
 
 from detector.formats.native.library import LIBRARY
@@ -87,8 +87,7 @@ class MarkTable(NamedTuple):
 
 def identities_in(joined: bytes | bytearray) -> list[bytes]:
     """Return identities that follow each other."""
-    whole = bytes(joined)
-    return [whole[first : first + IDENTITY] for first in range(0, len(whole), IDENTITY)]
+    return [identity for (identity,) in iter_unpack(f"{IDENTITY}s", joined)]
 
 
 class RowOrder:
