@@ -12,7 +12,7 @@ from detector.sources.day_folder import is_day_folder
 from detector.sources.file_span import FileSpan
 from detector.store.database import Database, pages
 from detector.store.errors import translate_sqlite_errors
-from detector.store.files.file_packs import packs_where
+from detector.store.files.file_packs import packs_where, packs_with
 from detector.store.files.stored_file import StoredFile
 
 _FILES_PER_QUERY = 500
@@ -80,12 +80,23 @@ class ChunkTable:
                 rows.sort(key=lambda row: (row.first, row.file_id))
                 of_file = self._chunks(rows)
                 for row in rows:
-                    chunks = [
-                        chunk
-                        for chunk in of_file[row.file_id]
-                        if chunk[1] < end and chunk[2] >= start
+                    path, chunks = pack.path(row.name), of_file[row.file_id]
+                    if not chunks and not is_day_folder(path):
+                        row, chunks = self._as_now(path, row)
+                    overlapping = [
+                        chunk for chunk in chunks if chunk[1] < end and chunk[2] >= start
                     ]
-                    yield pack.path(row.name), row, chunks
+                    yield path, row, overlapping
+
+    def _as_now(self, path: str, row: StoredFile) -> tuple[StoredFile, list[_Chunk]]:
+        """Return a file whose chunks were not found as it is now.
+
+        Another process may have read it again after its pack was read."""
+        for pack in packs_with(self._database.rows, path):
+            for now in pack.rows():
+                if now.file_id == row.file_id:
+                    return now, self._chunks([now])[now.file_id]
+        return row, []
 
     def _chunks(self, rows: Iterable[StoredFile]) -> dict[int, list[_Chunk]]:
         """Return the chunks of files, by id."""

@@ -310,6 +310,24 @@ def test_chunk_leaves_the_row_of_a_file_that_grows(store: Store) -> None:
     assert chunk_rows(store) == 0
 
 
+def test_file_that_is_read_again_while_it_is_looked_for_is_found(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, read("/a/x.json", (0, b"first"), (10, b"second")))
+    rows = store.database.rows
+
+    def read_again_first(query: str, *parameters: object) -> list[object]:
+        if " FROM chunk " in query:
+            monkeypatch.undo()
+            put(store, read("/a/x.json", (0, b"again"), reread=True, first=105))
+        return rows(query, *parameters)
+
+    monkeypatch.setattr(store.database, "rows", read_again_first)
+    (chunk,) = store.chunks.between(0, 200)
+    assert chunk_rows(store) == 0
+    assert (chunk.path, chunk.offset, chunk.first) == ("/a/x.json", 0, 105)
+
+
 def test_chunks_of_a_file_that_another_replaces_go(store: Store) -> None:
     put(store, read("/a/x.json", (0, b"x")), read("/a/y.json", (0, b"y"), (10, b"z")))
     store.files.move([("/a/x.json", "/a/y.json")], [])
