@@ -1,17 +1,22 @@
 """The events of a chunk from its records by the numbers of their heads.
 
-They are summed by origin and by principal, natively where there is the library. What runs here runs
-once for each origin of a chunk, not for each distinct call; and for calls of which some rule may
-match.
+They are summed by what is observed of them and by principal, natively where there is the library.
+What runs here runs once for each observation of a chunk, not for each distinct call; and for calls
+of which some rule may match.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from detector.cloudtrail.record import NO_ORIGIN, join_parts
-from detector.detection.baseline import OriginSpans, widen_spans
+from detector.detection.baseline import (
+    ChangedRegion,
+    ObservedOrigin,
+    OriginSpans,
+    widen_spans,
+)
 from detector.detection.grouping.chunk_events import CallGroups, ChunkEvents, OriginEvents
 from detector.detection.principal_index import PrincipalHashes, posting_name
 from detector.detection.signature_cache import (
@@ -32,17 +37,20 @@ from detector.formats.native.sums import (
     IS_SKIPPED,
     MAY_OPEN,
     GroupSums,
+    NumberedSpans,
+    OriginGroups,
     sum_documents,
     sum_groups,
 )
 from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
-from detector.text.value_cache import Generations
 
 _UNNUMBERED = 1 << 63
 """The bit of the sets of candidates that have none of their own; these are asked for each head."""
 _CALLER_QUESTIONS = 64
 """Of the sets of rules of which it is remembered who refuses them, a bit each."""
+_NOWHERE = "", ""
+_K = TypeVar("_K", bound=Hashable)
 
 
 def group_by_number(
@@ -56,9 +64,12 @@ def group_by_number(
 
     Those of an origin are listed by their calls, and observed in its region, unless nobody will ask
     what principals do (``counts_activity``)."""
-    known = _facts_of(groups, cache, dispatch)
-    sums = sum_groups(groups) if isinstance(groups, HeadGroups) else sum_decoded(groups)
-    _add_events(groups, sums, events, known, counts_activity)
+    known = _facts_of(groups, cache, dispatch, counts_activity)
+    if isinstance(groups, HeadGroups):
+        sums = sum_groups(groups, counts_activity)
+    else:
+        sums = sum_decoded(groups, counts_activity)
+    _add_events(groups, sums, events, known)
 
 
 def group_documents(
@@ -71,36 +82,35 @@ def group_documents(
     """Return the events of each document that was cut, as of a chunk; none of one that was not.
 
     What is observed in all of them is added to ``seen``."""
-    known = _facts_of(documents.groups, cache, dispatch)
+    known = _facts_of(documents.groups, cache, dispatch, counts_activity)
     every = []
-    for spans, sums in zip(documents.spans, sum_documents(documents), strict=True):
+    all_sums = sum_documents(documents, counts_activity)
+    for spans, sums in zip(documents.spans, all_sums, strict=True):
         events = ChunkEvents(seen)
         if spans is not None and spans.groups is not None:
-            _add_events(spans.groups, sums, events, known, counts_activity)
+            _add_events(spans.groups, sums, events, known)
         every.append(events)
     return every
 
 
-def _facts_of(groups: RecordGroups, cache: SignatureCache, dispatch: Dispatch) -> NumberedFacts:
+def _facts_of(
+    groups: RecordGroups, cache: SignatureCache, dispatch: Dispatch, counts_activity: bool
+) -> NumberedFacts:
     """Return what follows from the table of groups, of all that it has."""
     known: NumberedFacts = groups.table.facts
-    if known is None or known.dispatch is not dispatch:
-        known = groups.table.facts = NumberedFacts(groups.table, cache, dispatch)
+    if known is None or not known.is_for(dispatch, counts_activity):
+        known = NumberedFacts(groups.table, cache, dispatch, counts_activity)
+        groups.table.facts = known
     known.learn()
     return known
 
 
 def _add_events(
-    groups: RecordGroups,
-    sums: GroupSums,
-    events: ChunkEvents,
-    known: NumberedFacts,
-    counts_activity: bool,
+    groups: RecordGroups, sums: GroupSums, events: ChunkEvents, known: NumberedFacts
 ) -> None:
     """Add the events of groups by their sums."""
-    _observe(sums, events.seen, known, counts_activity)
-    if sums.origins:
-        events.span = min(sums.firsts), max(sums.lasts)
+    known.observe(sums, events.seen)
+    events.span = sums.span
     events.postings = sums.postings
     members = groups.members
     for group in sums.opening:
@@ -118,35 +128,18 @@ def _add_events(
         facts = known.judged(groups.numbers[group])
         if facts is not None:
             events.candidates.append(SignatureGroup(facts, members[group]))
-    if counts_activity:
-        events.by_origin = _list_groups(sums, known)
+    if sums.by_origin:
+        events.by_origin = _list_groups(sums.by_origin, known)
         events.groups = CallGroups(
             groups.table.calls_of(groups.numbers), known.calls, groups.sizes(), members
         )
 
 
-def _observe(
-    sums: GroupSums, seen: OriginSpans, known: NumberedFacts, counts_activity: bool
-) -> None:
-    """Widen the spans of what is observed of origins."""
-    origins = list(map(known.origins.__getitem__, sums.origins))
-    spans = zip(sums.firsts, sums.lasts, strict=True)
-    observed = [each.observed_for(counts_activity) for each in origins]
-    widen_spans(seen.seen, zip(observed, spans, strict=True))
-    spans = zip(sums.change_firsts, sums.change_lasts, strict=True)
-    changed = [
-        (origin.changed, span)
-        for origin, span in zip(origins, spans, strict=True)
-        if origin.changed and span[0] <= span[1]
-    ]
-    widen_spans(seen.changed, changed)
-
-
-def _list_groups(sums: GroupSums, known: NumberedFacts) -> dict[OriginFacts, OriginEvents]:
+def _list_groups(
+    origins: Sequence[OriginGroups], known: NumberedFacts
+) -> dict[OriginFacts, OriginEvents]:
     by_origin: dict[OriginFacts, OriginEvents] = {}
-    for number, first, last, groups in zip(
-        sums.origins, sums.firsts, sums.lasts, sums.groups_of_origin(), strict=True
-    ):
+    for number, first, last, groups in origins:
         origin = known.origins[number]
         events = by_origin.get(origin)
         if events is None:
@@ -158,7 +151,20 @@ def _list_groups(sums: GroupSums, known: NumberedFacts) -> dict[OriginFacts, Ori
     return by_origin
 
 
-class _Origins(Generations[int, OriginFacts]):
+class _Numbers(dict[_K, int]):
+    """The numbers of keys, in the order in which they were first asked for."""
+
+    def __init__(self, *first: _K) -> None:
+        super().__init__()
+        self.by_number = list(first)
+
+    def __missing__(self, key: _K) -> int:
+        number = self[key] = len(self.by_number)
+        self.by_number.append(key)
+        return number
+
+
+class _Origins(dict[int, OriginFacts]):
     """What follows from the origins of a table, by their numbers."""
 
     def __init__(self, table: HeadParts, cache: SignatureCache) -> None:
@@ -166,24 +172,30 @@ class _Origins(Generations[int, OriginFacts]):
         self._table = table
         self._cache = cache
 
-    def _find(self, key: int) -> OriginFacts:
-        facts = self[key] = self._cache.origin_facts(self._table.origins[key])
+    def __missing__(self, number: int) -> OriginFacts:
+        facts = self[number] = self._cache.origin_facts(self._table.origins[number])
         return facts
 
 
 class NumberedFacts:
     """What follows from the origins and calls of a table, by their numbers.
 
-    ``calls`` are what follows from calls. ``callers`` are known by what they refuse."""
+    ``calls`` are what follows from calls. ``callers`` are known by what they refuse. Origins are
+    observed in their regions where activity is counted."""
 
-    def __init__(self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch) -> None:
+    def __init__(
+        self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch, counts_activity: bool
+    ) -> None:
         self.dispatch = dispatch
         self.origins = _Origins(table, cache)
         self._table = table
         self._cache = cache
+        self._counts_activity = counts_activity
         self.calls: list[Any] = [None]
         self._candidates: list[Any] = [None]
-        self._postings: dict[PrincipalHashes, int] = {}
+        self._postings: _Numbers[PrincipalHashes] = _Numbers()
+        self._observed: _Numbers[ObservedOrigin] = _Numbers()
+        self._changed: _Numbers[ChangedRegion] = _Numbers(_NOWHERE)
         self.callers = table.new_callers()
         self._questions: dict[Candidates, int] = {}
         self._caller_questions: dict[tuple[str, ...], int] = {}
@@ -191,14 +203,14 @@ class NumberedFacts:
         self._judged: dict[int, SignatureFacts | None] = {}
         self._learned = 1
 
+    def is_for(self, dispatch: Dispatch, counts_activity: bool) -> bool:
+        """Tell whether this is what follows for these rules, with or without activity."""
+        return self.dispatch is dispatch and self._counts_activity == counts_activity
+
     def learn(self) -> None:
         """Tell the table what follows from its origins and calls that came since the last time."""
+        self._learn_origins()
         table = self._table
-        for number in range(self._learned, table.origin_count):
-            hashes = self.origins[number].client.principal_hashes
-            table.posting_of[number] = self._posting_of(hashes)
-            table.refused[number] = 0
-        self._learned = table.origin_count
         for number in range(len(self.calls), len(table.calls)):
             call = self._cache.calls[table.calls[number]]
             self.calls.append(call)
@@ -211,9 +223,29 @@ class NumberedFacts:
             self._candidates.append(candidates)
             table.asked[number] = self._question_of(candidates)
 
+    def _learn_origins(self) -> None:
+        table, first_name = self._table, len(self._postings)
+        for number in range(self._learned, table.origin_count):
+            origin = self.origins[number]
+            table.posting_of[number] = self._postings[origin.client.principal_hashes]
+            table.observed_of[number] = self._observed[origin.observed_for(self._counts_activity)]
+            table.changed_of[number] = self._changed[origin.changed] if origin.changed else 0
+            table.refused[number] = 0
+        self._learned = table.origin_count
+        for number, hashes in enumerate(self._postings.by_number[first_name:], first_name):
+            table.name_posting(number, posting_name(hashes))
+
+    def observe(self, sums: GroupSums, seen: OriginSpans) -> None:
+        """Widen the spans of what is observed of events."""
+        widen_spans(seen.seen, _spans_of(self._observed.by_number, sums.observed))
+        widen_spans(seen.changed, _spans_of(self._changed.by_number, sums.changed))
+
     def turn(self) -> set[OriginFacts]:
-        """Forget what was not asked for since the last time; return the origins that are left."""
-        left = set(self.origins.turn().values())
+        """Forget who made no call since the last time; return the origins that are left."""
+        callers = self._table.take_callers()
+        for number in self.origins.keys() - callers:
+            del self.origins[number]
+        left = set(self.origins.values())
         judged = self._judged.items()
         self._judged = {key: it for key, it in judged if it is None or it.origin in left}
         self.callers.keep_views_of(self._judged)
@@ -251,13 +283,6 @@ class NumberedFacts:
         )
         return facts
 
-    def _posting_of(self, hashes: PrincipalHashes) -> int:
-        number = self._postings.get(hashes)
-        if number is None:
-            number = self._postings[hashes] = len(self._postings)
-            self._table.name_posting(number, posting_name(hashes))
-        return number
-
     def _question_of(self, candidates: Candidates) -> int:
         """Return the bit of the candidates of a call; 0 where it has none."""
         if not candidates:
@@ -278,3 +303,9 @@ class NumberedFacts:
         names = tuple([rule.rule_id for rule in rules])
         number = self._caller_questions.setdefault(names, len(self._caller_questions))
         return 1 << number if number < _CALLER_QUESTIONS else 0
+
+
+def _spans_of(keys: Sequence[_K], spans: NumberedSpans) -> Iterator[tuple[_K, tuple[int, int]]]:
+    """Yield the first and last time of each key that has a number."""
+    numbers, firsts, lasts = spans
+    return zip(map(keys.__getitem__, numbers), zip(firsts, lasts, strict=True), strict=True)

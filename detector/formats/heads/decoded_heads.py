@@ -73,11 +73,14 @@ def _lacks_call(call: tuple[Any, ...]) -> bool:
 class DecodedHeads(HeadParts):
     """What is known of origins, calls and heads, each of which has one number.
 
-    ``incomplete`` are the heads that lack a caller, name, source or region."""
+    ``incomplete`` are the heads that lack a caller, name, source or region, ``callers`` the origins
+    whose records were summed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.refused, self.posting_of, self.asked, self.kinds = {}, {}, {}, {}
+        self.refused, self.posting_of, self.observed_of, self.changed_of = {}, {}, {}, {}
+        self.asked, self.kinds = {}, {}
+        self.callers: set[int] = set()
         self.posting_names: dict[int, bytes] = {}
         self.heads = [(0, 0)]
         self.incomplete: set[int] = set()
@@ -102,6 +105,10 @@ class DecodedHeads(HeadParts):
 
     def name_posting(self, number: int, name: bytes) -> None:
         self.posting_names[number] = name
+
+    def take_callers(self) -> set[int]:
+        callers, self.callers = self.callers, set()
+        return callers
 
     def parts(self, number: int) -> tuple[int, int]:
         return self.heads[number]

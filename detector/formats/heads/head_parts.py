@@ -13,12 +13,15 @@ from detector.formats.heads.decoded_callers import HitCallers
 class HeadParts:
     """What is known of heads and their parts by their numbers, from 1 on.
 
-    ``refused`` and ``posting_of`` (of each origin), ``asked`` and ``kinds`` (of each call) are what
-    groups are summed by, and written by whoever decides what is asked of records; ``facts`` are
-    what that one has found to follow from origins and calls."""
+    ``refused``, ``posting_of``, ``observed_of`` and ``changed_of`` (0: nowhere) of each origin,
+    ``asked`` and ``kinds`` of each call are what groups are summed by, and written by whoever
+    decides what is asked of records; ``facts`` are what that one has found to follow from origins
+    and calls."""
 
     refused: memoryview[int] | dict[int, int]
     posting_of: memoryview[int] | dict[int, int]
+    observed_of: memoryview[int] | dict[int, int]
+    changed_of: memoryview[int] | dict[int, int]
     asked: memoryview[int] | dict[int, int]
     kinds: memoryview[int] | dict[int, int]
 
@@ -43,6 +46,10 @@ class HeadParts:
         """Name a posting by up to 15 bytes of MessagePack, by which it is encoded.
 
         What is posted by the name ``b""`` is not encoded."""
+        raise NotImplementedError
+
+    def take_callers(self) -> set[int]:
+        """Return the origins whose records were summed since they were asked for."""
         raise NotImplementedError
 
     def parts(self, number: int) -> tuple[int, int]:

@@ -50,11 +50,16 @@ _SIZES = {
     "head_table": 8,
     "refused": 8,
     "posting_of": 4,
+    "observed_of": 4,
+    "changed_of": 4,
     "asked": 8,
     "kinds": 1,
     "posting_names": 16,
+    "has_called": 1,
     "slot_of_origin": 4,
     "slot_of_posting": 4,
+    "slot_of_observed": 4,
+    "slot_of_changed": 4,
 }
 """The bytes of each array for each text, origin, call, head or posting; a hash table has two
 places."""
@@ -93,11 +98,16 @@ class Facts(ctypes.Structure):
     _fields_ = [
         ("refused", ctypes.c_void_p),
         ("posting_of", ctypes.c_void_p),
+        ("observed_of", ctypes.c_void_p),
+        ("changed_of", ctypes.c_void_p),
         ("asked", ctypes.c_void_p),
         ("kinds", ctypes.c_void_p),
         ("posting_names", ctypes.c_void_p),
+        ("has_called", ctypes.c_void_p),
         ("slot_of_origin", ctypes.c_void_p),
         ("slot_of_posting", ctypes.c_void_p),
+        ("slot_of_observed", ctypes.c_void_p),
+        ("slot_of_changed", ctypes.c_void_p),
     ]
 
 
@@ -190,6 +200,8 @@ class HeadTable(HeadParts):
         self._views = views
         self.refused, self.asked = views["refused"].cast("Q"), views["asked"].cast("Q")
         self.posting_of, self.kinds = views["posting_of"].cast("i"), views["kinds"]
+        self.observed_of = views["observed_of"].cast("i")
+        self.changed_of = views["changed_of"].cast("i")
         self._decoded = 0
         self._decoded_texts = self._decoded_origins = 1
         self._texts = _Texts(views["known"], views["bytes"])
@@ -237,6 +249,12 @@ class HeadTable(HeadParts):
 
     def name_posting(self, number: int, name: bytes) -> None:
         _POSTING_NAME.pack_into(self._views["posting_names"], _POSTING_NAME.size * number, name)
+
+    def take_callers(self) -> set[int]:
+        flags = self._views["has_called"][: self.origin_count]
+        callers = {number for number, has_called in enumerate(flags) if has_called}
+        flags[:] = bytes(len(flags))
+        return callers
 
     def parts(self, number: int) -> tuple[int, int]:
         origin, call = _HEAD.unpack_from(self._views["head"], _HEAD.size * number)

@@ -16,8 +16,7 @@ typedef struct {
     int64_t count;
     int64_t *record_ends, *group_ends; /* where its records and groups end; declined: where it begins */
     int64_t *incomplete_ends;
-    int64_t *encoded_sizes, *encoded_counts;
-    int64_t *origin_counts, *asking_counts, *opening_counts, *skipped_counts;
+    SumCounts *sum_counts;
 } Documents;
 
 /* Return the arrays of a document, behind so many records, groups and incomplete records. */
@@ -76,11 +75,15 @@ static Sums sums_behind(
     part.numbers += first_group;
     part.firsts += first_group;
     part.lasts += first_group;
+    part.observed += first_group;
+    part.observed_firsts += first_group;
+    part.observed_lasts += first_group;
+    part.changed += first_group;
+    part.changed_firsts += first_group;
+    part.changed_lasts += first_group;
     part.origins += first_group;
     part.origin_firsts += first_group;
     part.origin_lasts += first_group;
-    part.change_firsts += first_group;
-    part.change_lasts += first_group;
     part.by_origin += first_group;
     part.origin_ends += first_group;
     part.postings += first_group;
@@ -99,13 +102,8 @@ static void sum_documents(
     for (int64_t i = 0; i < documents->count; i++) {
         int64_t record_end = documents->record_ends[i], group_end = documents->group_ends[i];
         Sums part = sums_behind(sums, record, record_end - record, group, group_end - group);
+        part.counts = documents->sum_counts + i;
         sum_groups(heads, facts, &part);
-        documents->origin_counts[i] = part.origin_count;
-        documents->encoded_sizes[i] = part.encoded_size;
-        documents->encoded_counts[i] = part.encoded_count;
-        documents->asking_counts[i] = part.asking_count;
-        documents->opening_counts[i] = part.opening_count;
-        documents->skipped_counts[i] = part.skipped_count;
         record = record_end;
         group = group_end;
     }

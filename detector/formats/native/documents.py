@@ -22,28 +22,21 @@ from detector.formats.native.cut import (
 from detector.formats.native.library import LIBRARY
 
 _ENDS = "record_ends", "group_ends", "incomplete_ends"
-RESULT_COUNTS = (
-    "encoded_sizes",
-    "encoded_counts",
-    "origin_counts",
-    "asking_counts",
-    "opening_counts",
-    "skipped_counts",
-)
 
 
 class _Documents(ctypes.Structure):
     _fields_ = [
         ("count", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in (*_ENDS, *RESULT_COUNTS)),
+        *((name, ctypes.c_void_p) for name in _ENDS),
+        ("sum_counts", ctypes.c_void_p),
     ]
 
 
 class DocumentCounts:
-    """Where the results of each document end, and how many it has: ``Documents`` in C."""
+    """Where the results of each document end: ``Documents`` in C."""
 
     def __init__(self, count: int) -> None:
-        self._arrays = {name: array("q", bytes(8 * count)) for name in (*_ENDS, *RESULT_COUNTS)}
+        self._arrays = {name: array("q", bytes(8 * count)) for name in _ENDS}
         pointers = {name: values.buffer_info()[0] for name, values in self._arrays.items()}
         self.structure = _Documents(count, **pointers)
 

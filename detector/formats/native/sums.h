@@ -21,27 +21,38 @@ typedef struct {
 typedef struct {
     const uint64_t *refused;    /* of each origin: the questions that were answered for good */
     const int32_t *posting_of;  /* of each origin: the number of its principals */
+    const int32_t *observed_of; /* of each origin: the number of what is observed of it */
+    const int32_t *changed_of;  /* of each origin: the number of where its changes are; 0: nowhere */
     const uint64_t *asked;      /* of each call: the questions that it raises, as bits */
     const uint8_t *kinds;       /* of each call */
     const PostingName *posting_names; /* of each posting */
-    int32_t *slot_of_origin, *slot_of_posting;
+    uint8_t *has_called;        /* of each origin: set where it has a record */
+    int32_t *slot_of_origin, *slot_of_posting, *slot_of_observed, *slot_of_changed;
 } Facts;
+
+/* How many results there are of each kind. */
+typedef struct {
+    int64_t origins, observed, changed, postings, encoded, encoded_size, asking, opening, skipped;
+} SumCounts;
 
 /* `capacity` is that of the arrays of results; those of groups and records are as they were cut. */
 typedef struct {
     int64_t capacity, records, group_count;
     const int32_t *groups, *ends, *numbers; /* see Cut */
     const int64_t *firsts, *lasts;
-    int64_t origin_count, posting_count, asking_count, opening_count, skipped_count;
-    int32_t *origins;           /* the origins that have events, in order of the first group */
+    int64_t lists_origins;      /* whether the groups of each origin are asked for */
+    SumCounts *counts;
+    int32_t *observed;          /* what is observed of events, in order of the first group */
+    int64_t *observed_firsts, *observed_lasts;
+    int32_t *changed;           /* where something is changed */
+    int64_t *changed_firsts, *changed_lasts;
+    int32_t *origins;           /* the origins that have events */
     int64_t *origin_firsts, *origin_lasts;
-    int64_t *change_firsts, *change_lasts; /* of changes; none where the first is the greater */
-    int32_t *by_origin, *origin_ends;      /* the groups of events by origin, and where each ends */
+    int32_t *by_origin, *origin_ends; /* the groups of events by origin, and where each ends */
     int32_t *postings, *posting_ends; /* the principals that have records, and where each ends in */
     int32_t *posted;            /* their records in order, without those that may open a session */
     uint8_t *encoded;           /* the same, see `encode_postings` */
-    int64_t encoded_size, encoded_count;
-    int32_t *asking, *opening, *skipped;   /* groups */
+    int32_t *asking, *opening, *skipped; /* groups */
     int32_t *slots;             /* of each group, room to work in */
 } Sums;
 
@@ -56,28 +67,34 @@ static int64_t slot_for(int32_t number, int32_t *slot_of, int32_t *numbers, int6
     return (*count)++;
 }
 
-static void widen(int64_t *firsts, int64_t *lasts, int64_t slot, int64_t first, int64_t last)
+/* Widen the span of a number over another one. Returns its slot. */
+static int64_t widen(int32_t number, int32_t *slot_of, int32_t *numbers, int64_t *count,
+    int64_t *firsts, int64_t *lasts, int64_t first, int64_t last)
 {
-    if (first < firsts[slot]) firsts[slot] = first;
-    if (last > lasts[slot]) lasts[slot] = last;
+    int64_t known = *count, slot = slot_for(number, slot_of, numbers, count);
+    if (slot == known || first < firsts[slot]) firsts[slot] = first;
+    if (slot == known || last > lasts[slot]) lasts[slot] = last;
+    return slot;
 }
 
 /* Sum a group of events. */
 static void sum_events(Sums *sums, const Facts *facts, const Head *head, int64_t group)
 {
-    int64_t known = sums->origin_count;
-    int64_t slot = slot_for(head->origin, facts->slot_of_origin, sums->origins, &sums->origin_count);
-    if (slot == known) {
-        sums->origin_firsts[slot] = sums->change_firsts[slot] = INT64_MAX;
-        sums->origin_lasts[slot] = sums->change_lasts[slot] = INT64_MIN;
-        sums->origin_ends[slot] = 0;
-    }
+    SumCounts *counts = sums->counts;
+    int32_t origin = head->origin, changed = facts->changed_of[origin];
     int64_t first = sums->firsts[group], last = sums->lasts[group];
-    widen(sums->origin_firsts, sums->origin_lasts, slot, first, last);
-    if (facts->kinds[head->call] & IS_CHANGE)
-        widen(sums->change_firsts, sums->change_lasts, slot, first, last);
-    if (facts->asked[head->call] & ~facts->refused[head->origin])
-        sums->asking[sums->asking_count++] = (int32_t)group;
+    widen(facts->observed_of[origin], facts->slot_of_observed, sums->observed, &counts->observed,
+        sums->observed_firsts, sums->observed_lasts, first, last);
+    if (changed && facts->kinds[head->call] & IS_CHANGE)
+        widen(changed, facts->slot_of_changed, sums->changed, &counts->changed,
+            sums->changed_firsts, sums->changed_lasts, first, last);
+    if (facts->asked[head->call] & ~facts->refused[origin])
+        sums->asking[counts->asking++] = (int32_t)group;
+    if (!sums->lists_origins) return;
+    int64_t known = counts->origins;
+    int64_t slot = widen(origin, facts->slot_of_origin, sums->origins, &counts->origins,
+        sums->origin_firsts, sums->origin_lasts, first, last);
+    if (slot == known) sums->origin_ends[slot] = 0;
     sums->origin_ends[slot]++;
 }
 
@@ -89,6 +106,27 @@ static void begin_each(int32_t *sizes, int64_t count)
         int32_t size = sizes[i];
         sizes[i] = start;
         start += size;
+    }
+}
+
+/* Count the records of a group for its principals. */
+static void post_group(Sums *sums, const Facts *facts, const Head *head, int64_t group)
+{
+    int64_t known = sums->counts->postings;
+    int64_t slot = slot_for(facts->posting_of[head->origin], facts->slot_of_posting, sums->postings,
+        &sums->counts->postings);
+    if (slot == known) sums->posting_ends[slot] = 0;
+    sums->slots[group] = (int32_t)slot;
+    sums->posting_ends[slot] += sums->ends[group] - (group ? sums->ends[group - 1] : 0);
+}
+
+/* Put the records that were counted for principals in the order of these. */
+static void post_records(Sums *sums)
+{
+    begin_each(sums->posting_ends, sums->counts->postings);
+    for (int64_t number = 0; number < sums->records; number++) {
+        int32_t slot = sums->slots[sums->groups[number]];
+        if (slot >= 0) sums->posted[sums->posting_ends[slot]++] = (int32_t)number;
     }
 }
 
@@ -131,12 +169,11 @@ static uint8_t *write_number(uint8_t *out, uint32_t number)
 static void encode_postings(Sums *sums, const PostingName *names)
 {
     uint8_t *out = sums->encoded;
-    sums->encoded_count = 0;
-    for (int64_t slot = 0; slot < sums->posting_count; slot++) {
+    for (int64_t slot = 0; slot < sums->counts->postings; slot++) {
         const PostingName *name = names + sums->postings[slot];
         if (!name->size) continue;
         int32_t before = 0, start = slot ? sums->posting_ends[slot - 1] : 0;
-        sums->encoded_count++;
+        sums->counts->encoded++;
         *out++ = 0x92;
         memcpy(out, name->bytes, name->size);
         out = begin_array(out + name->size, (uint32_t)(sums->posting_ends[slot] - start));
@@ -145,44 +182,38 @@ static void encode_postings(Sums *sums, const PostingName *names)
             before = sums->posted[i];
         }
     }
-    sums->encoded_size = out - sums->encoded;
+    sums->counts->encoded_size = out - sums->encoded;
 }
 
-static void sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
+/* Put the groups of events in the order of their origins. */
+static void sort_by_origin(const Heads *heads, const Facts *facts, Sums *sums)
 {
-    int64_t known;
-    sums->origin_count = sums->posting_count = 0;
-    sums->asking_count = sums->opening_count = sums->skipped_count = 0;
-    for (int64_t group = 0; group < sums->group_count; group++) {
-        const Head *head = heads->head + sums->numbers[group];
-        uint8_t kind = facts->kinds[head->call];
-        if (kind & IS_SKIPPED) sums->skipped[sums->skipped_count++] = (int32_t)group;
-        else sum_events(sums, facts, head, group);
-        sums->slots[group] = -1;
-        if (kind & MAY_OPEN) {
-            sums->opening[sums->opening_count++] = (int32_t)group;
-            continue;
-        }
-        known = sums->posting_count;
-        int64_t slot = slot_for(facts->posting_of[head->origin], facts->slot_of_posting,
-            sums->postings, &sums->posting_count);
-        if (slot == known) sums->posting_ends[slot] = 0;
-        sums->slots[group] = (int32_t)slot;
-        sums->posting_ends[slot] += sums->ends[group] - (group ? sums->ends[group - 1] : 0);
-    }
-    begin_each(sums->posting_ends, sums->posting_count);
-    for (int64_t number = 0; number < sums->records; number++) {
-        int32_t slot = sums->slots[sums->groups[number]];
-        if (slot >= 0) sums->posted[sums->posting_ends[slot]++] = (int32_t)number;
-    }
-    encode_postings(sums, facts->posting_names);
-    begin_each(sums->origin_ends, sums->origin_count);
+    begin_each(sums->origin_ends, sums->counts->origins);
     for (int64_t group = 0; group < sums->group_count; group++) {
         const Head *head = heads->head + sums->numbers[group];
         if (facts->kinds[head->call] & IS_SKIPPED) continue;
         int32_t slot = facts->slot_of_origin[head->origin];
         sums->by_origin[sums->origin_ends[slot]++] = (int32_t)group;
     }
+}
+
+static void sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
+{
+    SumCounts *counts = sums->counts;
+    memset(counts, 0, sizeof *counts);
+    for (int64_t group = 0; group < sums->group_count; group++) {
+        const Head *head = heads->head + sums->numbers[group];
+        uint8_t kind = facts->kinds[head->call];
+        facts->has_called[head->origin] = 1;
+        if (kind & IS_SKIPPED) sums->skipped[counts->skipped++] = (int32_t)group;
+        else sum_events(sums, facts, head, group);
+        sums->slots[group] = -1;
+        if (kind & MAY_OPEN) sums->opening[counts->opening++] = (int32_t)group;
+        else post_group(sums, facts, head, group);
+    }
+    post_records(sums);
+    encode_postings(sums, facts->posting_names);
+    if (sums->lists_origins) sort_by_origin(heads, facts, sums);
 }
 
 #endif

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
 from array import array
 from collections.abc import Sequence
+from itertools import starmap
 from typing import NamedTuple
 
 from detector.formats.heads.postings import EncodedPostings
 from detector.formats.native.cut import HeadGroups
-from detector.formats.native.documents import RESULT_COUNTS, CutDocuments
+from detector.formats.native.documents import CutDocuments
 from detector.formats.native.library import LIBRARY
 
 IS_SKIPPED, MAY_OPEN, IS_CHANGE = 1, 2, 4
@@ -21,42 +23,80 @@ IS_SKIPPED, MAY_OPEN, IS_CHANGE = 1, 2, 4
 is no read."""
 _RECORD_ROOM, _POSTING_ROOM = 5, 21
 """The bytes that a record and a posting take at most where they are encoded."""
-_WIDE = "origin_firsts", "origin_lasts", "change_firsts", "change_lasts"
+_OBSERVED = "observed", "observed_firsts", "observed_lasts"
+_CHANGED = "changed", "changed_firsts", "changed_lasts"
+_ORIGINS = "origins", "origin_firsts", "origin_lasts"
+_WIDE = *_OBSERVED[1:], *_CHANGED[1:], *_ORIGINS[1:]
 """The results that are times."""
 _NARROW = (
-    *("origins", "by_origin", "origin_ends", "postings", "posting_ends", "posted"),
-    *("asking", "opening", "skipped", "slots"),
+    *("observed", "changed", "origins", "by_origin", "origin_ends"),
+    *("asking", "opening", "skipped"),
 )
+_ROOM = "postings", "posting_ends", "posted", "slots"
+"""The arrays that the library works in."""
+
+
+class NumberedSpans(NamedTuple):
+    """Numbers, and the first and last time of each."""
+
+    numbers: list[int]
+    firsts: list[int]
+    lasts: list[int]
+
+
+_NO_SPANS = NumberedSpans([], [], [])
+
+
+class OriginGroups(NamedTuple):
+    """The groups of events of an origin, by numbers, with the first and last time of all."""
+
+    origin: int
+    first: int
+    last: int
+    groups: list[int]
 
 
 class GroupSums(NamedTuple):
     """The sums of the groups of a chunk; groups, records and origins by their numbers.
 
-    ``origins`` are those that have events, in order of the first group, with ``firsts`` and
-    ``lasts`` of their times, and those of their calls that are changes (the first is the greater
-    where there are none). ``by_origin`` are the groups of all, and ``origin_ends`` where those of
-    each end. ``postings`` have the records of all postings that have a name, but for those of
-    ``opening`` groups, which may open a session. ``asking`` are groups of events of which
-    something is asked that was not refused, ``skipped`` those that are no events; the records of
-    ``untimed`` have no time."""
+    ``observed`` are what the table says is observed of origins that have events, ``changed`` where
+    their calls change something, each in order of the first group. ``postings`` have the records of
+    all postings that have a name, but for those of ``opening`` groups, which may open a session.
+    ``asking`` are groups of events of which something is asked that was not refused, ``skipped``
+    those that are no events; the records of ``untimed`` have no time. ``by_origin`` is empty unless
+    it was asked for."""
 
-    origins: list[int]
-    firsts: list[int]
-    lasts: list[int]
-    change_firsts: list[int]
-    change_lasts: list[int]
-    by_origin: list[int]
-    origin_ends: list[int]
+    observed: NumberedSpans
+    changed: NumberedSpans
     postings: EncodedPostings
     asking: list[int]
     opening: list[int]
     skipped: list[int]
-    untimed: Sequence[int] = ()
+    by_origin: list[OriginGroups]
+    untimed: list[int]
 
-    def groups_of_origin(self) -> list[list[int]]:
-        """Return the groups of each origin."""
-        ends = self.origin_ends
-        return list(map(self.by_origin.__getitem__, map(slice, [0, *ends], ends)))
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The first and last time of the events; None where there are none."""
+        _, firsts, lasts = self.observed
+        return (min(firsts), max(lasts)) if firsts else None
+
+
+class _Counts(NamedTuple):
+    """How many results there are of each kind, ``SumCounts`` in C."""
+
+    origins: int
+    observed: int
+    changed: int
+    postings: int
+    encoded: int
+    encoded_size: int
+    asking: int
+    opening: int
+    skipped: int
+
+
+_COUNTS = struct.Struct(f"={len(_Counts._fields)}q")
 
 
 class _Sums(ctypes.Structure):
@@ -69,24 +109,23 @@ class _Sums(ctypes.Structure):
         ("numbers", ctypes.c_void_p),
         ("firsts", ctypes.c_void_p),
         ("lasts", ctypes.c_void_p),
-        ("origin_count", ctypes.c_int64),
-        ("posting_count", ctypes.c_int64),
-        ("asking_count", ctypes.c_int64),
-        ("opening_count", ctypes.c_int64),
-        ("skipped_count", ctypes.c_int64),
+        ("lists_origins", ctypes.c_int64),
+        ("counts", ctypes.c_void_p),
+        ("observed", ctypes.c_void_p),
+        ("observed_firsts", ctypes.c_void_p),
+        ("observed_lasts", ctypes.c_void_p),
+        ("changed", ctypes.c_void_p),
+        ("changed_firsts", ctypes.c_void_p),
+        ("changed_lasts", ctypes.c_void_p),
         ("origins", ctypes.c_void_p),
         ("origin_firsts", ctypes.c_void_p),
         ("origin_lasts", ctypes.c_void_p),
-        ("change_firsts", ctypes.c_void_p),
-        ("change_lasts", ctypes.c_void_p),
         ("by_origin", ctypes.c_void_p),
         ("origin_ends", ctypes.c_void_p),
         ("postings", ctypes.c_void_p),
         ("posting_ends", ctypes.c_void_p),
         ("posted", ctypes.c_void_p),
         ("encoded", ctypes.c_void_p),
-        ("encoded_size", ctypes.c_int64),
-        ("encoded_count", ctypes.c_int64),
         ("asking", ctypes.c_void_p),
         ("opening", ctypes.c_void_p),
         ("skipped", ctypes.c_void_p),
@@ -95,101 +134,91 @@ class _Sums(ctypes.Structure):
 
 
 class _Results:
-    """Arrays for the sums of a chunk or of documents, and the structure that points to them."""
+    """Arrays for the sums of a chunk, and the structure that points to them."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._arrays: dict[str, array[int]] = {
             **{name: array("q", bytes(8 * capacity)) for name in _WIDE},
-            **{name: array("i", bytes(4 * capacity)) for name in _NARROW},
+            **{name: array("i", bytes(4 * capacity)) for name in (*_NARROW, *_ROOM)},
+            "encoded": array("B", bytes((_RECORD_ROOM + _POSTING_ROOM) * capacity)),
         }
-        self._encoded = bytearray((_RECORD_ROOM + _POSTING_ROOM) * capacity)
-        pointers = {name: values.buffer_info()[0] for name, values in self._arrays.items()}
-        pointers["encoded"] = ctypes.addressof(ctypes.c_char.from_buffer(self._encoded))
+        pointers = {name: _address(values) for name, values in self._arrays.items()}
         self.structure = _Sums(capacity, **pointers)
 
-    def sums(
-        self,
-        record: int,
-        group: int,
-        encoded_size: int,
-        encoded_count: int,
-        origins: int,
-        asking: int,
-        opening: int,
-        skipped: int,
-    ) -> GroupSums:
+    def sums(self, record: int, group: int, counts: _Counts) -> GroupSums:
         """Return the sums that begin at a record and a group, with so many of each."""
-        numbers = self._numbers
-        origin_ends = numbers("origin_ends", group, origins)
         start = _RECORD_ROOM * record + _POSTING_ROOM * group
+        encoded = self._arrays["encoded"][start : start + counts.encoded_size]
         return GroupSums(
-            numbers("origins", group, origins),
-            numbers("origin_firsts", group, origins),
-            numbers("origin_lasts", group, origins),
-            numbers("change_firsts", group, origins),
-            numbers("change_lasts", group, origins),
-            numbers("by_origin", group, origin_ends[-1] if origins else 0),
-            origin_ends,
-            EncodedPostings(encoded_count, bytes(self._encoded[start : start + encoded_size])),
-            numbers("asking", group, asking),
-            numbers("opening", group, opening),
-            numbers("skipped", group, skipped),
+            self._spans(_OBSERVED, group, counts.observed),
+            self._spans(_CHANGED, group, counts.changed),
+            EncodedPostings(counts.encoded, encoded.tobytes()),
+            self._numbers("asking", group, counts.asking),
+            self._numbers("opening", group, counts.opening),
+            self._numbers("skipped", group, counts.skipped),
+            self._by_origin(group, counts.origins),
+            untimed=[],
         )
 
-    def _numbers(self, name: str, first: int, count: int) -> list[int]:
-        return self._arrays[name][first : first + count].tolist()
+    def _by_origin(self, group: int, count: int) -> list[OriginGroups]:
+        """Return the groups of so many origins, which begin at a group."""
+        if not count:
+            return []
+        ends = self._numbers("origin_ends", group, count)
+        groups = self._numbers("by_origin", group, ends[-1])
+        own = map(groups.__getitem__, map(slice, [0, *ends], ends))
+        return list(map(OriginGroups, *self._spans(_ORIGINS, group, count), own))
+
+    def _spans(self, names: Sequence[str], group: int, count: int) -> NumberedSpans:
+        """Return so many numbers with their times, which begin at a group."""
+        if not count:
+            return _NO_SPANS
+        return NumberedSpans(*[self._numbers(name, group, count) for name in names])
+
+    def _numbers(self, name: str, group: int, count: int) -> list[int]:
+        """Return so many numbers, which begin at a group."""
+        return self._arrays[name][group : group + count].tolist()
 
 
 _kept = threading.local()
 
 
-def sum_groups(groups: HeadGroups) -> GroupSums:
-    """Sum the groups of a chunk."""
+def sum_groups(groups: HeadGroups, lists_origins: bool) -> GroupSums:
+    """Sum the groups of a chunk, and list those of each origin where that is asked for."""
     assert LIBRARY is not None  # it has cut the chunk
-    results = _results_for(groups)
+    results = _results_for(groups, lists_origins)
     sums, table = results.structure, groups.table
+    counts = array("q", bytes(_COUNTS.size))
+    sums.counts = _address(counts)
     status = LIBRARY.trailhound_sum_groups(
         ctypes.byref(table.structure), ctypes.byref(table.facts_structure), ctypes.byref(sums)
     )
     assert not status
-    return results.sums(
-        0,
-        0,
-        sums.encoded_size,
-        sums.encoded_count,
-        sums.origin_count,
-        sums.asking_count,
-        sums.opening_count,
-        sums.skipped_count,
-    )
+    return results.sums(0, 0, _Counts(*counts))
 
 
-def sum_documents(documents: CutDocuments) -> list[GroupSums]:
+def sum_documents(documents: CutDocuments, lists_origins: bool) -> list[GroupSums]:
     """Sum the groups of documents, each by itself."""
     assert LIBRARY is not None
-    groups, counts = documents.groups, documents.counts
-    results = _results_for(groups)
+    groups, found = documents.groups, documents.counts
+    results = _results_for(groups, lists_origins)
     sums, table = results.structure, groups.table
+    record_ends, group_ends = found["record_ends"], found["group_ends"]
+    counts = array("q", bytes(_COUNTS.size * len(record_ends)))
+    found.structure.sum_counts = _address(counts)
     status = LIBRARY.trailhound_sum_documents(
         ctypes.byref(table.structure),
         ctypes.byref(table.facts_structure),
         ctypes.byref(sums),
-        ctypes.byref(counts.structure),
+        ctypes.byref(found.structure),
     )
     assert not status
-    first_records, first_groups = ([0, *counts[name]] for name in ("record_ends", "group_ends"))
-    return list(
-        map(
-            results.sums,
-            first_records,
-            first_groups,
-            *map(counts.__getitem__, RESULT_COUNTS),
-        )
-    )
+    each = starmap(_Counts, _COUNTS.iter_unpack(counts))
+    return list(map(results.sums, [0, *record_ends], [0, *group_ends], each))
 
 
-def _results_for(groups: HeadGroups) -> _Results:
+def _results_for(groups: HeadGroups, lists_origins: bool) -> _Results:
     """Return arrays for the sums of groups, which their structure points to."""
     results = _results(len(groups.groups))
     sums = results.structure
@@ -197,6 +226,7 @@ def _results_for(groups: HeadGroups) -> _Results:
     sums.groups, sums.ends = _address(groups.groups), _address(groups.ends)
     sums.numbers = _address(groups.numbers)
     sums.firsts, sums.lasts = _address(groups.firsts), _address(groups.lasts)
+    sums.lists_origins = lists_origins
     return results
 
 

@@ -45,39 +45,47 @@ static Facts make_facts(const Heads *heads)
 {
     int64_t all = heads->capacity;
     uint64_t *refused = malloc(8 * all), *asked = malloc(8 * all);
-    int32_t *posting_of = malloc(4 * all);
+    int32_t *posting_of = malloc(4 * all), *observed_of = malloc(4 * all);
+    int32_t *changed_of = malloc(4 * all);
     uint8_t *kinds = malloc(all);
-    PostingName *names = malloc(sizeof(PostingName) * all);
+    PostingName *names = calloc(all, sizeof(PostingName));
     for (int64_t i = 0; i < all; i++) {
         refused[i] = (uint64_t)(i % 3);
         asked[i] = (uint64_t)(i % 4);
         posting_of[i] = (int32_t)(i / 2);
+        observed_of[i] = (int32_t)(i / 3);
+        changed_of[i] = (int32_t)(i / 4);
         kinds[i] = (uint8_t)(i % 8);
-        memset(&names[i], 0, sizeof names[i]);
         names[i].size = (uint8_t)(i % 16);
     }
-    Facts facts = {refused, posting_of, asked, kinds, names, malloc(4 * all), malloc(4 * all)};
+    Facts facts = {
+        refused, posting_of, observed_of, changed_of, asked, kinds, names, calloc(all, 1),
+        malloc(4 * all), malloc(4 * all), malloc(4 * all), malloc(4 * all),
+    };
     memset(facts.slot_of_origin, 0x5A, 4 * all);
     memset(facts.slot_of_posting, 0xFF, 4 * all);
+    memset(facts.slot_of_observed, 0x00, 4 * all);
+    memset(facts.slot_of_changed, 0x7F, 4 * all);
     return facts;
 }
 
 static void free_facts(Facts *facts)
 {
     free((void *)facts->refused); free((void *)facts->asked); free((void *)facts->posting_of);
-    free((void *)facts->kinds); free((void *)facts->posting_names);
-    free(facts->slot_of_origin); free(facts->slot_of_posting);
+    free((void *)facts->observed_of); free((void *)facts->changed_of); free((void *)facts->kinds);
+    free((void *)facts->posting_names); free(facts->has_called); free(facts->slot_of_origin);
+    free(facts->slot_of_posting); free(facts->slot_of_observed); free(facts->slot_of_changed);
 }
 
-static Sums make_sums(const Cut *cut, int64_t records, int64_t groups)
+static Sums make_sums(const Cut *cut, int64_t records, int64_t groups, int64_t lists_origins)
 {
     int64_t size = records + 1;
     Sums sums = {
         size, records, groups, cut->groups, cut->ends, cut->numbers, cut->firsts,
-        cut->lasts, 0, 0, 0, 0, 0, malloc(4 * size), malloc(8 * size), malloc(8 * size),
+        cut->lasts, lists_origins, malloc(sizeof(SumCounts)), malloc(4 * size), malloc(8 * size),
+        malloc(8 * size), malloc(4 * size), malloc(8 * size), malloc(8 * size), malloc(4 * size),
         malloc(8 * size), malloc(8 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
-        malloc(4 * size), malloc(4 * size),
-        malloc(RECORD_ROOM * records + POSTING_ROOM * groups + 1), 0, 0,
+        malloc(4 * size), malloc(4 * size), malloc(RECORD_ROOM * records + POSTING_ROOM * groups + 1),
         malloc(4 * size), malloc(4 * size), malloc(4 * size), malloc(4 * size),
     };
     return sums;
@@ -85,27 +93,42 @@ static Sums make_sums(const Cut *cut, int64_t records, int64_t groups)
 
 static void free_sums(Sums *sums)
 {
-    free(sums->origins); free(sums->origin_firsts); free(sums->origin_lasts);
-    free(sums->change_firsts); free(sums->change_lasts); free(sums->by_origin);
-    free(sums->origin_ends); free(sums->postings); free(sums->posting_ends); free(sums->posted);
-    free(sums->encoded);
-    free(sums->asking); free(sums->opening); free(sums->skipped); free(sums->slots);
+    free(sums->counts); free(sums->observed); free(sums->observed_firsts);
+    free(sums->observed_lasts); free(sums->changed); free(sums->changed_firsts);
+    free(sums->changed_lasts); free(sums->origins); free(sums->origin_firsts);
+    free(sums->origin_lasts); free(sums->by_origin); free(sums->origin_ends); free(sums->encoded);
+    free(sums->asking); free(sums->opening); free(sums->skipped); free(sums->postings);
+    free(sums->posting_ends); free(sums->posted); free(sums->slots);
+}
+
+static void check_posted(const Cut *cut, const Sums *sums)
+{
+    int64_t postings = sums->counts->postings;
+    int64_t posted = postings ? sums->posting_ends[postings - 1] : 0;
+    for (int64_t i = 0; i < sums->counts->opening; i++) {
+        int32_t group = sums->opening[i];
+        posted += cut->ends[group] - (group ? cut->ends[group - 1] : 0);
+    }
+    if (posted != cut->records) abort();
 }
 
 static void check_sums(const Cut *cut)
 {
     Facts facts = make_facts(cut->heads);
-    Sums sums = make_sums(cut, cut->records, cut->group_count);
-    if (trailhound_sum_groups(cut->heads, &facts, &sums)) abort();
-    int64_t posted = sums.posting_count ? sums.posting_ends[sums.posting_count - 1] : 0;
-    for (int64_t i = 0; i < sums.opening_count; i++)
-        posted += cut->ends[sums.opening[i]] - (sums.opening[i] ? cut->ends[sums.opening[i] - 1] : 0);
-    if (posted != cut->records) abort();
-    if (sums.encoded_size > RECORD_ROOM * sums.records + POSTING_ROOM * sums.group_count) abort();
-    int64_t events = sums.origin_count ? sums.origin_ends[sums.origin_count - 1] : 0;
-    if (events + sums.skipped_count != cut->group_count) abort();
+    for (int64_t lists_origins = 0; lists_origins < 2; lists_origins++) {
+        Sums sums = make_sums(cut, cut->records, cut->group_count, lists_origins);
+        const SumCounts *counts = sums.counts;
+        if (trailhound_sum_groups(cut->heads, &facts, &sums)) abort();
+        int64_t events = 0;
+        check_posted(cut, &sums);
+        if (counts->encoded_size > POSTING_ROOM * cut->group_count + RECORD_ROOM * cut->records)
+            abort();
+        if (counts->origins) events = sums.origin_ends[counts->origins - 1];
+        if (lists_origins && events + counts->skipped != cut->group_count) abort();
+        if (!lists_origins && counts->origins) abort();
+        free_sums(&sums);
+    }
     free_facts(&facts);
-    free_sums(&sums);
 }
 
 /* Find the runs again as questions to their callers: all are there, then those of none that refuse. */
@@ -276,22 +299,20 @@ static int64_t cut_once(
 /* Cut a document, its first half, nothing, and the document again, at once. */
 static void cut_several(const uint8_t *data, int64_t size, int64_t capacity, Heads *heads)
 {
-    int64_t whole = size + size / 2, results[9][4];
+    int64_t whole = size + size / 2, results[3][4];
+    SumCounts counts[4];
     int64_t ends[4] = {size, whole, whole, whole + size};
     uint8_t *joined = malloc(ends[3] ? ends[3] : 1);
     memcpy(joined, data, size);
     memcpy(joined + size, data, size / 2);
     memcpy(joined + whole, data, size);
     Cut cut = make_cut(capacity, heads);
-    Documents documents = {
-        4, results[0], results[1], results[2], results[3], results[4], results[5], results[6],
-        results[7], results[8],
-    };
+    Documents documents = {4, results[0], results[1], results[2], counts};
     int64_t in_chunk = heads->in_chunk, start = 0;
     int64_t records = trailhound_cut_documents(joined, ends, &cut, &documents);
     if (records != results[0][3] || records > capacity || heads->in_chunk != in_chunk) abort();
     Facts facts = make_facts(heads);
-    Sums sums = make_sums(&cut, records, results[1][3]);
+    Sums sums = make_sums(&cut, records, results[1][3], 1);
     if (trailhound_sum_documents(heads, &facts, &sums, &documents)) abort();
     for (int i = 0; i < 4; i++) {
         int64_t record = i ? results[0][i - 1] : 0, group = i ? results[1][i - 1] : 0;
@@ -300,7 +321,7 @@ static void cut_several(const uint8_t *data, int64_t size, int64_t capacity, Hea
         part.records = results[0][i] - record;
         part.group_count = results[1][i] - group;
         if (part.records) check(&part, joined + start, ends[i] - start);
-        if (results[5][i] > part.group_count || results[8][i] > part.group_count) abort();
+        if (counts[i].origins > part.group_count || counts[i].skipped > part.group_count) abort();
         start = ends[i];
     }
     free_facts(&facts);

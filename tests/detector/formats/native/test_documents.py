@@ -100,19 +100,20 @@ def test_record_elsewhere_is_parsed_alone() -> None:
 
 
 @needs_native
-def test_sums_are_those_of_each_alone() -> None:
+@pytest.mark.parametrize("lists_origins", [False, True])
+def test_sums_are_those_of_each_alone(lists_origins: bool) -> None:
     texts = [GOOD, b"{", document([call(eventName="Other")]), GOOD]
     known = KnownHeads()
     documents = cut_documents(memoryview(bytearray().join(texts)), ends_of(texts), known)
     assert documents is not None
-    every = sum_documents(documents)
+    every = sum_documents(documents, lists_origins)
     assert len(every) == len(texts)
     for spans, sums in zip(documents.spans, every, strict=True):
         if spans is None:
-            assert not sums.origins and not sums.skipped and not sums.postings.list_count
+            assert sums.span is None and not sums.skipped and not sums.postings.list_count
         else:
             assert spans.groups is not None
-            assert sums == sum_groups(spans.groups)
+            assert sums == sum_groups(spans.groups, lists_origins)
 
 
 def ends_of(texts: list[bytes]) -> array[int]:

@@ -36,7 +36,7 @@ def posted_natively(callers: list[int]) -> EncodedPostings:
     table = spans.groups.table
     table.decode(data)
     name_postings(table)
-    return sum_groups(spans.groups).postings
+    return sum_groups(spans.groups, False).postings
 
 
 def name_postings(table: HeadParts) -> None:
@@ -47,7 +47,7 @@ def name_postings(table: HeadParts) -> None:
         caller = table.origins[number][0]
         assert caller is not None
         table.posting_of[number] = int(caller.arn or "")
-        table.refused[number] = 0
+        table.refused[number] = table.observed_of[number] = table.changed_of[number] = 0
     for number in range(1, len(table.calls)):
         table.kinds[number] = MAY_OPEN * (table.calls[number][1] == "1")
         table.asked[number] = 0
