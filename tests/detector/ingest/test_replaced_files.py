@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -118,9 +119,10 @@ def test_document_of_an_older_state_is_recognized(
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_document_that_differs_in_its_middle_only_is_read_anew(
-    pack: Callable[[bytes], bytes], store: Store, tmp_path: Path
+    pack: Callable[[bytes], bytes], store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The records of both contents were read, so both count."""
+    monkeypatch.setattr(fingerprint, "_BLOCK", 700)
     calls = sweep(12, userAgent="x" * 600)
     other = {**calls[5], "eventID": calls[5]["eventID"][::-1]}
     before, after = document(calls), document([*calls[:5], other, *calls[6:]])
@@ -132,6 +134,22 @@ def test_document_that_differs_in_its_middle_only_is_read_anew(
     assert (sums.records_seen, sums.records_counted, sums.records_duplicate) == (24, 13, 11)
     again = scan(tmp_path, store=store).accounting
     assert again == sums
+
+
+def test_compressed_file_that_grew_is_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read from its start, where it begins with all that it was."""
+    monkeypatch.setattr(fingerprint, "_BLOCK", 700)
+    agent = Random(1).randbytes(2000).hex()
+    parts = [gzip.compress(lines(sweep(10, at, userAgent=agent))) for at in (0, 60, 120)]
+    log = write(tmp_path, "a.jsonl.gz", parts[0])
+    assert log.stat().st_size > 2048
+    for number, part in enumerate(parts):
+        if number:
+            log.write_bytes(log.read_bytes() + part)
+        sums = scan(tmp_path, store=store).accounting
+        assert (sums.records_seen, sums.records_duplicate) == (10 * (number + 1), 0)
 
 
 def calls_by_principals(store: Store) -> dict[str, int]:
