@@ -280,3 +280,14 @@ def test_pipeline_reads_new_files(tmp_path: Path) -> None:
         assert row.rule.id == REFERENCE
 
     hunt.play(journey, store=store, pipeline=pipeline)
+
+
+def test_a_burst_of_keys_leaves_one_line(hunt: Hunt) -> None:
+    async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
+        for message in ("first", "second", "third"):
+            app.say(message)  # as keys do that come at once over a slow link
+        await until(pilot, lambda: said(app) == "third")
+        assert "third" in screen_text(app)
+        assert "first" not in screen_text(app) and "second" not in screen_text(app)
+
+    hunt.play(journey)

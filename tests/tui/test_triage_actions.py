@@ -96,7 +96,7 @@ def test_decisions_are_undone_and_redone_after_restart(tmp_path: Path) -> None:
         await press(pilot, "x")
         app.screen.query_one("#for", Input).value = "30d"
         await press(pilot, "ctrl+s", "u")
-        assert said(app).startswith("Ended principal role/inventory/ben")
+        assert said(app).startswith("Ended the suppression of principal role/inventory/ben")
         await press(pilot, "7")
         await until(pilot, lambda: bool(rows(app).rows))
         await press(pilot, "x")

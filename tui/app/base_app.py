@@ -87,8 +87,11 @@ class FrameApp(FilteredApp[T]):
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
         """Show one line, which may quote a log, until the next."""
-        self.clear_notifications()
         safe.notify(self, message, severity=severity)
+
+    def on_notify(self) -> None:
+        """Remove the previous line, even if one burst of keys caused both."""
+        self.clear_notifications()
 
     def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
         return self._renderer.reduce(update)
