@@ -181,14 +181,14 @@ const char *trailhound_sources(void)
     return TRAILHOUND_SOURCES;
 }
 
-/* Count the braces that open objects, those in strings with them. */
-int64_t trailhound_count_braces(const uint8_t *data, int64_t size)
+/* Count the bytes that have a value. */
+int64_t trailhound_count_bytes(const uint8_t *data, int64_t size, uint8_t value)
 {
     int64_t count = 0;
     while (size > 0) {
         uint8_t some = 0; /* as few that a byte counts them, which a vector has many of */
         int step = size < 128 ? (int)size : 128;
-        for (int i = 0; i < step; i++) some += data[i] == '{';
+        for (int i = 0; i < step; i++) some += data[i] == value;
         count += some;
         data += step;
         size -= step;

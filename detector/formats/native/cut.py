@@ -194,12 +194,12 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
             return None
 
 
-def count_braces(data: bytearray, start: int, end: int) -> int:
-    """Count the braces that open objects between two bytes, those in strings with them."""
+def count_bytes(data: bytearray, value: int, start: int, end: int) -> int:
+    """Count the bytes of a value between two places."""
     if LIBRARY is None or start >= end:
-        return data.count(b"{", start, end)
+        return data.count(value, start, end)
     first_byte = ctypes.c_char.from_buffer(data, start)
-    count: int = LIBRARY.trailhound_count_braces(ctypes.byref(first_byte), end - start)
+    count: int = LIBRARY.trailhound_count_bytes(ctypes.byref(first_byte), end - start, value)
     return count
 
 

@@ -10,7 +10,7 @@ from detector.formats.native.sources import digest_sources
 
 _COUNTING = (
     *("cut_records", "cut_documents", "sum_groups", "sum_documents"),
-    *("find_runs", "list_hits", "count_braces"),
+    *("find_runs", "list_hits", "count_bytes"),
     *("add_marks", "find_marks", "renumber", "gather_rows", "highest"),
 )
 """The functions that return a number."""
@@ -33,7 +33,7 @@ def _load() -> ctypes.CDLL | None:
         library.trailhound_sum_documents.argtypes = [pointer, pointer, pointer, pointer]
         library.trailhound_find_runs.argtypes = [pointer]
         library.trailhound_list_hits.argtypes = [pointer, integer, *[pointer] * 3]
-        library.trailhound_count_braces.argtypes = [pointer, integer]
+        library.trailhound_count_bytes.argtypes = [pointer, integer, ctypes.c_uint8]
         library.trailhound_add_marks.argtypes = [*table, pointer, integer, integer]
         library.trailhound_find_marks.argtypes = [*table, pointer, integer, pointer]
         library.trailhound_sort_rows.argtypes = [pointer, pointer, integer, pointer, pointer]

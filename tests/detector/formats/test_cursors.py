@@ -14,6 +14,7 @@ from detector.cloudtrail.record import loads
 from detector.detection.digest import digest, merge
 from detector.detection.signature_cache import SignatureCache
 from detector.formats import chunks, read_chunks
+from detector.formats.native import cut
 from detector.investigation.raw_record import raw_record
 from detector.rules.dispatch import Dispatch
 from tests.detector.formats import forms
@@ -55,3 +56,19 @@ def test_read_chunks_resumes_at_any_chunk(file: File, size: int) -> None:
         for event in (kept.event(identity) for identity, kept in merged.hits.items()):
             given_id = loads(raw_record(event)).get("eventID")
             assert given_id == event.event_id if given_id else event.event_id.startswith("sha256:")
+
+
+@pytest.mark.parametrize("has_native", [True, False])
+@pytest.mark.parametrize("count", [2, 3, 4, 6, 7])
+def test_chunk_has_so_many_lines_at_most(
+    count: int, has_native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunks, "LINES_CAP", 3)
+    if not has_native:
+        monkeypatch.setattr(cut, "LIBRARY", None)
+    text = b'{"a":"{"}\n' * count
+    parts = [bytes(chunk.data) for chunk in read_chunks(io.BytesIO(text))]
+    assert [part.count(b"\n") for part in parts] == [3] * (count // 3) + [count % 3] * (
+        count % 3 > 0
+    )
+    assert b"".join(parts) == text
