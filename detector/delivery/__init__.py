@@ -1,1 +1,1 @@
-"""What leaves: exports of lists, forms of other tools, and sinks."""
+"""Output to other programs: list exports, formats of other tools, and sinks."""

@@ -1,4 +1,4 @@
-"""The export of alerts, with what people call their accounts, networks and principals."""
+"""The alert export, with the inventory's names for accounts, networks and principals."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from detector.inventory.inventory_files import current_inventory
 
 
 def export_alerts(alerts: Iterable[Alert], format: Literal["jsonl", "csv"]) -> str:
-    """Export alerts in the order given, for programs."""
+    """Export alerts as JSON Lines or CSV, in the order given."""
     return ALERT_EXPORT.text(alerts, format)
 
 
 def alert_object(alert: Alert) -> dict[str, Any]:
-    """Return the JSON object of an alert, with the names that people gave, where they gave any."""
+    """Return an alert's JSON object, with the inventory's names where there is an inventory."""
     inventory = current_inventory()
     if not inventory:
         return alert.as_json()
@@ -35,7 +35,7 @@ def alert_object(alert: Alert) -> dict[str, Any]:
 
 
 def alert_name(alert: Alert) -> str:
-    """Name the principal of an alert as people know it."""
+    """Return the alert's principal with the inventory's account name."""
     return principal_name(alert.principal, account_names=current_inventory().accounts)
 
 
@@ -73,7 +73,7 @@ def _flags(alert: Alert) -> list[str]:
 
 
 def _risk_parts(alert: Alert) -> list[str]:
-    """The summands of the risk: ``rule 21``, ``access-key 50``."""
+    """Return the parts that add up to the risk score, such as ``rule 21``, ``access-key 50``."""
     return [f"{name} {points}" for name, points in alert.risk.parts] if alert.risk else []
 
 

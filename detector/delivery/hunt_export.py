@@ -1,4 +1,4 @@
-"""Exports of hunts: their list, the report of one, its queries as a hunt file."""
+"""Exports of hunts: the list of hunts, a hunt's report, and its queries as a hunt file."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from detector.text.visible import visible
 from detector.triage.hunt_record import HuntFinding, HuntQuery, HuntRecord, HuntRun, hunt_object
 
 LANGUAGE_NAMES = {"esql": "ES|QL", "kql": "KQL", "lucene": "Lucene", "eql": "EQL"}
-"""How people write the languages."""
+"""The display name of each query language."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class LoggedEdit(Protocol):
-    """A line of the history of a hunt; ``time`` in epoch seconds."""
+    """A line of a hunt's history; ``time`` is in epoch seconds."""
 
     @property
     def time(self) -> float: ...
@@ -36,7 +36,7 @@ class LoggedEdit(Protocol):
 
 
 class HuntEdit(NamedTuple):
-    """A decision on a hunt: all lines of its history that were written together."""
+    """An edit of a hunt: all lines of its history that were written together."""
 
     time: float
     author: str
@@ -45,7 +45,10 @@ class HuntEdit(NamedTuple):
 
 
 def hunt_edits(lines: Iterable[LoggedEdit]) -> list[HuntEdit]:
-    """Return the decisions of a history, oldest first; each has a line for every part."""
+    """Group a hunt's history into edits, oldest first.
+
+    Consecutive lines with the same author and kind, less than a second apart, form one edit, with
+    one detail for each line."""
     edits: list[HuntEdit] = []
     for line in lines:
         details: tuple[str, ...] = (line.detail,)
@@ -96,7 +99,7 @@ HUNT_EXPORT: ListExport[HuntRecord] = ListExport(
 def hunt_report(
     hunt: HuntRecord, edits: Sequence[LoggedEdit] = (), now: float | None = None
 ) -> str:
-    """Return a hunt as one report in Markdown; ``edits`` are its history, oldest first."""
+    """Return the Markdown report of a hunt; ``edits`` are its history, oldest first."""
     made = format_time(time.time() if now is None else now)
     sections = [
         f"# Hunt: {plain(hunt.name)}",
@@ -145,7 +148,7 @@ def _findings_table(findings: Sequence[HuntFinding]) -> str:
 
 
 def _query_section(query: HuntQuery, run: HuntRun | None) -> str:
-    """Return a query with its last run; the text is indented, so that no fence ends it."""
+    """Return a query with its last run; the text is indented, so it cannot close a fence."""
     ran = "Not run yet."
     if run is not None:
         ran = f"Last run {format_time(run.time)} by {plain(run.author)}: {run.phrase}."
@@ -179,9 +182,9 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def hunt_file_text(hunt: HuntRecord) -> str:
-    """Return the ES|QL queries of a hunt as a hunt file, which ``trailhound hunt`` runs.
+    """Return a hunt's ES|QL queries as a hunt file for ``trailhound hunt``.
 
-    Raises ValueError where it has none: the format knows no other language.
+    Raises ValueError if the hunt has no ES|QL query: hunt files hold no other language.
     """
     queries = [query for query in hunt.queries if query.language == "esql"]
     if not queries:
@@ -199,7 +202,7 @@ def hunt_file_text(hunt: HuntRecord) -> str:
 
 
 def _toml_text(text: str) -> str:
-    """Write a string of TOML: as it is where it has several lines, else with escapes."""
+    """Return a TOML string: a multi-line literal where the text allows it, otherwise escaped."""
     if "\n" in text and "'''" not in text and not _CONTROL.search(text) and text[-1] != "'":
         return f"'''\n{text}'''"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,7 @@
-"""The export of a list: CSV, JSON Lines, Markdown, HTML.
+"""List exports as CSV, JSON Lines, Markdown and HTML.
 
-One core for every list: a list says its columns, the formats are made here. Text of logs is
-neutralised in each: no formula in a cell, no markup in Markdown and HTML, no active character.
+Each list declares its columns; this module renders every format. Log text is neutralised in all of
+them: no formulas in cells, no markup in Markdown or HTML, no active characters.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ ColumnKind = Literal["text", "code", "number", "time", "list"]
 class ExportColumn(msgspec.Struct, Generic[_R], frozen=True):
     """A column of an export.
 
-    ``name`` is what machines know it by, ``heading`` people; without a heading it is in no table
-    for people. ``read`` returns a text, a number, epoch seconds, texts, or None, as ``kind`` has
-    it; ``code`` and ``list`` are names from logs."""
+    ``name`` is the machine-readable name, ``heading`` the label for people; a column without a
+    heading is left out of Markdown and HTML tables. ``read`` returns a text, a number, epoch
+    seconds, a list of texts, or None, according to ``kind``; ``code`` and ``list`` columns hold
+    names from logs."""
 
     name: str
     heading: str
@@ -42,7 +43,7 @@ class ExportColumn(msgspec.Struct, Generic[_R], frozen=True):
 
 
 class ListExport(msgspec.Struct, Generic[_R], frozen=True):
-    """A kind of list: its title, the noun of its rows, its columns, the JSON object of a row."""
+    """A kind of list: its title, the noun for its rows, its columns, and a row's JSON object."""
 
     title: str
     noun: str
@@ -59,8 +60,9 @@ class ListExport(msgspec.Struct, Generic[_R], frozen=True):
     ) -> str:
         """Export rows in the order given.
 
-        ``spreadsheet``: CSV begins with a byte order mark, and its times are such as spreadsheets
-        read (``2026-03-01 11:58:02``, UTC). ``subtitle`` says what was chosen. ``now``: when."""
+        With ``spreadsheet``, CSV begins with a byte order mark and writes times in a form that
+        spreadsheets recognise (``2026-03-01 11:58:02``, UTC). ``subtitle`` describes the selection
+        of rows. ``now`` is the time of the export in epoch seconds."""
         if format == "jsonl":
             return json_lines(map(self.as_object or self._object, rows))
         if format == "csv":
@@ -107,7 +109,7 @@ class ListExport(msgspec.Struct, Generic[_R], frozen=True):
 
 
 def html_page(title: str, body: str, made: str) -> str:
-    """Return a page that stands for itself: no script, nothing fetched."""
+    """Return a self-contained HTML page, without scripts or external resources."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" '
@@ -181,12 +183,12 @@ def _html_cell(column: ExportColumn[Any], value: Any) -> str:
 
 
 def html_code(text: str) -> str:
-    """Format a name of a log."""
+    """Format a name from a log as inline code."""
     return f"<code>{_escaped(text)}</code>" if text else ""
 
 
 def _escaped(text: str) -> str:
-    import html  # with the names of all characters
+    import html  # imported late: it loads the table of all named characters
 
     return html.escape(visible(text, WHOLE, lines=True))
 

@@ -1,6 +1,6 @@
-"""A layer of the ATT&CK Navigator: what loaded rules look for, and what has fired.
+"""ATT&CK Navigator layers: the techniques of the loaded rules, scored by their alerts.
 
-Source of the form: the layer file format 4.5 of MITRE's attack-navigator.
+Source of the format: layer file format 4.5 of MITRE's attack-navigator.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _SILENT, _FIRED = "#cfe3f7", "#d7301f"
 
 
 def navigator_layer(rules: Iterable[Rule], fired: Mapping[str, int]) -> dict[str, Any]:
-    """Return the layer of rules; ``fired`` are the alerts of each rule that has any, by id.
+    """Return the layer for ``rules``; ``fired`` maps rule ids to their numbers of alerts.
 
-    The score of a technique is the number of alerts of its rules."""
+    A technique's score is the number of alerts of its rules."""
     rules_of: dict[tuple[str, str], list[Rule]] = {}
     for rule in rules:
         for technique in rule.attack:
@@ -64,5 +64,5 @@ def _technique(
 
 
 def _tactic(name: str) -> str:
-    """Return the short name by which the Navigator knows a tactic: ``credential-access``."""
+    """Return the Navigator's short name of a tactic, such as ``credential-access``."""
     return "-".join(name.lower().split())

@@ -1,6 +1,6 @@
-"""Alerts as Detection Findings of the Open Cybersecurity Schema Framework.
+"""Alerts as Detection Findings of the Open Cybersecurity Schema Framework (OCSF).
 
-Source of the form: OCSF 1.3.0, class Detection Finding (2004) of category Findings (2).
+Source of the format: OCSF 1.3.0, class Detection Finding (2004) of category Findings (2).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STATUSES: dict[Status, tuple[int, str]] = {
 
 
 def detection_finding(alert: Alert) -> dict[str, Any]:
-    """Return the Detection Finding of an alert; times are in milliseconds."""
+    """Return an alert as a Detection Finding; times are in epoch milliseconds."""
     activity, activity_name = _activity(alert)
     status, status_name = _STATUSES[alert.status]
     if alert.suppressed_by:
@@ -103,7 +103,7 @@ def _cloud(alert: Alert) -> dict[str, Any]:
 
 
 def _evidences(alert: Alert) -> list[dict[str, Any]]:
-    """Return one evidence for each principal, with its keys and addresses."""
+    """Return one evidence object for each principal, source address and access key."""
     facets = alert.facets
     users = [{"user": {"uid": arn, "name": principal_name(arn)}} for arn in facets.arns]
     return [

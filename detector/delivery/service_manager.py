@@ -1,6 +1,6 @@
-"""What tells a service manager or monitor that a live run goes on: sd_notify and a heartbeat.
+"""Signs of life for service managers and monitors of a live run: sd_notify and a heartbeat file.
 
-Source: systemd's sd_notify(3): datagrams of ``NAME=value`` lines to the socket in NOTIFY_SOCKET.
+Source: systemd's sd_notify(3): datagrams of ``NAME=value`` lines sent to NOTIFY_SOCKET.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from detector.text.json_output import json_line
 from detector.text.time import format_time
 
 _BEAT_EVERY = 10.0
-"""Seconds between two writes of a heartbeat file at least."""
+"""Minimum number of seconds between two writes of the heartbeat file."""
 
 
 class ServiceManager:
-    """The service manager that started this process; without one nothing happens."""
+    """The service manager that started this process; without one, nothing is sent."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
-        if self._address.startswith("@"):  # in Linux's abstract name space
+        if self._address.startswith("@"):  # Linux's abstract namespace
             self._address = "\0" + self._address[1:]
 
     def send(self, *lines: str) -> None:
@@ -42,10 +42,10 @@ class ServiceManager:
 
 
 class Heartbeat:
-    """Says that the sources are still being looked through, each time they have been.
+    """Reports that the sources are still being polled, after each poll.
 
-    To the service manager (``WATCHDOG=1``), and into ``file``, which is replaced at most every ten
-    seconds: a monitor looks at its age."""
+    Each beat sends ``WATCHDOG=1`` to the service manager and replaces ``file``, at most every ten
+    seconds; a monitor checks the file's age."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Heartbeat:
         self._is_ready = False
 
     def beat(self) -> None:
-        """Say so. Raises OSError where the file cannot be written."""
+        """Report a completed poll. Raises OSError if the file cannot be written."""
         if not self._is_ready:
             self._is_ready = True
             self._manager.send("READY=1", "STATUS=watching")

@@ -1,6 +1,6 @@
-"""Events as JSON Lines that Timesketch imports.
+"""Events as JSON Lines that Timesketch can import.
 
-Source of the form: Timesketch's documentation, "Import from JSON or CSV": ``message``,
+Source of the format: Timesketch's documentation, "Import from JSON or CSV": ``message``,
 ``datetime`` and ``timestamp_desc`` are required; ``timestamp`` is in microseconds.
 """
 
@@ -18,7 +18,7 @@ from detector.triage.export import position_object
 def timesketch_event(
     event: Event, call_object: str = "", flags: Sequence[str] = (), alert_id: str = ""
 ) -> dict[str, Any]:
-    """Return an event as Timesketch reads it; ``flags`` become its tags."""
+    """Return an event in Timesketch's format; ``flags`` become its tags."""
     acted_on = f" {call_object}" if call_object else ""
     result = event.error_code or "ok"
     who = principal_name(event.arn) or event.source_address or "a caller without an ARN"

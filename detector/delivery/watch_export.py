@@ -1,4 +1,4 @@
-"""The export of watches, and the line that says that one was seen again."""
+"""The watch export, and the message that a watched indicator was seen again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from detector.triage.watch import WatchRow
 
 
 def seen_again(row: WatchRow) -> str:
-    """Say what a watch has seen, in a line that quotes the log."""
+    """Return one line on a watch's new sightings; it quotes the log unescaped."""
     latest = row.latest
     assert latest is not None
     label = f" ({row.watch.label})" if row.watch.label else ""

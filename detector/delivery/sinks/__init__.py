@@ -1,1 +1,1 @@
-"""Sinks: where alerts are sent as they appear. Nothing is sent but to what the user named."""
+"""Sinks: destinations for alerts as they appear. Only destinations that the user named are used."""

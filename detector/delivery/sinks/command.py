@@ -1,4 +1,4 @@
-"""A command that is run for each notice, with the alert on its standard input."""
+"""A command that runs for each notice and reads the alert from standard input."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ _TIMEOUT = 60
 
 
 class AlertCommand:
-    """A line of a shell.
+    """A shell command line.
 
-    The alert's JSON is its standard input, a line; ``TRAILHOUND_KIND`` (alert or revision),
-    ``TRAILHOUND_ALERT``, ``TRAILHOUND_SEVERITY`` and ``TRAILHOUND_SUMMARY`` are its environment. No
-    text of a log is ever part of the line itself. What it prints goes to standard error."""
+    The alert's JSON arrives on standard input as one line; the environment variables
+    ``TRAILHOUND_KIND`` (alert or revision), ``TRAILHOUND_ALERT``, ``TRAILHOUND_SEVERITY`` and
+    ``TRAILHOUND_SUMMARY`` describe it. Log text never becomes part of the command line itself. The
+    command's output goes to standard error."""
 
     takes_watches = False
 

@@ -1,4 +1,4 @@
-"""The dispatcher: which notices are sent, in order, again where a sink did not take them."""
+"""The dispatcher: chooses the notices to send, keeps their order, and retries failed sinks."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from detector.triage.watch import WatchRow
 Revisions = Literal["first", "every"]
 
 MAX_ATTEMPTS = 12
-"""Attempts at a notice, over about an hour, before it is given up."""
+"""Attempts to send a notice, over about an hour, before it is given up."""
 _MAX_PAUSE = 600
 
 
 class Dispatcher:
     """Sends notices of alerts and watches to sinks.
 
-    ``revisions``: ``first``, only that an alert is there, or that a watch has seen something since
-    it was acknowledged; ``every``, also each change of it.
-    ``clock`` is monotonic. A sink that fails is left alone for a while, twice as long each time;
-    its notices keep their order."""
+    ``revisions``: ``first`` sends one notice per alert, and one per watch for what it has seen
+    since it was acknowledged; ``every`` also sends each change. ``clock`` is monotonic. After a
+    failure a sink is paused, for twice as long each time; its notices keep their order."""
 
     def __init__(
         self,
@@ -47,7 +46,7 @@ class Dispatcher:
             warn("notices wait for sinks that are not named now: name them again to send these")
 
     def offer(self, alerts: Iterable[Alert]) -> None:
-        """Queue the notices of alerts whose context is known, and that nothing suppresses."""
+        """Queue notices of the alerts that have a risk score and are not suppressed."""
         with self._lock:
             chosen = [each for each in alerts if each.risk is not None and not each.suppressed_by]
             queued = [self._queue(sink, alert) for alert in chosen for sink in self._sinks]
@@ -56,7 +55,7 @@ class Dispatcher:
         self._wake.set()
 
     def offer_watches(self, rows: Iterable[WatchRow]) -> None:
-        """Queue the notices of watches that have seen something."""
+        """Queue notices of watches with new sightings."""
         notices = [Notice.of_watch(each, self._revisions == "every") for each in rows]
         sinks = [sink for sink in self._sinks if sink.takes_watches]
         with self._lock:
@@ -83,7 +82,7 @@ class Dispatcher:
         return True
 
     def deliver(self) -> float | None:
-        """Send what is due; return the seconds until more is, None where nothing waits."""
+        """Send what is due; return the seconds until the next attempt, None if nothing waits."""
         pauses = [self._deliver_to(sink) for sink in self._sinks]
         return min((pause for pause in pauses if pause is not None), default=None)
 
@@ -122,9 +121,12 @@ class Dispatcher:
         self._due[sink.sink_id] = self._clock() + min(2.0**attempts, _MAX_PAUSE)
 
     def run(self, stop: threading.Event) -> None:
-        """Send until ``stop`` is set, then once more what is due. Blocks: run it in a thread."""
+        """Send until ``stop`` is set, then send once more what is due.
+
+        Blocks: run it in a thread."""
         while True:
-            # Cleared before the look at ``stop``: a wake-up between the two would be lost.
+            # Clear before checking ``stop``; in the other order a wake-up between the two
+            # would be lost.
             self._wake.clear()
             if stop.is_set():
                 break
@@ -135,5 +137,5 @@ class Dispatcher:
             self._warn(f"not sent yet, kept for the next run: {plural(left, 'notice')}")
 
     def wake(self) -> None:
-        """Let ``run`` look at ``stop``."""
+        """Make ``run`` check ``stop``."""
         self._wake.set()

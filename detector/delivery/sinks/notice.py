@@ -1,4 +1,4 @@
-"""A notice: what is sent of an alert or of a watch, and what every sink is."""
+"""Notices: what is sent about an alert or a watch, and the interface of sinks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from detector.triage.watch import WatchRow
 
 
 class SinkError(Exception):
-    """A notice that was not taken; the message is one line, and has no secret.
+    """A sink did not take a notice; the message is one line and contains no secrets.
 
-    ``retry``: it may be taken later."""
+    ``retry`` says whether another attempt may succeed."""
 
     def __init__(self, message: str, retry: bool) -> None:
         super().__init__(message)
@@ -26,11 +26,11 @@ class SinkError(Exception):
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """An alert that is new or has changed, or a watch that has seen something.
+    """A new or changed alert, or new sightings of a watch.
 
-    ``key`` is the same whenever the same revision is sent; ``line`` is for people, and escaped;
-    ``alert`` or ``watch`` is the object that ``--format jsonl`` prints, the other one is empty. A
-    watch has no severity."""
+    ``key`` is the same whenever the same revision is sent; ``line`` is the escaped text for people;
+    ``alert`` or ``watch`` is the object that ``--format jsonl`` prints, and the other one is empty.
+    Notices of watches have no severity."""
 
     key: str
     kind: Literal["alert", "revision", "watch"]
@@ -41,7 +41,7 @@ class Notice(msgspec.Struct, frozen=True):
 
     @property
     def subject_id(self) -> str:
-        """The id of the alert, or that of the watch."""
+        """The id of the alert or watch."""
         found: str = self.watch["watch_id"] if self.watch else self.alert["alert_id"]
         return found
 
@@ -62,9 +62,9 @@ class Notice(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_watch(cls, row: WatchRow, every: bool) -> Notice:
-        """Return the notice of a watch that has seen something.
+        """Return the notice of a watch with sightings.
 
-        Until the watch is acknowledged it is the same notice, unless ``every`` sighting counts."""
+        Its key stays the same until the watch is acknowledged, unless ``every`` sighting counts."""
         watch = row.watch
         key = f"{watch.watch_id}-{watch.acknowledged:.0f}"
         if every and row.latest is not None:
@@ -79,11 +79,10 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Sink(Protocol):
-    """Where notices are sent.
+    """A destination for notices.
 
-    ``sink_id`` is the same for the same target in every run, and does not reveal it; ``title``
-    names the target without what may be secret; ``takes_watches``: also what watches have seen is
-    sent there."""
+    ``sink_id`` identifies the target across runs without revealing it; ``title`` names the target
+    without its secrets; ``takes_watches`` says whether notices of watches are sent there."""
 
     sink_id: str
     title: str
@@ -97,5 +96,5 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/@\s]*@)?([^/\s?#]+)[^\s]*", re.I
 
 
 def without_secrets(url: str) -> str:
-    """Return an address without user, path and query, where tokens are: ``https://host/…``."""
+    """Reduce an address to ``https://host/…``: user, path and query may hold tokens."""
     return _URL.sub(r"\1\2/…", url)

@@ -1,8 +1,9 @@
-"""The outbox: notices on disk until their sink has taken them, in a folder beside the state.
+"""The outbox: notices kept on disk, next to the state, until their sink has taken them.
 
-Each notice is a file of its own, written as a whole. The folder holds at most ``limit`` notices;
-what is beyond, and what a sink refuses for good, goes to ``dead.jsonl``, and is said. ``told.json``
-remembers what was handed over for each sink, so that a restart does not send it all again.
+Each notice is a file of its own, written atomically. The folder holds at most ``limit`` notices;
+the oldest beyond that, and notices that a sink rejects for good, move to ``dead.jsonl`` with a
+warning. ``told.json`` records what was queued for each sink, so that a restart does not send
+everything again.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from detector.delivery.sinks.notice import Notice
 from detector.text import private_files
 
 QUEUE_LIMIT = 1_000
-"""Notices that wait at most."""
+"""Maximum number of waiting notices."""
 _MAX_TOLD = 50_000
 _MAX_DEAD_BYTES = 16 << 20
 
 
 class QueuedNotice(msgspec.Struct, frozen=True):
-    """A notice that waits for a sink; ``number`` gives the order."""
+    """A notice that waits for a sink; ``number`` determines the order."""
 
     number: int
     sink_id: str
@@ -37,7 +38,7 @@ class _DeadLetter(msgspec.Struct):
 
 
 class Outbox:
-    """The notices that wait; one thread writes it at a time. Raises OSError."""
+    """The waiting notices; only one thread may write at a time. Methods raise OSError."""
 
     def __init__(self, folder: Path, warn: Callable[[str], None], limit: int = QUEUE_LIMIT) -> None:
         self._folder = folder
@@ -52,19 +53,19 @@ class Outbox:
         return len(self._queue)
 
     def waiting(self, sink_id: str) -> list[QueuedNotice]:
-        """Return the notices that wait for a sink, the oldest first."""
+        """Return the notices waiting for a sink, oldest first."""
         return [each for _, each in sorted(self._queue.items()) if each.sink_id == sink_id]
 
     def sink_ids(self) -> set[str]:
-        """Return the sinks for which notices wait."""
+        """Return the ids of the sinks with waiting notices."""
         return {each.sink_id for each in self._queue.values()}
 
     def told(self, sink_id: str, subject_id: str) -> str | None:
-        """Return the key of what was last handed over of an alert or a watch; None: nothing."""
+        """Return the key of the last notice queued for an alert or watch, or None."""
         return self._told.get(sink_id, {}).get(subject_id)
 
     def put(self, sink_id: str, subject_id: str, notice: Notice) -> None:
-        """Keep a notice until the sink takes it."""
+        """Keep a notice until its sink takes it; when the queue is full, bury the oldest one."""
         if len(self._queue) >= self._limit:
             self.bury(self._queue[min(self._queue)], "the queue is full")
         queued = QueuedNotice(self._next, sink_id, notice)
@@ -78,16 +79,16 @@ class Outbox:
             del told[next(iter(told))]
 
     def save(self) -> None:
-        """Write what was handed over; called once for what comes together."""
+        """Write ``told.json``; call once per batch of ``put`` calls."""
         private_files.replace_file(self._folder / "told.json", msgspec.json.encode(self._told))
 
     def remove(self, queued: QueuedNotice) -> None:
-        """Forget a notice that its sink has taken."""
+        """Delete a notice that its sink has taken."""
         self._queue.pop(queued.number, None)
         self._path(queued).unlink(missing_ok=True)
 
     def bury(self, queued: QueuedNotice, reason: str) -> None:
-        """Put a notice that is given up into ``dead.jsonl``, and say so."""
+        """Move a notice that is given up to ``dead.jsonl``, and warn."""
         path = self._folder / "dead.jsonl"
         letter = msgspec.json.encode(_DeadLetter(queued.sink_id, reason, queued.notice))
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC

@@ -1,4 +1,4 @@
-"""Messages over TLS (RFC 5425): the server is verified, and the client may prove who it is."""
+"""Messages over TLS (RFC 5425), with server verification and optional client certificates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl
 from detector.delivery.sinks.notice import SinkError
 
 _FILES = ("ca", "cert", "key")
-"""What an address may name after its ``?``: files in PEM."""
+"""The query parameters of an address; each names a PEM file."""
 
 
 def tls_context(query: str) -> ssl.SSLContext:
-    """Return the context of an address with ``ca=FILE``, ``cert=FILE`` and ``key=FILE``.
+    """Return the context for an address with ``ca=FILE``, ``cert=FILE`` and ``key=FILE``.
 
-    Without ``ca`` the system's authorities are trusted. Raises ValueError.
+    Without ``ca`` the system's certificate authorities are trusted. Raises ValueError.
     """
     files = dict(parse_qsl(query, keep_blank_values=True))
     unknown = files.keys() - set(_FILES)
@@ -40,13 +40,13 @@ def tls_context(query: str) -> ssl.SSLContext:
 def send_over_tls(
     address: tuple[str, int], context: ssl.SSLContext, data: bytes, timeout: float
 ) -> None:
-    """Send bytes and close in order, so that a refusal is heard. Raises SinkError, OSError."""
+    """Send bytes and close cleanly, so that a rejection is noticed. Raises SinkError, OSError."""
     with socket.create_connection(address, timeout=timeout) as plain:
         try:
             with context.wrap_socket(plain, server_hostname=address[0]) as connection:
                 connection.sendall(data)
-                # A server that refuses a certificate says so only now; one that has taken the
-                # message may close without a word.
+                # Only now does a server reject a client certificate; one that took the message
+                # may close without answering.
                 with contextlib.suppress(TimeoutError):
                     _close(connection, timeout)
         except ssl.SSLCertVerificationError as error:
@@ -55,15 +55,16 @@ def send_over_tls(
         except ssl.SSLError as error:
             raise SinkError(f"TLS: {error.reason or error}", retry=True) from None
         except ConnectionError:
-            # A reset may overtake the refusal: what was sent counts as refused and goes again.
+            # A reset may overtake the rejection: treat the message as rejected and send it again.
             reason = "TLS: the server reset the connection, as one that refuses a certificate does"
             raise SinkError(reason, retry=True) from None
 
 
 def _close(connection: ssl.SSLSocket, timeout: float) -> None:
-    """Say goodbye, and hear what the server says.
+    """Close the TLS connection, and detect a rejection by the server. Raises SinkError.
 
-    ``unwrap`` takes a refusal that it reads for a goodbye: it is to read nothing."""
+    ``unwrap`` mistakes a rejection alert for a close_notify, so a read comes first and leaves it
+    nothing to read."""
     with contextlib.suppress(ssl.SSLEOFError):
         connection.settimeout(0)
         with contextlib.suppress(ssl.SSLWantReadError):

@@ -1,4 +1,4 @@
-"""Webhooks: generic JSON with a signature, and the forms of Slack and Teams."""
+"""Webhooks: generic JSON with a signature, and the formats of Slack and Teams."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Webhook:
-    """An address that takes notices by POST.
+    """An HTTP or HTTPS address that receives notices by POST.
 
     With a ``secret`` the body is signed: ``X-Trailhound-Signature`` is ``sha256=`` and the HMAC of
-    ``X-Trailhound-Timestamp``, a dot and the body. ``Idempotency-Key`` is the same when a notice is
-    sent again."""
+    ``X-Trailhound-Timestamp``, a dot and the body. ``Idempotency-Key`` is unchanged when a notice
+    is sent again."""
 
     takes_watches = True
 
@@ -92,14 +92,14 @@ class Webhook:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: nothing is sent but to the address that the user named."""
+    """Follow no redirects: notices go only to the address that the user named."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 def _reason(error: object) -> str:
-    """Say why a request failed, in the system's words: these have no part of the address."""
+    """Return why a request failed, in the system's words, which never quote the address."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, TimeoutError):
@@ -114,7 +114,7 @@ def _generic(notice: Notice) -> dict[str, Any]:
 
 
 def _slack(notice: Notice) -> dict[str, Any]:
-    """Slack takes ``&``, ``<`` and ``>`` for markup; the texts of blocks are plain."""
+    """Escape ``&``, ``<`` and ``>``, which Slack reads as markup; block texts are plain text."""
     return {
         "text": html.escape(notice.line, quote=False),
         "blocks": [
@@ -129,7 +129,7 @@ def _plain_text(text: str) -> dict[str, Any]:
 
 
 def _teams(notice: Notice) -> dict[str, Any]:
-    """Teams reads Markdown in the texts of a card."""
+    """Escape Markdown, which Teams reads in card texts."""
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
