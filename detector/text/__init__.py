@@ -1,1 +1,1 @@
-"""Text helpers without knowledge of logs: visible escapes, Markdown, suggestions, times."""
+"""Text helpers independent of logs: escaping, Markdown, CSV, suggestions, times, files."""

@@ -1,4 +1,4 @@
-"""Short words for flags and ARNs, in lists and in filters."""
+"""Short names of flags and ARNs, for lists and filters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FLAG_WORDS = {
     "session-start": "session",
 }
 
-"""One word for each flag, for columns and filters."""
+"""The one-word name of each flag, for columns and filters."""
 
 FLAG_NAMES = {
     "first-seen-principal": "first seen",
@@ -48,7 +48,7 @@ FLAG_NAMES = {
 
 
 def flag_name(flag: str) -> str:
-    """Name a flag in a sentence; a rule of the user's brings its own word."""
+    """Return a flag's name for a sentence; flags of user rules are returned unchanged."""
     return FLAG_NAMES.get(flag, flag)
 
 

@@ -1,6 +1,6 @@
-"""Values cut where they are capped, so that a few bytes of a log cannot fill memory and state.
+"""Caps on values, so that a few bytes of a log cannot fill memory and state.
 
-A cut value ends in its length and a hash of the whole: two that differ stay two.
+A cut value ends with its length and a hash of the whole, so that different values stay different.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import hashlib
 from typing import Any
 
 TEXT_CAP = 4096
-"""Characters of a field such as a user agent; AWS writes at most 2,048."""
+"""Maximum characters of a field such as a user agent; AWS writes at most 2,048."""
 VALUE_CAP = 1 << 17
-"""Characters of a query's column, and values of one; AWS writes at most 100 KB of parameters."""
+"""Maximum characters of a query column's value, in total for a multivalue.
+
+AWS writes at most 100 KB of parameters."""
 
 
 def capped(text: str, cap: int = TEXT_CAP) -> str:
-    """Cut a text of over ``cap`` characters."""
+    """Cut a text longer than ``cap`` characters."""
     if len(text) <= cap:
         return text
     whole = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
@@ -23,9 +25,9 @@ def capped(text: str, cap: int = TEXT_CAP) -> str:
 
 
 def capped_value(value: Any) -> Any:
-    """Cut a value of a query: a text, or a multivalue with texts."""
+    """Cut a query's value: a text, or a multivalue containing texts."""
     if value is None:
-        return None  # as most columns of a wide row
+        return None  # the common case: most columns of a wide row are empty
     if isinstance(value, str):
         return value if len(value) <= VALUE_CAP else capped(value, VALUE_CAP)
     if not isinstance(value, list):

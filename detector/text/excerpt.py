@@ -1,4 +1,4 @@
-"""A line of a text with a caret under a place in it."""
+"""Excerpts of a text with a caret under a position."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from detector.text.visible import visible
 
 
 def caret_excerpt(text: str, line: int, column: int) -> str:
-    """Write a line of a text with a caret under the column.
+    """Return a line of a text with a caret under a column.
 
-    Both count from 1. Empty where the text has no such line.
+    ``line`` and ``column`` count from 1. Returns an empty string if the text has no such line.
     """
     lines = text.split("\n")
     if not 1 <= line <= len(lines):

@@ -1,12 +1,12 @@
-"""Text compared without regard to case."""
+"""Case folding for case-insensitive comparison."""
 
 from __future__ import annotations
 
 
 def fold(text: str) -> str:
-    """Fold the case of a text, one character for one: lengths and positions stay.
+    """Fold the case of a text one character at a time, so lengths and positions stay the same.
 
-    A letter that Unicode folds to several (``ß``) stays itself.
+    A letter that Unicode folds to several letters (``ß``) is left as it is.
     """
     if text.isascii():
         return text.lower()

@@ -1,4 +1,4 @@
-"""How to add what an extra needs, for how trailhound was installed."""
+"""The command that installs an extra's packages, depending on how trailhound was installed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ EXTRA_PACKAGES = {
     "parquet": ("pyarrow",),
     "spark": ("pyspark[connect]", "pandas", "pyarrow"),
 }
-"""The packages of each extra: ``trailhound[s3]`` is on no index, and they are."""
+"""The packages of each extra. They are on the package index; ``trailhound[s3]`` itself is not."""
 
 
 def extra_command(*extras: str) -> str:
-    """Return the command that adds the packages of extras to this installation."""
+    """Return the command that adds the extras' packages to this installation."""
     return add_command(dict.fromkeys(each for extra in extras for each in EXTRA_PACKAGES[extra]))
 
 

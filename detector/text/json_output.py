@@ -1,7 +1,7 @@
-r"""JSON as it is put out: what would act on a terminal stands as ``\u`` escapes.
+r"""JSON output in which characters that would act on a terminal are ``\u`` escapes.
 
-JSON's own escape says the same to a reader of JSON, so evidence stays true, while ``cat`` of a file
-does not set a terminal or turn text around.
+JSON parsers decode the escapes to the same text, so evidence is unchanged, while ``cat`` of a file
+can neither control a terminal nor reorder text.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _ACTIVE = late_pattern(
     "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f]"
 )
-"""DEL, C1 controls, marks of direction, line separators, and what is not seen at all."""
+"""DEL, C1 controls, bidirectional marks, line separators, and invisible characters."""
 
 
 def json_line(value: Any) -> str:
     """Format a value as one line of JSON, without the line break."""
-    import orjson  # it imports dataclasses and inspect, a twentieth of a start
+    import orjson  # imported late: it loads dataclasses and inspect, a twentieth of startup time
 
     return escape_json(orjson.dumps(value).decode())
 
@@ -32,7 +32,7 @@ def json_lines(values: Iterable[Any]) -> str:
 
 
 def escape_json(text: str) -> str:
-    """Escape active characters in JSON, where they can stand in strings only."""
+    """Escape active characters in JSON text; they can occur only inside strings."""
     if text.isascii() and "\x7f" not in text:
         return text
     return _ACTIVE.sub(_escape, text)

@@ -1,6 +1,6 @@
-"""Regular expressions that are compiled when they are first asked, and not when they are imported.
+"""Regular expressions that are compiled on first use rather than on import.
 
-A scan imports a hundred of them, which takes 20 ms, and asks a few.
+A scan imports a hundred of them, whose compilation takes 20 ms, and uses only a few.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Any, AnyStr, cast
 
 
 def late_pattern(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Return what has the methods and attributes of the compiled pattern, but not its type."""
+    """Return a stand-in with the compiled pattern's methods and attributes, but another type."""
     return cast("re.Pattern[AnyStr]", _LatePattern(pattern, flags))
 
 
 class _LatePattern:
-    """What stands for a pattern: each attribute is taken from it once, and then its own."""
+    """A stand-in that copies each attribute from the compiled pattern on first use."""
 
     def __init__(self, pattern: Any, flags: int) -> None:
         self._arguments = pattern, flags
 
     def __reduce__(self) -> tuple[type[_LatePattern], tuple[Any, int]]:
-        # What is copied or unpickled is made anew: without its arguments it would ask itself for
-        # them.
+        # Copying and unpickling call the constructor: an instance without ``_arguments`` would
+        # look them up through ``__getattr__`` without end.
         return _LatePattern, self._arguments
 
     def __getattr__(self, name: str) -> Any:

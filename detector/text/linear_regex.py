@@ -1,6 +1,6 @@
-"""Match regular expressions in time linear in the text, by RE2.
+"""Regular expression matching in linear time, by RE2.
 
-Texts of logs are hostile: an engine that backtracks takes years over a text written for that.
+Log text is hostile: a backtracking engine can take years over a text crafted for that.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 MAX_MEMORY = 1 << 23
-"""Bytes that the program and the automaton of one expression may take."""
-_MEMORY_PER_LETTER = 200  # at least what RE2 needs for a long expression without repetitions
+"""Bytes that one expression's program and automaton may take."""
+_MEMORY_PER_LETTER = 200  # enough for a long expression without repetitions
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _STANDS_FOR_SURROGATE = "\U0010ffff"
 
@@ -19,7 +19,7 @@ _STANDS_FOR_SURROGATE = "\U0010ffff"
 def compile_regex(pattern: str) -> Any:
     """Compile an expression in RE2's syntax.
 
-    The result has the methods of ``re.Pattern``. Raises ValueError where it is too large.
+    The result has the methods of ``re.Pattern``. Raises ValueError if the expression is too large.
     """
     import re2
 
@@ -33,17 +33,17 @@ def compile_regex(pattern: str) -> Any:
 
 
 def encodable(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 cannot hold, by a private character."""
+    """Replace lone surrogates, which UTF-8 cannot encode, with a private character."""
     return _SURROGATE.sub(_STANDS_FOR_SURROGATE, text)
 
 
 def full_matcher(pattern: str) -> Callable[[str], bool]:
-    """Compile an expression of RE2 to a test of a whole text."""
+    """Return a test of whether a whole text matches an RE2 expression."""
     fullmatch = compile_regex(pattern).fullmatch
 
     def matches(text: str) -> bool:
         try:
-            data = text.encode()  # bytes spare RE2's wrapper the counting of characters
+            data = text.encode()  # with bytes, RE2's wrapper need not count characters
         except UnicodeEncodeError:
             data = encodable(text).encode()
         return fullmatch(data) is not None
@@ -54,7 +54,7 @@ def full_matcher(pattern: str) -> Callable[[str], bool]:
 def contains_any(
     substrings: Sequence[bytes], ignores_case: bool
 ) -> Callable[[bytes | memoryview], bool]:
-    """Return a test of whether data has one of some ASCII texts."""
+    """Return a test of whether data contains any of the given ASCII substrings."""
     import re2
 
     if not substrings:
@@ -71,7 +71,7 @@ def contains_any(
 def glob_regex(letters: Iterable[tuple[str, bool]]) -> str:
     """Translate a glob to RE2's syntax.
 
-    Each letter comes with whether it is a wildcard.
+    Each letter is paired with whether it is a wildcard.
     """
     parts = {"*": "(?s:.*)", "?": "(?s:.)"}
     return "".join(parts[letter] if wild else re.escape(letter) for letter, wild in letters)

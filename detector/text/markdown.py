@@ -1,4 +1,4 @@
-"""Untrusted text in Markdown, as text and never as markup."""
+"""Untrusted text in Markdown, escaped so that it is never markup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from detector.text.late_pattern import late_pattern
 from detector.text.visible import visible
 
 WHOLE = 1 << 20
-"""Characters of one string in an export: more than any person writes."""
+"""Maximum characters of one string in an export: more than any person writes."""
 
 
 def codes(values: Iterable[str]) -> str:
@@ -18,7 +18,7 @@ def codes(values: Iterable[str]) -> str:
 
 
 def code(text: str) -> str:
-    """Format text as a code span without Markdown or HTML."""
+    """Format text as a code span in which nothing acts as Markdown or HTML."""
     if not text:
         return ""
     shown = visible(text, WHOLE).replace("|", "\\|")
@@ -32,5 +32,5 @@ _ACTIVE = late_pattern(r"([\\`*_{}\[\]<>#|!~&])|(?<=:)(?=//)|(?<=www)(?=\.)")
 
 
 def plain(text: str) -> str:
-    """Escape a person's text so that it stays plain text."""
+    """Escape Markdown in a text, so that it is shown as it is."""
     return _ACTIVE.sub(lambda match: "\\" + match[0], visible(text, WHOLE))

@@ -1,4 +1,4 @@
-"""Numbers for values, in the order in which these come."""
+"""Consecutive numbers for values, in order of first appearance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _T = TypeVar("_T")
 
 
 class Numbers(dict[_T, int], Generic[_T]):
-    """Values, each with its number in order."""
+    """A dictionary that gives each new value the next number, from 0."""
 
     def __missing__(self, value: _T) -> int:
         number = self[value] = len(self)

@@ -1,4 +1,4 @@
-"""Paths as text that UTF-8 can hold. They come as by ``os.fsdecode``, and may have other bytes."""
+"""Conversion of paths, as ``os.fsdecode`` returns them, to text that UTF-8 can encode."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _FROM_PRIVATE = {private: surrogate for surrogate, private in _TO_PRIVATE.items(
 
 
 def source_text(path: str) -> str:
-    """Return a path for people and for JSON: bytes that are no UTF-8 become escapes."""
+    """Return a path for display and JSON; bytes that are not UTF-8 become escapes."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def path_text(path: str) -> str:
-    """Return a path as text that leads back to it: such bytes become private characters."""
+    """Return a path as reversible text; bytes that are not UTF-8 become private characters."""
     return path.translate(_TO_PRIVATE)
 
 
 def path_of_text(text: str) -> str:
-    """Return the path of a ``path_text``."""
+    """Return the path from which ``path_text`` made a text."""
     return text.translate(_FROM_PRIVATE)

@@ -1,7 +1,7 @@
-"""The writer of files: private, beside, then renamed.
+"""Atomic writes of private files: write a temporary file next to the target, then rename it.
 
-A file that is written over stays whole until the new one is on the disk, and one that did not exist
-is there as a whole or not at all: a full disk or a kill leaves no half of it.
+An overwritten file stays whole until its replacement is on disk, and a new file appears whole or
+not at all: a full disk or a kill never leaves a partial file.
 """
 
 from __future__ import annotations
@@ -68,18 +68,20 @@ _EXPORT = late_pattern(
         ]
     )
 )
-"""How an export begins whose first line need not come again: its columns, or its first record."""
+"""How exports begin: with their columns, or with their first record.
+
+For exports whose first line may differ from one export to the next."""
 _COMPANIONS = ("-wal", "-shm", "-journal", ".lock")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD_BYTES = 256
 
 
 class NoExportError(OSError):
-    """A file that is there, and that is no export: it is left as it is."""
+    """The target exists and is not an export; it was left unchanged."""
 
 
 def write_new(path: Path, content: str | bytes) -> None:
-    """Write a new file; never over one that exists.
+    """Write a new file; never overwrite an existing one.
 
     Raises OSError, and then leaves no file.
     """
@@ -88,23 +90,23 @@ def write_new(path: Path, content: str | bytes) -> None:
             os.link(temporary, path)
         except FileExistsError:
             raise
-        except OSError:  # a file system without links: the name is claimed first
+        except OSError:  # a file system without hard links: claim the name first
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             os.replace(temporary, path)
 
 
 def write_member(path: Path, content: bytes) -> None:
-    """Write a file of a new folder that is renamed as a whole when all are there."""
+    """Write a file into a new folder, which is renamed once all its files are written."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with open(os.open(path, flags, 0o600), "wb") as file:
         file.write(content)
 
 
 def replace_file(path: Path, content: str | bytes, durable: bool = True) -> None:
-    """Replace a file atomically: readers find the old or the new.
+    """Replace a file atomically: readers see either the old or the new content.
 
-    Not ``durable``: it outlives the process, and not a loss of power.
-    Raises OSError, and then leaves the file as it was.
+    Without ``durable`` the file survives the process, but not a power loss. Raises OSError, and
+    then leaves the file unchanged.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _beside(path, content, durable) as temporary:
@@ -112,10 +114,11 @@ def replace_file(path: Path, content: str | bytes, durable: bool = True) -> None
 
 
 def write_export(path: Path, content: str | bytes) -> None:
-    """Write an export, over a former one too, but over no other file.
+    """Write an export; overwrite an earlier export, but no other file.
 
-    A former one begins as exports do, or with the heading of ``content``. What is no file, such as
-    a pipe, is written to. Raises OSError, NoExportError among them.
+    An earlier export is recognised by the beginnings that exports have, or by the same heading as
+    ``content``. A target that is not a regular file, such as a pipe, is written to directly. Raises
+    OSError, including NoExportError.
     """
     path = Path(os.path.realpath(path))
     _refuse_companions(path)
@@ -133,7 +136,7 @@ def write_export(path: Path, content: str | bytes) -> None:
 
 
 def _refuse_companions(path: Path) -> None:
-    """Raise NoExportError for a name by which a database keeps what belongs to it."""
+    """Raise NoExportError if a database uses the name for one of its auxiliary files."""
     for ending in _COMPANIONS:
         database = path.name.removesuffix(ending)
         if database != path.name and database and path.with_name(database).exists():
@@ -149,7 +152,7 @@ def _refuse_others(path: Path, content: bytes) -> None:
 
 
 def _heading(head: bytes) -> bytes:
-    """Return the first line of a file; of a JSON object the name of its first field."""
+    """Return the first line of a file; for a JSON object, only up to its first key."""
     line = head.partition(b"\n")[0].rstrip(b"\r")
     if line.startswith(b'{"'):
         return line.partition(b'":')[0]
@@ -158,7 +161,7 @@ def _heading(head: bytes) -> bytes:
 
 @contextlib.contextmanager
 def _beside(path: Path, content: str | bytes, durable: bool = True) -> Iterator[str]:
-    """Write a temporary file beside ``path``; remove it where it is not renamed."""
+    """Write a temporary file next to ``path``; remove it unless it is renamed."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:200]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

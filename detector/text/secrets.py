@@ -1,4 +1,4 @@
-"""Secrets in texts that a person may pass on: what libraries say quotes addresses whole."""
+"""Removal of secrets from texts that may be shared: library messages quote whole addresses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _USER_INFO = re.compile(r"(?<=//)[^/\s@\"'<>]*@")
 _SIGNED = re.compile(
     r"(?i)((?:X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature)=)[^&\s\"']+"
 )
-"""What a presigned address of S3 grants access by."""
+"""The parameters of a presigned S3 address that grant access."""
 
 
 def hide_secrets(text: str) -> str:
-    """Hide the user and password, and the signature, of each address in a text."""
+    """Mask the user, password and signature of each address in a text."""
     return _SIGNED.sub(r"\1***", _USER_INFO.sub("***@", text))

@@ -1,4 +1,4 @@
-"""Tables for spreadsheets: CSV (RFC 4180) in which no cell begins a formula."""
+"""CSV (RFC 4180) for spreadsheets, in which no cell can begin a formula."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from detector.text.markdown import WHOLE
 from detector.text.visible import visible
 
 BYTE_ORDER_MARK = "\ufeff"
-"""What tells a spreadsheet that a file is UTF-8."""
+"""Tells a spreadsheet that a file is UTF-8."""
 
 _SIGN = "[=+\\-@|%\u2212\ufe62\ufe63\ufe66\ufe6a\ufe6b\uff05\uff0b\uff0d\uff1d\uff20\uff5c]"
 _FORMULA = late_pattern(rf"[\s\"']*{_SIGN}")
@@ -19,7 +19,7 @@ _INNER_FORMULA = late_pattern(rf"([;,|\t\r\n][^\S\n]*[\"']*[^\S\n]*)({_SIGN})")
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Format rows as CSV, under a line of the names of their columns."""
+    """Format rows as CSV, below a header line of column names."""
     import csv
 
     out = io.StringIO()
@@ -31,10 +31,10 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def safe_cell(value: Any) -> str:
-    """Format a cell in which no formula begins (OWASP, "CSV Injection").
+    """Format a cell so that no formula begins in it (OWASP, "CSV Injection").
 
-    Some spreadsheets cut cells at other separators and at line breaks, and take full-width signs
-    for plain ones: what would be a cell of its own there begins with ``'`` too.
+    Some spreadsheets also split cells at other separators and at line breaks, and treat full-width
+    signs as plain ones: text that would then begin a formula gets a ``'`` too.
     """
     text = visible("; ".join(value) if isinstance(value, list) else str(value), WHOLE, lines=True)
     if _FORMULA.match(text):

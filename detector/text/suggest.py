@@ -1,18 +1,18 @@
-"""Suggestions for names that are not known."""
+"""Suggestions for unknown names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 _MAX_LENGTH = 60
-"""Characters of a name that is compared: the time grows with the square of them."""
+"""Maximum characters of a name to compare: time grows with the square of the length."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest a known name: ``"; did you mean X?"`` or ``""``."""
+    """Return ``"; did you mean X?"`` for the most similar known name, or ``""``."""
     if len(name) > _MAX_LENGTH:
         return ""
-    import difflib  # 80 kB of code, for names that are not known
+    import difflib  # imported late: 80 kB of code, needed only for unknown names
 
     by_lower = {candidate.lower(): candidate for candidate in known}
     matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.7)

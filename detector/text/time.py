@@ -1,7 +1,7 @@
 """Times and durations: ISO 8601, units, and printed forms.
 
-Instants are seconds since the Unix epoch, except where a name says milliseconds (ES|QL's dates),
-in UTC.
+Instants are seconds since the Unix epoch in UTC, or milliseconds where a name says so (ES|QL's
+dates).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _DATE_TIME = late_pattern(
 )
 _SECOND_SUFFIXES = {f"{second:02}Z": second for second in range(60)}
 _YEAR_9999 = 253_370_764_800
-"""A window that begins before it ends at a time that can be written."""
+"""Limit of times, a year before the calendar's end, so that a window's end can still be written."""
 
 
 def parse_time(text: str | None) -> int | None:
-    """Parse an ISO 8601 time, such as an ``eventTime``, to seconds.
+    """Parse an ISO 8601 time, such as an ``eventTime``, to epoch seconds.
 
-    None where it is unusable, or lies before 1970 or after 9998. Fractions are dropped, and a
+    None if the text is no usable time, or before 1970 or after 9998. Fractions are dropped, and a
     missing zone means UTC.
     """
     if not (text and len(text) <= 40):
@@ -39,7 +39,7 @@ def parse_time(text: str | None) -> int | None:
 
 
 def _parse_time(text: str) -> int | None:
-    # CloudTrail writes one form, and many records share a minute: two look-ups tell their time.
+    # CloudTrail writes one form, and many records share a minute: two look-ups give their time.
     second = _SECOND_SUFFIXES.get(text[17:])
     if second is not None:
         minute = _parse_minute(text[:17])
@@ -82,11 +82,11 @@ _DATE_SPAN = late_pattern(
 
 
 def parse_date_span(text: str) -> tuple[int, int] | None:
-    """Parse a date, or a part of one, to its span.
+    """Parse a date, or a prefix of one, to the span ``[start, end)`` in epoch seconds.
 
-    The span is ``[start, end)``: ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30``
-    the minute; fractions are dropped, without an offset (``+05:30``) it is UTC. None where
-    the text has another form; raises ValueError where no calendar has such a date.
+    ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30`` the minute; fractions are
+    dropped, and without an offset (``+05:30``) the time is UTC. None if the text has another form;
+    raises ValueError for a date that is in no calendar.
     """
     match = _DATE_SPAN.fullmatch(text)
     if not match:
@@ -127,7 +127,7 @@ _PARTIAL_DATE_TIME = late_pattern(
 
 
 def parse_milliseconds(text: str) -> int | None:
-    """Parse an ISO 8601 date, or a part of one, to milliseconds.
+    """Parse an ISO 8601 date, or a prefix of one, to epoch milliseconds.
 
     None for other texts."""
     span = parse_millisecond_span(text)
@@ -135,11 +135,11 @@ def parse_milliseconds(text: str) -> int | None:
 
 
 def parse_millisecond_span(text: str) -> tuple[int, int] | None:
-    """Parse an ISO 8601 date, or a part of one, to its first and last millisecond.
+    """Parse an ISO 8601 date, or a prefix of one, to its first and last epoch millisecond.
 
-    Of a part of a time of day all that begins so; a day, a month and a year are their first day,
-    as Elasticsearch rounds them up ("Missing date components" of its range query). None for other
-    texts.
+    A partial time of day covers everything that begins with it; a day, month or year covers only
+    its first day, as Elasticsearch rounds up ("Missing date components" of its range query). None
+    for other texts.
     """
     match = _PARTIAL_DATE_TIME.fullmatch(text.strip())
     if not match:
@@ -164,7 +164,7 @@ def parse_millisecond_span(text: str) -> tuple[int, int] | None:
 
 
 def _zone_offset(zone: str | None) -> int:
-    """Return the offset of a zone (``Z``, ``+01:00``) in milliseconds."""
+    """Return a zone's offset (``Z``, ``+01:00``) in milliseconds."""
     if zone is None or zone == "Z":
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
@@ -210,7 +210,7 @@ def _format_to_second(milliseconds: int) -> str:
 
 @lru_cache(1 << 10)
 def _format_day(day: int) -> str:
-    # strftime does not fill up a year of three digits.
+    # strftime does not pad a year of three digits.
     return from_milliseconds(day * DAY * 1000).strftime("%Y-%m-%d").rjust(10, "0")
 
 
@@ -251,7 +251,7 @@ def format_age(seconds: float) -> str:
 
 
 def format_lag(seconds: int) -> str:
-    """Format a duration in the largest unit it has twice: ``119 s``."""
+    """Format a duration in the largest unit of which it has at least two: ``119 s``."""
     for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "m")):
         if seconds >= 2 * size:
             return f"{seconds // size:,} {unit}"

@@ -1,4 +1,4 @@
-"""A bounded cache of what follows from values of a log."""
+"""A bounded cache of results derived from log values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import msgspec
 
 CACHE_LIMIT = 8192
 LONGEST_KEY = 1024
-"""The size of the largest key: what a log has of larger ones is not kept."""
+"""Maximum ``key_size`` in bytes: results for larger keys are not cached."""
 
 _K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 
 class Generations(dict[_K, _V]):
-    """Values by key, in two generations: what nobody asks for in one is forgotten with it.
+    """Values by key, in two generations: a value not used within a generation is dropped.
 
-    These are the values of this generation. What comes again is taken over from the previous one.
+    The dictionary holds the current generation; a value that is used again moves over from the
+    previous one.
     """
 
     def __init__(self) -> None:
@@ -32,11 +33,11 @@ class Generations(dict[_K, _V]):
         return self._find(key)
 
     def _find(self, key: _K) -> _V:
-        """Return the value of a key that has none here. Raises KeyError where it has none."""
+        """Return the value of a key in neither generation. Raises KeyError if it has none."""
         raise KeyError(key)
 
     def turn(self) -> dict[_K, _V]:
-        """Begin a generation, and forget the previous one; return the values that are left."""
+        """Start a new generation and drop the previous one; return the values that remain."""
         self._previous = dict(self)
         self.clear()
         return self._previous
@@ -45,8 +46,8 @@ class Generations(dict[_K, _V]):
 class ValueCache(Generations[_K, _V]):
     """The results of ``derive`` by key, in two generations of at most ``limit`` entries.
 
-    Keys whose ``key_size`` is over ``longest`` are not kept. With the bound on keys this bounds the
-    bytes too. A cache changes speed only, never a result."""
+    Keys whose ``key_size`` exceeds ``longest`` are not cached, which also bounds the bytes. A cache
+    changes speed only, never a result."""
 
     def __init__(
         self, derive: Callable[[_K], _V], limit: int = CACHE_LIMIT, longest: int = LONGEST_KEY
@@ -67,8 +68,8 @@ class ValueCache(Generations[_K, _V]):
 
 
 def key_size(key: object) -> int:
-    """Return about how many bytes a key has."""
+    """Return the approximate size of a key in bytes."""
     try:
         return len(msgspec.msgpack.encode(key))
-    except (TypeError, ValueError, OverflowError):  # not only of texts and numbers
+    except (TypeError, ValueError, OverflowError):  # more than texts and numbers
         return len(repr(key))

@@ -1,7 +1,7 @@
-"""Untrusted text made visible: unseen and active characters become escapes.
+"""Escapes for untrusted text: invisible and active characters become visible.
 
-Whoever calls AWS writes user agents, session names and error messages. Screens, tables and exports
-show them through ``visible``; evidence in JSON stays byte for byte.
+User agents, session names and error messages are written by the callers of AWS. Screens, tables and
+exports show them through ``visible``; evidence in JSON stays byte for byte.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from collections.abc import Callable
 from detector.text.late_pattern import late_pattern
 
 LIMIT = 2_000
-"""Characters of one string that are shown; the rest is cut."""
+"""Maximum characters shown of one string; the rest is cut."""
 
 _MAX_MARKS = 3
-"""Combining marks that one letter may have; more smear over the lines around it."""
+"""Maximum combining marks on one letter; more would smear over neighbouring lines."""
 
-# Printable to Unicode, yet nothing is seen: joiners, fillers, the empty braille cell, variation
-# selectors (which also change widths and can carry hidden bytes).
+# Printable according to Unicode, yet invisible: joiners, fillers, the empty braille cell, and
+# variation selectors (which also change widths and can carry hidden bytes).
 _UNSEEN = late_pattern(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 
 
 def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
-    r"""Escape what is invisible in ``text`` or would act on a terminal.
+    r"""Escape characters that are invisible or would act on a terminal.
 
-    The escape is Python's (``\x1b``, ``\u202e``, ``\ud800``), for controls, C1, bidirectional and
-    zero-width characters, surrogates, tags, odd spaces, private and unassigned characters, and
-    piled-up combining marks. With ``lines``, line breaks are kept. Of a longer text the part over
-    ``limit`` characters is replaced by its length.
+    Escapes are Python's (``\x1b``, ``\u202e``, ``\ud800``); they replace controls, C1,
+    bidirectional and zero-width characters, surrogates, tags, odd spaces, private and unassigned
+    characters, and piled-up combining marks. With ``lines``, line breaks are kept. Of a text longer
+    than ``limit`` characters the rest is replaced by its length.
     """
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
@@ -41,7 +41,7 @@ def visible(text: str, limit: int = LIMIT, *, lines: bool = False) -> str:
 
 
 def masked(line: str) -> str:
-    """Replace each character that ``visible`` would escape by one mark.
+    """Replace each character that ``visible`` would escape with a replacement mark.
 
     For text that is being edited, where every character must keep its cell."""
     return _replaced(line, lambda _: "\ufffd")
@@ -57,7 +57,7 @@ def _replaced(line: str, replacement: Callable[[str], str]) -> str:
     ):
         return line
     shown = []
-    marks = _MAX_MARKS  # a mark at the very start would combine with what is drawn before it
+    marks = _MAX_MARKS  # a mark at the very start would combine with the text drawn before it
     for character in line:
         if unicodedata.category(character) in ("Mn", "Me"):
             marks += 1
