@@ -1,1 +1,1 @@
-"""The sources of CloudTrail files: directories, buckets, queues, standard input."""
+"""Sources of CloudTrail files: directories, buckets, queues and standard input."""

@@ -1,4 +1,4 @@
-"""The account of every file found and every record seen, by reason."""
+"""Counts of all files found and all records seen, by outcome and reason."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ FileState = Literal["read", "waiting", "skipped", "quarantined"]
 
 
 class Accounting(msgspec.Struct, frozen=True):
-    """The counts of files and records, which always add up.
+    """Counts of files and records, which always add up.
 
-    files found = read + waiting + skipped + quarantined;
-    records seen = read + skipped + rejected; of those read, hits = counted + duplicate.
+    files found = read + waiting + skipped + quarantined; records seen = read + skipped + rejected;
+    of those read, hits = counted + duplicate.
 
-    The hits are the records that some rule counts; ``records_duplicate`` are further copies of an
-    event. A record that no rule counts changes nothing however often
-    it comes, and the state does not remember it. ``late_dropped`` records are read ones whose
-    windows had been evicted: they are in no window.
+    Hits are records that at least one rule counts; ``records_duplicate`` are further copies of an
+    event. A record that no rule counts changes nothing, however often it is delivered, and is not
+    kept in the state. ``late_dropped`` records were read, but their windows had already been
+    evicted: they are in no window.
     """
 
     files_read: int = 0

@@ -1,7 +1,7 @@
-"""The kinds of errors that S3 and SQS answer with.
+"""Classification of S3 and SQS errors.
 
-An error is told by its class, by the status and the code of the response, never by digits or words
-anywhere in its text: the text quotes keys and addresses, which may hold anything.
+An error is classified by its class and by the response's status and code, never by digits or words
+anywhere in its text: the text quotes keys and addresses, which may contain anything.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ Kind = Literal[
     "unreachable",
     "refused",
 ]
-"""``failing``: the service has trouble; ``unreachable``: there was no response at all; ``refused``:
-the request was not accepted, for a reason that is not among the others."""
+"""The kinds of errors.
+
+``failing``: the service has trouble; ``unreachable``: there was no response at all; ``refused``:
+the request was rejected for a reason not listed here."""
 
 
 class Failure(NamedTuple):
-    """An error by its kind, with the response's status and code, where there was one."""
+    """An error's kind, with the response's status and code if there was a response."""
 
     kind: Kind
     status: int | None = None
@@ -75,7 +77,7 @@ _KIND_OF_STATUS: dict[int, Kind] = {
 _KIND_OF_CLASS: dict[str, Kind] = {
     # obstore
     "PermissionDeniedError": "denied",
-    "UnauthenticatedError": "no-credentials",  # with a response, its status tells more
+    "UnauthenticatedError": "no-credentials",  # if there is a response, its status says more
     "FileNotFoundError": "gone",
     # botocore
     "NoCredentialsError": "no-credentials",
@@ -86,7 +88,7 @@ _KIND_OF_CLASS: dict[str, Kind] = {
     "CredentialRetrievalError": "expired",
     "RefreshWithMFAUnsupportedError": "expired",
 }
-"""The kinds of errors by the names of their classes, which need not be installed."""
+"""The kinds of errors by class name, since the classes' packages may not be installed."""
 
 _RESPONSE = re.compile(
     r"Error performing [A-Z]+ [a-z]+://(?P<host>[^/\s?]+)\S* in [^\n]*? - "
@@ -94,14 +96,14 @@ _RESPONSE = re.compile(
     r"|(?P<redirect>Received redirect without LOCATION)|)",
     re.DOTALL,
 )
-"""How obstore ends the first line of an error: address (quoted), duration, status and body."""
+"""The end of the first line of an obstore error: quoted address, duration, status and body."""
 _CODE = re.compile(r"<Error>\s*<Code>([A-Za-z.]+)</Code>")
 _CREDENTIAL_HOSTS = ("169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]")
-"""Where an instance or a container asks for the credentials of its role."""
+"""Where an instance or a container requests its role's credentials."""
 
 
 def failure_of(error: Exception, key: str = "") -> Failure:
-    """Classify an error of obstore or botocore about an object with this key."""
+    """Classify an obstore or botocore error about the object with this key."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
@@ -109,7 +111,7 @@ def failure_of(error: Exception, key: str = "") -> Failure:
     classes = [_KIND_OF_CLASS.get(each.__name__) for each in type(error).__mro__]
     by_class = next((kind for kind in classes if kind is not None), None)
     text = str(error)
-    # The key stands before the response as it is, and may look like one.
+    # The unescaped key precedes the response, and may itself look like one.
     for quotation in (f" for path {key}: ", f" at location {key} not found: "):
         text = text.replace(quotation, "", 1)
     response = _RESPONSE.search(text.partition("\n\nDebug source:")[0])

@@ -1,7 +1,7 @@
-"""The folder of a day, which stands for the files in it.
+"""Day folders, each of which represents all its files.
 
-A backfill reads too many files for a row each. Its state has a row for each account, region and
-day, whose path is that of the folder, with a slash at the end.
+A backfill reads too many files for one row per file. Its state has one row for each account, region
+and day, whose path is the folder's, ending with a slash.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from detector.sources.file_span import FileSpan
 from detector.sources.open_file import is_remote
 
 _EARLY = 600
-"""Seconds by which the label in a file's name may be before its events, as it is rounded."""
+"""Seconds by which the rounded label in a file's name may precede the file's events."""
 
 
 def is_day_folder(path: str) -> bool:
-    """Tell whether a path is that of a folder which stands for its files."""
+    """Tell whether a path is a folder that represents its files."""
     return path.endswith("/")
 
 
 def folder_above(path: str) -> str:
-    """Return the folder of a file, with its slash."""
+    """Return the folder that contains a file, with its final slash."""
     return path[: path.rfind("/") + 1]
 
 
 def files_in_folder(folder: str, start: int) -> Iterator[FileSpan]:
-    """List the files of a folder that may hold events from ``start`` (epoch seconds) on.
+    """List a folder's files that may hold events from ``start`` (epoch seconds) on.
 
-    Raises OSError, whose ``strerror`` is for a person.
+    Raises OSError, whose ``strerror`` is a sentence for people.
     """
     for path, size in _list_folder(folder):
         file = trail_file(path)
@@ -40,7 +40,7 @@ def files_in_folder(folder: str, start: int) -> Iterator[FileSpan]:
 
 
 def _list_folder(folder: str) -> Iterator[tuple[str, int]]:
-    """Yield path and size of the files right in a folder."""
+    """Yield the path and size of each file directly in a folder."""
     if is_remote(folder):
         from detector.sources.s3_objects import list_level, object_url, split_url
 

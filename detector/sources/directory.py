@@ -1,10 +1,10 @@
-"""A source of files on disk, swept and watched for changes.
+"""A source of files on disk, which sweeps them and watches for changes.
 
-The sweep (``os.scandir``) is the truth: change events get lost without an error under load, so they
-only hint at paths to look at first. A tree that is too large to be swept every time is swept where
-it is hot: folders whose modification time has changed, files written lately, and hinted paths. The
-rest comes round in slices, one with each sweep, so that nothing new has to wait for it; so do the
-files written lately where there are very many, as after a large copy.
+Sweeps (``os.scandir``) are authoritative: change events can get lost under load without an error,
+so they only hint at paths to check first. A tree too large to be swept as a whole each time has
+only its hot parts swept: folders with a new modification time, recently written files, and hinted
+paths. The rest is visited in slices, one per sweep, so that new files need not wait for it;
+recently written files are sliced too if there are very many, as after a large copy.
 """
 
 from __future__ import annotations
@@ -27,17 +27,19 @@ from detector.sources.settling import Settling
 from detector.sources.source import Problem, SourceFile
 
 _FULL_SWEEP_SECONDS = 0.02
-"""Seconds that a sweep of the whole tree may take to be made every time."""
+"""Maximum duration of a sweep of the whole tree for every sweep to be a full one."""
 _ROUND_SWEEPS = 300
-"""Sweeps in which a large tree comes round: ten minutes at one every two seconds."""
+"""Number of sweeps that visit all of a large tree: ten minutes at one every two seconds."""
 _RECENT_NS = 120 * 10**9
-"""Nanoseconds since its last write during which a file counts as written lately."""
+"""Nanoseconds after its last write during which a file counts as recently written."""
 _FARTHEST_NS = 1 << 62
-"""The latest time of a file, in 2116: what a state stores has 64 bits, file systems have more."""
+"""The latest modification time that is kept, in 2116.
+
+The state stores 64 bits; file systems can hold more."""
 _RECENT_SECONDS = 0.05
-"""Seconds of each sweep for the files written lately: enough for some thousands."""
+"""Seconds per sweep for recently written files: enough for some thousands."""
 _RACY_NS = 3 * 10**9
-"""Nanoseconds in which a folder may change again without another modification time."""
+"""Nanoseconds in which a folder may change again without a new modification time."""
 
 
 NOT_A_FILE = "a pipe, socket or device, not a file: pipe it in and name -"
@@ -52,31 +54,31 @@ class Directory:
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = [Path(root).absolute() for root in roots]
         self._named = {str(root) for root in self.roots}
-        """The paths that were named, and so are meant, whatever they are called."""
+        """The paths that the user named; they are read whatever they are called."""
         self._settling = Settling()
         self._failed: set[str] = set()
-        """The paths that could not be listed or looked at."""
+        """The paths that could not be listed or examined."""
         self._recovered: set[str] = set()
-        """Those of them that can be again, since the last sweep."""
+        """The failed paths that have worked again since the last sweep."""
         self._folder_mtimes: dict[str, int] = {}
         """Every folder, with its modification time when it was listed."""
         self._recent: set[str] = set()
-        """The files written lately."""
+        """The recently written files."""
         self._main_paths: dict[tuple[int, int], str] = {}
         """The path under which each file is read in this round; its other paths are links."""
         self._previous_main_paths: dict[tuple[int, int], str] = {}
-        """The same of the round before."""
+        """The main paths of the previous round."""
         self._listed: set[str] | None = None
-        """The folders that the last sweep has listed; None: all."""
+        """The folders that the last sweep listed; None: all."""
         self._hints: set[str] = set()
         self._slice_seconds = 0.0
-        """Seconds of each sweep for folders that are not hot; 0: every sweep is a full one."""
+        """Seconds per sweep for folders that are not hot; 0: every sweep is full."""
         self._pending_folders: deque[str] = deque()
-        """The folders of this round that no slice has reached yet."""
+        """The folders that no slice of this round has reached yet."""
         self._pending_recent: deque[str] = deque()
-        """The files written lately that no sweep has reached yet."""
+        """The recently written files that no sweep has reached yet."""
         self._pattern_errors: list[tuple[str, OSError]] = []
-        """The folders that patterns lead to and that could not be listed, in this sweep."""
+        """The folders matched by patterns that could not be listed in this sweep."""
         self._changes: Iterator[set[tuple[object, str]]] | None = None
         """The change events of ``_watched_roots``; None before the first wait."""
         self._watched_roots: list[Path] = []
@@ -84,9 +86,9 @@ class Directory:
     def sweep(self) -> Iterator[SourceFile]:
         """Find the regular files below the roots.
 
-        A later sweep may find only those that may have changed. A file is found once however often
-        it is named; its other links are skipped. What cannot be listed or looked at is found as one
-        quarantined file, so that it is not overlooked.
+        Sweeps after the first may yield only files that may have changed. A file is yielded once,
+        however often it is named; its other links are yielded as skipped. A path that cannot be
+        listed or examined is yielded as one quarantined file, so that it is not overlooked.
         """
         hints, self._hints = self._hints, set()
         self._recovered = set()
@@ -132,24 +134,21 @@ class Directory:
             if changes is None:
                 stop.wait(remaining)
             elif changes or self._changes is not before:
-                # No change was noticed while a new watch over a large tree was being set up.
+                # Changes go unnoticed while a new watch over a large tree is being set up.
                 self._hints.update(path for _, path in changes)
                 return
 
     def _next_changes(
         self, stop: threading.Event, seconds: float
     ) -> set[tuple[object, str]] | None:
-        """Return the next change events, which may be none.
-
-        Returns None where nothing gives events.
-        """
+        """Return the next change events, possibly none; None if nothing is being watched."""
         roots = [root for root in self.roots if os.path.exists(root)]
         if roots != self._watched_roots or self._changes is None:
             self._watched_roots = roots
             self._changes = _watch(roots, stop, min(seconds, 1.0)) if roots else None
         if self._changes is None:
             return None
-        # Out of watches, or a root went away: the sweep still comes.
+        # Out of watches, or a root disappeared: sweeps still find the files.
         with contextlib.suppress(OSError, RuntimeError):
             changes = next(self._changes, None)
             if changes is not None:
@@ -158,7 +157,7 @@ class Directory:
         return None
 
     def _starts(self) -> list[str]:
-        """Return the paths that a sweep starts from."""
+        """Return the paths from which a sweep starts."""
         self._pattern_errors = []
         starts: list[str] = []
         for root in map(str, self.roots):
@@ -172,7 +171,7 @@ class Directory:
         self._pattern_errors.append((path, error))
 
     def _pattern_problems(self) -> Iterator[SourceFile]:
-        """Find the folders that a pattern leads to and that cannot be listed."""
+        """Yield the folders matched by a pattern that could not be listed."""
         for path, error in self._pattern_errors:
             yield self._unreadable(path, error)
 
@@ -215,12 +214,12 @@ class Directory:
         return SourceFile(path, 0, 0, 0, 0, problem)
 
     def _no_file(self, path: str) -> SourceFile:
-        """Return a pipe, socket or device, of which reading might never end."""
+        """Return a pipe, socket or device as unreadable: reading one might never end."""
         state: FileState = "quarantined" if path in self._named else "skipped"
         return SourceFile(path, 0, 0, 0, 0, (state, "not-a-file", NOT_A_FILE))
 
     def _list(self, path: str, mtime_ns: int) -> list[str]:
-        """Return the paths in a folder, sorted backwards."""
+        """Return the paths in a folder, in reverse order."""
         with os.scandir(path) as entries:
             paths = sorted((entry.path for entry in entries), reverse=True)
         self._folder_mtimes[path] = mtime_ns
@@ -232,7 +231,7 @@ class Directory:
         identity = (status.st_dev, status.st_ino)
         main_path = self._main_paths.get(identity) or self._previous_main_paths.pop(identity, path)
         if main_path == path:
-            path = main_path  # Reuse the string, rather than hold a second one for each file.
+            path = main_path  # Reuse the string, to avoid a second one for each file.
         is_link = main_path != path and has_identity(main_path, identity)
         self._main_paths[identity] = main_path if is_link else path
         if time.time_ns() - status.st_mtime_ns < _RECENT_NS:
@@ -248,7 +247,7 @@ class Directory:
         return SourceFile(path, *identity, status.st_size, mtime_ns, problem)
 
     def _sweep_hot(self, hints: set[str]) -> Iterator[SourceFile]:
-        """Find files that may have changed, and a slice of others."""
+        """Find the files that may have changed, and one slice of the others."""
         listed: set[str] = set()
         self._listed = listed
         now = time.time_ns()
@@ -261,7 +260,7 @@ class Directory:
             except OSError as error:
                 del self._folder_mtimes[path]
                 if error.errno in GONE:
-                    listed.add(path)  # There is nothing in it.
+                    listed.add(path)  # The folder is gone, so it has no files.
                 else:
                     starts[path] = None
                 continue
@@ -272,16 +271,16 @@ class Directory:
             yield from self._walk_new(path)
 
     def _next_recent(self) -> Iterator[str]:
-        """Return the files written lately that this sweep has time for."""
+        """Return the recently written files that this sweep has time for."""
         if not self._pending_recent:
             self._pending_recent.extend(self._recent)
         return _take_for(_RECENT_SECONDS, self._pending_recent)
 
     def _next_folders(self) -> Iterator[str]:
-        """Return the folders of this sweep's slice not listed yet."""
+        """Return the folders of this sweep's slice that are not listed yet."""
         if not self._pending_folders:
             self._pending_folders.extend(self._folder_mtimes)
-            # A new round: paths that are gone will not be in it.
+            # A new round: it will not contain paths that are gone.
             self._previous_main_paths, self._main_paths = self._main_paths, {}
         return (
             path
@@ -290,7 +289,7 @@ class Directory:
         )
 
     def _walk_new(self, path: str) -> Iterator[SourceFile]:
-        """Find the files at a path, and below its new folders."""
+        """Find the files at a path and below its new folders."""
         if path not in self._folder_mtimes:
             yield from self._walk([path])
             return
@@ -308,7 +307,7 @@ class Directory:
 
 
 def _unique(files: Iterator[SourceFile]) -> Iterator[SourceFile]:
-    """Leave out files that were found already in this sweep."""
+    """Drop files that this sweep has already found."""
     paths: set[str] = set()
     for file in files:
         if file.path not in paths:

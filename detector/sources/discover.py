@@ -1,8 +1,8 @@
-"""The search for folders that look like a CloudTrail trail.
+"""A search for folders that look like a CloudTrail trail.
 
 CloudTrail writes ``AWSLogs/[o-…/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD`` ("Finding your CloudTrail
-log files", CloudTrail User Guide), so a synced bucket has these folders too. Files of a trail can
-also lie in any folder by themselves.
+log files", CloudTrail User Guide), so a synced bucket has these folders too. A trail's files can
+also lie in any folder on their own.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 from detector.cloudtrail.object_key import trail_file
 
 MAX_DEPTH = 5
-"""Levels below a root that a search visits."""
+"""Maximum levels below a root that a search visits."""
 MAX_SECONDS = 5.0
 MAX_FOLDERS = 20_000
-"""Folders that a search visits in all."""
+"""Maximum number of folders that a search visits in total."""
 _MAX_ENTRIES = 2_000
-"""Entries of one folder that are read."""
+"""Maximum number of entries read from one folder."""
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]+")
@@ -36,9 +36,9 @@ _IGNORED_NAMES = frozenset(
 
 @dataclass(frozen=True)
 class TrailFolder:
-    """A folder that a hunt could begin with.
+    """A folder that a hunt could start with.
 
-    ``newest`` is the last day that it has files of, ``YYYY-MM-DD`` or ``""``.
+    ``newest`` is the last day with files, ``YYYY-MM-DD`` or ``""``.
     """
 
     path: Path
@@ -55,10 +55,10 @@ def find_trails(
     seconds: float = MAX_SECONDS,
     folders: int = MAX_FOLDERS,
 ) -> Iterator[TrailFolder]:
-    """Find the trail folders below the roots, the nearest first, each once.
+    """Find the trail folders below the roots, nearest first, each once.
 
-    Links are not followed, and trail folders are not searched further. Folders that cannot be read
-    are passed over. Ends when ``stop`` is set or a bound is reached.
+    Does not follow links or search inside trail folders, and skips folders that cannot be read.
+    Ends when ``stop`` is set or a bound is reached.
     """
     until = time.monotonic() + seconds
     visited: set[str] = set()
@@ -82,7 +82,7 @@ def find_trails(
 
 
 def _list_folder(path: str) -> tuple[list[str], list[str]]:
-    """Return the names of subfolders and files in a folder."""
+    """Return the names of a folder's subfolders and files."""
     folders, files = [], []
     try:
         with os.scandir(path) as entries:
@@ -92,12 +92,12 @@ def _list_folder(path: str) -> tuple[list[str], list[str]]:
                 elif entry.is_file(follow_symlinks=False):
                     files.append(entry.name)
     except OSError:
-        pass  # It may not be read, or is gone by now.
+        pass  # The folder is unreadable, or gone by now.
     return sorted(folders), sorted(files)
 
 
 def _trail_folder(path: str, subfolders: list[str], files: list[str]) -> TrailFolder | None:
-    """Describe a folder, if it holds the files of a trail."""
+    """Describe a folder if it holds a trail's files."""
     if os.path.basename(path) == "AWSLogs":
         return _delivery_folder(path, subfolders)
     trails = [trail for trail in map(trail_file, files) if trail is not None]
@@ -138,7 +138,7 @@ def _account_folders(path: str, names: Sequence[str]) -> list[str]:
 
 
 def _last_day(region: str) -> str:
-    """Return the last day that a region's folder has a subfolder of."""
+    """Return the last day for which a region's folder has a subfolder."""
     parts: list[str] = []
     for digits in (4, 2, 2):
         folders, _ = _list_folder(os.path.join(region, *parts))

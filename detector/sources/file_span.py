@@ -1,4 +1,4 @@
-"""The span of event times in a file."""
+"""The time span of a file's events."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 class FileSpan(msgspec.Struct, frozen=True):
     """A file with its first and last event time, where known.
 
-    ``size`` is in bytes; ``delivered`` is the delivery time, for a file whose time only its name
-    tells.
+    ``size`` is in bytes; ``delivered`` is the delivery time, for a file whose only known time is
+    the label in its name.
     """
 
     path: str
@@ -18,7 +18,7 @@ class FileSpan(msgspec.Struct, frozen=True):
     last: int | None = None
     delivered: int | None = None
     offsets: tuple[int, ...] | None = None
-    """Offsets of the chunks that may hold matches; None: not known."""
+    """Offsets of the chunks that may hold matches; None: unknown."""
 
     def overlaps(self, start: int, end: int) -> bool:
         """Tell whether the file may hold events in ``[start, end)``."""
@@ -29,7 +29,7 @@ class FileSpan(msgspec.Struct, frozen=True):
     def distance(self, time: int) -> float:
         """Return the seconds between ``time`` and the file's events.
 
-        About, for a file whose delivery time alone is known; infinite where nothing is known.
+        Approximate if only the delivery time is known; infinite if no time is known.
         """
         if self.first is not None and self.last is not None:
             return max(self.first - time, time - self.last, 0)

@@ -21,12 +21,12 @@ def open_sources(
     snapshots: Mapping[str, FileSnapshot] | None = None,
     allow_buckets: Iterable[str] = (),
 ) -> Source:
-    """Open all the named sources as one. Raises NoSource.
+    """Open all named sources as one. Raises NoSource.
 
-    A name is a path, a pattern, ``file@LIST`` (a file of names, one a line), ``-``, ``s3://…`` or
+    A name is a path, a pattern, ``file@LIST`` (a file with one name per line), ``-``, ``s3://…`` or
     ``sqs://…``. A live source may name files that do not exist yet. With ``bounds``, files outside
-    of them are found but not read; ``snapshots`` of the files read before help to tell. Objects of
-    which a queue tells are read in ``allow_buckets``, and in the buckets that are named.
+    the bounds are found but not read; ``snapshots`` of files read earlier help to decide. Objects
+    that a queue announces are read only from ``allow_buckets`` and from buckets that are named.
     """
     expanded = list(dict.fromkeys(expand_lists(names)))
     buckets = {*allow_buckets, *_bucket_names(expanded)}
@@ -47,18 +47,18 @@ def open_sources(
             opened.close()
         raise
     directories: list[Source] = [Directory(paths)] if paths or not others else []
-    # What is piped in comes before what is asked of a network.
+    # Standard input comes before the sources on the network.
     others.sort(key=lambda source: not isinstance(source, Directory))
     source = CombinedSource([*directories, *others])
     if bounds is None:
         return source
-    # The mapping itself: it may be filled when the database is open.
+    # Pass the mapping itself, not a copy: it may be filled later, when the database is open.
     return BoundedSource(source, bounds, {} if snapshots is None else snapshots)
 
 
 def _open_stream(name: str, live: bool, bounds: Bounds | None, buckets: Set[str]) -> Source:
     """Open standard input, a bucket or a queue. Raises NoSource."""
-    # Most hunts read none of these, and their imports are slow.
+    # Imported late: most hunts use none of these, and the imports are slow.
     if name == "-":
         from detector.sources.standard_input import StandardInput
 
@@ -76,7 +76,7 @@ def _open_stream(name: str, live: bool, bounds: Bounds | None, buckets: Set[str]
 
 
 def expand_lists(names: Sequence[str]) -> Iterator[str]:
-    """Replace each ``file@LIST`` by the names in the list. Raises NoSource."""
+    """Replace each ``file@LIST`` with the names in the list. Raises NoSource."""
     for name in names:
         if not name.startswith("file@"):
             yield name
@@ -100,18 +100,18 @@ def _bucket_names(names: Iterable[str]) -> list[str]:
 
 
 def _refuse_streams(paths: Sequence[Path]) -> None:
-    """Raise NoSource where all that is named are pipes, sockets or devices.
+    """Raise NoSource if all named paths are pipes, sockets or devices.
 
-    Among others the sweep tells of them, and the others are read.
+    If only some are, the sweep reports them and reads the others.
     """
     if all(path.exists() and not path.is_file() and not path.is_dir() for path in paths):
         raise NoSource(f"{paths[0]}: {NOT_A_FILE}")
 
 
 def _exists(name: str) -> bool:
-    """Tell whether there is something at a path, or a pattern matches any.
+    """Tell whether a path exists or a pattern matches anything.
 
-    True also where it cannot be looked at: the sweep tells why. Raises NoSource.
+    Also true if the path cannot be examined: the sweep reports why. Raises NoSource.
     """
     try:
         os.stat(name)

@@ -1,4 +1,4 @@
-"""Files opened by their path, on disk or in a bucket."""
+"""Opening files by path, on disk or in a bucket."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import BinaryIO
 from detector.sources.source import NO_REQUESTS, Requests
 
 _OF_A_PROCESS = ("/dev/fd/", "/dev/std", "/proc/self/", "/proc/thread-self/")
-"""How the paths begin of what each process has open itself."""
+"""Prefixes of paths that refer to a process's own open files."""
 SMALL_FILE = 32 << 10
-"""Bytes of a file that is read as a whole when it is opened."""
+"""Maximum size in bytes of a file that is read as a whole when opened."""
 
 
 class SmallFile(io.BytesIO):
-    """A file that was read as a whole, with its device and inode."""
+    """A file that was read as a whole when opened, with its device and inode."""
 
     def __init__(self, content: bytes, identity: tuple[int, int]) -> None:
         super().__init__(content)
@@ -28,14 +28,14 @@ class SmallFile(io.BytesIO):
 def open_file(path: str) -> BinaryIO:
     """Open a file of any source by its path. Raises OSError.
 
-    The error's ``strerror`` is for a person. A small file is read at once, in a third of the calls
-    to the system.
+    The error's ``strerror`` is a sentence for people. A small file is read at once, which takes a
+    third of the system calls.
     """
     if is_remote(path):
         from detector.sources.s3_objects import open_object
 
         return open_object(path)
-    # A path that has become a pipe is opened without waiting for its writer.
+    # O_NONBLOCK: if the path has become a pipe, opening it does not wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)
@@ -54,7 +54,7 @@ def open_file(path: str) -> BinaryIO:
 
 
 def _require_file(mode: int, path: str) -> None:
-    """Raise OSError for what is no file."""
+    """Raise OSError unless the mode is a regular file's."""
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not stat.S_ISREG(mode):
@@ -62,7 +62,7 @@ def _require_file(mode: int, path: str) -> None:
 
 
 def identity_of(opened: BinaryIO) -> tuple[int, int]:
-    """Return the device and inode of an opened file of a disk."""
+    """Return the device and inode of an opened file on disk."""
     if isinstance(opened, SmallFile):
         return opened.identity
     status = os.fstat(opened.fileno())
@@ -70,19 +70,19 @@ def identity_of(opened: BinaryIO) -> tuple[int, int]:
 
 
 def is_remote(path: str) -> bool:
-    """Tell whether a path is the URL of an object."""
+    """Tell whether a path is an object's URL."""
     return path.startswith("s3://")
 
 
 def is_of_this_process(path: str) -> bool:
-    """Tell whether a path names what this process has open: in another one it leads elsewhere."""
+    """Tell whether a path refers to this process's open files: elsewhere it means another file."""
     return path.startswith(_OF_A_PROCESS)
 
 
 def has_identity(path: str, identity: tuple[int, int]) -> bool:
     """Tell whether a path leads to the file with this identity.
 
-    True for an object, of which it is not known.
+    Always true for an object, whose identity is not checked.
     """
     if is_remote(path):
         return True
@@ -93,7 +93,7 @@ def has_identity(path: str, identity: tuple[int, int]) -> bool:
     return (status.st_dev, status.st_ino) == identity
 
 
-# The module that reads buckets is looked up, not imported: importing it is slow.
+# These functions look up the module that reads buckets rather than import it, which is slow.
 
 
 def requests_made() -> str:
@@ -109,7 +109,7 @@ def drain_usage() -> Requests:
 
 
 def merge_usage(requests: Requests) -> None:
-    """Add the cost that another process has drained."""
+    """Add costs that another process has drained."""
     if requests != NO_REQUESTS:
         from detector.sources.s3_objects import usage
 

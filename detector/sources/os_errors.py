@@ -1,11 +1,11 @@
-"""Errors of the operating system, in words for a person."""
+"""Operating system errors, described for people."""
 
 from __future__ import annotations
 
 import errno
 
 GONE = (errno.ENOENT, errno.ENOTDIR)
-"""The numbers of errors that say that there is nothing at a path."""
+"""The error numbers that say that nothing exists at a path."""
 
 _ADVICE = {
     errno.ENOENT: "its link leads nowhere",
@@ -21,6 +21,6 @@ _ADVICE = {
 
 
 def describe_os_error(error: OSError) -> str:
-    """Say what went wrong with a file, and what to do."""
+    """Say what went wrong with a file, and how to fix it."""
     advice = _ADVICE.get(error.errno or 0, "look at its disk or mount")
     return f"{error.strerror or type(error).__name__}: {advice}"

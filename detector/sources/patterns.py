@@ -1,6 +1,6 @@
-"""Patterns of paths: ``*``, ``?``, ``[…]``, and ``**`` for any number of folders.
+"""Path patterns: ``*``, ``?``, ``[…]``, and ``**`` for any number of folders.
 
-The standard library's ``glob`` leaves out in silence what it may not list.
+The standard library's ``glob`` silently skips folders that it cannot list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OnError = Callable[[str, OSError], None]
 
 
 def is_pattern(path: str) -> bool:
-    """Tell whether a path is a pattern, and not the name of what is there."""
+    """Tell whether a path is a pattern rather than the name of an existing file."""
     return glob.has_magic(path) and not os.path.lexists(path)
 
 
@@ -28,8 +28,8 @@ def matches_pattern(path: str, pattern: str) -> bool:
 def expand_pattern(pattern: str, on_error: OnError) -> Iterator[str]:
     """Find the paths that match an absolute pattern, sorted within each folder.
 
-    A hidden name is matched only by a part that begins with a dot. ``on_error`` is told of each
-    folder that cannot be listed.
+    A hidden name matches only a part that begins with a dot. ``on_error`` is called for each folder
+    that cannot be listed.
     """
     parts = [part for part in pattern.split("/") if part]
     yield from dict.fromkeys(_expand("/", parts, on_error, ()))
@@ -41,7 +41,7 @@ _Identity = tuple[int, int]
 def _expand(
     path: str, parts: Sequence[str], on_error: OnError, above: tuple[_Identity, ...]
 ) -> Iterator[str]:
-    """Find what matches ``parts`` below ``path``; ``above`` are the folders that lead to it."""
+    """Find the matches of ``parts`` below ``path``; ``above`` are the folders leading to it."""
     if not parts:
         yield path
         return

@@ -1,9 +1,9 @@
 """A source of the objects in a bucket or below a prefix.
 
-Keys are not listed in the order in which they arrive, and the label in a name may be some minutes
-ahead of the object's arrival, even on tomorrow's date. So a poll goes back by time, not to the last
-key, and the state knows what was read. Wider polls come hourly, daily and weekly: CloudTrail
-redelivers for up to 30 days.
+Keys do not sort in order of arrival, and the label in a name may be some minutes ahead of the
+object's arrival, even on the next day's date. So each poll goes back by a time, not to the last
+key, and the state knows what was already read. Wider polls follow hourly, daily and weekly:
+CloudTrail redelivers for up to 30 days.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from detector.sources.time_bounds import Bounds
 POLL_SECONDS = 60.0
 _DISCOVER_EVERY = 3600.0
 _BACK_SECONDS = 2 * 3600
-"""Seconds that every poll goes back by the label; the label is at most five minutes off."""
+"""Seconds that every poll goes back by label; labels are at most five minutes off."""
 _DAY = 86_400
 _WIDER_POLLS = ((7 * _DAY, 31), (_DAY, 2), (3600, 1))
-"""(interval in seconds, days to go back), the rarest first."""
+"""(interval in seconds, days to go back), least frequent first."""
 _SILENT_AFTER = _DAY
 _THREADS = 16
 _ACCOUNT = re.compile(r"(?:^|/)AWSLogs/(?:o-[a-z0-9]+/)?\d{12}$")
@@ -47,20 +47,23 @@ _DATED = re.compile(r"(?:20\d\d|eventDay=\d{8}|year=\d{4}|dt=\d{4}-.*)$")
 class PolledPrefix(NamedTuple):
     """A prefix that is polled.
 
-    ``day_format`` is strftime's format of the folders of a day below it; ``""``: it has none.
+    ``day_format`` is the strftime format of the day folders below it; ``""``: there are none.
     """
 
     prefix: str
     day_format: str = ""
     extent: Literal["below", "level", "raw", "object"] = "below"
-    """What is polled: all below the prefix; the objects right below it; all keys that begin with
-    it, which are no paths; the one object that has this key."""
+    """What is polled.
+
+    ``below``: everything below the prefix; ``level``: the objects directly below it; ``raw``: all
+    keys that begin with it, for a prefix that is not a path; ``object``: the object with this key.
+    """
 
 
 class S3Bucket:
     """A source of the objects at ``s3://BUCKET/PREFIX``.
 
-    Objects outside of ``bounds`` are not even listed.
+    Objects outside ``bounds`` are not even listed.
     """
 
     def __init__(
@@ -79,19 +82,19 @@ class S3Bucket:
         self._polled: list[PolledPrefix] = []
         self._discover_due = self._poll_due = 0.0
         self._polled_at: dict[tuple[PolledPrefix, int], float] = {}
-        """The time of the last poll, by what was polled and interval (0: of any)."""
+        """The time of the last poll, by polled prefix and interval (0: any interval)."""
         self._newest: dict[str, float] = {}
-        """The newest delivery, by prefix."""
+        """The latest delivery time, by prefix."""
         self._problems: list[str] = []
         self._listed: set[str] = set()
         self._is_told = False
-        """It has been told that nothing has the name."""
+        """Whether it was already reported that the name does not exist."""
         if not self.bucket:
             raise NoSource(f"{url}: no bucket: write s3://BUCKET/PREFIX")
-        bucket_store(self.bucket)  # Raises NoSource where nothing can be reached.
+        bucket_store(self.bucket)  # Raises NoSource if the bucket cannot be reached.
 
     def check(self) -> None:
-        """Raise NoSource where nothing has this name, or it cannot be listed at all."""
+        """Raise NoSource if nothing has this name, or it cannot be listed at all."""
         polled, below, problem = self._start()
         if problem is not None and not polled:
             raise NoSource(_problem_line(problem))
@@ -119,7 +122,7 @@ class S3Bucket:
     def in_scope(self, path: str) -> bool:
         """Tell whether a path is a prefix that was listed.
 
-        Objects expire, and stay read; only a failed listing is over once it has succeeded.
+        Expired objects stay read; only a failed listing ends, once the listing succeeds.
         """
         return path in self._listed
 
@@ -142,7 +145,8 @@ class S3Bucket:
     def _discover(self) -> tuple[list[PolledPrefix], list[SourceFile]]:
         """Find the prefixes to poll, and those that cannot be listed.
 
-        They are each trail's regions, other folders of days, and levels with loose objects.
+        Prefixes to poll are each trail's regions, other folders of days, and levels with loose
+        objects.
         """
         polled, due, problem = self._start()
         problems = [] if problem is None else [self._note(problem)]
@@ -163,9 +167,9 @@ class S3Bucket:
         return polled, problems
 
     def _start(self) -> tuple[list[PolledPrefix], list[str], SourceFile | None]:
-        """Return what to poll of the name itself, where to descend, and what is in the way.
+        """Return what to poll of the name itself, the prefixes to descend to, and any problem.
 
-        The name may be that of an object, of a folder, or of both.
+        The name may be an object's, a folder's, or both.
         """
         polled, problem = self._named_object()
         if not is_path(self._prefix or "-"):
@@ -182,7 +186,7 @@ class S3Bucket:
         return [*polled, *level[0]], level[1], problem
 
     def _named_object(self) -> tuple[list[PolledPrefix], SourceFile | None]:
-        """Return the object to poll that has the name, and what kept it from being looked at."""
+        """Return the named object to poll, and the problem that kept it from being examined."""
         if not self._named or self._named.endswith("/"):
             return [], None
         (file,) = self._poll_object(self._named)
@@ -194,10 +198,10 @@ class S3Bucket:
         try:
             return not any(list_level(self.bucket, prefix))
         except Unavailable:
-            return False  # The poll tells why.
+            return False  # The poll reports why.
 
     def _names_nothing(self) -> str:
-        """Say that nothing has the name, and what has one like it."""
+        """Say that nothing has the name, and suggest similar names."""
         parent, _, beginning = self._prefix.rpartition("/")
         line = f"{object_url(self.bucket, self._named)}: no object and no folder has this name"
         try:
@@ -211,7 +215,7 @@ class S3Bucket:
         return f"{line}: is it {', '.join(object_url(self.bucket, each) for each in like[:3])}?"
 
     def _level(self, prefix: str) -> tuple[list[PolledPrefix], list[str]] | SourceFile:
-        """Return what to poll at a prefix, and where to descend."""
+        """Return what to poll at a prefix, and the prefixes to descend to."""
         trail = trail_prefix(prefix)
         if trail:
             return [PolledPrefix(prefix, "" if trail.below else "%Y/%m/%d")], []
@@ -224,7 +228,7 @@ class S3Bucket:
         dated = [name for name in name_of.values() if _DATED.match(name)]
         if dated:
             days = PolledPrefix(prefix, _day_format(dated))
-            if not days.day_format:  # All that is below is polled.
+            if not days.day_format:  # Everything below is polled.
                 return [*polled, days], []
             polled.append(days)
             folders = [folder for folder in folders if name_of[folder] not in dated]
@@ -255,7 +259,7 @@ class S3Bucket:
                     if trail_prefix(polled.prefix):
                         break
                     if _PADDED_DAY.match(key, len(polled.prefix)):
-                        continue  # Other names may stand among the days.
+                        continue  # Other names may sort among the days.
                 if size:
                     file = object_file(self.bucket, key, size, etag)
                     files.append(self._mark_foreign(file, polled))
@@ -295,9 +299,9 @@ class S3Bucket:
         return f"{polled.prefix}/{time.strftime(polled.day_format, time.gmtime(time_))}"
 
     def _label_key(self, polled: PolledPrefix, time_: float) -> str:
-        """Return a key before those of all files labelled ``time_`` or later.
+        """Return a key that sorts before all files labelled ``time_`` or later.
 
-        For files that are not a trail's, it is that of the day before.
+        For files that are not a trail's, the key is that of the day before.
         """
         trail = trail_prefix(polled.prefix)
         if trail is None or trail.folder != TRAIL:
@@ -307,7 +311,7 @@ class S3Bucket:
         return f"{day}/{trail.account}_{TRAIL}_{trail.region}_{label}"
 
     def _mark_foreign(self, file: SourceFile, polled: PolledPrefix) -> SourceFile:
-        """Mark another service's file as skipped, and note the delivery."""
+        """Record a file's delivery time; mark another service's file as skipped."""
         trail = trail_file(file.path)
         if trail is None:
             return file
@@ -319,7 +323,7 @@ class S3Bucket:
         return file._replace(problem=("skipped", "other-folder", detail))
 
     def _poll_object(self, key: str) -> list[SourceFile]:
-        """Look at the one object that was named."""
+        """Examine the one object that was named."""
         try:
             return [head_object(self.bucket, key)]
         except Unavailable as error:
@@ -327,7 +331,7 @@ class S3Bucket:
             return [file._replace(problem=(error.state, error.code, str(error.strerror)))]
 
     def _unlisted(self, prefix: str, error: Unavailable) -> SourceFile:
-        """Return an unlisted prefix as one unread file, so it is not overlooked."""
+        """Return an unlisted prefix as one unread file, so that it is not overlooked."""
         path = self._folder_url(prefix)
         return SourceFile(path, 0, 0, 0, 0, (error.state, error.code, str(error.strerror)))
 
@@ -335,7 +339,7 @@ class S3Bucket:
         return object_url(self.bucket, f"{prefix}/" if prefix else "")
 
     def _note(self, unlisted: SourceFile) -> SourceFile:
-        """Note that a prefix could not be listed; discovery is due again."""
+        """Record that a prefix could not be listed, and make discovery due again."""
         self._problems.append(_problem_line(unlisted))
         self._discover_due = 0.0
         return unlisted
@@ -347,7 +351,7 @@ def _problem_line(file: SourceFile) -> str:
 
 
 def _day_format(names: Sequence[str]) -> str:
-    """Return the format of day folders from their names; ``""`` where there is none for all."""
+    """Return the format of day folders with these names; ``""`` if none fits all."""
     if all(name.startswith("eventDay=") for name in names):
         return "eventDay=%Y%m%d"
     if all(name.isdecimal() for name in names):

@@ -1,8 +1,8 @@
-"""The S3 objects that a queue's message tells of.
+"""The S3 objects named by a queue's message.
 
-Messages come from S3, from CloudTrail itself ("Configuring Amazon SNS notifications for
-CloudTrail", CloudTrail User Guide), straight, by SNS, or by EventBridge. A message is hostile
-input: whatever it holds, it is understood or it is not.
+Messages come from S3 or from CloudTrail itself ("Configuring Amazon SNS notifications for
+CloudTrail", CloudTrail User Guide), either directly, by SNS, or by EventBridge. A message is
+hostile input: it is either understood or reported as unknown, whatever it contains.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _MAX_KEY_BYTES = 1024
 _MAX_SIZE = 1 << 50
 """A size beyond that of any object: S3's limit is in terabytes."""
 _MAX_DEPTH = 3
-"""Envelopes of SNS within each other."""
+"""Maximum number of nested SNS envelopes."""
 
 
 class NotifiedObject(NamedTuple):
-    """An object that a message names; ``size`` and ``etag`` None: it does not say."""
+    """An object named by a message; ``size`` and ``etag`` are None if it does not say."""
 
     bucket: str
     key: str
@@ -35,9 +35,9 @@ class NotifiedObject(NamedTuple):
 
 
 def parse_message(body: str) -> list[NotifiedObject] | None:
-    """Return the objects that a message names, none for a test message.
+    """Return the objects that a message names; none for a test message.
 
-    Returns None for a message of another kind.
+    Returns None for an unknown kind of message.
     """
     try:
         message = json.loads(body)
@@ -53,7 +53,7 @@ def parse_message(body: str) -> list[NotifiedObject] | None:
 
 
 def _is_validation(text: str) -> bool:
-    """Tell whether CloudTrail only tries the topic, when it is set up."""
+    """Tell whether CloudTrail is only testing the topic during setup."""
     return text.startswith("CloudTrail validation message")
 
 
@@ -75,7 +75,7 @@ def _objects(message: dict[str, Any]) -> list[NotifiedObject]:
 
 
 def _several(value: Any) -> list[Any]:
-    """Return a list that names something. Raises ValueError."""
+    """Return a list that is not empty. Raises ValueError."""
     if not isinstance(value, list) or not value:
         raise ValueError("no list, or nothing in it")
     return value
@@ -88,7 +88,7 @@ def _notified(notification: dict[str, Any], key: str) -> NotifiedObject:
 
 
 def _checked(bucket: str, key: str, size: object, etag: object) -> NotifiedObject:
-    """Check what a message says of an object. Raises ValueError."""
+    """Return the object if a message describes it validly. Raises ValueError."""
     if not _BUCKET.fullmatch(bucket) or not 0 < len(key.encode()) <= _MAX_KEY_BYTES:
         raise ValueError("no name of an object")
     if size is not None and (type(size) is not int or not 0 <= size < _MAX_SIZE):

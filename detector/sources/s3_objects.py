@@ -1,8 +1,8 @@
-"""A reader of objects in S3; it never writes.
+"""Read-only access to objects in S3.
 
-Access follows the environment of the AWS tools: AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys.
-Without keys, the role of the container or the instance is used; profiles and single sign-on need
-boto3. Errors are translated into sentences for a person.
+Access follows the environment variables of the AWS tools: AWS_PROFILE, AWS_ENDPOINT_URL,
+AWS_REGION, keys. Without keys, the role of the container or instance is used; profiles and single
+sign-on need boto3. Errors are translated into sentences for people.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ RETRIES: dict[str, Any] = {
 """How a throttled or failing request is retried before it waits for the next sweep."""
 _PAGE = 1000
 _UNCLEAR_WITHOUT_CODE = (400, 403, 404)
-"""The statuses that stand for errors of several kinds."""
+"""The statuses shared by several kinds of errors."""
 
 
 class Level(NamedTuple):
-    """What is right below a prefix."""
+    """The contents of a prefix, one level deep."""
 
     folders: list[str]
     """Prefixes without their final slash, to descend to."""
     objects: list[Listed]
     raw_prefixes: list[str]
-    """Prefixes that are no paths, with their final slash."""
+    """Prefixes that are not paths, with their final slash."""
 
 
 class Usage:
@@ -101,10 +101,10 @@ def split_url(path: str) -> tuple[str, str]:
 
 
 def object_file(bucket: str, key: str, size: int, etag: str | None) -> SourceFile:
-    """Return an object as a sweep finds it.
+    """Return an object in the form that a sweep yields.
 
-    The inode is a hash of its ETag. Its time is left out: a bucket and a queue give different ones
-    for the same object.
+    The inode is a hash of the object's ETag. The time is left out: a bucket and a queue give
+    different times for the same object.
     """
     etag_hash = hashlib.blake2b((etag or "").strip('"').encode(), digest_size=7).digest()
     return SourceFile(object_url(bucket, key), 0, int.from_bytes(etag_hash), size, 0)
@@ -127,11 +127,11 @@ def open_object(path: str) -> BinaryIO:
 
 
 def _read_path(bucket: str, key: str) -> bytes:
-    """Read an object whose key obstore lists. Raises obstore's errors."""
+    """Read an object whose key obstore can list. Raises obstore's errors."""
     try:
         data: bytes = bucket_store(bucket).get(key).bytes()  # type: ignore[assignment]
     except FileNotFoundError as missing:
-        # obstore lists a key that ends with a slash without it.
+        # obstore lists a key that ends with a slash without that slash.
         try:
             return read_raw(bucket, bucket_region(bucket), f"{key}/")
         except Exception:
@@ -140,7 +140,7 @@ def _read_path(bucket: str, key: str) -> bytes:
 
 
 def head_object(bucket: str, key: str) -> SourceFile:
-    """Look at an object without reading it. Raises Unavailable."""
+    """Get an object's size and ETag without reading it. Raises Unavailable."""
     try:
         if is_path(key):
             head = bucket_store(bucket).head(key)
@@ -156,9 +156,9 @@ def head_object(bucket: str, key: str) -> SourceFile:
 
 
 def _explain_head(bucket: str, key: str, error: Exception) -> Exception:
-    """Return the error of a GET of one byte instead of a HEAD's.
+    """Return the error of a one-byte GET in place of a HEAD's error.
 
-    A response to HEAD has no body, so no code: expired credentials are just 400.
+    A response to HEAD has no body, hence no code: expired credentials are just a 400.
     """
     if failure_of(error, key).status not in _UNCLEAR_WITHOUT_CODE:
         return error
@@ -176,7 +176,7 @@ def _explain_head(bucket: str, key: str, error: Exception) -> Exception:
 def list_objects(bucket: str, prefix: str, after: str | None = None) -> Iterator[Listed]:
     """List the objects below ``prefix``, in order of keys. Raises Unavailable.
 
-    From the key ``after`` on, exclusive.
+    Starts after the key ``after``, exclusive.
     """
     last = after
     try:
@@ -194,7 +194,7 @@ def list_objects(bucket: str, prefix: str, after: str | None = None) -> Iterator
 
 
 def list_raw_objects(bucket: str, prefix: str, after: str | None = None) -> Iterator[Listed]:
-    """List the objects whose keys begin with ``prefix``, whatever they are.
+    """List the objects whose keys begin with ``prefix``, including keys that are not paths.
 
     Raises Unavailable.
     """
@@ -207,7 +207,7 @@ def list_raw_objects(bucket: str, prefix: str, after: str | None = None) -> Iter
 
 
 def list_level(bucket: str, prefix: str) -> Level:
-    """List the folders and objects right below ``prefix``. Raises Unavailable."""
+    """List the folders and objects directly below ``prefix``. Raises Unavailable."""
     try:
         level = bucket_store(bucket).list_with_delimiter(prefix or None)
     except Exception as error:
@@ -215,7 +215,7 @@ def list_level(bucket: str, prefix: str) -> Level:
             raise translate_s3_error(object_url(bucket, prefix), error) from None
         return _raw_level(bucket, prefix)
     folders = list(level["common_prefixes"])
-    if "" in folders:  # The name of a folder is empty: obstore would find this level in it again.
+    if "" in folders:  # A folder's name is empty: obstore would list this level again for it.
         return _raw_level(bucket, prefix)
     objects = [(each["path"], each["size"], each["e_tag"]) for each in level["objects"]]
     usage.add(lists=1 + (len(objects) + len(folders)) // _PAGE)
@@ -243,7 +243,7 @@ def _raw_level(bucket: str, prefix: str) -> Level:
 
 
 def _is_refused_key(error: Exception) -> bool:
-    """Tell whether obstore refuses a listing for one of its keys."""
+    """Tell whether obstore rejected a listing because of one of its keys."""
     return type(error).__name__ == "InvalidPathError"
 
 
@@ -282,7 +282,7 @@ def _endpoint() -> str | None:
 
 
 def _is_address(text: str) -> bool:
-    """Tell whether a text is an address that obstore takes; it panics at others."""
+    """Tell whether obstore accepts an address; it panics on others."""
     try:
         parts = urllib.parse.urlsplit(text)
         is_sound = parts.port is None or parts.port > 0
@@ -299,7 +299,7 @@ _HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 def bucket_region(bucket: str) -> str:
     """Return a bucket's region.
 
-    AWS tells it to everyone, whatever the response's status; other stores have one region.
+    AWS names the region in every response, whatever its status; other stores have one region.
     """
     configured = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     if _endpoint():
@@ -316,7 +316,7 @@ def bucket_region(bucket: str) -> str:
 
 
 def _credentials(bucket: str) -> Any:
-    """Return boto3's credentials for a profile; None where obstore finds them itself."""
+    """Return boto3's credentials for a profile; None if obstore can find them itself."""
     if os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_PROFILE"):
         return None
     home = Path.home() / ".aws"
@@ -377,11 +377,11 @@ _MEANINGS: dict[Kind, tuple[FileState, str, str]] = {
     "unreachable": ("waiting", "unreachable", "no answer"),
     "refused": ("quarantined", "refused", "S3 refuses the request"),
 }
-"""The state, reason and sentence of a file, by the kind of its error."""
+"""A file's state, reason and sentence, by the kind of its error."""
 
 
 def translate_s3_error(path: str, error: Exception) -> Unavailable:
-    """Translate an error of S3 into a sentence for a person."""
+    """Translate an S3 error into a sentence for people."""
     if isinstance(error, Unavailable):
         return error
     if isinstance(error, NoSource):

@@ -1,8 +1,8 @@
-"""Keys that are no paths: listed and read by boto3, as they stand.
+"""Keys that are not paths, listed and read unchanged by boto3.
 
-S3 allows any text as a key. obstore takes keys for paths, and refuses those with an empty part, a
-``.`` or ``..`` or a control character; a listing that has one it refuses as a whole, and the slash
-at the begin of a key it leaves out.
+S3 allows any text as a key. obstore treats keys as paths: it rejects keys that contain an empty
+part, ``.``, ``..`` or a control character, rejects a whole listing that contains such a key, and
+drops a key's leading slash.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class RawPage(NamedTuple):
-    """A page of a listing: the prefixes below, with their final slash, and the objects."""
+    """One page of a listing: the prefixes below, with their final slash, and the objects."""
 
     prefixes: list[str]
     objects: list[Listed]
 
 
 def is_path(key: str) -> bool:
-    """Tell whether a key can be taken for a path."""
+    """Tell whether a key can be treated as a path."""
     return not _CONTROL.search(key) and not {"", ".", ".."}.intersection(key.split("/"))
 
 
@@ -51,14 +51,14 @@ def list_raw(
 
 
 def read_raw(bucket: str, region: str, key: str, first_byte: bool = False) -> bytes:
-    """Read an object, or its first byte only. Raises as ``list_raw`` does."""
+    """Read an object, or only its first byte. Raises as ``list_raw`` does."""
     options = {"Range": "bytes=0-0"} if first_byte else {}
     content: bytes = _client(region).get_object(Bucket=bucket, Key=key, **options)["Body"].read()
     return content
 
 
 def head_raw(bucket: str, region: str, key: str) -> Listed:
-    """Look at an object without reading it. Raises as ``list_raw`` does."""
+    """Get an object's size and ETag without reading it. Raises as ``list_raw`` does."""
     head = _client(region).head_object(Bucket=bucket, Key=key)
     return key, head["ContentLength"], head.get("ETag")
 

@@ -1,9 +1,9 @@
-"""The files under temporary names, until they have settled.
+"""Files under temporary names, which are read once they stop changing.
 
-Tools that copy write under a temporary name, which they change at the end. Some of them write a
-file from several places at once, so that its beginning may have holes. But the name alone proves
-nothing: logs are rotated to names with any suffix, and copies are broken off. So such a file is
-waited for while it changes, and read then, whatever it is called.
+Copying tools write under a temporary name, which they change at the end. Some write a file at
+several offsets at once, so its beginning may have holes. But the name alone proves nothing: logs
+are rotated to names with any suffix, and copies get interrupted. So such a file waits while it
+changes and is then read, whatever it is called.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from detector.text.late_pattern import late_pattern
 
 SETTLE_SECONDS = 2.0
-"""Seconds in which a file that is being written changes."""
+"""A file unchanged for this many seconds is no longer being written."""
 
 _TEMPORARY = late_pattern(
     r"\.(?:gz|json|jsonl|ndjson)\.(?!\d+$)[A-Fa-f0-9]{8}$"  # aws s3 cp and sync: NAME.gz.1a2B3c4D
@@ -27,7 +27,7 @@ _TEMPORARY = late_pattern(
 
 
 _LASTING = (".gz", ".json", ".jsonl", ".ndjson")
-"""Endings of logs, which no temporary name has but one that begins with a dot."""
+"""Suffixes of logs, which temporary names have only if they begin with a dot."""
 
 
 def is_temporary(name: str) -> bool:
@@ -38,14 +38,14 @@ def is_temporary(name: str) -> bool:
 
 
 class Settling:
-    """The files under temporary names that changed when they were last looked at."""
+    """The files under temporary names that were still changing when last examined."""
 
     def __init__(self) -> None:
         self._looks: dict[str, tuple[tuple[int, int, int], float]] = {}
-        """How each file was, and since when it has been so, by the monotonic clock."""
+        """Each file's last state, and since when it has had it, by the monotonic clock."""
 
     def paths(self) -> list[str]:
-        """Return the paths of the files that are waited for."""
+        """Return the paths of the files that are waiting."""
         return list(self._looks)
 
     def forget(self, path: str) -> None:
@@ -53,14 +53,14 @@ class Settling:
         self._looks.pop(path, None)
 
     def is_changing(self, path: str, status: os.stat_result) -> bool:
-        """Tell whether a file is under a temporary name, and still changes."""
+        """Tell whether a file has a temporary name and is still changing."""
         if not is_temporary(os.path.basename(path)):
             return False
         changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
         if time.time_ns() - changed_ns > SETTLE_SECONDS * 1e9:
             self.forget(path)
             return False
-        # The clock of the file system may be ahead, so that it is also looked at twice.
+        # The file system's clock may be ahead, so two examinations are compared as well.
         now = time.monotonic()
         state = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         previous, since = self._looks.get(path, (None, now))

@@ -1,4 +1,4 @@
-"""The protocol of a source, and the files it finds."""
+"""The protocol of sources, and the files they find."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple, Protocol
 from detector.sources.accounting import FileState
 
 Problem = tuple[FileState, str, str]
-"""(state, reason, detail), as the file's row in the store will say."""
+"""(state, reason, detail), as stored in the file's row."""
 
 
 class SourceFile(NamedTuple):
-    """A file as a sweep found it.
+    """A file found by a sweep.
 
-    ``problem`` says why it cannot be read, or not yet. For an object in a bucket, ``path`` is its
-    ``s3://`` URL and ``inode`` is derived from its ETag.
+    ``problem`` says why the file cannot be read, or not yet. For an object in a bucket, ``path`` is
+    its ``s3://`` URL and ``inode`` is derived from its ETag.
     """
 
     path: str
@@ -29,14 +29,14 @@ class SourceFile(NamedTuple):
 
     @property
     def identity(self) -> tuple[int, int]:
-        """The device and inode, which a rename does not change."""
+        """The device and inode, which stay the same when a file is renamed."""
         return self.device, self.inode
 
 
 def unique_files(files: Iterable[SourceFile]) -> list[SourceFile]:
-    """Leave out files that several sources found, or one several times.
+    """Drop files that several sources found, or that were found several times.
 
-    Where one of them can read it, it is read.
+    A readable entry is preferred to one with a problem.
     """
     by_path: dict[str, SourceFile] = {}
     for file in files:
@@ -49,14 +49,14 @@ def unique_files(files: Iterable[SourceFile]) -> list[SourceFile]:
 class NoSource(Exception):
     """A source that cannot be used.
 
-    The message is one line that says why and what to do.
+    The message is one line that gives the reason and the remedy.
     """
 
 
 class Unavailable(OSError):
     """A file of a source that cannot be opened.
 
-    ``state`` tells whether it is tried again; ``strerror`` is for a person.
+    ``state`` says whether it will be tried again; ``strerror`` is a sentence for people.
     """
 
     def __init__(self, state: FileState, code: str, detail: str) -> None:
@@ -83,27 +83,24 @@ class Source(Protocol):
     """A place where files appear."""
 
     def sweep(self) -> Iterable[SourceFile]:
-        """Find the files of the source.
-
-        At least those that may have changed since the last sweep.
-        """
+        """Find the source's files, or at least those that may have changed since the last sweep."""
 
     def in_scope(self, path: str) -> bool:
         """Tell whether the last sweep covered a path."""
 
     def committed(self, paths: Sequence[str]) -> None:
-        """Acknowledge that what was read of these files is in the state."""
+        """Acknowledge that the events read from these files are in the state."""
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
         """Wait for a change, for ``seconds`` at most, or for ``stop``."""
 
     def problems(self) -> list[str]:
-        """Return the source's own problems since the last call, a line each."""
+        """Return the source's own problems since the last call, one line each."""
 
     def ended(self) -> bool:
-        """Tell whether nothing more can come.
+        """Tell whether no more files can arrive.
 
-        What came before is still to be swept.
+        Files that have already arrived may still have to be swept.
         """
 
     def close(self) -> None: ...
@@ -127,7 +124,7 @@ class CombinedSource:
             source.committed(paths)
 
     def wait(self, stop: threading.Event, seconds: float) -> None:
-        """Wait for the first source; the others are polled."""
+        """Wait on the first source; the others are polled."""
         self._sources[0].wait(stop, seconds)
 
     def problems(self) -> list[str]:

@@ -1,8 +1,8 @@
-"""An SQS queue of notifications of new objects.
+"""An SQS queue of notifications about new objects.
 
 A message is deleted only when all objects that it names are in the state; otherwise SQS delivers it
-again. What stands in a message is not trusted: a bucket that the analyst has not named is not
-contacted with the analyst's credentials.
+again. Messages are not trusted: the analyst's credentials are not used on a bucket that the analyst
+has not named.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from detector.text.installation import extra_command
 from detector.text.secrets import hide_secrets
 
 _BATCH = 10
-"""Messages in one request, at the most that SQS allows."""
+"""Messages per request, the maximum that SQS allows."""
 _SWEEP_MESSAGES = 1000
-"""Messages received in one sweep."""
+"""Maximum messages received in one sweep."""
 
 
 class _Received(NamedTuple):
-    """A message that is being read."""
+    """A message whose objects are being read."""
 
     receipt: str
     paths: set[str]
@@ -34,9 +34,9 @@ class _Received(NamedTuple):
 
 
 class SqsQueue:
-    """A source of messages of S3 or CloudTrail, sent directly, by SNS or by EventBridge.
+    """A source of messages from S3 or CloudTrail, sent directly, by SNS or by EventBridge.
 
-    The URL is ``sqs://QUEUE``, with the queue's name or address. Objects in other buckets than
+    The URL is ``sqs://QUEUE``, with the queue's name or address. Objects in buckets other than
     ``buckets`` are not read. Raises NoSource.
     """
 
@@ -51,13 +51,13 @@ class SqsQueue:
         self._errors = (BotoCoreError, ClientError, ResponseParserError)
         self._buckets = buckets
         self._uncommitted: dict[str, _Received] = {}
-        """The messages with paths that are not committed yet, by id."""
+        """The messages with uncommitted paths, by message id."""
         self._problems: list[str] = []
         self._refused_buckets: set[str] = set()
-        """The messages that were told to be left in the queue."""
+        """The ids of messages already reported as left in the queue."""
         name = url.removeprefix("sqs://").rstrip("/")
         try:
-            # boto3 itself does not read AWS_REGION, as AWS's other tools do.
+            # Unlike other AWS tools, boto3 does not read AWS_REGION.
             self._client = boto3.client("sqs", region_name=os.environ.get("AWS_REGION"))
             if "/" in name:
                 self._queue = f"https://{name}"
@@ -77,7 +77,7 @@ class SqsQueue:
                 self._problems.append(f"{self._name}: {_describe(error)}: retrying")
                 yield self._unread("receive", "queue", _describe(error))
                 return
-            # What is received is hidden for a while, unless the queue has no such time.
+            # SQS hides received messages for a while, unless the visibility timeout is 0.
             messages = {message["MessageId"]: message for message in reply.get("Messages", [])}
             if messages.keys() <= seen:
                 break
@@ -88,7 +88,7 @@ class SqsQueue:
         self._delete_done()
 
     def in_scope(self, path: str) -> bool:
-        """Tell whether a path is that of the queue itself, which was asked."""
+        """Tell whether a path stands for the queue itself, which every sweep asks."""
         return path == f"{self._name}/receive"
 
     def committed(self, paths: Sequence[str]) -> None:
@@ -110,7 +110,7 @@ class SqsQueue:
         self._client.close()
 
     def _message_files(self, message: dict[str, Any]) -> Iterator[SourceFile]:
-        """Find the objects of a message; what is left in the queue is one unread file."""
+        """Yield a message's objects; a message left in the queue is yielded as one unread file."""
         objects = parse_message(message.get("Body", ""))
         if objects is None:
             name, detail = message["MessageId"], "names no S3 object: left in the queue"
@@ -121,7 +121,7 @@ class SqsQueue:
             return
         foreign = [each for each in objects if each.bucket not in self._buckets]
         if not foreign:
-            # SQS may deliver a message that is being read once more: the last receipt counts.
+            # SQS may redeliver a message whose objects are being read: the last receipt counts.
             self._uncommitted[message["MessageId"]] = _Received(
                 message["ReceiptHandle"], {each.path for each in objects}
             )
@@ -145,7 +145,7 @@ class SqsQueue:
             try:
                 reply = self._client.delete_message_batch(QueueUrl=self._queue, Entries=entries)
             except self._errors as error:
-                # They come again, and their objects are found to be read already.
+                # The messages will come again, and their objects will be known as read.
                 self._problems.append(f"{self._name}: {_describe(error)}: the message comes again")
                 continue
             for failed in reply.get("Failed", []):
@@ -156,7 +156,7 @@ class SqsQueue:
 
 
 def _file(notified: NotifiedObject) -> SourceFile:
-    """Return a notified object as a listing would find it."""
+    """Return a notified object in the form that a listing yields."""
     if notified.size is not None and notified.etag is not None:
         return object_file(notified.bucket, notified.key, notified.size, notified.etag)
     try:
@@ -167,7 +167,7 @@ def _file(notified: NotifiedObject) -> SourceFile:
 
 
 def _foreign_file(notified: NotifiedObject) -> SourceFile:
-    """Return an object whose bucket the analyst has not named, as one that is not read."""
+    """Return an object in a bucket that the analyst has not named as a quarantined file."""
     detail = (
         f"a message names the bucket {notified.bucket}, which you did not: "
         f"--allow-bucket {notified.bucket} reads it"

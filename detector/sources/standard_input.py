@@ -1,4 +1,4 @@
-"""Standard input, as a source."""
+"""Standard input as a source."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _BLOCK = 1 << 20
 class StandardInput(Directory):
     """Standard input, copied to a temporary file that grows.
 
-    The copy is kept so that a record can be looked up again. Raises NoSource where there is no
-    input, and where it cannot be copied whole: what is cut short would look complete.
+    The copy is kept so that records can be looked up again. Raises NoSource if there is no input,
+    or if it cannot be copied in full: truncated input would look complete.
     """
 
     def __init__(self, live: bool) -> None:

@@ -1,6 +1,6 @@
 """Time bounds that are applied before a file is read.
 
-A file is judged by the label in its name, and by the event times it held when it was read before.
+A file is judged by the label in its name, and by the span of its events if it was read before.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ from detector.cloudtrail.object_key import trail_file
 from detector.sources.source import Source, SourceFile
 
 AHEAD = 3600
-"""Seconds before the earliest event from which labels are read, at the least: they run ahead by
-minutes."""
+"""Minimum seconds before the earliest event from which labels are read.
+
+Labels run ahead of the events by minutes."""
 SLACK = 86_400
-"""Seconds after the last event within which a delivery may still hold it. CloudTrail may redeliver
-for 30 days, but says so in the record; a day is what is worth reading for."""
+"""Seconds after the last event within which a delivery may still contain it.
+
+CloudTrail may redeliver for 30 days, but marks such records; one day is worth reading."""
 _LABEL_AHEAD = 600
 
 
 class Bounds(NamedTuple):
-    """The event times asked for, ``[since, until)`` in epoch seconds; None: open.
+    """The requested event times, ``[since, until)`` in epoch seconds; None: open.
 
-    ``margin`` is how many seconds beyond them events still bear on what is found within: the
-    longest window, and the span that is searched around an alert.
+    ``margin`` is the number of seconds beyond the bounds in which events still affect the result:
+    the longest window, and the span searched around an alert.
     """
 
     since: int | None
@@ -35,30 +37,30 @@ class Bounds(NamedTuple):
 
     @property
     def first_label(self) -> int | None:
-        """The earliest label of a file worth reading; None: any."""
+        """The earliest label of a file worth reading; None: no limit."""
         if self.since is None:
             return None
         return self.since - max(AHEAD, self.margin + _LABEL_AHEAD)
 
     @property
     def last_label(self) -> int | None:
-        """The label from which on no file is worth reading; None: none."""
+        """The label from which on files are not worth reading; None: no limit."""
         return None if self.until is None else self.until + self.margin + SLACK
 
     def may_hold(self, label: int) -> bool:
-        """Tell whether a file with this label may bear on the bounds."""
+        """Tell whether a file with this label may matter for the bounds."""
         first, last = self.first_label, self.last_label
         return (first is None or label >= first) and (last is None or label < last)
 
     def overlaps(self, first: int, last: int) -> bool:
-        """Tell whether events from ``first`` to ``last`` bear on the bounds."""
+        """Tell whether events from ``first`` to ``last`` matter for the bounds."""
         return (self.since is None or last >= self.since - self.margin) and (
             self.until is None or first < self.until + self.margin
         )
 
 
 class FileSnapshot(NamedTuple):
-    """A file as it was read, with its span of event times."""
+    """A file as it was when read, with its span of event times."""
 
     size: int
     mtime_ns: int
@@ -68,15 +70,15 @@ class FileSnapshot(NamedTuple):
     last: int | None
 
     def matches(self, file: SourceFile) -> bool:
-        """Tell whether the file has not changed since."""
+        """Tell whether the file is unchanged since the snapshot."""
         return self[:4] == (file.size, file.mtime_ns, file.inode, file.device)
 
 
 class BoundedSource:
-    """A source that is read only within time bounds.
+    """A source of which only files within time bounds are read.
 
-    ``snapshots`` are the files read before, by path: one that has not changed is not read again for
-    events that it does not hold.
+    ``snapshots`` are the files read earlier, by path: an unchanged file whose events are all out of
+    bounds is not read again.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class BoundedSource:
             yield file._replace(problem=("skipped", "out-of-range", reason))
 
     def _exclusion_reason(self, file: SourceFile) -> str | None:
-        """Say why a file need not be read; None if it must."""
+        """Say why a file need not be read; None if it must be."""
         trail = trail_file(file.path)
         if trail is not None and not self._bounds.may_hold(trail.delivered):
             return "delivered outside of the time asked for"
