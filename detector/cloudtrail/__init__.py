@@ -1,1 +1,1 @@
-"""What AWS writes: records, regions, object keys, digest files."""
+"""AWS's data: CloudTrail records, regions, object keys and digest files."""

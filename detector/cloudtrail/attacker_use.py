@@ -1,6 +1,6 @@
-"""What attackers use an API call for: one line, with its ATT&CK technique.
+"""What attackers use an API call for: one line with its ATT&CK technique.
 
-The lines are ours, in ``attacker_uses.toml``; technique ids are MITRE ATT&CK's.
+The lines in ``attacker_uses.toml`` are our own; the technique ids are MITRE ATT&CK's.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import tomli
 
 
 class AttackerUse(NamedTuple):
-    """A technique's id, and what a call is used for, in one line."""
+    """A technique's id, and one line on what the call is used for."""
 
     technique: str
     purpose: str
 
 
 def attacker_use(source: str, name: str) -> AttackerUse | None:
-    """Return what attackers use a call for; None for calls that say little.
+    """Return what attackers use a call for; None for calls that reveal little.
 
-    ``source`` is the event source, as ``iam.amazonaws.com``."""
+    ``source`` is the event source, such as ``iam.amazonaws.com``."""
     return _uses().get((source.partition(".")[0], name))
 
 

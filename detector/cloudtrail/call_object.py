@@ -1,9 +1,9 @@
-"""The object of a call: which key, user, snapshot, policy or bucket, and shared with whom.
+"""A call's object: the key, user, snapshot, policy or bucket it acts on, and who it is shared with.
 
-``call_objects.toml`` has a template for each call that matters; other calls are known by the
-parameters that most calls share. Of a denied call often only the error message names its resource.
-Source of the parameters: the API references of the services, as CloudTrail writes them, which
-begins their names with a small letter and hides secrets.
+``call_objects.toml`` has templates for the calls that matter; other calls use the parameters that
+most calls share. For a denied call, often only the error message names the resource. Source of the
+parameters: the services' API references, as CloudTrail writes them: names begin with a lower-case
+letter, and secrets are hidden.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from detector.cloudtrail.record import Record, decode, loads
 from detector.text.abbreviations import short_arn
 
 _MAX_VALUES = 3
-"""Values of a placeholder that are named; the others are counted."""
+"""Maximum values of a placeholder that are named; the others are counted."""
 _MAX_VALUE = 128
 _MAX_OBJECT = 300
 _MAX_DEPTH = 8
@@ -43,18 +43,18 @@ _AUDIENCES = {
     "log-delivery-write": "S3 log delivery",
     "private": "",
 }
-"""Who is meant by values of permissions and by S3's canned ACLs and groups."""
+"""Who is meant by the values of permissions, S3 canned ACLs and S3 groups."""
 
 
 class _Placeholder(NamedTuple):
-    """Where values are: paths, each from the response (True) or the request, and how to read."""
+    """The paths of values, each in the response (True) or the request, and how to read them."""
 
     paths: tuple[tuple[bool, tuple[str, ...]], ...]
     reading: str
 
 
 class _Part(NamedTuple):
-    """A part of an object: its text and placeholders by turns."""
+    """A part of an object: texts alternating with placeholders."""
 
     texts: tuple[str, ...]
     placeholders: tuple[_Placeholder, ...]
@@ -66,11 +66,11 @@ _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _API_VERSION = re.compile(r"_?(?:20\d{6}|20\d\d_\d\d_\d\d)(?:v\d+)?$")
 _DENIED_RESOURCE = re.compile(r" on resource: (arn:[^\s,]+|[\w.:/*-]+)")
 _LAYERS = ("items", "item", "member", "content")
-"""Names in the lists of XML services, which paths leave out."""
+"""Names of list layers in XML services, which paths leave out."""
 
 
 def call_object(record: Record) -> str:
-    """Return what a call acts on, as ``snap-0a1 · shared with 999988887777``; ``""``: nothing.
+    """Return a call's object, such as ``snap-0a1 · shared with 999988887777``; ``""`` if none.
 
     The text is the log's own, at most 300 characters, and not escaped."""
     request, response = _parameters(record)
@@ -87,7 +87,7 @@ def call_object(record: Record) -> str:
 
 
 def call_object_in_json(raw: bytes) -> str:
-    """Return the object of the call that a record's JSON tells of; ``""`` where it is no record."""
+    """Return the object of the call in a record's JSON; ``""`` if the JSON is no record."""
     try:
         return call_object(decode(raw))
     except (ValueError, RecursionError):
@@ -129,7 +129,7 @@ def _parse_placeholder(text: str) -> _Placeholder:
 
 
 def _templates_of(record: Record) -> Iterator[_Template]:
-    """Yield the template of a call, if it has one, and those that fit any call."""
+    """Yield the call's own template, if it has one, then the templates that fit any call."""
     service = (record.event_source or "").removesuffix(".amazonaws.com")
     name = _API_VERSION.sub("", record.event_name or "")
     own = _templates().get(service, {}).get(name)
@@ -142,7 +142,7 @@ def _templates_of(record: Record) -> Iterator[_Template]:
 
 
 def _parameters(record: Record) -> tuple[_Parameters, _Parameters]:
-    """Return the parameters of request and response; a sign-in's lie beside them."""
+    """Return the request and response parameters; a sign-in's are in additionalEventData."""
     request = dict(_decoded(record.request_parameters))
     if len(request) == 1:  # EC2: {"CreateFlowLogsRequest": {...}}
         [(name, inner)] = request.items()
@@ -161,7 +161,7 @@ def _decoded(raw: Any) -> dict[str, Any]:
 
 
 def _fill(part: _Part, request: _Parameters, response: _Parameters, account: str) -> str:
-    """Fill in a part; ``""`` where one of its placeholders has no value."""
+    """Fill in a part; ``""`` if one of its placeholders has no value."""
     text = part.texts[0]
     for placeholder, following in zip(part.placeholders, part.texts[1:], strict=True):
         read = _READINGS[placeholder.reading]
@@ -176,7 +176,7 @@ def _fill(part: _Part, request: _Parameters, response: _Parameters, account: str
 
 
 def _at(value: Any, path: tuple[str, ...], depth: int = 0) -> Iterator[Any]:
-    """Yield what lies at a path, through lists and the layers that XML services write."""
+    """Yield the values at a path, through lists and the layers that XML services write."""
     if depth > _MAX_DEPTH or value is None:
         return
     if isinstance(value, list):
@@ -206,7 +206,7 @@ def _leaf(value: Any, depth: int) -> Iterator[Any]:
 
 
 def _plain(value: Any, account: str) -> Iterator[str]:
-    """Read a name: an ARN by its end, and with its account where that is another one."""
+    """Read a name: an ARN's resource, followed by the ARN's account if it is another one."""
     if isinstance(value, bool):
         yield "yes" if value else "no"
     elif isinstance(value, int | float):
@@ -228,7 +228,7 @@ def _named(value: str, account: str) -> str:
 
 
 def _shared(value: Any, account: str) -> Iterator[str]:
-    """Read with whom something is shared: nobody, where an ACL is private."""
+    """Read with whom something is shared; nothing if an ACL is private."""
     if not isinstance(value, str) or value not in _AUDIENCES:
         yield from _plain(value, account)
     elif _AUDIENCES[value]:
@@ -243,7 +243,7 @@ def _actions(value: Any, account: str) -> Iterator[str]:  # noqa: ARG001
 
 
 def _principals(value: Any, account: str) -> Iterator[str]:
-    """Read whom a policy document allows something."""
+    """Read the principals to whom a policy document allows something."""
     for statement in _allowed(value):
         principal = statement.get("Principal")
         named = [principal]
@@ -256,7 +256,7 @@ def _principals(value: Any, account: str) -> Iterator[str]:
 
 
 def _allowed(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the statements of a policy document, an object or JSON text, that allow."""
+    """Yield the Allow statements of a policy document, which is an object or JSON text."""
     if isinstance(value, str):
         try:
             value = loads(value.encode(errors="surrogatepass"))
@@ -275,7 +275,7 @@ def _allowed(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a value: one, or those of a list."""
+    """Yield a text itself, or the texts of a list."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -298,7 +298,7 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _denied_resource(message: str, account: str) -> str:
-    """Return the resource that an error message names: ``... on resource: arn:...``."""
+    """Return the resource named by an error message: ``... on resource: arn:...``."""
     match = _DENIED_RESOURCE.search(message[: 10 * _MAX_OBJECT])
     if match is None or match[1].endswith(("*", "/")):
         return ""

@@ -1,4 +1,4 @@
-"""A caller by itself, read as the record that it is of."""
+"""A caller on its own, as a view of the record that contains it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _decoder: msgspec.json.Decoder[UserIdentity | None] = msgspec.json.Decoder(UserI
 
 
 class NotInView(Exception):
-    """A field of a record was read that its view does not have."""
+    """A field was read that the view of a record does not have."""
 
 
 def decode_caller(raw: bytes | msgspec.Raw) -> UserIdentity | None:
-    """Decode a caller. Raises ValueError or RecursionError where it has odd types."""
+    """Decode a caller. Raises ValueError or RecursionError if it has unexpected types."""
     return _decoder.decode(raw)
 
 
 class CallerView(CallerFacts):
-    """What a caller tells of a record. Any other field raises NotInView, whatever it is."""
+    """A record's caller fields only; reading any other field raises NotInView."""
 
     def __init__(self, identity: UserIdentity | None, raw: bytes | msgspec.Raw) -> None:
         self.user_identity = identity
@@ -33,8 +33,8 @@ class CallerView(CallerFacts):
 
     @cached_property
     def identity_document(self) -> dict[str, Any]:
-        """The part of the record's document that the caller is, as the log has it."""
+        """The caller's part of the record's document, as in the log."""
         identity = loads(self._raw_identity)
-        if identity is None:  # the log may have flat names in its place
+        if identity is None:  # the log may have flat field names instead
             raise NotInView("document")
         return {"userIdentity": identity}

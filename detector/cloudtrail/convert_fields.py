@@ -1,4 +1,4 @@
-"""The conversion of a JSON object whose fields have unexpected types."""
+"""Conversion of JSON objects whose fields have unexpected types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 
 def convert_fields(struct: type[Any], value: dict[str, Any]) -> Any:
-    """Convert a JSON object to a struct without what does not fit."""
+    """Convert a JSON object to a struct, dropping values that do not fit."""
     converted = {}
     for field in msgspec.structs.fields(struct):
         inner = value.get(field.encode_name)

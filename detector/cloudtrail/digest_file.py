@@ -1,6 +1,6 @@
-"""Digest files: the log files delivered in an hour, with hashes.
+"""Digest files: lists of the log files delivered in an hour, with hashes.
 
-CloudTrail User Guide, "CloudTrail digest file structure": hashes are SHA-256 over the uncompressed
+CloudTrail User Guide, "CloudTrail digest file structure": hashes are SHA-256 of the uncompressed
 content.
 """
 
@@ -12,9 +12,9 @@ from detector.text.time import parse_time
 
 
 class LogFile(msgspec.Struct, frozen=True):
-    """A file that a digest names.
+    """A file named by a digest.
 
-    ``oldest`` and ``newest`` span its event times, in epoch seconds."""
+    ``oldest`` and ``newest`` are its first and last event time, in epoch seconds."""
 
     key: str
     sha256: bytes
@@ -23,12 +23,12 @@ class LogFile(msgspec.Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The file name, by which it is known wherever it was copied."""
+        """The file name, which identifies the file wherever it was copied."""
         return self.key.rpartition("/")[2]
 
 
 class Digest(msgspec.Struct, frozen=True):
-    """A digest file; ``previous`` is None for the first of a chain."""
+    """A digest file; ``previous`` is None for the first file of a chain."""
 
     start: int | None
     end: int | None
@@ -54,7 +54,7 @@ class _Digest(msgspec.Struct, rename="camel"):
 
 
 def digest_of(data: bytes | memoryview) -> Digest | None:
-    """Parse the JSON of a digest file; None where it is none."""
+    """Parse the JSON of a digest file; None if it is not a digest."""
     try:
         digest = msgspec.json.decode(data, type=_Digest)
         return Digest(

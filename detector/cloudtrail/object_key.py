@@ -1,8 +1,8 @@
-"""Object keys of a trail: account, region, folder and time of delivery.
+"""A trail's object keys: account, region, folder and time of delivery.
 
-The grammar is that of the CloudTrail User Guide, "CloudTrail log file name format". Folders are
-those that CloudTrail writes; the label is the minute of delivery, rounded to five, and may lie a
-few minutes ahead of it.
+The grammar is the CloudTrail User Guide's, "CloudTrail log file name format". Folders are those
+that CloudTrail writes; the label is the minute of delivery, rounded to five, and may be a few
+minutes ahead of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from detector.text.time import parse_time
 TRAIL, DIGEST = "CloudTrail", "CloudTrail-Digest"
 
 BACKFILL_FOLDER = "trailhound-unload-"
-"""How the name of a folder begins into which a backfill unloads the calls that it selects."""
+"""Prefix of the folders to which a backfill unloads the calls that it selects."""
 
 _NAME = late_pattern(
     r"(?P<account>\d{12})_(?P<folder>CloudTrail(?:-[A-Za-z]+)?)_(?P<region>[a-z0-9-]+)_"
@@ -27,7 +27,7 @@ _PREFIX = late_pattern(
 
 
 class TrailFile(NamedTuple):
-    """A parsed file name of a trail; ``delivered`` is in epoch seconds."""
+    """The parsed name of a trail's file; ``delivered`` is in epoch seconds."""
 
     account: str
     region: str
@@ -50,7 +50,7 @@ def trail_file(path: str) -> TrailFile | None:
 
 
 class TrailPrefix(NamedTuple):
-    """A parsed path to a region's folder; ``below`` is its rest."""
+    """A parsed path to a region's folder; ``below`` is the rest of the path."""
 
     account: str
     folder: str
@@ -59,7 +59,7 @@ class TrailPrefix(NamedTuple):
 
 
 def trail_prefix(path: str) -> TrailPrefix | None:
-    """Parse a path at or below a region's folder, else None."""
+    """Parse a path at or below a region's folder; None for other paths."""
     match = _PREFIX.search(path)
     if match is None:
         return None
@@ -67,7 +67,7 @@ def trail_prefix(path: str) -> TrailPrefix | None:
 
 
 def selection_folder(path: str) -> str | None:
-    """Return the folder of the backfill that a file is part of; None for other files."""
+    """Return the backfill folder that contains a file; None for other files."""
     above, folder, below = path.partition(f"/{BACKFILL_FOLDER}")
     if not folder:
         return None

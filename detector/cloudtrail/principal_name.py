@@ -1,4 +1,4 @@
-"""The name of a principal as people know it."""
+"""Names of principals for people."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from detector.text.abbreviations import short_arn
 from detector.text.late_pattern import late_pattern
 
 _SSO_ROLE = late_pattern(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
-"""The role of a permission set of IAM Identity Center, whose session is named for its user."""
+"""The role of an IAM Identity Center permission set; its sessions are named after users."""
 _INSTANCE = late_pattern(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _MAX_PATH = 32
-"""Characters of a resource from which its path is left out."""
+"""Characters of a resource above which its path is left out."""
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def principal_name(arn: str, home: str = "", account_names: Mapping[str, str] = _NO_NAMES) -> str:
     """Name the principal of an ARN.
 
-    ``name@example.com · ReadOnly`` for a session of Identity Center, ``app · i-0a1b2c3d`` for an
-    instance, ``user/…/ana`` for a long path, ``root of Production`` for a root user; of an account
-    other than ``home`` (where the call was made) the name or number follows: ``user/ana in
-    Production``. What is no ARN is its own name. The text is the log's own, and not escaped."""
+    ``name@example.com · ReadOnly`` for an Identity Center session, ``app · i-0a1b2c3d`` for an
+    instance, ``user/…/ana`` for a long path, ``root of Production`` for a root user. If the account
+    is not ``home`` (where the call was made), its name or number follows: ``user/ana in
+    Production``. Text that is not an ARN is returned unchanged. The text is the log's own, and not
+    escaped."""
     parts = arn.split(":", 5)
     if parts[0] != "arn" or len(parts) < 6:
         return arn
@@ -37,7 +38,7 @@ def principal_name(arn: str, home: str = "", account_names: Mapping[str, str] = 
 
 
 def _session_name(resource: str) -> str:
-    """Name a session by its user or its instance; ``""`` where it is neither's."""
+    """Name a session by its user or instance; ``""`` for other sessions."""
     kind, _, rest = resource.partition("/")
     role, _, session = rest.partition("/")
     if kind != "assumed-role" or not session:
@@ -51,7 +52,7 @@ def _session_name(resource: str) -> str:
 
 
 def _without_path(resource: str) -> str:
-    """Leave the path of a long resource out: its kind and its end tell what it is."""
+    """Leave out the path of a long resource: kind and name are enough."""
     kind, *path = resource.split("/")
     is_session = kind == "role" and len(path) == 2
     if len(resource) <= _MAX_PATH or len(path) < 2 or is_session:

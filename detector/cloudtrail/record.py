@@ -1,4 +1,4 @@
-"""One CloudTrail record: its typed fields, its identity, its time.
+"""A CloudTrail record: its typed fields, identity and time.
 
 Field names and meanings: AWS CloudTrail User Guide, "CloudTrail record contents" and "CloudTrail
 userIdentity element".
@@ -34,7 +34,7 @@ def cloudtrail_name(field: str) -> str:
 
 
 class Caller(msgspec.Struct, gc=False, frozen=True, rename=cloudtrail_name):
-    """The part of ``userIdentity`` that is read of every record."""
+    """The part of ``userIdentity`` that is decoded for every record."""
 
     arn: str | None = None
     account_id: str | None = None
@@ -43,10 +43,10 @@ class Caller(msgspec.Struct, gc=False, frozen=True, rename=cloudtrail_name):
 
 
 class Head(msgspec.Struct, gc=False, rename=cloudtrail_name):
-    """What is read of every record, for dispatch and baseline."""
+    """The fields decoded for every record, for dispatch and baseline."""
 
     event_time: str | None = None
-    # In the order in which CloudTrail writes them, which the decoder finds fastest.
+    # In the order in which CloudTrail writes them, which decodes fastest.
     user_identity: Caller | None = None
     event_source: str | None = None
     event_name: str | None = None
@@ -60,7 +60,7 @@ class Head(msgspec.Struct, gc=False, rename=cloudtrail_name):
 
     @property
     def caller(self) -> Caller:
-        """``userIdentity``; an empty one where the record has none."""
+        """``userIdentity``, or an empty caller if the record has none."""
         return self.user_identity or NO_CALLER
 
 
@@ -70,9 +70,9 @@ NO_CALLER = Caller()
 class EventSignature(NamedTuple):
     """The fields of a head without its time.
 
-    ``Head(None, *signature)`` is the head of a signature. Its parts are an
-    ``Origin`` and an ``ApiCall``: there are far fewer of each than of signatures, so what follows
-    from one part is worked out once for it."""
+    ``Head(None, *signature)`` is the head of a signature. A signature consists of an ``Origin`` and
+    an ``ApiCall``: there are far fewer of these than of signatures, so facts derived from one of
+    them are computed once."""
 
     user_identity: Caller | None
     event_source: str | None
@@ -87,12 +87,12 @@ class EventSignature(NamedTuple):
 
     @property
     def caller(self) -> Caller:
-        """``userIdentity``; an empty one where the record has none."""
+        """``userIdentity``, or an empty caller if the record has none."""
         return self.user_identity or NO_CALLER
 
 
 Client = tuple[Caller | None, str | None, str | None, str | None]
-"""Who calls: the caller, the recipient account, the address, the user agent."""
+"""Who calls: caller, recipient account, source address, user agent."""
 ApiCall = tuple[str | None, str | None, bool | None, str | None, str | None]
 """What is called: event source, event name, read-only, event category; and its error code."""
 Origin = tuple[Caller | None, str | None, str | None, str | None, str | None]
@@ -110,11 +110,11 @@ api_call_of: Callable[[Head | EventSignature], ApiCall] = attrgetter(*CALL_FIELD
 
 
 signature_parts: Callable[[Head], tuple[Any, ...]] = attrgetter(*EventSignature._fields)
-"""The fields of a signature, as a plain tuple that equals it."""
+"""The fields of a signature as a plain tuple, which equals the signature."""
 
 
 def join_parts(origin: Origin, call: ApiCall) -> EventSignature:
-    """Return the signature of these parts."""
+    """Return the signature with these parts."""
     caller, recipient, address, agent, region = origin
     source, name, read_only, category, error = call
     return EventSignature(
@@ -135,7 +135,7 @@ _SKIPPED_CATEGORIES = {
 
 
 def skip_reason(head: Head | EventSignature) -> str | None:
-    """Return why no rule applies to a record; None otherwise."""
+    """Return why no rule applies to a record; None if rules apply."""
     if head.event_source == "aws:s3":
         return "s3-notification"
     return _SKIPPED_CATEGORIES.get(head.event_category or "")
@@ -173,7 +173,7 @@ class OnBehalfOf(msgspec.Struct, gc=False, rename=cloudtrail_name):
 
 
 class UserIdentity(msgspec.Struct, gc=False, rename=cloudtrail_name):
-    """The caller; services and callers of other accounts often have no ARN."""
+    """The caller; AWS services and callers from other accounts often have no ARN."""
 
     type: str | None = None
     principal_id: str | None = None
@@ -191,7 +191,7 @@ _NO_IDENTITY = UserIdentity()
 
 
 class CallerFacts:
-    """What follows from a record's caller, however much of the record was decoded."""
+    """Facts derived from a record's caller, however much of the record was decoded."""
 
     __slots__ = ()
 
@@ -200,12 +200,12 @@ class CallerFacts:
 
     @property
     def caller(self) -> UserIdentity:
-        """``userIdentity``; an empty one where the record has none."""
+        """``userIdentity``, or an empty caller if the record has none."""
         return self.user_identity or _NO_IDENTITY
 
     @property
     def account(self) -> str:
-        """The recipient account, else that of the caller; ``""`` where it has neither."""
+        """The recipient account, else the caller's account, else ``""``."""
         return self.recipient_account_id or self.caller.account_id or ""
 
     @property
@@ -216,10 +216,10 @@ class CallerFacts:
 
 
 class Record(CallerFacts, msgspec.Struct, dict=True, rename=cloudtrail_name):
-    """One whole record, decoded where a rule may match it.
+    """A whole record, decoded if a rule may match it.
 
-    Strings are as the log has them. The free structures (``request_parameters`` and the like) stay
-    raw JSON until something reads them; one that is absent is ``null``. ``document`` has all."""
+    Strings are as in the log. Free-form structures (``request_parameters`` and the like) stay raw
+    JSON until they are read; absent ones are ``null``. ``document`` has all fields."""
 
     event_time: str | None = None
     event_source: str | None = None
@@ -251,9 +251,9 @@ class Record(CallerFacts, msgspec.Struct, dict=True, rename=cloudtrail_name):
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        """The whole record as the log has it, by CloudTrail's names.
+        """The whole record as in the log, with CloudTrail's field names.
 
-        Of a record that was not decoded from JSON, the fields that it has."""
+        For a record that was not decoded from JSON: the fields that it has."""
         raw = vars(self).get(_RAW)
         if raw is not None:
             document: dict[str, Any] = loads(raw)
@@ -262,7 +262,7 @@ class Record(CallerFacts, msgspec.Struct, dict=True, rename=cloudtrail_name):
         return {name: value for name, value in fields.items() if value is not None}
 
     def has_field(self, name: str) -> bool:
-        """Check whether the log has a top-level field, be it null."""
+        """Check whether the log's record has a top-level field, even if null."""
         return name in self.document
 
     def head(self) -> Head:
@@ -285,15 +285,15 @@ class Record(CallerFacts, msgspec.Struct, dict=True, rename=cloudtrail_name):
 
 _caller_values = attrgetter(*Caller.__struct_fields__)
 _RAW = "_raw"
-"""The attribute of a Record that keeps the JSON that it was decoded from."""
+"""The attribute of a Record that keeps the JSON it was decoded from."""
 _record = msgspec.json.Decoder(Record)
 
 
 def decode(raw: bytes | msgspec.Raw) -> Record:
     """Decode a record from its JSON.
 
-    A field of an unexpected type never costs the record: scalars become text, the rest null.
-    Raises ValueError or RecursionError where ``raw`` is no JSON object.
+    A field of an unexpected type never makes the record unusable: scalars become text, other values
+    null. Raises ValueError or RecursionError if ``raw`` is not a JSON object.
     """
     record = _decode_whole(raw)
     vars(record)[_RAW] = raw
@@ -314,7 +314,7 @@ def _decode_whole(raw: bytes | msgspec.Raw) -> Record:
 
 
 def _cap_texts(struct: msgspec.Struct) -> None:
-    """Cut the texts of a record that are longer than any of AWS's."""
+    """Cut the texts of a record that are longer than any that AWS writes."""
     for name in struct.__struct_fields__:
         value = getattr(struct, name)
         if isinstance(value, str) and len(value) > TEXT_CAP:
@@ -324,7 +324,7 @@ def _cap_texts(struct: msgspec.Struct) -> None:
 
 
 def cap_part(value: Any) -> Any:
-    """Return a part of a signature with its texts cut as those of its records are."""
+    """Return a part of a signature with its texts cut in the same way as in records."""
     if isinstance(value, str):
         return capped(value)
     if isinstance(value, tuple):
@@ -337,8 +337,8 @@ def cap_part(value: Any) -> Any:
 def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
     """Decode JSON, even with lone surrogates or invalid UTF-8.
 
-    These become visible escapes. ``type`` saves the strict decoder work where the value itself is
-    not wanted. Raises ValueError or RecursionError where it is no JSON."""
+    These become visible escapes. A narrower ``type`` saves the strict decoder work if the value
+    itself is not needed. Raises ValueError or RecursionError if it is not JSON."""
     try:
         return msgspec.json.decode(raw, type=type)
     except (ValueError, RecursionError):
@@ -348,11 +348,11 @@ def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
 
 
 def _no_value(_: str) -> None:
-    """Take NaN and Infinity for no value: data frames write them so."""
+    """Read NaN and Infinity as null: data frames write missing values so."""
 
 
 def _parse_int(digits: str) -> int | str:
-    # Python refuses to parse so many digits: they stay text.
+    # Python refuses to parse more digits than that: such numbers stay text.
     return int(digits) if len(digits) < 4300 else digits
 
 
@@ -380,7 +380,7 @@ def json_text(value: Any) -> str:
 
 
 def event_id(record: Record, raw: bytes | msgspec.Raw) -> str:
-    """Return the record's ``eventID``, else a hash of its content."""
+    """Return the record's ``eventID``, or a hash of its content if it has none."""
     if record.event_id:
         return record.event_id
     return "sha256:" + hashlib.sha256(json_text(loads(raw)).encode()).hexdigest()
@@ -392,8 +392,8 @@ _UUID = late_pattern(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 def identity(account: str, event_id: str) -> bytes:
     """Return the 16-byte key of an event.
 
-    An ``eventID`` that is a UUID is the key by itself: AWS gives each event one of its own, and
-    some copies of an event lack the account. Any other id is unique within its account only.
+    An ``eventID`` that is a UUID is itself the key: AWS gives each event its own, and some copies
+    of an event lack the account. Any other id is unique only within its account.
     """
     if _UUID.fullmatch(event_id):
         return bytes.fromhex(event_id.replace("-", ""))

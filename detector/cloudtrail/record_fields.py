@@ -1,4 +1,4 @@
-"""A few fields of a record, read without decoding the rest of it."""
+"""Reading a few fields of a record without decoding the rest."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from msgspec.structs import astuple
 from detector.cloudtrail.record import Record, cloudtrail_name, decode
 
 _READERS = 256
-"""Of the sets of fields for which a decoder is kept: rules read few together."""
+"""Maximum sets of fields with a cached decoder: rules read only few sets."""
 _Reader = Callable[[bytes | msgspec.Raw], Any]
 
 
 def raw_values(raw: bytes | msgspec.Raw, names: tuple[str, ...]) -> tuple[object, ...]:
-    """Return what decides attributes of a record, by their names: where it is equal, they are.
+    """Return the raw values that determine the named attributes of a record.
 
-    Raises ValueError or RecursionError where ``raw`` is no JSON object."""
+    Records with equal raw values have equal attributes. Raises ValueError or RecursionError if
+    ``raw`` is not a JSON object."""
     if not names:
         return ()
     read = _raw_reader(names)
@@ -33,10 +34,10 @@ def raw_values(raw: bytes | msgspec.Raw, names: tuple[str, ...]) -> tuple[object
 
 
 def texts(raw: bytes | msgspec.Raw, names: tuple[str, ...]) -> tuple[str | None, ...]:
-    """Return attributes of a record that are texts, by their names.
+    """Return the named attributes of a record, which must be texts.
 
-    The texts of a long record may have to be cut, which is not done here. Raises ValueError or
-    RecursionError where ``raw`` is no JSON object."""
+    Long texts are not cut here, unlike in a decoded record. Raises ValueError or RecursionError if
+    ``raw`` is not a JSON object."""
     with contextlib.suppress(ValueError, RecursionError):
         return astuple(_text_reader(names)(raw))
     record = decode(raw)
@@ -45,7 +46,7 @@ def texts(raw: bytes | msgspec.Raw, names: tuple[str, ...]) -> tuple[str | None,
 
 @lru_cache(_READERS)
 def _raw_reader(names: tuple[str, ...]) -> _Reader | None:
-    """Return what reads the JSON of fields; None where an attribute is none."""
+    """Return a decoder of the fields' raw JSON; None if an attribute is not a field."""
     if not set(names) <= set(Record.__struct_fields__):
         return None
     return _reader(names, msgspec.Raw, msgspec.Raw(b""))

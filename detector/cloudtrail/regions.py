@@ -1,8 +1,9 @@
-"""AWS's regions: partition, geography, place, and whether they are opt-in.
+"""AWS regions: partition, geography, city, and whether they are opt-in.
 
-Partitions, names and places are as the AWS SDKs have them (botocore 1.44, ``partitions.json``),
-some before they are open. A region launched after 20 March 2019 is off until an account enables it
-(AWS Account Management Reference, "Enable or disable AWS Regions in your account").
+Partitions, names and cities are those of the AWS SDKs (botocore 1.44, ``partitions.json``),
+including some regions that are not open yet. A region launched after 20 March 2019 is off until an
+account enables it (AWS Account Management Reference, "Enable or disable AWS Regions in your
+account").
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 
 class Region(msgspec.Struct, frozen=True):
-    """A region; ``opt_in`` says that an account must enable it, None: unknown."""
+    """A region; ``opt_in``: whether an account must enable it; None: unknown."""
 
     name: str
     city: str
@@ -87,21 +88,21 @@ def _regions() -> Iterator[Region]:
 
 
 REGIONS = {region.name: region for region in _regions()}
-"""By name, in the order of the region board."""
+"""Regions by name, in the order of the region board."""
 
 UNKNOWN_GEOGRAPHY = "not known"
 """The geography of names that are not in the table, such as newer regions."""
 
 
 def region_of(name: str) -> Region:
-    """Look up a region; other names have an unknown geography."""
+    """Look up a region; an unknown name gets an unknown geography."""
     return REGIONS.get(name) or Region(name, "", UNKNOWN_GEOGRAPHY, "", None)
 
 
 def group_by_geography(names: Iterable[str]) -> dict[str, list[Region]]:
-    """Group the regions of the named regions' partitions by geography.
+    """Group all regions of the named regions' partitions by geography.
 
-    Without a known region they are those of the partition ``aws``. Unknown names come last."""
+    If no named region is known, the partition is ``aws``. Unknown names come last."""
     named = [region_of(name) for name in names]
     partitions = {region.partition for region in named} - {""} or {"aws"}
     listed = [region for region in REGIONS.values() if region.partition in partitions]

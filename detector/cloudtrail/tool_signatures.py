@@ -1,6 +1,6 @@
-"""Tool signatures: the tools that user agents name, and their users.
+"""Tool signatures: the tools that user agents reveal, and who usually runs them.
 
-The patterns are those that the tools' own code sends. A caller can write any other, so a signature
+The patterns match what the tools' own code sends. A caller can send any user agent, so a signature
 is a hint, never proof.
 """
 
@@ -17,7 +17,7 @@ Leaning = Literal["attack", "benign", "neutral"]
 
 
 class ToolSignature(NamedTuple):
-    """A tool shown by user agents; ``name`` fits a column."""
+    """A tool revealed by a user agent; ``name`` fits in a column."""
 
     name: str
     leaning: Leaning
@@ -32,7 +32,7 @@ def _has_two_botocores(user_agent: str) -> bool:
 
 
 def _names(pattern: str) -> Callable[[str], object]:
-    """Return what searches for a pattern, in capitals or not."""
+    """Return a case-insensitive search for a pattern."""
     late = late_pattern(pattern, re.IGNORECASE)
     return lambda user_agent: late.search(user_agent)
 
