@@ -1,1 +1,1 @@
-"""What the analyst decides and writes: notes, suppressions, exports."""
+"""The analyst's decisions and texts: notes, suppressions, watches, hunts and their exports."""

@@ -1,4 +1,4 @@
-"""A caller that an analyst decides on without an alert."""
+"""A caller about whom an analyst decides without an alert."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from detector.triage.suppression import Scope
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who called: what a note on it keeps, and the values by which its alerts can be hidden."""
+    """The caller's context for a note, and the scope values that can suppress its alerts."""
 
     context: NoteContext
     scopes: dict[Scope, str]

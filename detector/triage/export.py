@@ -1,7 +1,7 @@
-"""Exports of the hunt log: JSON Lines, CSV, Markdown.
+"""Exports of the hunt log as JSON Lines, CSV and Markdown.
 
-Spreadsheets take a cell that begins with ``=`` for a formula, and Markdown has links and HTML:
-both are neutralised, since principals write some of the text. JSON Lines keep every string.
+Spreadsheets treat a cell that begins with ``=`` as a formula, and Markdown has links and HTML: both
+are neutralised, since principals write some of the text. JSON Lines keep every string.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def export_notes(notes: Sequence[Note], format: NoteFormat) -> str:
 
 
 def event_object(event: Event) -> dict[str, Any]:
-    """Return the JSON object of an event with its position."""
+    """Return the JSON object of an event, including its position."""
     fields = {name: getattr(event, name) for name in event.__struct_fields__ if name != "position"}
     return {**fields, "time": format_time(event.time), **position_object(event)}
 
@@ -45,7 +45,8 @@ def event_object(event: Event) -> dict[str, Any]:
 def position_object(event: Event) -> dict[str, Any]:
     """Return the JSON object of a record's position.
 
-    ``offset`` is that of its chunk in decompressed bytes, ``index`` that of the record in it."""
+    ``offset`` is its chunk's offset in decompressed bytes, ``index`` the record's index in the
+    chunk."""
     position = event.position
     return {
         "source": source_text(position.source),
@@ -193,7 +194,7 @@ def _entry(note: Note) -> str:
 
 
 def _ends(note: Note) -> list[float]:
-    """Return the time at which each former state of the note ended."""
+    """Return the time at which each earlier version of the note ended."""
     return [
         *(edit.time for edit in note.history[1:]),
         *([note.edited] if note.edited is not None else []),

@@ -1,7 +1,7 @@
 """Hunts as records: a hypothesis, a scope, queries, findings, a conclusion.
 
-A hunt is stored in parts, each with its versions: two people who work on one hunt change each
-other's words only where both change the same part.
+A hunt is stored in parts, each with its own versions: two people working on one hunt overwrite each
+other's changes only if both change the same part.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HUNT_STATES: tuple[HuntState, ...] = get_args(HuntState)
 QUERY_LANGUAGES: tuple[QueryLanguage, ...] = get_args(QueryLanguage)
 
 HUNT_FIELDS = ("name", "hypothesis", "since", "until", "accounts", "principals", "conclusion")
-"""The parts of a hunt that are texts, each in the form in which it is typed."""
+"""The text parts of a hunt, each stored as it was typed."""
 
 _TEXT_PARTS = (*HUNT_FIELDS, "state")
 _ACCOUNT = late_pattern(r"[0-9]{12}")
@@ -35,7 +35,7 @@ _SEPARATORS = late_pattern(r"[\s,]+")
 
 
 class HuntQuery(msgspec.Struct, frozen=True):
-    """A saved query. ``created``, in epoch seconds, orders the queries of a hunt."""
+    """A saved query; ``created``, in epoch seconds, orders a hunt's queries."""
 
     query_id: str
     name: str
@@ -49,11 +49,11 @@ class HuntQuery(msgspec.Struct, frozen=True):
 
 
 class HuntFinding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was attached to a hunt, with what was known of it then.
+    """An item attached to a hunt, with what was known of it at that time.
 
-    ``subject``: an alert id, a principal's name, or an event id. ``title`` names who, ``summary``
+    ``subject`` is an alert id, a principal's name or an event id. ``title`` says who, ``summary``
     says what. ``time`` is the event time in epoch seconds. ``event`` leads back to the record.
-    ``author`` and ``added`` (epoch seconds) are those of its part.
+    ``author`` and ``added`` (epoch seconds) come from the part's version.
     """
 
     kind: FindingKind
@@ -71,10 +71,10 @@ class HuntFinding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HuntRun(NamedTuple):
-    """The latest run of a query: when (epoch seconds), by whom, of what, and its rows.
+    """The latest run of a query: its time (epoch seconds), author and rows.
 
-    ``fingerprint`` changes with the text and the scope; ``new`` rows were not in the run before,
-    None where there was none to compare with.
+    ``fingerprint`` changes with the query's text and the scope; ``new`` counts rows that the
+    previous run did not have, and is None if there was no run to compare with.
     """
 
     query_id: str
@@ -86,7 +86,7 @@ class HuntRun(NamedTuple):
 
     @property
     def phrase(self) -> str:
-        """The number of rows, and how many were new, in a few words."""
+        """The number of rows, and of new rows, in a few words."""
         new = "" if self.new is None else f", {self.new:,} new"
         return f"{plural(self.rows, 'row')}{new}"
 
@@ -100,7 +100,7 @@ class PartVersion(NamedTuple):
 
 
 class HuntRecord(msgspec.Struct, frozen=True):
-    """A hunt as its parts say it now; times in epoch seconds."""
+    """The current state of a hunt, built from its parts; times in epoch seconds."""
 
     hunt_id: str
     created: int
@@ -130,16 +130,16 @@ class HuntRecord(msgspec.Struct, frozen=True):
         return next((run for run in self.runs if run.query_id == query_id), None)
 
     def query(self, query_id: str) -> HuntQuery | None:
-        """Return the query of this id."""
+        """Return the query with this id."""
         return next((each for each in self.queries if each.query_id == query_id), None)
 
     def finding(self, part: str) -> HuntFinding | None:
-        """Return the finding that is this part."""
+        """Return the finding stored as this part."""
         return next((each for each in self.findings if each.part == part), None)
 
 
 class HuntScope(NamedTuple):
-    """Which events a hunt is about; what is empty or None sets no limit.
+    """The events that a hunt is about; an empty field or None sets no limit.
 
     The span is ``[since, until)``, in epoch seconds.
     """
@@ -151,7 +151,7 @@ class HuntScope(NamedTuple):
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> HuntScope:
-        """Read the scope from the texts of a hunt. Raises ValueError, which says why."""
+        """Read the scope from a hunt's texts. Raises ValueError, which gives the reason."""
         since, until = _time(texts, "since", 0), _time(texts, "until", 1)
         accounts = split_names(texts.get("accounts", ""))
         wrong = next((each for each in accounts if not _ACCOUNT.fullmatch(each)), None)
@@ -168,7 +168,7 @@ class HuntScope(NamedTuple):
         )
 
     def accepts(self, account: str, names: Iterable[str | None]) -> bool:
-        """Tell whether events of an account and a caller with these names are in scope."""
+        """Tell whether the scope includes an account's events by a caller with these names."""
         if self.accounts and account not in self.accounts:
             return False
         if not self.principals:
@@ -191,16 +191,16 @@ class HuntScope(NamedTuple):
 
 
 UNLIMITED = HuntScope()
-"""The scope that sets no limit."""
+"""The scope without limits."""
 
 
 def split_names(text: str) -> list[str]:
-    """Split names that blanks or commas separate."""
+    """Split names separated by blanks or commas."""
     return [each for each in _SEPARATORS.split(text) if each]
 
 
 def check_hunt_texts(texts: Mapping[str, str]) -> None:
-    """Raise ValueError, which says why, where the texts of a hunt make no sense."""
+    """Raise ValueError, which gives the reason, if a hunt's texts are invalid."""
     name = texts.get("name", "").strip()
     if not name:
         raise ValueError("name: enter a name for the hunt")
@@ -212,7 +212,7 @@ def check_hunt_texts(texts: Mapping[str, str]) -> None:
 
 
 def checked_part(part: str, value: str) -> str:
-    """Return the value of a part as it is stored. Raises ValueError where it cannot be one."""
+    """Return a part's value as it is stored. Raises ValueError if the value is invalid."""
     if not value and (part in _TEXT_PARTS or part.startswith(("query:", "finding:"))):
         return value
     if part in HUNT_FIELDS:
@@ -232,7 +232,7 @@ def checked_part(part: str, value: str) -> str:
 
 
 def decode_part(part: str, value: str) -> HuntQuery | HuntFinding:
-    """Decode the value of a query or finding. Raises MsgspecError, ValueError for other parts."""
+    """Decode a query or finding. Raises MsgspecError, or ValueError for other parts."""
     kind = part.partition(":")[0]
     if kind == "query":
         return msgspec.json.decode(value, type=HuntQuery)
@@ -242,14 +242,14 @@ def decode_part(part: str, value: str) -> HuntQuery | HuntFinding:
 
 
 def encode_part(value: HuntQuery | HuntFinding) -> str:
-    """Encode a query or finding as its part is stored."""
+    """Encode a query or finding as the value of its part."""
     if isinstance(value, HuntFinding):
         value = msgspec.structs.replace(value, author="", added=0)
     return msgspec.json.encode(value).decode()
 
 
 def describe_part(part: str, before: str, after: str) -> str:
-    """Say what has changed of a part, in a line for the history."""
+    """Describe a part's change in one line, for the history."""
     if ":" not in part:
         now = _one_line(after) if after else "removed"
         return f"{part}: {now}" + (f", was {_one_line(before)}" if before else "")
@@ -274,7 +274,7 @@ def make_record(
     current: Mapping[str, PartVersion],
     runs: Sequence[HuntRun] = (),
 ) -> HuntRecord | None:
-    """Build a hunt from its parts; None where its creation was undone."""
+    """Build a hunt from its parts; None if its creation was undone."""
     values = {part: version for part, version in current.items() if version.value}
     if "name" not in values:
         return None

@@ -1,4 +1,4 @@
-"""Notes: what an analyst writes about an alert, with a verdict."""
+"""Notes: an analyst's texts and verdicts about alerts."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ UNDECIDED: Verdict = "undecided"
 
 
 class NoteContext(msgspec.Struct, frozen=True):
-    """What was known of the alert when a note was written.
+    """What was known of the alert when the note was written.
 
-    Of a caller without an alert, ``alert_id`` and ``rule`` are empty, ``revision`` is 0."""
+    For a caller without an alert, ``alert_id`` and ``rule`` are empty and ``revision`` is 0."""
 
     alert_id: str
     revision: int
@@ -72,17 +72,17 @@ class NoteContext(msgspec.Struct, frozen=True):
 
 
 MAX_NAME = 100
-"""Characters of the name of an assignee."""
+"""Maximum characters of an assignee's name."""
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError where a text is no name of an assignee."""
+    """Raise ValueError if a text is not a valid assignee name."""
     if name != name.strip() or not name.isprintable() or len(name) > MAX_NAME:
         raise ValueError(f"{name!r} is no name: write one line, at most {MAX_NAME} characters")
 
 
 class NoteBody(msgspec.Struct, frozen=True):
-    """The analyst's part of a note."""
+    """The part of a note that the analyst writes."""
 
     text: str = ""
     verdict: Verdict = "undecided"
@@ -91,9 +91,9 @@ class NoteBody(msgspec.Struct, frozen=True):
 
 
 class Edit(msgspec.Struct, frozen=True):
-    """A former state of a note: what ``author`` wrote at ``time``.
+    """An earlier version of a note: what ``author`` wrote at ``time``.
 
-    ``body`` is None where the author took the note back. Times are epoch seconds."""
+    ``body`` is None if the author undid the note. Times are epoch seconds."""
 
     time: float = msgspec.field(name="at")
     author: str
@@ -103,7 +103,7 @@ class Edit(msgspec.Struct, frozen=True):
 class Note(msgspec.Struct, frozen=True):
     """An entry of the hunt log; ``history`` is oldest first.
 
-    ``alert_id`` is empty where it is on a caller without an alert."""
+    ``alert_id`` is empty for a note on a caller without an alert."""
 
     note_id: int
     alert_id: str
@@ -114,6 +114,6 @@ class Note(msgspec.Struct, frozen=True):
     edited: float | None = None
     history: list[Edit] = []
     uid: str = ""
-    """Its id in every state; that in this one is ``note_id``."""
+    """The id of the note in every state; ``note_id`` is its id in this one."""
     edited_by: str = ""
-    """Who edited it last."""
+    """The author of the last edit."""

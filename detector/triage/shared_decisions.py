@@ -1,6 +1,6 @@
-"""Decisions as lines that travel: of alerts, suppressions, watches and hunts.
+"""Decisions on alerts, suppressions, watches and hunts as lines that can be shared.
 
-A line has all that its decision is, by ids that are the same in every state; times are in whole
+A line holds the complete decision and uses ids that are the same in every state; times are in whole
 seconds.
 """
 
@@ -31,7 +31,7 @@ _CONTEXT_TIMES = ("start", "end", "first_event", "last_event")
 
 
 class StatusDecision(msgspec.Struct, frozen=True):
-    """The status of an alert, when it was decided (epoch seconds), and by whom."""
+    """An alert's status, with the time of the decision (epoch seconds) and its author."""
 
     alert_id: str
     status: Status
@@ -40,7 +40,7 @@ class StatusDecision(msgspec.Struct, frozen=True):
 
 
 class AssigneeDecision(msgspec.Struct, frozen=True):
-    """Who works on an alert (empty: nobody), when it was decided (epoch seconds), and by whom."""
+    """An alert's assignee (empty: nobody), with the decision's time (epoch seconds) and author."""
 
     alert_id: str
     assignee: str
@@ -49,7 +49,7 @@ class AssigneeDecision(msgspec.Struct, frozen=True):
 
 
 class SuppressionDecision(msgspec.Struct, frozen=True):
-    """A suppression, when it was changed last (epoch seconds), and by whom."""
+    """A suppression, with the time (epoch seconds) and author of its last change."""
 
     suppression: Suppression
     time: float
@@ -57,7 +57,7 @@ class SuppressionDecision(msgspec.Struct, frozen=True):
 
 
 class WatchDecision(msgspec.Struct, frozen=True):
-    """A watch, when it was changed last (epoch seconds), and by whom."""
+    """A watch, with the time (epoch seconds) and author of its last change."""
 
     watch: Watch
     time: float
@@ -65,7 +65,7 @@ class WatchDecision(msgspec.Struct, frozen=True):
 
 
 class SharedPart(NamedTuple):
-    """A version of a part of a hunt, when it was written (epoch seconds), and by whom."""
+    """A version of a hunt's part, with the time it was written (epoch seconds) and its author."""
 
     part: str
     time: int
@@ -74,7 +74,7 @@ class SharedPart(NamedTuple):
 
 
 class HuntDecision(msgspec.Struct, frozen=True):
-    """A hunt with all versions of its parts, those of one part oldest first."""
+    """A hunt with all versions of its parts; a part's versions are oldest first."""
 
     hunt_id: str
     created: int
@@ -93,7 +93,7 @@ def decision_lines(decisions: Sequence[SharedDecision]) -> str:
 
 
 def read_decision(line: bytes) -> SharedDecision:
-    """Read a line of ``decision_lines``. Raises ValueError, which says why."""
+    """Parse a line of ``decision_lines``. Raises ValueError, which gives the reason."""
     try:
         fields = orjson.loads(line)
         match fields.pop("type", "note"):
@@ -146,7 +146,7 @@ def _object(decision: SharedDecision) -> dict[str, Any]:
     if isinstance(decision, HuntDecision):
         return _hunt_object(decision)
     fields = msgspec.to_builtins(decision.suppression)
-    del fields["hidden"]  # which each state counts by itself
+    del fields["hidden"]  # each state keeps its own count
     return {
         "type": "suppression",
         **fields,
@@ -265,7 +265,9 @@ def _read_watch(fields: dict[str, Any]) -> WatchDecision:
 
 
 def _checked_id(value: object, noun: str) -> str:
-    """Return the id of a watch or hunt, which travels on: in headers of a webhook, in lists."""
+    """Return the id of a watch or hunt if it is valid. Raises ValueError.
+
+    Ids are reused in webhook headers and in lists."""
     name = msgspec.convert(value, str)
     if not _RANDOM_ID.fullmatch(name):
         raise ValueError(f"{name!r} is not the id of a {noun}")

@@ -1,4 +1,4 @@
-"""Suppressions: which alerts they hide, and what breaks through."""
+"""Suppressions: which alerts they hide, and which novelties override them."""
 
 from __future__ import annotations
 
@@ -28,41 +28,41 @@ SCOPE_VALUES: dict[Scope, Callable[[Facets], list[str]]] = {
     "cidr": attrgetter("source_addresses"),
     "account": attrgetter("accounts"),
 }
-"""The values of an alert with which a suppression of each scope is compared."""
+"""The values of an alert that a suppression of each scope is compared with."""
 SCOPES: tuple[Scope, ...] = tuple(SCOPE_VALUES)
 
 ALWAYS_BREAKING_FLAGS = ("snapshot", "image-export", "access-key", "iam-change")
-"""Flags that break through a suppression even if seen before, unless it ignores them by name."""
+"""Flags that override a suppression even if seen before, unless it ignores them by name."""
 
 NOVELTY_POINTS = {"new-network": 20, "new-agent": 15, "new-region": 10}
-"""Points of novelties that are no flags: a network, a program, a region not seen before."""
+"""Points of novelties that are not flags: a network, user agent or region not seen before."""
 
 DEFAULT_BREAK_AT = 15
-"""Points from which on a novelty breaks through, unless the suppression says otherwise."""
+"""Points from which a novelty overrides a suppression, unless the suppression sets its own."""
 
 
 class SeenProfile(msgspec.Struct, frozen=True, dict=True):
-    """Facets and flags of the alerts a suppression was made for."""
+    """Facets and flags of the alerts for which a suppression was made."""
 
     regions: list[str]
     source_addresses: list[str]
     user_agents: list[str]
     flags: list[str]
 
-    # Asked for each alert: after a storm there are thousands of addresses.
+    # Cached, as each alert needs it: after a storm there are thousands of addresses.
     @cached_property
     def networks(self) -> frozenset[str]:
-        """The networks of the addresses; an address that has none stands for itself."""
+        """The networks of the addresses; an address without a network is kept as it is."""
         return _networks(self.source_addresses)
 
     @cached_property
     def agent_families(self) -> frozenset[str]:
-        """The programs, without their versions."""
+        """The user agents' programs, without versions."""
         return _families(self.user_agents)
 
     @classmethod
     def of(cls, alerts: Iterable[Alert]) -> SeenProfile:
-        """Collect the profile of alerts."""
+        """Build the profile of several alerts."""
         regions: set[str] = set()
         source_addresses: set[str] = set()
         user_agents: set[str] = set()
@@ -76,11 +76,11 @@ class SeenProfile(msgspec.Struct, frozen=True, dict=True):
 
 
 class Suppression(msgspec.Struct, frozen=True):
-    """A rule that hides matching alerts which bring nothing new.
+    """A rule that hides matching alerts unless they bring something new.
 
-    ``seen_profile`` is what was seen when it was made; None where nothing was. A novelty of
-    ``break_at`` points or more breaks through, and each of ``ALWAYS_BREAKING_FLAGS`` does, except
-    those in ``ignored_flags``.
+    ``seen_profile`` is what had been seen when the suppression was made; None if nothing. Novelties
+    of ``break_at`` points or more and all ``ALWAYS_BREAKING_FLAGS`` override it, except those in
+    ``ignored_flags``.
 
     ``value`` is an exact string for most scopes, a wildcard pattern (``*``, ``?``) for
     ``principal-pattern`` and ``user-agent``, an address or network for ``cidr``. ``rule_id`` None
@@ -98,16 +98,16 @@ class Suppression(msgspec.Struct, frozen=True):
     suppression_id: str = ""
     lifted: float | None = None
     undone: float | None = None
-    """When the decision to make it was undone."""
+    """When the creation of the suppression was undone."""
     hidden: int = 0
-    """How many alerts it has hidden so far."""
+    """The number of alerts hidden so far."""
     seen_profile: SeenProfile | None = msgspec.field(name="looks", default=None)
     break_at: int = DEFAULT_BREAK_AT
     ignored_flags: list[str] = msgspec.field(name="waived", default_factory=list)
 
     @property
     def over(self) -> Literal["lifted", "undone", ""]:
-        """How the analyst ended it; ``""`` where only its expiry does."""
+        """How the analyst ended the suppression; ``""`` if only expiry ends it."""
         if self.undone is not None:
             return "undone"
         if self.lifted is not None:
@@ -115,18 +115,18 @@ class Suppression(msgspec.Struct, frozen=True):
         return ""
 
     def active(self, now: float) -> bool:
-        """Return whether it hides alerts at a time."""
+        """Return whether the suppression hides alerts at a time."""
         return not self.over and self.created <= now < self.expires
 
     def state(self, now: float) -> Literal["active", "expired", "lifted", "undone"]:
-        """Return its state at a time; one that begins later is active."""
+        """Return the state at a time; a suppression that starts later counts as active."""
         return self.over or ("active" if now < self.expires else "expired")
 
 
 def matches(suppression: Suppression, finding: Finding) -> bool:
-    """Return whether an alert is in the scope of a suppression, by what was found.
+    """Return whether a finding is in a suppression's scope.
 
-    An alert with several principals, addresses or the like must have all of them in the scope."""
+    If a finding has several principals, addresses or other scope values, all must match."""
     if suppression.rule_id not in (None, finding.rule.id):
         return False
     scope, pattern = suppression.scope, suppression.value
@@ -135,7 +135,7 @@ def matches(suppression: Suppression, finding: Finding) -> bool:
 
 
 def novelties(suppression: Suppression, alert: Alert) -> list[str]:
-    """Return what breaks through; nothing where the alert is hidden."""
+    """Return the novelties of an alert that override a suppression; empty if it stays hidden."""
     seen = suppression.seen_profile
     points = _flag_points(alert)
     breaking = [
@@ -162,7 +162,7 @@ def novelties(suppression: Suppression, alert: Alert) -> list[str]:
 
 
 def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
-    """Judge an alert: hidden, or what breaks through the suppressions."""
+    """Return an alert marked as hidden, or with the novelties that override its suppressions."""
     breaking: dict[str, None] = {}
     for suppression in active:
         if not matches(suppression, alert.finding):
@@ -177,7 +177,7 @@ def apply_suppressions(alert: Alert, active: Iterable[Suppression]) -> Alert:
 
 
 def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
-    """Give a suppression the profile of the alerts that it hides."""
+    """Give a suppression the profile of the alerts that it hides, if it has none yet."""
     if suppression.seen_profile is not None:
         return suppression
     hidden = [
@@ -197,11 +197,11 @@ def learn(suppression: Suppression, alerts: Iterable[Alert]) -> Suppression:
 
 
 class SuppressionPreview(NamedTuple):
-    """The alerts that a suppression would hide, and the others."""
+    """The matching alerts that a suppression would hide, and those that it would not."""
 
     hidden: list[Alert]
     through: list[tuple[Alert, list[str]]]
-    """With what breaks through."""
+    """Each alert with the novelties that override the suppression."""
 
 
 def preview_suppression(
@@ -209,7 +209,7 @@ def preview_suppression(
 ) -> SuppressionPreview:
     """Preview a suppression over the 30 days before ``until``.
 
-    Where all alerts are older, they are those of the 30 days before the newest one.
+    If all alerts are older, over the 30 days before the newest alert.
     """
     alerts = list(alerts)
     until = min(until, max((alert.last_event for alert in alerts), default=until))
@@ -231,13 +231,13 @@ PREVIEW_SECONDS = 30 * DAY
 
 
 def scope_values(alert: Alert) -> dict[Scope, str]:
-    """Return the scopes, with values, that could suppress this alert."""
+    """Return the scopes that could suppress this alert, each with its value."""
     values_by_scope = {scope: values(alert.facets) for scope, values in SCOPE_VALUES.items()}
     return {scope: values[0] for scope, values in values_by_scope.items() if values}
 
 
 def check_suppression(suppression: Suppression) -> None:
-    """Raise ValueError, in one line, for a suppression without effect or reason."""
+    """Raise ValueError, with one line of text, for a suppression without effect or reason."""
     if not suppression.value.strip():
         raise ValueError(f"the {suppression.scope} to suppress is empty: name one")
     if suppression.scope == "cidr":
@@ -256,7 +256,7 @@ def check_suppression(suppression: Suppression) -> None:
 
 
 def _flag_points(alert: Alert) -> dict[str, int]:
-    """Return the points of each of an alert's flags."""
+    """Return the points of each flag of an alert."""
     parts = alert.risk.parts if alert.risk else []
     tools = [points for name, points in parts if name.endswith(" (tool)")]
     return {**dict(parts), "tool-tell": max(tools, default=0)}
@@ -265,7 +265,7 @@ def _flag_points(alert: Alert) -> dict[str, int]:
 def _facet_novelties(
     scope: Scope, seen: SeenProfile, alert: Alert
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield the novelties of an alert, except in the scope itself."""
+    """Yield the new facets of an alert, except in the scope's own facet."""
     facets = alert.facets
     if scope != "cidr":
         yield (

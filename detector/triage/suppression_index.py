@@ -1,4 +1,4 @@
-"""The suppressions that may hide an alert, found by its scope values."""
+"""An index of suppressions by scope value, to find those that may hide an alert."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from detector.detection.alert import Alert
 from detector.triage.suppression import SCOPE_VALUES, Scope, Suppression, apply_suppressions
 
 _EXACT: frozenset[Scope] = frozenset({"principal", "role", "access-key", "account"})
-"""The scopes whose value is that of each alert, letter by letter."""
+"""The scopes in which a suppression's value must equal the alert's."""
 
 
 class SuppressionIndex:
     """Active suppressions, oldest first, by scope and value.
 
-    However many there are, an alert is compared with those of its own values, and with those that
-    are patterns or networks.
+    However many there are, an alert is compared only with suppressions of its own values, and with
+    those that are patterns or networks.
     """
 
     def __init__(self, active: Iterable[Suppression]) -> None:
@@ -35,9 +35,9 @@ class SuppressionIndex:
             values = SCOPE_VALUES[scope](alert.finding.facets)
             if len(values) == 1:  # an alert with several values is in no exact scope
                 candidates += by_value.get(values[0], ())
-        return [suppression for _, suppression in sorted(candidates)]  # no number is twice in it
+        return [suppression for _, suppression in sorted(candidates)]  # numbers are unique
 
     def judge(self, alert: Alert) -> Alert:
-        """Return an alert as hidden, or with what breaks through the suppressions."""
+        """Return an alert as hidden, or with the novelties that override its suppressions."""
         candidates = self.candidates(alert)
         return apply_suppressions(alert, candidates) if candidates else alert

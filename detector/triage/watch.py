@@ -1,4 +1,4 @@
-"""Watches: indicators that somebody wants to hear of when they are seen again."""
+"""Watches: indicators whose next sightings an analyst wants to know about."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from detector.detection.indicator import Indicator
 from detector.text.time import format_time
 
 MOST_SIGHTINGS = 1_000
-"""Sightings of a watch that are kept, the latest ones."""
+"""Maximum sightings kept for a watch; the latest ones are kept."""
 
 
 WatchState = Literal["seen", "waiting", "lifted", "undone"]
 
 
 class Watch(msgspec.Struct, frozen=True):
-    """A wish to hear of an indicator in records that are read from now on.
+    """A request to report an indicator in records that are read from now on.
 
-    ``label`` says why, in a few words. What was found until ``acknowledged`` has been looked at.
-    Times are epoch seconds."""
+    ``label`` gives the reason, in a few words. Sightings found up to ``acknowledged`` have been
+    reviewed. Times are epoch seconds."""
 
     indicator: Indicator
     label: str = ""
@@ -30,19 +30,19 @@ class Watch(msgspec.Struct, frozen=True):
     acknowledged: float = 0.0
     lifted: float | None = None
     undone: float | None = None
-    """When the decision to make it was undone."""
+    """When the creation of the watch was undone."""
 
     @property
     def active(self) -> bool:
-        """Whether it is looked for."""
+        """Whether the indicator is being watched for."""
         return self.lifted is None and self.undone is None
 
 
 class Sighting(NamedTuple):
-    """An event that a watch waited for.
+    """An event with a watched indicator.
 
-    ``found`` is when it was written to the state: what was acknowledged before is never later.
-    Both times are epoch seconds."""
+    ``found`` is the time when the sighting was written to the state, so sightings that were
+    acknowledged are never later than the acknowledgement. Both times are epoch seconds."""
 
     watch_id: str
     identity: bytes
@@ -57,7 +57,7 @@ class Sighting(NamedTuple):
 
 
 class WatchRow(msgspec.Struct, frozen=True):
-    """A watch with its sightings, latest first; ``new`` ones were not looked at yet."""
+    """A watch with a summary of its sightings; ``new`` counts those not acknowledged yet."""
 
     watch: Watch
     sightings: int = 0
@@ -67,7 +67,7 @@ class WatchRow(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> WatchState:
-        """How it stands: seen again, and nobody has acknowledged it yet; or waiting for that."""
+        """``undone``, ``lifted``, ``seen`` (sightings not acknowledged yet) or ``waiting``."""
         if self.watch.undone is not None:
             return "undone"
         if self.watch.lifted is not None:
@@ -78,7 +78,7 @@ class WatchRow(msgspec.Struct, frozen=True):
 
     @property
     def count(self) -> str:
-        """The number of sightings, as far as it is known."""
+        """The number of sightings; ``or more`` if there may be more than are kept."""
         if self.sightings >= MOST_SIGHTINGS:
             return f"{MOST_SIGHTINGS:,} or more"
         return f"{self.sightings:,}"
