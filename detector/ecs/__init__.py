@@ -1,1 +1,1 @@
-"""Elastic's view of a record: ECS fields and their values."""
+"""Elastic's view of a CloudTrail record: ECS fields and their values."""

@@ -1,4 +1,4 @@
-"""Databases of addresses in MaxMind's format (.mmdb), which users name."""
+"""User-supplied IP address databases in MaxMind's format (.mmdb)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ class AddressDatabaseError(Exception):
 
 
 class AddressDatabase:
-    """An open database: the entry of each public address."""
+    """An open database that looks up the entry of a public address."""
 
     def __init__(self, path: Path, what: str) -> None:
-        """Open a database; ``what`` is what it should be, for the message of an error."""
+        """Open a database; error messages use ``what`` to name the expected kind.
+
+        Raises AddressDatabaseError."""
         import maxminddb  # slow to import, and few users name a database
 
         self.path = path
@@ -30,11 +32,11 @@ class AddressDatabase:
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes with the edition of the database."""
+        """The type and build time of the database; changes with each edition."""
         return f"{self.type}:{self._reader.metadata().build_epoch}"
 
     def entry(self, address: str | None) -> dict[str, Any]:
-        """Return the entry of a public address; an empty one of other texts."""
+        """Return the entry of a public address; an empty dict for any other text."""
         try:
             if address is None or not ipaddress.ip_address(address).is_global:
                 return {}

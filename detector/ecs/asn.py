@@ -1,4 +1,4 @@
-"""Autonomous systems of addresses, from the user's ASN database (.mmdb)."""
+"""Looks up the autonomous systems of addresses in the user's ASN database (.mmdb)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from detector.ecs.address_database import AddressDatabase, AddressDatabaseError
 
 
 class Network(NamedTuple):
-    """An autonomous system; None where the database does not say."""
+    """An autonomous system; fields that the database lacks are None."""
 
     number: int | None
     organization: str | None
 
 
 class AsnLookup:
-    """Look-ups in one database.
+    """Looks up addresses in one database.
 
-    It pickles as its path, so that each process opens the file itself."""
+    It is pickled as its path, so that each process opens the file itself."""
 
     def __init__(self, path: Path) -> None:
         database = AddressDatabase(path, "an ASN database")
@@ -40,7 +40,7 @@ class AsnLookup:
         return AsnLookup, (self.path,)
 
     def _lookup(self, address: str | None) -> Network:
-        """Return the network of a public address; unknown for other texts."""
+        """Return the network of a public address; all None for any other text."""
         entry = self._database.entry(address)
         number, name = (entry.get(field) for field in self._fields)
         organization = name if isinstance(name, str) and name else None
@@ -53,9 +53,9 @@ def open_asn(path: Path) -> AsnLookup:
 
 
 def _fields_of(kind: str) -> tuple[str, str] | None:
-    """Return the fields of number and name in a kind of database.
+    """Return the names of the fields that hold the AS number and name in a type of database.
 
-    MaxMind and DB-IP share theirs; IPinfo has its own."""
+    MaxMind and DB-IP share their names; IPinfo has its own. None if the type has no AS."""
     if "ipinfo" in kind.lower():
         return "asn", "as_name"
     if "asn" in kind.lower() or "isp" in kind.lower() or "enterprise" in kind.lower():
@@ -64,7 +64,7 @@ def _fields_of(kind: str) -> tuple[str, str] | None:
 
 
 def _number(value: Any) -> int | None:
-    """Parse MaxMind's number or IPinfo's text, ``AS15169``."""
+    """Parse an AS number: MaxMind stores an integer, IPinfo a text such as ``AS15169``."""
     digits = str(value).upper().removeprefix("AS")
     if not digits.isdecimal():
         return None

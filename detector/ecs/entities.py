@@ -1,6 +1,6 @@
-"""What Elastic's integration adds to a call: its category, its entities, related users.
+"""The fields that Elastic's integration derives from a call: category, entities, related users.
 
-Source: the integration's ingest pipeline, whose tables are in ``integration.toml``.
+Source: the integration's ingest pipeline; ``integration.toml`` holds its tables.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def _tables() -> dict[str, Any]:
 
 
 def category(record: Record | Head) -> str | None:
-    """Return ``event.category``; None for a call that the integration does not know."""
+    """Return ``event.category``; None if the integration does not list the call."""
     known = _tables()["actions"].get(record.event_name)
     return known.partition(":")[0] if known else None
 
 
 def event_type(record: Record | Head) -> Any:
-    """Return ``event.type``: the types of a known call, else ``info``."""
+    """Return ``event.type``: the types listed for the call, or ``info`` if it is not listed."""
     known = _tables()["actions"].get(record.event_name)
     return single(sorted(known.partition(":")[2].split())) if known else "info"
 
@@ -54,7 +54,7 @@ _STRUCTURES = {
 
 
 class _StructurePaths(NamedTuple):
-    """Paths in a structure, and by each key that begins one what may follow it."""
+    """The paths to read in a structure; ``by_key`` maps each possible first key to the rest."""
 
     read: FieldGetter
     paths: list[list[str]]
@@ -63,7 +63,7 @@ class _StructurePaths(NamedTuple):
 
 @lru_cache(None)
 def _readers(paths: tuple[str, ...]) -> tuple[list[FieldGetter], list[_StructurePaths]]:
-    """Return what reads paths of ``integration.toml``: of heads, and of structures."""
+    """Compile paths from ``integration.toml`` into getters for heads and for structures."""
     of_structure: dict[str, list[list[str]]] = defaultdict(list)
     for name, *path in [path.split(".") for path in paths if path not in _HEAD_PATHS]:
         of_structure[name].append(path)
@@ -78,7 +78,7 @@ def _readers(paths: tuple[str, ...]) -> tuple[list[FieldGetter], list[_Structure
 
 
 def _read(record: Record, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the texts at paths of ``integration.toml``."""
+    """Yield the record's texts at paths from ``integration.toml``."""
     heads, structures = _readers(tuple(paths))
     for read in heads:
         yield from many(read(record))
@@ -101,7 +101,7 @@ def _targets(record: Record) -> list[str]:
     calls = _tables()["targets"].get(_service(record), {})
     name = record.event_name or ""
     paths = calls.get(name, ())
-    if _service(record) == "lambda":  # whose names have a version: AddPermission20150331v2
+    if _service(record) == "lambda":  # its event names carry a version: AddPermission20150331v2
         paths = next((paths_of for part, paths_of in calls.items() if part in name), ())
     identifiers = set(_read(record, paths))
     if "*" in identifiers and _service(record) == "ssm":  # all instances of the account
@@ -110,20 +110,20 @@ def _targets(record: Record) -> list[str]:
 
 
 targets = getters.once_a_record("_targets", _targets)
-"""What a call acts on, in order."""
+"""Returns the sorted identifiers of the entities that a call acts on."""
 
 _SERVICE_ROLES = ("/AWSServiceRoleFor", "/aws-service-role/")
 
 
 @lru_cache(2)
 def _kinds(table: str) -> dict[str, str]:
-    """Return the kind by each word of a table of ``integration.toml``."""
+    """Invert a table of ``integration.toml``: return the kind of each listed word."""
     words = {kind: text.split() for kind, text in _tables()[table].items()}
     return {word: kind for kind, listed in words.items() for word in listed}
 
 
 def _kind(entity: str) -> str:
-    """Return what an entity is: ``user``, ``host``, ``service``, or none of them."""
+    """Return the kind of an entity: ``user``, ``host`` or ``service``, or ``""`` for others."""
     if not entity.startswith("arn:"):
         return _kind_of_id(entity)
     parts = entity.split(":")
@@ -143,7 +143,7 @@ def _kind_of_id(entity: str) -> str:
 
 
 def target_of_kind(kind: str) -> FieldGetter:
-    """Read the targets that are of a kind; ``""``: those of none."""
+    """Make a getter of the targets of one kind; ``""`` selects those of no kind."""
 
     def read(record: Record) -> Any:
         found = targets(record)
@@ -153,18 +153,18 @@ def target_of_kind(kind: str) -> FieldGetter:
 
 
 def all_targets(record: Record) -> Any:
-    """Return ``target.entity.id``: the targets of all kinds."""
+    """Return ``target.entity.id``: the targets of every kind."""
     return single(targets(record))
 
 
 def target_instances(record: Record) -> Any:
-    """Return ``host.target.id``: the targets that are instances of EC2, by their bare ids."""
+    """Return ``host.target.id``: the bare ids of the targets that are EC2 instances."""
     hosts = [target for target in targets(record) if _kind(target) == "host"]
     return single(sorted({id for id in map(_instance_id, hosts) if id}))
 
 
 def _instance_id(host: str) -> str | None:
-    """Return an instance's id: ``i-1`` of itself and of its ARN; None of other hosts."""
+    """Return the id of an EC2 instance given by id or ARN; None for other hosts."""
     if host.startswith("arn:"):
         _, _, service, _, _, resource, *_ = host.split(":")
         host = resource.removeprefix("instance/") if service == "ec2" else ""
@@ -178,7 +178,7 @@ _role = getters.issuer("arn")
 
 
 def _actor(record: Record) -> str | None:
-    """Return who calls: mostly by its ARN."""
+    """Return the identifier of the caller, in most cases its ARN."""
     caller = record.caller
     found = present(caller.arn) or _center_user(record)
     if _service(record) == "sts" and record.event_name == "AssumeRole":
@@ -203,9 +203,9 @@ def _actor_kind(record: Record, actor: str) -> str:
 
 
 def actor_of_kind(kind: str) -> FieldGetter:
-    """Read the caller where it is of a kind; ``""``: of none.
+    """Make a getter that returns the caller if it is of the kind; ``""`` means of no kind.
 
-    A user is known by its role rather than by one of the role's sessions."""
+    A user with an assumed role is identified by the role, not by the session."""
 
     def read(record: Record) -> Any:
         found = actor(record)
@@ -218,7 +218,7 @@ def actor_of_kind(kind: str) -> FieldGetter:
     return read
 
 
-# what has to do with a call
+# entities related to a call
 
 _CALLER_ENTITIES: tuple[FieldGetter, ...] = (
     getters.caller_attribute("access_key_id"),
@@ -231,7 +231,7 @@ _CALLER_ENTITIES: tuple[FieldGetter, ...] = (
 
 
 def related_entities(record: Record) -> Any:
-    """Return ``related.entity``: all entities that a record names."""
+    """Return ``related.entity``: every entity that the record names."""
     identifiers = set(targets(record))
     for read in _CALLER_ENTITIES:
         identifiers.update(many(read(record)))
@@ -249,7 +249,7 @@ _RELATED_USERS = (
 
 
 def related_users(record: Record) -> Any:
-    """Return ``related.user``: names and ids of the users that a record names."""
+    """Return ``related.user``: names and ids of the users that the record names."""
     identifiers = set(_read(record, _RELATED_USERS))
     session = _session_name(record)
     callers = (getters.user_id(record), getters.user_name(record), session, _center_user(record))
@@ -260,7 +260,7 @@ def related_users(record: Record) -> Any:
 
 
 def user_email(record: Record) -> str | None:
-    """Return ``user.email``: a session's or user's name that is an address."""
+    """Return ``user.email``: the session's or the user's name, if it is an email address."""
     for name in (_session_name(record), getters.user_name(record)):
         if name and name.find("@") > 0:
             return name
@@ -268,7 +268,7 @@ def user_email(record: Record) -> str | None:
 
 
 def _session_name(record: Record) -> str | None:
-    """Return the name of a session: an assumed role's, or a federated or Identity Center user's."""
+    """Return the session name of an assumed role, federated user or Identity Center user."""
     arn = record.caller.arn or ""
     is_session = record.caller.type in ("AssumedRole", "FederatedUser", "IdentityCenterUser")
     if not is_session or ":sts:" not in arn or "/" not in arn:
@@ -289,11 +289,11 @@ _INSTANCES = tuple(
         "instancesSet.items.instanceId",
     )
 )
-"""Where parameters and responses name instances."""
+"""The paths at which request parameters and responses name instances."""
 
 
 def related_hosts(record: Record) -> Any:
-    """Return ``related.hosts``: instances and names of hosts; AWS's own names are none."""
+    """Return ``related.hosts``: instance ids and host names, without AWS's own host names."""
     hosts = set(_read(record, ["requestParameters.computerName"]))
     names = list(many(getters.tls("clientProvidedHostHeader")(record)))
     address = getters.attribute("source_ip_address")(record)
@@ -307,7 +307,7 @@ def related_hosts(record: Record) -> Any:
 
 
 def related_addresses(record: Record) -> Any:
-    """Return ``related.ip``: the source's address and that of a service's event."""
+    """Return ``related.ip``: the source address and those in the service event's details."""
     details = getters.FREE_STRUCTURES["service_event_details"](record)
     texts = getters.texts_at(details, ["sourceIpAddress"])
     addresses = {getters.source_ip(record), *map(ip_from_text, texts)}

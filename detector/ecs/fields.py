@@ -1,8 +1,8 @@
 """The ECS fields of a record, each with its type and getter.
 
-The mapping is that of Elastic's AWS CloudTrail integration (its ingest pipeline and field
-definitions). As there, null, ``""``, ``"-"``, ``"none"`` and empty lists and objects count as
-absent.
+The mapping follows Elastic's AWS CloudTrail integration (its ingest pipeline and field
+definitions). As in the integration, null, ``""``, ``"-"``, ``"none"`` and empty lists and objects
+count as absent.
 """
 
 from __future__ import annotations
@@ -33,11 +33,10 @@ class Field(msgspec.Struct, frozen=True):
     """A field: its ES|QL type and its getter.
 
     ``read`` returns null (None), one value, or, where ``many`` is set, a list of two or more.
-    ``constant`` is the value of a field that has the same in every record, ``only`` the value of a
-    field that has no other beside null. ``absent`` says why a field is always null here.
-    ``on_demand``: it costs much or is seldom asked for, and is no column of an event unless a query
-    names it. ``may_be`` tells of a record whether the value may be a text, where reading the value
-    costs much more."""
+    ``constant`` is the value of a field that is the same in every record. ``only`` is the sole
+    non-null value that a field can have. ``absent`` says why a field is always null here.
+    ``on_demand`` marks an expensive or rarely used field, which becomes a column only if a query
+    names it. ``may_be`` is a cheap test whether the value in a record could equal a text."""
 
     name: str
     type: Type
@@ -56,17 +55,17 @@ class Field(msgspec.Struct, frozen=True):
 
     @property
     def head_fields(self) -> tuple[str, ...]:
-        """The fields of a Head that ``read`` reads, where it works on one."""
+        """The fields of a Head that ``read`` uses; empty if ``read`` needs a Record."""
         return _OF_HEAD.get(self.name, ())
 
     @property
     def of_caller(self) -> bool:
-        """Whether a caller by itself mostly tells the value."""
+        """Whether the caller alone determines the value in most records."""
         return self.name.startswith("aws.cloudtrail.user_identity.") or self.name in _OF_CALLER
 
     @property
     def always(self) -> bool:
-        """Whether every record of CloudTrail has it."""
+        """Whether every CloudTrail record has the field."""
         return self.name in _ALWAYS or self.constant is not None
 
 
@@ -79,10 +78,8 @@ _FEDERATION = "userIdentity.sessionContext.webIdFederationData"
 class FieldTable(Mapping[str, Field]):
     """All fields by name.
 
-    Any name below ``aws.cloudtrail.flattened.`` exists, and below the attributes that a web
-    identity's provider gave it.
-
-    ``fingerprint``: what the fields' values depend on beside the record."""
+    Any name exists below ``aws.cloudtrail.flattened.`` and below the web identity federation
+    attributes. ``fingerprint`` identifies the databases on which values depend."""
 
     def __init__(self, table: Mapping[str, Field], fingerprint: str = "") -> None:
         self._table = table
@@ -90,7 +87,7 @@ class FieldTable(Mapping[str, Field]):
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
-    """A table is known by itself: what follows from its fields is remembered by it."""
+    """Tables compare by identity, because they are the keys of caches."""
 
     def __getitem__(self, name: str) -> Field:
         field = self._table.get(name)
@@ -110,7 +107,7 @@ class FieldTable(Mapping[str, Field]):
         return iter(self._table)
 
     def hint(self, name: str) -> str:
-        """Return what to say of a name that no field has: a near one, or whose field it is."""
+        """Return the suggestion or explanation that ends the message about an unknown name."""
         near = nearest(name, self._table)
         root = name.partition(".")[0]
         of_entity = (".entity.", ".target.")
@@ -128,9 +125,9 @@ class FieldTable(Mapping[str, Field]):
 
 
 def field_table(asn: AsnLookup | None = None, geo: GeoLookup | None = None) -> FieldTable:
-    """Build the table; without ``asn`` the source's AS is null, without ``geo`` its place."""
+    """Build the table; without ``asn`` the source's AS is null, without ``geo`` its location."""
     fields = (*_plain(), *_network(asn), *_place(geo))
-    # The editions of the databases; without places as it was before there were any.
+    # Joined so that a table without a geo database keeps the fingerprint of earlier versions.
     fingerprint = "\0".join(database.fingerprint for database in (asn, geo) if database)
     return FieldTable({field.name: field for field in fields}, fingerprint)
 
@@ -161,7 +158,7 @@ _OF_HEAD = {
     "aws.cloudtrail.user_identity.invoked_by": ("user_identity",),
     "aws.cloudtrail.error_code": ("error_code",),
 }
-"""The fields that a head has, each with the head's fields that it follows from."""
+"""The fields that a Head can supply, each with the Head's attributes that determine it."""
 _OF_CALLER = frozenset({"user.name", "user.id", "user.email"})
 _ALWAYS = frozenset(
     {
@@ -194,7 +191,7 @@ def _keyword(name: str, read: FieldGetter, many: bool = False) -> Field:
 
 def _plain() -> Iterator[Field]:
     yield Field("@timestamp", "date", getters.timestamp)
-    # The files do not tell when a record arrived: the event's own time is the nearest.
+    # Log files do not say when a record arrived; the event's own time is the best estimate.
     for name in ("event.ingested", "event.created"):
         yield Field(name, "date", getters.timestamp)
     for name, value in (
@@ -252,7 +249,7 @@ def _system_part(part: str) -> FieldGetter:
 
 
 def _added() -> Iterator[Field]:
-    """Yield what the integration adds to a record: categories, entities, related users."""
+    """Yield the fields that the integration derives: categories, entities, related users."""
     yield _keyword("event.category", entities.category)
     yield _keyword("event.type", entities.event_type, many=True)
     yield _keyword("user.email", entities.user_email)
@@ -288,7 +285,7 @@ def _added() -> Iterator[Field]:
 
 
 def _cloudtrail() -> Iterator[Field]:
-    """Below ``aws.cloudtrail``."""
+    """Yield the fields below ``aws.cloudtrail``, named without that prefix."""
     for name in (
         "event_version",
         "event_type",
@@ -358,7 +355,7 @@ _RARE = {
     "addendum.original_request_id": "addendum.originalRequestID",
     "addendum.original_event_id": "addendum.originalEventID",
 }
-"""Fields of few records: where the whole record has each."""
+"""Fields that few records have, each with its path in the raw record."""
 
 
 def _rare() -> Iterator[Field]:
@@ -374,7 +371,7 @@ _SOURCE_GEO = "source.geo."
 
 
 def _network(asn: AsnLookup | None) -> Iterator[Field]:
-    """Yield the fields of the source's network."""
+    """Yield the fields of the source's autonomous system."""
     types: tuple[tuple[str, str, Type], ...] = (
         ("number", "number", "long"),
         ("organization.name", "organization", "keyword"),
@@ -388,7 +385,7 @@ def _network(asn: AsnLookup | None) -> Iterator[Field]:
 
 
 def _place(geo: GeoLookup | None) -> Iterator[Field]:
-    """Yield the fields of the source's place."""
+    """Yield the fields of the source's location."""
     for name in Place._fields:
         if geo is None:
             absent = "no City or Country database is named (--geo-db)"

@@ -1,7 +1,7 @@
-"""Places of addresses, from the user's City or Country database (.mmdb).
+"""Looks up the locations of addresses in the user's City or Country database (.mmdb).
 
-The fields and their values are those of Elasticsearch's GeoIP processor, names in English. ``name``
-is ours: ECS leaves it to the user.
+Fields and values match those of Elasticsearch's GeoIP processor, with names in English. Only
+``name`` is trailhound's: ECS leaves its content to the user.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from detector.ecs.address_database import AddressDatabase, AddressDatabaseError
 
 _KINDS = ("city", "country", "enterprise", "location")
-"""Words in the type of a database that tells where addresses are."""
+"""A database holds locations if its type contains one of these words."""
 
 
 class Place(NamedTuple):
-    """Where an address is; None where the database does not say.
+    """The location of an address; fields that the database lacks are None.
 
     ``location`` is well-known text, as ES|QL shows points: longitude, then latitude. ``name`` is
-    city and country, for people."""
+    the city and country for display."""
 
     city_name: str | None = None
     country_iso_code: str | None = None
@@ -35,9 +35,9 @@ class Place(NamedTuple):
 
 
 class GeoLookup:
-    """Look-ups in one database.
+    """Looks up addresses in one database.
 
-    It pickles as its path, so that each process opens the file itself."""
+    It is pickled as its path, so that each process opens the file itself."""
 
     def __init__(self, path: Path) -> None:
         database = AddressDatabase(path, "a City or Country database")
@@ -57,7 +57,7 @@ class GeoLookup:
         return GeoLookup, (self.path,)
 
     def _lookup(self, address: str | None) -> Place:
-        """Return the place of a public address; unknown for other texts."""
+        """Return the place of a public address; all None for any other text."""
         place = self._read(self._database.entry(address))
         parts = (place.city_name, place.country_name or place.country_iso_code)
         return place._replace(name=", ".join(part for part in parts if part) or None)
@@ -69,7 +69,7 @@ def open_geo(path: Path) -> GeoLookup:
 
 
 def _maxmind_place(entry: dict[str, Any]) -> Place:
-    """Read an entry as MaxMind and DB-IP write it."""
+    """Read an entry in the nested format of MaxMind and DB-IP."""
     country = _member(entry, "country")
     subdivisions = entry.get("subdivisions")
     region: dict[str, Any] = {}
@@ -90,7 +90,7 @@ def _maxmind_place(entry: dict[str, Any]) -> Place:
 
 
 def _ipinfo_place(entry: dict[str, Any]) -> Place:
-    """Read an entry as IPinfo writes it: texts side by side."""
+    """Read an entry in IPinfo's flat format."""
     country = _text(entry.get("country"))
     code = _text(entry.get("country_code"))
     if code is None and country and len(country) == 2:

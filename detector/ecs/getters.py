@@ -19,11 +19,11 @@ FieldGetter = Callable[[Record], Any]
 _T = TypeVar("_T")
 _KNOWN_STRUCTURES = 2048
 _LONGEST_KNOWN = 1024
-"""Of free structures that are remembered, and of the bytes of one."""
+"""The cache keeps ``_KNOWN_STRUCTURES`` free structures of at most ``_LONGEST_KNOWN`` bytes."""
 
 
 def present(text: str | None) -> str | None:
-    """Return ``text``, or None where it counts as absent."""
+    """Return ``text``, or None if it counts as absent."""
     if text in _NOTHING:
         return None
     return text
@@ -34,7 +34,7 @@ _EMPTY: tuple[Any, ...] = (*_NOTHING, [], {})
 
 
 def _cleaned(value: Any) -> Any:
-    """Remove all that counts as absent from a JSON value."""
+    """Remove everything that counts as absent from a JSON value."""
     if isinstance(value, dict):
         cleaned = ((key, _cleaned(item)) for key, item in value.items())
         left = {key: item for key, item in cleaned if item is not None}
@@ -50,9 +50,9 @@ def _cleaned(value: Any) -> Any:
 
 
 def once_a_record(name: str, getter: FieldGetter) -> FieldGetter:
-    """Keep with each record what is read of it: a rule that shows all fields reads it many times.
+    """Cache the value of a getter on each record: a rule that keeps all fields reads it often.
 
-    ``name`` is of no attribute of a record."""
+    ``name`` is the key of the cached value and must not be an attribute of a record."""
 
     def read(record: Record) -> Any:
         kept = vars(record)
@@ -64,7 +64,9 @@ def once_a_record(name: str, getter: FieldGetter) -> FieldGetter:
 
 
 def _decoded(field: str) -> FieldGetter:
-    """Decode a free structure, without what counts as absent; None where it is no JSON."""
+    """Make a getter that decodes a free structure and drops absent values.
+
+    It returns None if the structure is not JSON."""
     return once_a_record(
         f"_decoded_{field}", lambda record: _of_json(getattr(record, field), _decode, _known_values)
     )
@@ -89,9 +91,10 @@ _known_texts = lru_cache(_KNOWN_STRUCTURES)(_text_of)
 def _of_json(
     raw: bytes | msgspec.Raw, derive: Callable[[bytes], _T], known: Callable[[bytes], _T]
 ) -> _T:
-    """Return what follows from JSON, which ``known`` remembers; nobody may change it.
+    """Apply ``derive`` to JSON, or its cached form ``known`` if the JSON is short enough to cache.
 
-    Most calls have the parameters of others in the same bytes."""
+    Most calls repeat the parameters of other calls byte for byte. Callers must not modify the
+    shared result."""
     data = bytes(raw)
     return known(data) if len(data) <= _LONGEST_KNOWN else derive(data)
 
@@ -101,14 +104,14 @@ def _scalar(value: Any) -> Any:
 
 
 def member(structure: FieldGetter, path: list[str]) -> FieldGetter:
-    """Read the texts at ``path`` in a free structure, through lists."""
+    """Make a getter of the texts at ``path`` in a free structure; it descends into lists."""
     name = path[0] if len(path) == 1 else None
 
     def read(record: Record) -> Any:
         value = structure(record)
         if value is None:
             return None
-        # Most structures that are there have a text under a name, or nothing.
+        # Fast path: most structures have a single text at the name, or nothing.
         if name is not None and type(value) is dict:
             inner = value.get(name)
             if inner is None or type(inner) is str:
@@ -119,7 +122,7 @@ def member(structure: FieldGetter, path: list[str]) -> FieldGetter:
 
 
 def texts_at(value: Any, path: Sequence[str]) -> Iterator[str]:
-    """Yield the texts at ``path`` in a JSON value, through lists."""
+    """Yield the texts at ``path`` in a JSON value; descend into lists."""
     if isinstance(value, list):
         for item in value:
             yield from texts_at(item, path)
@@ -134,12 +137,12 @@ def texts_at(value: Any, path: Sequence[str]) -> Iterator[str]:
 
 
 def _set(values: Iterable[str]) -> Any:
-    """Return the distinct values in order, as an index keeps them."""
+    """Return the distinct values sorted, as an Elasticsearch index keeps them."""
     return single(sorted(set(values)))
 
 
 def text(name: str) -> FieldGetter:
-    """Read one of ``FREE_STRUCTURES`` as text."""
+    """Make a getter that formats one of ``FREE_STRUCTURES`` as text."""
     field = _ATTRIBUTES[name]
     return once_a_record(
         f"_text_{name}", lambda record: _of_json(getattr(record, field), _text_of, _known_texts)
@@ -152,7 +155,7 @@ _ATTRIBUTES = {
     "additional_eventdata": "additional_event_data",
     "service_event_details": "service_event_details",
 }
-"""The attributes of a record that the free structures are."""
+"""The record attribute that holds each free structure."""
 FREE_STRUCTURES: dict[str, FieldGetter] = {
     name: _decoded(attribute) for name, attribute in _ATTRIBUTES.items()
 }
@@ -166,7 +169,9 @@ _tls_details = _decoded("tls_details")
 
 
 def of_document(path: str) -> FieldGetter:
-    """Read the texts at ``path`` of the record as the log has it, which is decoded for it."""
+    """Make a getter of the texts at ``path`` in the raw record.
+
+    It has to decode the whole record."""
     names = path.split(".")
 
     def read(record: Record) -> Any:
@@ -208,7 +213,7 @@ def session_attribute(name: str) -> FieldGetter:
 
 
 def resource_element(name: str) -> FieldGetter:
-    """Read one element of all ``resources``."""
+    """Make a getter of one member of each element of ``resources``."""
 
     def read(record: Record) -> Any:
         resources = _resources(record)
@@ -221,13 +226,13 @@ def resource_element(name: str) -> FieldGetter:
 
 
 def of_sign_in(element: str) -> FieldGetter:
-    """Read an element of the additional data of a sign-in to the console; null of other calls."""
+    """Make a getter of a member of a console sign-in's additional data; null for other calls."""
     getter = member(additional_event_data, [element])
     return lambda record: getter(record) if record.event_name == "ConsoleLogin" else None
 
 
 def is_not_no(getter: FieldGetter) -> FieldGetter:
-    """Read whether an answer is anything but No, as the integration reads it."""
+    """Make a getter that tests for any value but ``No``, as the integration does."""
 
     def read(record: Record) -> bool | None:
         answer = getter(record)
@@ -242,7 +247,7 @@ _tls_version = member(_tls_details, ["tlsVersion"])
 
 
 def tls(name: str) -> FieldGetter:
-    """Read an element of the TLS details; null where they are only their own names."""
+    """Make a getter of a TLS detail; null if the details hold only their own names as values."""
     getter = member(_tls_details, [name])
     return lambda record: None if _tls_version(record) == "tlsVersion" else getter(record)
 
@@ -251,7 +256,7 @@ _told_tls_version = tls("tlsVersion")
 
 
 def tls_version(record: Record) -> Any:
-    """Return ``1.3`` of ``TLSv1.3``; a version of another form as it is."""
+    """Return the TLS version: ``1.3`` for ``TLSv1.3``; other formats unchanged."""
     version = _told_tls_version(record)
     if not isinstance(version, str) or "v" not in version:
         return version
@@ -259,7 +264,7 @@ def tls_version(record: Record) -> Any:
 
 
 def tls_protocol(record: Record) -> str | None:
-    """Return ``tls`` of ``TLSv1.3``."""
+    """Return the protocol: ``tls`` for ``TLSv1.3``; None for other formats."""
     version = _told_tls_version(record)
     if not isinstance(version, str) or "v" not in version:
         return None
@@ -277,7 +282,7 @@ def session_start(record: Record) -> int | None:
     text = session_attribute("creation_date")(record)
     if not text:
         return None
-    # Old records have it without dashes and colons.
+    # Old records write the time without dashes and colons.
     return parse_milliseconds(_BASIC_DATE.sub(r"\1-\2-\3T\4:\5:\6", text))
 
 
@@ -285,7 +290,7 @@ _BASIC_DATE = late_pattern(r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)", re.ASCII)
 
 
 def outcome(record: Record) -> str:
-    """Return the outcome: a sign-in's response, else by the error."""
+    """Return ``success`` or ``failure``: a sign-in's response, otherwise by the error fields."""
     if record.event_name == "ConsoleLogin":
         response = response_elements(record)
         result = response.get("ConsoleLogin") if isinstance(response, dict) else None
@@ -295,12 +300,12 @@ def outcome(record: Record) -> str:
 
 
 def account(record: Record) -> str | None:
-    """Return the caller's account; the recipient's where it has none."""
+    """Return the caller's account, or the recipient account if the caller has none."""
     return present(record.caller.account_id) or present(record.recipient_account_id)
 
 
 def called_service(record: Record) -> str | None:
-    """Return the service that is called: ``ec2`` of ``ec2.amazonaws.com``."""
+    """Return the name of the called service: ``ec2`` for ``ec2.amazonaws.com``."""
     source = record.event_source or ""
     if not source.endswith(".amazonaws.com"):
         return None
@@ -308,13 +313,13 @@ def called_service(record: Record) -> str | None:
 
 
 _LINKED_ROLE = ":role/aws-service-role/"
-"""In the ARN of a role that is linked to a service; the service's name follows."""
+"""Marks a service-linked role in its ARN; the service's name follows."""
 
 
 def service_name(record: Record) -> str | None:
-    """Return the service that calls, by itself or in a role linked to it; else None.
+    """Return the calling service if a service or a service-linked role calls; otherwise None.
 
-    A console's sign-in, too, is invoked by a service, so that alone does not tell."""
+    ``invokedBy`` alone is not enough: console sign-ins have it too."""
     caller = record.caller
     if caller.type == "AWSService":
         return present(caller.invoked_by)
@@ -326,7 +331,7 @@ def service_name(record: Record) -> str | None:
 
 
 def _user_name(record: Record) -> str | None:
-    """Return the user's name: for sessions the role or federating user; services have none."""
+    """Return the user's name: of a session, the role or federating user; None for services."""
     caller = record.caller
     if service_name(record):
         return None
@@ -345,9 +350,9 @@ user_name = once_a_record("_user_name", _user_name)
 
 
 def user_id(record: Record) -> str | None:
-    """Return the caller's id; of Identity Center's users without one, the user's in its store.
+    """Return the caller's principal id; None for services.
 
-    Services have none."""
+    An Identity Center user without one has the user id from the identity store."""
     caller = record.caller
     if service_name(record):
         return None
@@ -358,7 +363,7 @@ def user_id(record: Record) -> str | None:
 
 
 def source_ip(record: Record) -> str | None:
-    """Return the source address; None where it is a service's name."""
+    """Return the source address; None if the record has a service's name instead."""
     if not record.source_ip_address:
         return None
     return ip_from_text(record.source_ip_address)

@@ -1,8 +1,8 @@
 """Java's text form of JSON, as Elastic's integration writes it.
 
 The integration writes a JSON object as Java's ``Map.toString`` does: ``{key=value, key={...},
-key=[a, b]}``, with the keys in the order of a ``HashMap``, not of the JSON. Rules cut that text
-with dissect, grok and like, so it must be the same here. Sources: the OpenJDK documentation of
+key=[a, b]}``, with the keys in the order of a ``HashMap``, not of the JSON. Rules match this text
+with dissect, grok and like, so it must be identical here. Sources: the OpenJDK documentation of
 ``String.hashCode`` and of ``HashMap``'s capacity (16, doubled above three quarters full); the
 integration's sample documents.
 """
@@ -28,15 +28,15 @@ def java_text(value: Any) -> str:
 
 
 class _Shrunk(dict[str, Any]):
-    """A JSON object of whose members some were removed.
+    """A JSON object from which members were removed.
 
-    A HashMap keeps the room that it once needed, and so its order."""
+    A HashMap keeps its capacity after removals, and the capacity determines the key order."""
 
     capacity = 0
 
 
 def shrunk(members: dict[str, Any], removed: int) -> dict[str, Any]:
-    """Return what is left of a JSON object after ``removed`` of its members."""
+    """Return ``members`` in the key order they have after ``removed`` others were removed."""
     capacity = _capacity(len(members) + removed)
     if capacity == _capacity(len(members)):
         return members
@@ -46,7 +46,7 @@ def shrunk(members: dict[str, Any], removed: int) -> dict[str, Any]:
 
 
 def hash_order(keys: dict[str, Any]) -> list[str]:
-    """Return keys in the order in which Java's HashMap iterates over them."""
+    """Return the keys in the iteration order of Java's HashMap."""
     last = (keys.capacity if isinstance(keys, _Shrunk) else _capacity(len(keys))) - 1
     return sorted(keys, key=lambda key: _spread(key) & last)
 

@@ -1,8 +1,8 @@
-"""User agents as Elasticsearch's user_agent processor reads them.
+"""Parses user agents as Elasticsearch's user_agent processor does.
 
-It goes by the public list of user agents (uap-core), which the library ua-parser has; its edition
-may be newer than the one in a release of Elasticsearch. The list is loaded only for an agent that
-is none of AWS's own clients: these are nearly all, and are told without it.
+Both use the public list of user agents (uap-core), here from the library ua-parser; its edition may
+be newer than the one in a release of Elasticsearch. AWS's own clients, which are nearly all agents,
+are recognized without the list; it is loaded only for others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ua_parser.core import Matchers, PartialResult, Resolver
 
 _LONGEST_AGENT = 4096
-"""Characters of an agent that are looked at; CloudTrail cuts at 1,024."""
+"""Only this many characters of an agent are parsed; CloudTrail truncates at 1,024."""
 _AWS_CLIENT = late_pattern(
     r"\[?(?:APN/1\.0 HashiCorp/1\.0 Terraform/\S+ \(\+https://www\.terraform\.io\) "
     r"terraform-provider-aws/[\d.]+ )?"
@@ -28,15 +28,15 @@ _NOT_LISTED = late_pattern(
     r"AWS Internal|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com"
     r"|aws-sdk-(?:js|rust|php|dotnet|kotlin|swift)/[\d.]+(?: (?:ua|os|lang|md|cfg|m)/[\w.#,~-]+)*"
 )
-"""AWS's services, and its newer clients, in which the list finds nothing."""
+"""AWS's services and its newer clients, which the list does not recognize."""
 _AS_WRITTEN = frozenset({"aws-cli", "Boto", "Boto3"})
-"""Names that the list gives only to an agent in which they stand."""
+"""The list assigns these client names only to agents that contain them."""
 _UNKNOWN = "Other"
 _Part = Literal["USER_AGENT", "OS", "DEVICE"]
 
 
 class System(NamedTuple):
-    """An operating system; ``full`` is name and version. None where the agent does not say."""
+    """An operating system; ``full`` is name and version. Unknown parts are None."""
 
     name: str | None
     version: str | None
@@ -56,7 +56,7 @@ def client_name(agent: str | None) -> str | None:
 
 
 def may_be_client(agent: str | None, name: str) -> bool:
-    """Tell whether an agent's client may have a name, as far as that shows without the list."""
+    """Tell whether an agent's client could have this name; decided without loading the list."""
     return agent is None or name not in _AS_WRITTEN or name in agent
 
 
@@ -102,7 +102,7 @@ def _client(agent: str) -> _Client:
 
 
 def listed_client(agent: str) -> _Client:
-    """Return the client by the list alone."""
+    """Return the client that the list names, without the shortcuts for AWS's clients."""
     client: UserAgent | None = _listed(agent, "USER_AGENT").user_agent
     if client is None:
         return _Client(_UNKNOWN, None)
@@ -124,7 +124,7 @@ def _listed(agent: str, part: _Part) -> PartialResult:
 
 @cache
 def _resolver(domain: Domain) -> Resolver:
-    """Load one part of the list, which are hundreds of patterns: most rules read none but one."""
+    """Load one part of the list; a part has hundreds of patterns, and most rules need only one."""
     from ua_parser import Domain
     from ua_parser.loaders import load_lazy_builtins
     from ua_parser.re2 import Resolver
@@ -139,7 +139,7 @@ def _resolver(domain: Domain) -> Resolver:
 
 
 def _version(parts: tuple[str | None, ...]) -> str | None:
-    """Join the parts of a version, up to the first that is not there."""
+    """Join the parts of a version up to the first missing one; None if there are none."""
     known: list[str] = []
     for part in parts:
         if part is None:

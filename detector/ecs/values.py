@@ -1,8 +1,8 @@
 """ES|QL's types and values.
 
-While a query runs, null is None; a multivalue is a list of two or more; a date is milliseconds
-since the Unix epoch; an ip is its canonical text; an integer is an int whose range follows from
-its type.
+While a query runs, null is None; a multivalue is a list of two or more values; a date is
+milliseconds since the Unix epoch; an ip is its canonical text; an integer or long is an int within
+the range of its type.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from detector.text.late_pattern import late_pattern
 from detector.text.time import format_milliseconds, format_shortest, parse_milliseconds
 
 Value = None | bool | int | float | str | list[Any]
-"""A value of ES|QL as it is kept and printed: dates are text in the one time format, sets are
-sorted lists."""
+"""An ES|QL value as it is stored and printed: dates are text in trailhound's time format, sets
+are sorted lists."""
 
 Type = Literal[
     "null",
@@ -37,7 +37,7 @@ Type = Literal[
 NUMBERS: tuple[Type, ...] = ("integer", "long", "double")
 SPANS: tuple[Type, ...] = ("date_period", "time_duration")
 RANGES = {"integer": 2**31, "long": 2**63}
-"""A whole number of the type lies in [-range, range)."""
+"""A value of the type lies in [-range, range)."""
 
 TYPE_NAMES: dict[str, Type] = {
     "boolean": "boolean",
@@ -55,11 +55,11 @@ TYPE_NAMES: dict[str, Type] = {
     "date_period": "date_period",
     "time_duration": "time_duration",
 }
-"""By the names of ES|QL's casts (``::``)."""
+"""The type for each name that an ES|QL cast (``::``) accepts."""
 
 
 def single(values: Iterable[Any]) -> Any:
-    """Combine values into null, the only one, or a multivalue."""
+    """Combine values: return null for none, the value for one, a multivalue for several."""
     items = list(values)
     if len(items) > 1:
         return items
@@ -69,14 +69,14 @@ def single(values: Iterable[Any]) -> Any:
 
 
 def many(value: Any) -> list[Any]:
-    """Return the values in a value: none, one, or several."""
+    """Return the elements of a value as a list; null has none."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def in_range(number: Any, type: Type) -> Any:
-    """Return ``number``, or null where its type overflows."""
+    """Return ``number``, or null if it overflows its type."""
     if type == "double":
         if not (number == number and abs(number) != float("inf")):
             return None
@@ -91,10 +91,10 @@ def in_range(number: Any, type: Type) -> Any:
 
 
 def _canonical(text: str) -> str | None:
-    """Return the canonical text of an address by the C library; None where it may have another.
+    """Return the canonical text of an address via the C library; None if it may be wrong.
 
-    It takes a tenth of the time of ``ipaddress``. Of an IPv6 address that ends with an IPv4 address
-    it has another form."""
+    This takes a tenth of the time of ``ipaddress``, but the C library formats an IPv6 address that
+    ends with an IPv4 address differently."""
     family = socket.AF_INET6 if ":" in text else socket.AF_INET
     try:
         written = socket.inet_ntop(family, socket.inet_pton(family, text))
@@ -106,7 +106,7 @@ def _canonical(text: str) -> str | None:
 
 @lru_cache(4096)
 def ip_from_text(text: str) -> str | None:
-    """Return the canonical text of an address; None for other texts."""
+    """Return the canonical text of an address; None if ``text`` is not an address."""
     known = _canonical(text)
     if known is not None:
         return known
@@ -123,9 +123,9 @@ _ISO_DATE = late_pattern(
 
 
 def date_from_text(text: str) -> int | None:
-    """Return a date in milliseconds, by Elasticsearch's ``strict_date_optional_time``.
+    """Parse Elasticsearch's ``strict_date_optional_time``; return milliseconds since the epoch.
 
-    None for other texts, such as one with a blank before the time."""
+    Return None for other formats, for example with a blank before the time."""
     if _ISO_DATE.fullmatch(text) is None:
         return None
     return parse_milliseconds(text)
@@ -133,13 +133,13 @@ def date_from_text(text: str) -> int | None:
 
 @lru_cache(4096)
 def ip_order(text: str) -> bytes:
-    """Return an address's sort key: 16 bytes, IPv4 mapped into IPv6."""
+    """Return an address's sort key: 16 bytes, with IPv4 mapped into IPv6."""
     address = ipaddress.ip_address(text)
     return b"\0" * 10 + b"\xff\xff" + address.packed if address.version == 4 else address.packed
 
 
 def order(type: Type) -> Callable[[Any], Any]:
-    """Return the sort key function of a type."""
+    """Return the function that computes the sort key of a type's values."""
     return ip_order if type == "ip" else lambda value: value
 
 
@@ -147,12 +147,12 @@ def order(type: Type) -> Callable[[Any], Any]:
 
 
 _MAX_DIGITS = 40
-"""A longer text is a number that no type can hold, or has leading zeros."""
+"""A longer text exceeds the range of every type or has leading zeros."""
 _NUMBER = late_pattern(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def number_from_text(text: str, type: Type) -> Any:
-    """Parse a number of a type; None for other texts."""
+    """Parse a number and convert it to ``type``; None if it is not a number or overflows."""
     text = text.strip()
     if not text.isascii() or not _NUMBER.fullmatch(text):
         return None
@@ -170,7 +170,7 @@ def converted_number(number: int | float, type: Type) -> Any:
 
 
 def text_of(value: Any, type: Type) -> str:
-    """Format one value as TO_STRING does; dates have milliseconds."""
+    """Format a single value as TO_STRING does; dates include milliseconds."""
     if type == "boolean":
         return "true" if value else "false"
     if type == "date":
