@@ -1,1 +1,1 @@
-"""EQL, Elastic's Event Query Language, read into the one syntax tree."""
+"""Parses EQL, Elastic's Event Query Language, into the syntax tree shared with ES|QL."""

@@ -15,7 +15,7 @@ _PREDICATES = ("in", "in~", "not", ":", "like", "like~", "regex", "regex~")
 
 
 class ConditionParser:
-    """A recursive-descent parser of what stands after ``where``."""
+    """A recursive-descent parser for the condition after ``where``."""
 
     def __init__(self, tokens: TokenCursor) -> None:
         self._tokens = tokens
@@ -85,7 +85,7 @@ class ConditionParser:
         return ast.Negate(operand, span=sign.span)
 
     def _predicate(self) -> ast.Expression:
-        """Parse a value and what is asked of it: ``in``, ``:``, ``like`` or ``regex``."""
+        """Parse a value and an optional ``in``, ``:``, ``like`` or ``regex`` predicate."""
         left = self.primary()
         if not self._tokens.is_at(*_PREDICATES):
             return left
@@ -108,7 +108,7 @@ class ConditionParser:
         return conditions.like(left, patterns, ignore_case, word.span)
 
     def _options(self) -> list[ast.Literal]:
-        """Parse a constant, or several in brackets."""
+        """Parse one constant, or several in parentheses."""
         if self._tokens.is_at("("):
             return self._list()
         return [self._constant()]
@@ -158,7 +158,7 @@ class ConditionParser:
         raise self._tokens.unexpected("a value or the name of a field")
 
     def _named(self, token: Token) -> ast.Expression:
-        """Parse what begins with a name: a constant, a call or a field."""
+        """Parse a constant, function call or field that begins with a name."""
         constants = {"true": True, "false": False, "null": None}
         if token.text in constants:
             return ast.Literal(constants[token.text], span=token.span)
@@ -184,7 +184,7 @@ class ConditionParser:
         )
 
     def _field(self, first: Token) -> ast.Column:
-        """Parse a name of parts with dots between them."""
+        """Parse a dotted field name."""
         parts = [first.text]
         while self._tokens.accept("."):
             part = self._tokens.take()

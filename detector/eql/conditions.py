@@ -1,8 +1,8 @@
-"""Build EQL's conditions on fields in the syntax tree.
+"""Build the syntax tree of EQL's conditions on fields.
 
-EQL has no null among its truth values: a condition on fields is true or false, also inside of
-``not``. It is true if it is for one of the values of a field; a field without a value fulfils only
-``== null``. Sources: Elasticsearch's EQL syntax reference, and the queries that its planner makes.
+EQL's logic is two-valued: a condition on fields is true or false, never null, also inside ``not``.
+It is true if any value of the field satisfies it; a field without a value satisfies only
+``== null``. Sources: Elasticsearch's EQL syntax reference, and the queries that its planner builds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ _WILDCARD_FUNCTIONS = {"eql.stringContains": ("*", "*"), "eql.endsWith": ("*", "
 
 
 def condition(node: ast.Expression) -> ast.Expression:
-    """Make a condition of an expression that stands where one must."""
+    """Convert an expression at the position of a condition into a condition.
+
+    A field becomes ``field == true``. Raises EsqlError for a value."""
     match node:
         case ast.Literal(bool()):
             return node
@@ -35,7 +37,7 @@ def condition(node: ast.Expression) -> ast.Expression:
 
 
 def value(node: ast.Expression) -> ast.Expression:
-    """Return an expression that stands where a value must."""
+    """Return an expression at the position of a value. Raises EsqlError for a condition."""
     if isinstance(node, _CONDITIONS):
         raise EsqlError(node.span, "a value must stand here, not a condition")
     return node
@@ -44,7 +46,9 @@ def value(node: ast.Expression) -> ast.Expression:
 def compare(
     operator: str, left: ast.Expression, right: ast.Expression, span: Span
 ) -> ast.Expression:
-    """Make the condition of ``left == right`` and the other comparisons."""
+    """Build the condition of ``==`` and the other comparisons.
+
+    Raises EsqlError if both sides are fields."""
     if _is_constant(left) and not _is_constant(right):
         left, right = right, left
         operator = FLIPPED.get(operator, operator)
@@ -66,10 +70,10 @@ def compare(
 
 
 def _not_equal(left: ast.Expression, right: ast.Expression, span: Span) -> ast.Expression:
-    """Make the condition of ``!=``.
+    """Build the condition of ``!=``.
 
-    Of a field it is the negation of ``==``, and true of one without a value; of a computed value it
-    is a comparison, which null does not fulfil."""
+    On a field it is the negation of ``==``, hence true if the field has no value; on a computed
+    value it is a comparison, which null does not satisfy."""
     is_null = isinstance(right, ast.Literal) and right.value is None
     is_boolean = isinstance(right, ast.Literal) and isinstance(right.value, bool)
     if is_null or is_boolean or isinstance(left, ast.Column):
@@ -96,7 +100,7 @@ def _is_boolean(operator: str, left: ast.Expression, wanted: bool, span: Span) -
 def like(
     left: ast.Expression, patterns: Sequence[str], ignore_case: bool, span: Span
 ) -> ast.Expression:
-    """Make the condition of ``like``, or of ``:``; a backslash stands for itself."""
+    """Build the condition of ``like`` or ``:``; a backslash in a pattern is literal."""
     escaped = tuple(pattern.replace("\\", "\\\\") for pattern in patterns)
     return _patterns(left, escaped, False, ignore_case, span)
 
@@ -104,14 +108,16 @@ def like(
 def regex(
     left: ast.Expression, patterns: Sequence[str], ignore_case: bool, span: Span
 ) -> ast.Expression:
-    """Make the condition of ``regex``, in Lucene's language."""
+    """Build the condition of ``regex``; patterns use Lucene's syntax."""
     return _patterns(left, tuple(patterns), True, ignore_case, span)
 
 
 def is_in(
     left: ast.Expression, options: Sequence[ast.Literal], ignore_case: bool, span: Span
 ) -> ast.Expression:
-    """Make the condition of ``in``; null among the options counts for nothing."""
+    """Build the condition of ``in``; null options are ignored.
+
+    Raises EsqlError if every option is null."""
     known = tuple(option for option in options if option.value is not None)
     if not known:
         raise EsqlError(span, "null is in no list; write == null")
@@ -136,11 +142,11 @@ def _patterns(
 
 
 def _function_condition(node: ast.Call) -> ast.Expression:
-    """Make the condition of a function that is true or false.
+    """Build the condition of a boolean function call.
 
-    Elasticsearch makes a wildcard query of ``stringContains(field, "text")`` and of ``endsWith``,
-    in which ``*`` and ``?`` are wildcards and a backslash escapes; rules rely on it. It makes none
-    where the text is computed, or the field is."""
+    Elasticsearch turns ``stringContains(field, "text")`` and ``endsWith`` into wildcard queries, in
+    which ``*`` and ``?`` are wildcards and a backslash escapes; rules rely on this. It does not if
+    the field or the text is computed."""
     name = node.name.removesuffix("~")
     match node.arguments:
         case (ast.Column() as field, ast.Literal(str(text))) if name in _WILDCARD_FUNCTIONS:

@@ -1,4 +1,4 @@
-"""Go through the tokens of an EQL query."""
+"""A cursor over the tokens of an EQL query."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from detector.esql.errors import EsqlError, Span
 
 
 class TokenCursor:
-    """The tokens of a query, and which is next."""
+    """The tokens of a query and the position of the next one."""
 
     def __init__(self, text: str) -> None:
         self._tokens = tokenize(text)
@@ -23,35 +23,37 @@ class TokenCursor:
         return self._tokens[min(self._index + 1, len(self._tokens) - 1)]
 
     def take(self) -> Token:
-        """Return the next token, and go on; the end stays."""
+        """Consume and return the next token; the end token is never consumed."""
         token = self.next
         if token.kind != "end":
             self._index += 1
         return token
 
     def back(self, token: Token) -> None:
-        """Go back to a token that was just taken."""
+        """Put back the token that was just taken."""
         if token.kind != "end":
             self._index -= 1
 
     def is_at(self, *texts: str) -> bool:
-        """Tell whether the next token is one of these words or signs."""
+        """Tell whether the next token is one of these keywords or signs."""
         return self.next.kind in ("name", "sign") and self.next.text in texts
 
     def accept(self, *texts: str) -> Token | None:
-        """Take the next token if it is one of these words or signs."""
+        """Take the next token if it is one of these keywords or signs; otherwise return None."""
         if self.is_at(*texts):
             return self.take()
         return None
 
     def expect(self, text: str, what: str = "") -> Token:
-        """Take a word or sign. Raises EsqlError where another token is next."""
+        """Take a keyword or sign; raise EsqlError if another token is next.
+
+        The message names ``what`` (default ``text``) as expected."""
         if not self.is_at(text):
             raise self.unexpected(what or text)
         return self.take()
 
     def unexpected(self, expected: str) -> EsqlError:
-        """Make the refusal of the next token."""
+        """Return the error that reports the next token as unexpected."""
         token = self.next
         shown = token.text
         if token.kind == "end":

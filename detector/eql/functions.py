@@ -1,4 +1,4 @@
-"""EQL's functions: their names, and the calls that they become.
+"""Maps EQL's functions to calls in the syntax tree.
 
 Source: Elasticsearch's EQL function reference.
 """
@@ -19,7 +19,9 @@ _ENDGAME = {
     "arraySearch": "it is not in Elasticsearch's EQL either",
 }
 _WHOLE_OR_NOT = {"divide", "modulo", "string", "concat"}
-"""Functions that tell a whole number from another one, which ``number`` does not say."""
+"""Functions whose result depends on whether an argument is a whole number.
+
+The type of ``number()`` does not say so."""
 
 
 _NAMES = (
@@ -30,13 +32,13 @@ _NAMES = (
 
 
 _NAME_BY_LOWER = {name.lower(): name for name in _NAMES}
-"""Rules that Elastic ships write ``cidrmatch`` too."""
+"""Elastic's prebuilt rules also write ``cidrmatch``."""
 
 
 def function_call(name: str, arguments: tuple[ast.Expression, ...], span: Span) -> ast.Expression:
-    """Make the call of a function by its name in EQL, whose letter case does not matter.
+    """Build the call of an EQL function; its name is case-insensitive.
 
-    Raises EsqlError for one that is not."""
+    Raises EsqlError if the function does not exist or is not supported."""
     name = _NAME_BY_LOWER.get(name.lower(), name)
     plain = name.removesuffix("~")
     if plain in _ENDGAME:
@@ -58,7 +60,7 @@ def function_call(name: str, arguments: tuple[ast.Expression, ...], span: Span) 
 
 
 def refuse_number(argument: ast.Expression) -> None:
-    """Refuse ``number()`` where it matters whether it gives a whole number."""
+    """Raise EsqlError for ``number()`` where the result must be known to be whole or not."""
     match argument:
         case ast.Call("eql.number"):
             raise EsqlError(

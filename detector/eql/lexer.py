@@ -1,4 +1,4 @@
-"""Cut EQL text into tokens.
+"""Split EQL text into tokens.
 
 Source: Elasticsearch's EQL syntax reference.
 """
@@ -18,11 +18,11 @@ and any by false in in~ join like like~ maxspan not null of or regex regex~ samp
 true until where with
 """
 RESERVED_WORDS = frozenset(_RESERVED.split())
-"""Words that name no field, in lower case only."""
+"""Keywords; in lower case they cannot name a field."""
 
 
 def _comment(depth: int) -> str:
-    """Return a pattern of comments that hold others, ``depth`` deep."""
+    """Return a regex for comments nested up to ``depth`` levels."""
     inner = r"[^*/]|\*(?!/)|/(?!\*)"
     if depth:
         inner = f"{inner}|{_comment(depth - 1)}"
@@ -44,7 +44,7 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "\\": "\\", '
 
 
 class Token(NamedTuple):
-    """A token; ``text`` is a string's or quoted name's content."""
+    """A token; ``text`` is the unquoted content of a string or quoted name."""
 
     kind: TokenKind
     text: str
@@ -52,7 +52,7 @@ class Token(NamedTuple):
 
 
 def tokenize(text: str) -> list[Token]:
-    """Cut a query into tokens, an end token last. Raises EsqlError at what is no token."""
+    """Split a query into tokens; the last is an end token. Raises EsqlError for invalid text."""
     tokens: list[Token] = []
     index = 0
     while index < len(text):
@@ -101,7 +101,7 @@ def _unescaped(text: str, span: Span) -> str:
 
 
 def _refuse(text: str, index: int) -> NoReturn:
-    """Raise the refusal of what is at ``index``."""
+    """Raise an EsqlError that explains why the text at ``index`` is not a token."""
     messages = {
         '"': "the string is not closed on its line",
         "'": "strings stand in double quotes",

@@ -15,9 +15,9 @@ _MOST_RUNS = 100
 
 
 def parse_eql(text: str, category_field: str = "event.category") -> ast.Tree:
-    """Parse a query; events of a category are known by ``category_field``.
+    """Parse a query; ``category_field`` holds the category of an event.
 
-    Raises EsqlError at the first place where the text is no EQL that trailhound supports."""
+    Raises EsqlError at the first position that is not EQL supported by trailhound."""
     try:
         return _Parser(text, category_field).query()
     except RecursionError:
@@ -25,7 +25,7 @@ def parse_eql(text: str, category_field: str = "event.category") -> ast.Tree:
 
 
 class _Parser:
-    """A recursive-descent parser of one query."""
+    """A recursive-descent parser for one query."""
 
     def __init__(self, text: str, category_field: str) -> None:
         self._tokens = TokenCursor(text)
@@ -112,7 +112,7 @@ class _Parser:
     def _check_missing(
         self, mark: Span, before: Sequence[int], runs: int, width: int | None
     ) -> None:
-        """Refuse an event that must be missing where its absence cannot be known."""
+        """Raise EsqlError for a missing event (``![…]``) whose absence cannot be determined."""
         if runs > 1:
             raise EsqlError(mark, "a missing event has no runs")
         if width is None:
@@ -125,7 +125,7 @@ class _Parser:
             )
 
     def _sample(self) -> ast.Sequence:
-        """Parse ``sample by field [category where condition] …``: events in any order."""
+        """Parse ``sample by field [category where condition] …``; its events have no order."""
         start = self._tokens.take().span
         shared = self._join_keys()
         steps: list[ast.Step] = []
@@ -147,7 +147,9 @@ class _Parser:
         )
 
     def _maxspan(self) -> int | None:
-        """Parse ``with maxspan=30s``: the last event may be so late, and no second later."""
+        """Parse ``with maxspan=30s``; return the exclusive limit in whole seconds (31), or None.
+
+        The last event may follow the first by exactly the maxspan."""
         if not self._tokens.accept("with"):
             return None
         self._tokens.expect("maxspan", "maxspan=")
@@ -166,7 +168,7 @@ class _Parser:
         return int(milliseconds // 1000) + 1
 
     def _step(self, shared: tuple[ast.Column, ...]) -> tuple[ast.Step, int]:
-        """Parse ``[category where condition] by field with runs=3``; return it and its runs."""
+        """Parse ``[category where condition] by field with runs=3``; return the step and runs."""
         span = self._tokens.expect("[").span
         condition = self._event_filter()
         self._tokens.expect("]", "and, or, or ]")
@@ -174,7 +176,7 @@ class _Parser:
             raise EsqlError(self._tokens.next.span, "fork is not supported: leave it out")
         keys = (*shared, *self._join_keys())
         runs = self._runs()
-        # A key that is not optional must have a value.
+        # A join key without ``?`` must have a value.
         required = tuple(
             ast.FieldMatch(key, "exists", "", span=key.span)
             for key in keys
@@ -196,7 +198,7 @@ class _Parser:
         return int(token.text)
 
     def _join_keys(self) -> tuple[ast.Column, ...]:
-        """Parse ``by field, ?field``; nothing where there is no ``by``."""
+        """Parse ``by field, ?field``; return an empty tuple if there is no ``by``."""
         if not self._tokens.accept("by"):
             return ()
         keys = [self._join_key()]
