@@ -1,1 +1,1 @@
-"""Sigma: rules, correlations and filters, read into the syntax tree of all query languages."""
+"""Compiles Sigma rules, correlations and filters to the syntax tree shared by all languages."""

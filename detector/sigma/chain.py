@@ -1,6 +1,6 @@
-"""Read correlations of correlations: sequences of which some steps are correlations themselves.
+"""Read correlations of correlations: sequences in which some steps are correlations themselves.
 
-Such a step is complete at the event with which its correlation holds. Source: the Sigma
+Such a step completes at the event that makes its correlation true. Source: the Sigma
 specification 2.1.0, "Sigma Correlation Rules".
 """
 
@@ -35,17 +35,17 @@ _KINDS = {
 
 
 def is_chain(rules: Sequence[BaseRule]) -> bool:
-    """Check whether one of a correlation's rules is a correlation."""
+    """Tell whether one of a correlation's rules is itself a correlation."""
     return any(rule.bases for rule in rules)
 
 
 def read_chain(document: Document, rules: Sequence[BaseRule]) -> Correlation:
-    """Read a correlation of these rules. Raises EsqlError with its place."""
+    """Compile a correlation of these rules. Raises EsqlError with the position of the problem."""
     return _ChainReader(document, rules).read()
 
 
 class _ChainReader:
-    """Writes a chain as one sequence over the events of all its rules."""
+    """Compiles a chain to a single sequence over the events of all its rules."""
 
     def __init__(self, document: Document, rules: Sequence[BaseRule]) -> None:
         self._document = document
@@ -89,7 +89,7 @@ class _ChainReader:
     def _order(
         self, document: Document, rules: Sequence[BaseRule], width: int
     ) -> tuple[tuple[int, ...], int]:
-        """Return the steps of a temporal correlation, and the seconds that it looks back."""
+        """Return a temporal correlation's step indexes and its look-back in seconds."""
         check_all_wanted(document, len(rules), "a correlation in a chain")
         if "aliases" in document.body.entries:
             raise EsqlError(
@@ -101,7 +101,7 @@ class _ChainReader:
         return order, width + max(depths)
 
     def _add(self, rule: BaseRule) -> int:
-        """Add the step of a rule; return the seconds that it looks back."""
+        """Add a rule's step; return its look-back in seconds, 0 for a plain rule."""
         if not rule.bases:
             return 0
         document = rule.document
@@ -120,7 +120,7 @@ class _ChainReader:
         return lookback
 
     def _check_keys(self, rule: BaseRule, keys: tuple[str, ...], type: str) -> None:
-        """Refuse a correlation whose events this one would tell apart."""
+        """Raise EsqlError if a nested correlation does not group by all fields of the chain."""
         missing = [key for key in self._keys if key not in keys]
         if missing or (type in TEMPORAL and set(keys) != set(self._keys)):
             wanted = ", ".join(self._keys) or "nothing"
@@ -133,7 +133,7 @@ class _ChainReader:
     def _counted(
         self, rule: BaseRule, type: str, width: int, keys: tuple[str, ...]
     ) -> ast.Correlated:
-        """Return the step of a correlation that counts events or values."""
+        """Compile a nested correlation that counts events or values to a step."""
         document = rule.document
         if type not in _KINDS or is_chain(rule.bases) or "aliases" in document.body.entries:
             what = type if type not in _KINDS else f"{type} of correlations or with aliases"
@@ -165,7 +165,7 @@ class _ChainReader:
 
 
 def _leaves(rules: Sequence[BaseRule]) -> Iterator[BaseRule]:
-    """Yield the rules that events themselves match."""
+    """Yield the plain rules, which match single events, at any depth."""
     for rule in rules:
         if rule.bases:
             yield from _leaves(rule.bases)
@@ -178,7 +178,7 @@ def _group_by(document: Document) -> tuple[str, ...]:
 
 
 def chain_columns(tree: ast.Tree) -> list[str]:
-    """Return the columns that the correlated steps of a chain read."""
+    """Return the names of the columns that a chain's correlated steps read."""
     names: list[str] = []
     for command in tree.commands:
         if isinstance(command, ast.Chain):

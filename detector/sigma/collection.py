@@ -1,4 +1,4 @@
-"""Compile the Sigma documents of all files together: they refer to each other."""
+"""Compile the Sigma documents of all files together, because they can refer to each other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SHOWN_FIELDS = (
     "errorCode",
     "errorMessage",
 )
-"""The columns of every rule's alerts, before those that the rule itself names."""
+"""The columns that every rule's alerts start with; the fields that the rule names follow."""
 _ANY_RULE = "any"
 
 
@@ -49,7 +49,7 @@ _ANY_RULE = "any"
 class CompiledRule:
     """A rule or correlation, compiled.
 
-    ``base_of``: titles of the correlations that count it, where it gives no alerts of its own.
+    ``base_of``: titles of the correlations that use the rule; if set, it gives no alerts itself.
     """
 
     document: Document
@@ -60,7 +60,7 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True)
 class FilterRead:
-    """A filter that stands for itself in no alert; ``rules`` are the titles that it tunes."""
+    """A filter, which gives no alerts itself; ``rules`` are the titles of the rules it narrows."""
 
     document: Document
     rules: tuple[str, ...]
@@ -71,7 +71,7 @@ Result = CompiledRule | FilterRead | EsqlError
 
 @dataclass(slots=True)
 class _Rule:
-    """A document with a detection, on its way to a query."""
+    """A document with a detection, before it is compiled to a query."""
 
     document: Document
     condition: ast.Expression
@@ -79,7 +79,7 @@ class _Rule:
 
 
 class Collection:
-    """The documents of some files, and what each comes to."""
+    """The documents of a set of files and the result of compiling each."""
 
     def __init__(self, files: Mapping[Path, str], placeholders: Placeholders) -> None:
         self._placeholders = placeholders
@@ -103,7 +103,7 @@ class Collection:
         }
         self._bases: dict[int, list[BaseRule] | EsqlError] = {}
         self._base_of: dict[int, list[str]] = defaultdict(list)
-        """The titles of the correlations that count a document, which then gives no alerts."""
+        """By document: the titles of the correlations that use it and so suppress its alerts."""
         self._correlations = {
             id(document): self._read_correlation(document)
             for document in self._documents()
@@ -117,7 +117,7 @@ class Collection:
                     yield part
 
     def results(self, path: Path) -> Iterator[Result]:
-        """Yield what each document of a file comes to."""
+        """Yield the result of each document of a file: a rule, a filter or its error."""
         for part in self._parts[path]:
             if isinstance(part, EsqlError):
                 yield part
@@ -156,7 +156,7 @@ class Collection:
     # --- correlations
 
     def _read_correlation(self, document: Document) -> Query | EsqlError:
-        """Compile a correlation, and note at its rules that it counts them."""
+        """Compile a correlation and register it with its rules, unless they keep their alerts."""
         try:
             bases = self._find_bases(document)
             query = _plan_correlation(document, bases)
@@ -170,10 +170,10 @@ class Collection:
         return query
 
     def _find_bases(self, document: Document) -> list[BaseRule]:
-        """Find the rules of a correlation. Raises EsqlError."""
+        """Return the rules of a correlation. Raises EsqlError if one is missing or unusable."""
         bases = self._bases.get(id(document))
         if bases is None:
-            # Until they are found: what refers to itself finds this.
+            # A placeholder while the rules are being resolved: a cycle runs into it.
             self._bases[id(document)] = EsqlError(document.span, "it refers to itself")
             try:
                 references = references_of(document)
@@ -201,9 +201,9 @@ class Collection:
         return BaseRule(reference.text, document, rule.condition)
 
     def _find(self, reference: YamlScalar, source: str) -> Document:
-        """Find the document of an id, a name or a title, best in the same file.
+        """Return the document with an id, name or title; the same file takes precedence.
 
-        Raises EsqlError."""
+        Raises EsqlError if there is none, or more than one."""
         documents = self._by_reference.get(reference.text, [])
         beside = [document for document in documents if document.source is source]
         documents = beside or documents
@@ -222,7 +222,7 @@ class Collection:
     # --- filters
 
     def _apply_filter(self, document: Document) -> tuple[str, ...] | EsqlError:
-        """Add a filter to the rules that it names; return their titles."""
+        """AND a filter's condition into the rules that it names; return their titles."""
         try:
             condition = read_detection(document, self._placeholders).condition
             rules = list(self._filtered_rules(document))
@@ -270,7 +270,7 @@ def _plan_correlation(document: Document, bases: Sequence[BaseRule]) -> Query:
 
 
 def _plan_rule(rule: _Rule) -> Query:
-    """Plan a rule: each event that its condition lets through, with the fields it names."""
+    """Plan a rule: a query for the events that match, with the fields that the rule names."""
     document = rule.document
     span = document.whole.keys["detection"].span
     commands: Sequence[ast.Command] = (
@@ -285,7 +285,7 @@ def _plan_rule(rule: _Rule) -> Query:
 def _shown(
     document: Document, conditions: Sequence[ast.Expression], more: Sequence[str] = ()
 ) -> ast.Keep:
-    """Return the columns of alerts: the usual ones, and what the rule names."""
+    """Build the KEEP of an alert's columns: the common ones and those that the rule names."""
     named = [column.name for each in conditions for column in columns_in(each)]
     names = dict.fromkeys((*SHOWN_FIELDS, *named, *document.fields, *more))
     plain_names = [name for name in names if name and not set(name) & {"*", "|", ","}]

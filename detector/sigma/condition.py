@@ -1,4 +1,4 @@
-"""Parse the conditions of Sigma: names joined by and, or, not, and ``1 of name*``."""
+"""Parse Sigma conditions: names combined with and, or, not, and ``1 of name*``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class _Token(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The names that a condition may use, and what they stand for.
+    """The names that a condition may use, and the function that resolves them.
 
-    ``kind`` says what they name."""
+    ``kind`` says in error messages what the names denote, such as ``selection``."""
 
     known: Sequence[str]
     resolve: Callable[[str, Span], ast.Expression]
@@ -34,7 +34,7 @@ class Names(NamedTuple):
 
 
 def parse_condition(scalar: YamlScalar, source: str, names: Names) -> ast.Expression:
-    """Parse a condition. Raises EsqlError with the place in the file ``source``."""
+    """Parse a condition. Raises EsqlError with the position in the file's text ``source``."""
     parser = _Parser(list(_tokens(scalar, source)), scalar.span, names)
     condition = parser.disjunction()
     parser.expect_end()
@@ -52,7 +52,7 @@ def _tokens(scalar: YamlScalar, source: str) -> Iterator[_Token]:
         end = match.end()
         token = match[1] or match[2]
         span = scalar.span
-        if shift is not None:  # the text stands in the file as it is
+        if shift is not None:  # the file contains the text verbatim, so positions are exact
             offset = end - len(token) + shift
             span = _moved(span, offset, len(token), source)
         yield _Token(token, span)
@@ -68,7 +68,7 @@ def _moved(span: Span, offset: int, length: int, source: str) -> Span:
 
 
 class _Parser:
-    """A recursive descent: or, and, not, in the order of Sigma's precedence."""
+    """A recursive-descent parser; ``or`` binds weakest, then ``and``, then ``not``."""
 
     def __init__(self, tokens: list[_Token], end: Span, names: Names) -> None:
         self._tokens = tokens
@@ -119,7 +119,7 @@ class _Parser:
         return self._names.resolve(token.text, token.span)
 
     def _quantified(self, quantifier: _Token) -> ast.Expression:
-        """Read ``1 of them``, ``all of name*``."""
+        """Parse the rest of ``1 of them`` or ``all of name*`` after ``of``."""
         operator = _QUANTIFIERS.get(quantifier.text.lower())
         if operator is None:
             raise EsqlError(quantifier.span, f"{quantifier.text} of: write 1, any or all")
@@ -152,7 +152,7 @@ class _Parser:
         return self._end
 
     def _take(self, text: str) -> bool:
-        """Go on if the next token is ``text``, in any case unless it is a name."""
+        """Consume the next token if it is the keyword ``text`` in any case; a name is not one."""
         if self._index == len(self._tokens):
             return False
         token = self._tokens[self._index].text
@@ -172,7 +172,9 @@ class _Parser:
 
 
 def _is_chosen(name: str, pattern: str) -> bool:
-    """Check whether a quantifier means a name; those with _ in front are meant by name only."""
+    """Tell whether a quantifier's pattern selects a name.
+
+    Names that start with ``_`` are selected only by patterns that do."""
     if name.startswith("_") and not pattern.startswith("_"):
         return False
     if pattern.lower() == "them":

@@ -1,7 +1,7 @@
-"""Read correlations: conditions on the hits of other rules within a time.
+"""Compile correlations: conditions on the hits of other rules within a timespan.
 
-Source: the Sigma specification 2.1.0, "Sigma Correlation Rules". Each becomes a look-back of its
-``timespan``, so that no boundary of a clock hides what belongs together.
+Source: the Sigma specification 2.1.0, "Sigma Correlation Rules". Each becomes a look-back over its
+``timespan``, so that no window boundary separates related events.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ TYPES = ("event_count", "value_count", *_METRICS, "value_percentile", *TEMPORAL)
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "==", "neq": "!="}
 _TIMESPAN = re.compile(r"([0-9]{1,9})([smhdwMy])")
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY, "M": 2_629_746, "y": 31_556_952}
-"""As pySigma has them: a month and a year are those of the mean Gregorian calendar."""
+"""Seconds per unit, as in pySigma: months and years have their mean Gregorian length."""
 _SOURCE = ("logs-aws.cloudtrail-*",)
 _RULE = "rule"
-"""The column that names the base rule of a row."""
+"""The column with the base rules that a row matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseRule:
-    """A rule that a correlation refers to, by ``reference``.
+    """A rule to which a correlation refers as ``reference``.
 
-    Of a correlation, ``bases`` are its rules, and the condition is that of any of them."""
+    If the rule is itself a correlation, ``bases`` are its rules, and ``condition`` holds for an
+    event of any of them."""
 
     reference: str
     document: Document
@@ -48,7 +49,7 @@ class BaseRule:
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
-    """A correlation as a query's tree; ``timespan`` in seconds."""
+    """A correlation compiled to a syntax tree; ``timespan`` is in seconds."""
 
     tree: ast.Tree
     timespan: int
@@ -59,7 +60,7 @@ class Correlation:
 
 
 def references_of(document: Document) -> tuple[YamlScalar, ...]:
-    """Return the references of a correlation to its rules. Raises EsqlError without any."""
+    """Return a correlation's references to its rules. Raises EsqlError if there are none."""
     references = scalars_of(document.body.get("rules"), "rules")
     if not references:
         raise EsqlError(document.body.span, "the correlation names no rules")
@@ -67,7 +68,7 @@ def references_of(document: Document) -> tuple[YamlScalar, ...]:
 
 
 def generates(document: Document) -> bool:
-    """Check whether the rules of a correlation give alerts of their own too."""
+    """Tell whether a correlation's rules still give alerts of their own (``generate: true``)."""
     for place in (document.body, document.whole):
         node = place.get("generate")
         if isinstance(node, YamlScalar):
@@ -76,7 +77,7 @@ def generates(document: Document) -> bool:
 
 
 def timespan_of(document: Document) -> int:
-    """Return the seconds of a correlation. Raises EsqlError."""
+    """Return a correlation's timespan in seconds. Raises EsqlError if missing or invalid."""
     node = document.body.get("timespan")
     if not isinstance(node, YamlScalar):
         raise EsqlError(document.body.span, "the timespan is missing: write it like 5m")
@@ -89,13 +90,13 @@ def timespan_of(document: Document) -> int:
 
 
 def check_timespan(seconds: int, span: Span) -> None:
-    """Raise EsqlError where events would have to be kept too long."""
+    """Raise EsqlError for a timespan that would require keeping events too long."""
     if seconds > LONGEST_WINDOW:
         raise EsqlError(span, f"over {LONGEST_WINDOW // DAY} days are not supported")
 
 
 def type_of(document: Document) -> str:
-    """Return the type of a correlation. Raises EsqlError."""
+    """Return the type of a correlation. Raises EsqlError if it is unknown."""
     type = text_at(document.body, "type")
     if type not in TYPES:
         place = document.body.entries.get("type", document.body)
@@ -106,7 +107,7 @@ def type_of(document: Document) -> str:
 
 
 class Bound(NamedTuple):
-    """A comparison of what a correlation counts, and its place."""
+    """A comparison with a correlation's count or metric, and its position in the file."""
 
     operator: str
     number: int | float
@@ -114,7 +115,7 @@ class Bound(NamedTuple):
 
 
 def bounds_of(condition: YamlMap) -> list[Bound]:
-    """Read the comparisons of a condition, one at least. Raises EsqlError."""
+    """Read a condition's comparisons. Raises EsqlError if one is invalid or there are none."""
     bounds = []
     for key, value in condition.entries.items():
         if key in ("field", "percentile"):
@@ -140,7 +141,7 @@ def value_fields_of(document: Document) -> tuple[YamlScalar, ...]:
 
 
 def check_all_wanted(document: Document, count: int, what: str) -> None:
-    """Refuse a condition that fewer rules than all fulfil. Raises EsqlError."""
+    """Raise EsqlError if a condition does not require all ``count`` rules."""
     node = document.body.get("condition")
     if node is None:
         return
@@ -155,12 +156,12 @@ def check_all_wanted(document: Document, count: int, what: str) -> None:
 
 
 def read_correlation(document: Document, rules: Sequence[BaseRule]) -> Correlation:
-    """Read a correlation of these rules. Raises EsqlError with its place."""
+    """Compile a correlation of these rules. Raises EsqlError with the position of the problem."""
     return _Reader(document, rules).read()
 
 
 class _Reader:
-    """Writes one correlation as the commands of a query."""
+    """Compiles a correlation to the commands of a query."""
 
     def __init__(self, document: Document, rules: Sequence[BaseRule]) -> None:
         self._document = document
@@ -186,7 +187,7 @@ class _Reader:
         return Correlation(ast.Tree((source, *commands), span=self._span), timespan)
 
     def _read_aliases(self) -> Mapping[str, Mapping[str, YamlScalar]]:
-        """Return the field of each rule, by alias and by the index of the rule."""
+        """Return the field that each alias means in each rule, by alias and rule reference."""
         if self._body.get("aliases") is None:
             return {}
         aliases = {}
@@ -201,7 +202,7 @@ class _Reader:
         return aliases
 
     def _field_of(self, name: YamlScalar, rule: BaseRule) -> ast.Column:
-        """Return the field that a name means in a rule's events."""
+        """Return the field that a name, which may be an alias, means in a rule's events."""
         fields = self._aliases.get(name.text)
         if fields is None:
             return ast.Column(name.text, span=name.span)
@@ -210,16 +211,17 @@ class _Reader:
                 return ast.Column(field.text, span=field.span)
         raise EsqlError(name.span, f"the alias {name.text} has no field for {rule.reference}")
 
-    # --- the rows that are counted
+    # --- the counted rows
 
     def _uses_aliases(self) -> bool:
         names = {scalar.text for scalar in (*self._group_by, *value_fields_of(self._document))}
         return not names.isdisjoint(self._aliases)
 
     def _hits(self) -> Iterator[ast.Command]:
-        """Yield the commands that leave the hits of the rules, and name these in a column.
+        """Yield the commands that keep the rules' hits and name the matched rules in a column.
 
-        With aliases, an event is a row for each rule, whose fields they are then."""
+        With aliases, an event becomes one row for each rule that it matches, and the aliases become
+        columns with the values of that rule's fields."""
         conditions = tuple(rule.condition for rule in self._rules)
         yield ast.Where(join_conditions("or", conditions, self._span), span=self._span)
         matching = ast.Matching(self._titles, conditions, span=self._span)
@@ -241,14 +243,14 @@ class _Reader:
         return tuple(rule.reference for rule in self._rules)
 
     def _alias_value(self, alias: YamlScalar) -> ast.Expression:
-        """Return the value of an alias in a row: that of the field of the row's rule."""
+        """Build the value of an alias in a row: the field that belongs to the row's rule."""
         arguments: list[ast.Expression] = []
         for title, rule in zip(self._titles, self._rules, strict=True):
             arguments += [self._is_of(title), self._field_of(alias, rule)]
         return ast.Call("case", tuple(arguments), span=self._span)
 
     def _is_of(self, title: str) -> ast.Expression:
-        """Return the condition that a row is of the rule with this title."""
+        """Build the condition that a row belongs to the rule with this title."""
         return ast.Compare("==", self._column(_RULE), self._literal(title), span=self._span)
 
     def _keys(self) -> tuple[ast.Named, ...]:
@@ -291,7 +293,7 @@ class _Reader:
         return ast.Call("percentile", (number, share), span=self._span)
 
     def _value(self) -> ast.Column:
-        """Return the column that is counted; several fields count as one value."""
+        """Return the column whose values are counted; several fields are combined into one."""
         fields = value_fields_of(self._document)
         if len(fields) == 1:
             return ast.Column(fields[0].text, span=fields[0].span)
@@ -301,7 +303,7 @@ class _Reader:
         return ast.Column(combined(names), span=fields[0].span)
 
     def _thresholds(self, column: str, condition: YamlMap) -> ast.Expression:
-        """Return the condition on a column: all of its operators."""
+        """Build the condition that a column satisfies all of the comparisons."""
         comparisons = [
             ast.Compare(
                 bound.operator,
@@ -316,7 +318,7 @@ class _Reader:
     # --- temporal
 
     def _temporal(self) -> Iterator[ast.Command]:
-        """Yield the commands of a correlation of rules in any order."""
+        """Yield the commands of a ``temporal`` correlation, whose rules match in any order."""
         count = ast.Call("count_distinct", (self._column(_RULE),), span=self._span)
         values = ast.Call("values", (self._column(_RULE),), span=self._span)
         aggregations = [self._aggregation("rules", count), self._aggregation("rule values", values)]
@@ -334,7 +336,7 @@ class _Reader:
         yield ast.Where(condition, span=self._span)
 
     def _expression(self, node: YamlScalar) -> tuple[ast.Expression, list[ast.Aggregation]]:
-        """Read a condition over the names of rules, and the hits of each that it needs."""
+        """Parse a condition over rule names; also return the counts of hits that it compares."""
         counts: dict[str, ast.Aggregation] = {}
 
         def resolve(name: str, span: Span) -> ast.Expression:
@@ -353,9 +355,9 @@ class _Reader:
         return condition, list(counts.values())
 
     def _sequence(self, timespan: int) -> ast.Command:
-        """Return the sequence of the rules in their order.
+        """Build the sequence of the rules in their order.
 
-        As in a correlation without order, an event that two rules match stands for both."""
+        An event that matches two rules counts for both, as in a ``temporal`` correlation."""
         check_all_wanted(self._document, len(self._rules), "temporal_ordered")
         distinct = list(dict.fromkeys(rule.document.id for rule in self._rules))
         steps = []

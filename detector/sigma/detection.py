@@ -1,4 +1,4 @@
-"""Read the detection of a rule, or the selections of a filter, to one condition."""
+"""Compile the detection of a rule or filter to a single condition."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TRUE_SPELLINGS = ("true", "false")
 
 @dataclass(frozen=True, slots=True)
 class RuleNote:
-    """What a reader of the rule should know, with its place in the file."""
+    """A remark about a rule for its reader, with its position in the file."""
 
     span: Span
     sentence: str
@@ -30,14 +30,16 @@ class RuleNote:
 
 @dataclass(slots=True)
 class Detection:
-    """A detection as one condition, with notes."""
+    """A detection compiled to a condition, with notes for the reader."""
 
     condition: ast.Expression
     notes: list[RuleNote] = field(default_factory=list)
 
 
 def read_detection(document: Document, placeholders: Placeholders) -> Detection:
-    """Read a document's selections and condition. Raises EsqlError with its place."""
+    """Compile a document's selections and condition.
+
+    Raises EsqlError with the position of the problem."""
     selections = {
         name: node for name, node in document.body.entries.items() if name not in _NO_SELECTIONS
     }
@@ -100,7 +102,7 @@ def _unused(
 
 
 def _notes_of(condition: ast.Expression, selections: Mapping[str, YamlNode]) -> Iterator[RuleNote]:
-    """Yield notes on fields that no record has, and on words that YAML reads as true or false."""
+    """Yield notes on fields that CloudTrail lacks and on words that YAML reads as booleans."""
     for column in {column.name: column for column in columns_in(condition)}.values():
         path = column.name.partition("|")[0]
         if column.name != MESSAGE and not is_known(path):

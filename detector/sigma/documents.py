@@ -1,6 +1,6 @@
-"""Read the documents of Sigma: rules, correlations and filters.
+"""Read Sigma documents: rules, correlations and filters.
 
-Source: the Sigma specification 2.1.0, and for collections (``action``) its version 1.
+Sources: the Sigma specification 2.1.0; its version 1 for collections (``action``).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _CLOUDTRAIL = ("", "cloudtrail")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file ``source``: what it says of itself, and its section.
+    """A document of a file whose text is ``source``: its metadata and its main section ``body``.
 
-    ``id`` is the rule's, else made of its title. ``level`` is None where it says none."""
+    A document without an ``id`` gets one derived from its title. ``level`` may be None."""
 
     title: str
     id: str
@@ -59,9 +59,9 @@ class Document:
 
 
 def documents_of(source: str) -> Iterator[Document | EsqlError]:
-    """Yield the documents of a file, or why one cannot be used.
+    """Yield each document of a file, or the error that makes it unusable.
 
-    Raises EsqlError where the file is no YAML."""
+    Raises EsqlError if the file is not YAML."""
     template: YamlMap | None = None
     previous: YamlMap | None = None
     for node in read_documents(source):
@@ -89,7 +89,7 @@ def documents_of(source: str) -> Iterator[Document | EsqlError]:
 
 
 def _overlaid(base: YamlMap, top: YamlMap) -> YamlMap:
-    """Lay a map over another one, and so the maps in it."""
+    """Merge a map over another, recursively; entries of ``top`` win."""
     entries, keys = dict(base.entries), dict(base.keys)
     entries.pop("action", None)
     for key, node in top.entries.items():
@@ -160,7 +160,7 @@ def _check_taxonomy(node: YamlMap) -> None:
 
 
 def _check_log_source(node: YamlMap) -> None:
-    """Refuse a rule of another data source than CloudTrail. Raises EsqlError."""
+    """Raise EsqlError for a rule whose log source is not CloudTrail."""
     source = map_of(node, "logsource")
     product, service = text_at(source, "product").lower(), text_at(source, "service").lower()
     category = text_at(source, "category").lower()
@@ -176,7 +176,7 @@ def _check_log_source(node: YamlMap) -> None:
 
 
 def text_at(node: YamlMap, key: str) -> str:
-    """Return the text of a value; "" where it is missing. Raises EsqlError for a structure."""
+    """Return a value's text, ``""`` if missing or null. Raises EsqlError for a structure."""
     value = node.get(key)
     if value is None:
         return ""
@@ -186,12 +186,12 @@ def text_at(node: YamlMap, key: str) -> str:
 
 
 def texts_at_key(node: YamlMap, key: str) -> tuple[str, ...]:
-    """Return the texts of a value that may be a list; null ones are left out."""
+    """Return the texts of a value or list, without nulls. Raises EsqlError for a structure."""
     return tuple(scalar.text for scalar in scalars_of(node.get(key), key))
 
 
 def scalars_of(node: YamlNode | None, key: str) -> tuple[YamlScalar, ...]:
-    """Return a value or the values of a list. Raises EsqlError for a structure."""
+    """Return a value, or a list's values, without nulls. Raises EsqlError for a structure."""
     nodes: tuple[YamlNode, ...] = ()
     if isinstance(node, YamlList):
         nodes = node.items
@@ -207,7 +207,7 @@ def scalars_of(node: YamlNode | None, key: str) -> tuple[YamlScalar, ...]:
 
 
 def map_of(node: YamlMap, key: str) -> YamlMap:
-    """Return a map below another. Raises EsqlError where there is none."""
+    """Return the map at a key. Raises EsqlError if it is missing or not a map."""
     value = node.get(key)
     if value is None:
         raise EsqlError(node.span, f"the section {key} is missing")
@@ -217,7 +217,7 @@ def map_of(node: YamlMap, key: str) -> YamlMap:
 
 
 def texts_by_key(node: YamlMap) -> Mapping[str, YamlScalar]:
-    """Return the values of a map that holds texts only. Raises EsqlError."""
+    """Return the entries of a map of scalars. Raises EsqlError if one is a structure."""
     texts = {}
     for key, value in node.entries.items():
         if not isinstance(value, YamlScalar):

@@ -1,9 +1,9 @@
-"""The fields that Sigma rules name: CloudTrail's own paths, raw.
+"""The fields that Sigma rules name: paths in the raw CloudTrail record.
 
-``requestParameters.bucketName`` is what the log has at that path, through lists: each element is a
-value of its own. A value is its text, an object its compact JSON. A name may end in a modifier that
-reads something else of the field: ``|exists``, or a part of a date (``|hour``). ``|keywords`` is
-all that the record says.
+``requestParameters.bucketName`` reads the log at that path and descends into lists, whose elements
+are separate values. A value is read as text, an object as compact JSON. A suffix reads another
+property of the field: ``|exists`` or a part of a date (``|hour``). ``|keywords`` is the text of the
+whole record.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _VIEW_FIELDS = {
     "userIdentity.principalId": "caller.principal_id",
     "userIdentity.userName": "caller.user_name",
 }
-"""Fields that a view of a record has too, with their attributes."""
+"""Fields that a view of a record also supplies, with the attributes that hold them."""
 _STRUCTURES = (
     "userIdentity",
     "requestParameters",
@@ -63,7 +63,7 @@ _STRUCTURES = (
     "addendum",
     "eventContext",
 )
-"""The top-level fields below which there are others."""
+"""The top-level fields that contain other fields."""
 TOP_LEVEL = (
     *_HEAD_FIELDS,
     *_STRUCTURES,
@@ -80,7 +80,7 @@ TOP_LEVEL = (
     "vpcEndpointAccountId",
     "sessionCredentialFromConsole",
 )
-"""CloudTrail's own fields. Source: AWS CloudTrail User Guide, "CloudTrail record contents"."""
+"""CloudTrail's fields. Source: AWS CloudTrail User Guide, "CloudTrail record contents"."""
 
 DATE_PARTS: dict[str, Callable[[datetime], int]] = {
     "minute": operator.attrgetter("minute"),
@@ -90,34 +90,34 @@ DATE_PARTS: dict[str, Callable[[datetime], int]] = {
     "month": operator.attrgetter("month"),
     "year": operator.attrgetter("year"),
 }
-"""Sigma's parts of a date, in UTC; weeks are ISO 8601's."""
+"""Sigma's modifiers that read a part of a date, in UTC; weeks follow ISO 8601."""
 
 
 class RawField(Field, frozen=True):
-    """A field of a record as the log has it; ``head`` names the head's field that it is."""
+    """A field of the raw record; ``head`` is the attribute of a Head that holds it, if any."""
 
     head: str = ""
 
     @property
     def of_head(self) -> bool:
-        """Whether a head has the value as well as a record."""
+        """Whether a Head also supplies the value."""
         return bool(self.head)
 
     @property
     def head_fields(self) -> tuple[str, ...]:
-        """The fields of a head that the value is read from."""
+        """The attributes of a Head from which the value is read."""
         if not self.head:
             return ()
         return (self.head,)
 
     @property
     def of_caller(self) -> bool:
-        """Whether a caller by itself tells the value."""
+        """Whether the caller alone determines the value."""
         return self.name.startswith("userIdentity") and not self.name.endswith(_COMBINED)
 
 
 class SigmaFields(FieldTable):
-    """All paths by name; CloudTrail's own top-level fields are listed."""
+    """All paths by name; iteration yields only CloudTrail's top-level fields."""
 
     def __init__(self) -> None:
         super().__init__({name: _raw_field(name) for name in TOP_LEVEL})
@@ -130,12 +130,12 @@ class SigmaFields(FieldTable):
 
 
 def combined(names: Sequence[str]) -> str:
-    """Return the name of the field whose values are combinations of those of other fields."""
+    """Return the name of the field that combines the values of other fields."""
     return f"{','.join(names)}{_COMBINED}"
 
 
 def is_known(path: str) -> bool:
-    """Check whether records of CloudTrail can have a path."""
+    """Tell whether a CloudTrail record can have a path."""
     root, _, rest = path.partition(".")
     return root in _STRUCTURES or (root in TOP_LEVEL and not rest)
 
@@ -182,7 +182,7 @@ def _of_caller(attribute: str) -> FieldGetter:
 
 
 def _of_view(read_record: FieldGetter, read_view: FieldGetter) -> FieldGetter:
-    """Read a text of a record, or of a view: that has it only where the log has a text there."""
+    """Make a getter for records and views; a view has the value only if the log has text there."""
 
     def read(record: Record) -> Any:
         if isinstance(record, Record):
@@ -202,7 +202,7 @@ def _texts(path: Sequence[str]) -> FieldGetter:
 
 
 def _document_with(path: Sequence[str]) -> FieldGetter:
-    """Read the document of a record; of a view the part that has the caller's paths."""
+    """Make a getter of the record's document; of a view, the part with the caller's paths."""
     if path[0] != "userIdentity":
         return operator.attrgetter("document")
 
@@ -213,7 +213,7 @@ def _document_with(path: Sequence[str]) -> FieldGetter:
 
 
 def _presence(path: Sequence[str]) -> FieldGetter:
-    """Read whether a path is there, be its value null or empty."""
+    """Make a getter that tells whether a path exists, even with a null or empty value."""
     document = _document_with(path)
     return lambda record: "true" if _is_present(document(record), path) else "false"
 
@@ -233,7 +233,7 @@ def _date_part(path: Sequence[str], name: str) -> FieldGetter:
 
 
 def _combinations(getters: Sequence[FieldGetter]) -> FieldGetter:
-    """Read each combination of the values of fields; none where one of them is absent."""
+    """Make a getter of all combinations of several fields' values; none if a field is absent."""
 
     def read(record: Record) -> Any:
         values = [many(getter(record)) for getter in getters]
@@ -243,7 +243,7 @@ def _combinations(getters: Sequence[FieldGetter]) -> FieldGetter:
 
 
 def _message(record: Record) -> Any:
-    """Read all that a record says: its JSON, and its texts that JSON has to escape."""
+    """Return a record's whole text: its JSON, and its texts that JSON escapes."""
     json = _text(record.document)
     return single([json, *(text for text in _leaves(record.document) if text not in json)])
 
@@ -259,7 +259,7 @@ def _unique(values: Iterator[str]) -> list[str]:
 
 
 def _values_at(value: Any, path: Sequence[str]) -> Iterator[Any]:
-    """Yield the values other than null at ``path``, through lists; a key may hold dots."""
+    """Yield the non-null values at ``path``; descend into lists. A key may contain dots."""
     if isinstance(value, list):
         for item in value:
             yield from _values_at(item, path)

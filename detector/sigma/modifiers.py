@@ -1,4 +1,4 @@
-"""Read one item of a detection, ``field|modifier|modifier: values``, to a condition.
+"""Compile an item of a detection, ``field|modifier|modifier: values``, to a condition.
 
 Source of the modifiers: the Sigma specification 2.1.0, "Sigma Modifiers".
 """
@@ -49,7 +49,7 @@ MODIFIERS = (*_OF_TEXT, *_OF_LISTS, *_KINDS, *_ORDERS, *_FLAGS, *DATE_PARTS)
 
 @dataclass(frozen=True, slots=True)
 class DetectionItem:
-    """One item: the field (``""`` for keywords), its modifiers in order, and its values."""
+    """An item: its field (``""`` for keywords), its modifiers in order, and its values."""
 
     field: str
     modifiers: tuple[str, ...]
@@ -58,7 +58,7 @@ class DetectionItem:
 
     @classmethod
     def of(cls, key: str, node: YamlNode, span: Span) -> DetectionItem:
-        """Read an item. Raises EsqlError for an unknown modifier or a value that is none."""
+        """Read an item. Raises EsqlError for an unknown modifier, a structure or no value."""
         field, *modifiers = key.split("|")
         for name in modifiers:
             if name not in MODIFIERS:
@@ -81,7 +81,7 @@ class DetectionItem:
 
 
 def condition_of(item: DetectionItem, placeholders: Placeholders) -> ast.Expression:
-    """Return the condition of an item. Raises EsqlError for what modifiers cannot do."""
+    """Compile an item. Raises EsqlError for modifiers that do not fit each other or a value."""
     _check_modifiers(item)
     build = _builder(item)
     conditions = [build(item, value, placeholders) for value in item.values]
@@ -129,14 +129,14 @@ def _check_modifiers(item: DetectionItem) -> None:
 
 
 def _joined(item: DetectionItem, conditions: list[ast.Expression]) -> ast.Expression:
-    """Join the conditions of the values: any of them, or all."""
+    """Join the values' conditions with ``or``, or with ``and`` for the modifier ``all``."""
     if item.has("all"):
         return join_conditions("and", conditions, item.span)
     return join_conditions("or", _merged(conditions), item.span)
 
 
 def _merged(conditions: list[ast.Expression]) -> list[ast.Expression]:
-    """Merge conditions that differ in their values only."""
+    """Merge value matches that differ only in their values."""
     merged: dict[object, ast.Expression] = {}
     for condition in conditions:
         if not isinstance(condition, ast.ValueMatch):
@@ -190,7 +190,7 @@ def _existence(item: DetectionItem, value: YamlScalar, _: Placeholders) -> ast.E
 
 
 def _number(item: DetectionItem, value: YamlScalar, _: Placeholders) -> ast.Expression:
-    """Read a comparison of numbers, or of a part of a date."""
+    """Compile a comparison of a number or of a part of a date."""
     if isinstance(value.value, bool | None) or not _is_number(value.text):
         raise EsqlError(value.span, f"{item.modifiers[-1]} takes a number, not {value.text}")
     order = next((_ORDERS[name] for name in item.modifiers if name in _ORDERS), "equal")
@@ -210,7 +210,7 @@ def _is_number(text: str) -> bool:
 
 
 def _value(item: DetectionItem, value: YamlScalar, placeholders: Placeholders) -> ast.Expression:
-    """Read a plain value: null, a number, a text with wildcards."""
+    """Compile a plain value: null, a boolean, a number or a text with wildcards."""
     if value.value is None:
         if not item.field:
             raise EsqlError(value.span, "null is no keyword: it needs a field")
@@ -223,7 +223,7 @@ def _value(item: DetectionItem, value: YamlScalar, placeholders: Placeholders) -
 def _patterns(
     item: DetectionItem, value: YamlScalar, placeholders: Placeholders
 ) -> list[WildcardPattern]:
-    """Return the patterns of a value, any of which may match."""
+    """Return the alternative patterns of a value."""
     if isinstance(value.value, str):
         texts = _expanded(item, value, placeholders)
         patterns = [parse_pattern(text) for text in texts]
@@ -241,7 +241,7 @@ def _patterns(
 
 
 def _spellings(value: bool | int | float | None) -> list[str]:
-    """Return the ways in which JSON may write a value."""
+    """Return the ways in which JSON can write a value."""
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, int):
@@ -268,7 +268,7 @@ def _expanded(item: DetectionItem, value: YamlScalar, placeholders: Placeholders
 
 
 def _modified(name: str, pattern: WildcardPattern, item: DetectionItem) -> list[WildcardPattern]:
-    """Apply a modifier to a pattern. Raises ValueError."""
+    """Apply a modifier to a pattern. Raises ValueError if it does not apply."""
     if name == "windash":
         return windash_variants(pattern)
     if name == "contains":
@@ -291,7 +291,7 @@ def _modified(name: str, pattern: WildcardPattern, item: DetectionItem) -> list[
 
 
 def _bytes_as_text(text: str, encoding: str) -> str:
-    """Encode a text, and take each byte for a character."""
+    """Encode a text and return each byte as a character."""
     if encoding == "utf-16":
         return (b"\xff\xfe" + text.encode("utf-16-le")).decode("latin-1")
     return text.encode(encoding).decode("latin-1")
@@ -310,7 +310,7 @@ def _surrounded(pattern: WildcardPattern) -> WildcardPattern:
 
 
 def _pattern_match(item: DetectionItem, pattern: WildcardPattern) -> ast.ValueMatch:
-    """Return the match of a pattern, by the operator that asks the least."""
+    """Match a pattern with the cheapest operator that is sufficient."""
     begins = pattern[:1] == (ANY,)
     ends = pattern[-1:] == (ANY,) and len(pattern) > 1
     inner = pattern[begins : len(pattern) - ends]

@@ -1,4 +1,4 @@
-"""Sigma's texts: wildcards, escapes, placeholders and encodings."""
+"""Wildcards, escapes, placeholders and encodings in Sigma's text values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BASE64_ENDS = (None, -3, -2)
 
 
 class PatternPart(NamedTuple):
-    """A literal text, or a wildcard ``*`` or ``?``."""
+    """A literal text, or one of the wildcards ``*`` and ``?`` if ``wild``."""
 
     text: str
     wild: bool = False
@@ -32,7 +32,7 @@ ANY = PatternPart("*", True)
 def parse_pattern(text: str) -> WildcardPattern:
     r"""Parse a text with wildcards.
 
-    ``\`` takes a wildcard or another ``\`` as it is, and stands for itself before anything else.
+    ``\`` escapes a wildcard or another ``\``; before any other character it is literal.
     """
     parts: list[PatternPart] = []
     literal = ""
@@ -56,9 +56,9 @@ def parse_pattern(text: str) -> WildcardPattern:
 
 
 def expand_placeholders(text: str, values: Mapping[str, Sequence[str]]) -> list[str]:
-    r"""Replace ``%name%`` by each of its values; ``\%`` is a percent sign.
+    r"""Return the text with ``%name%`` replaced by each of its values; ``\%`` is a percent sign.
 
-    Raises KeyError with the name of a placeholder without values, ValueError for too many.
+    Raises KeyError with the name of an unknown placeholder, ValueError for too many results.
     """
     pieces: list[Sequence[str]] = []
     end = 0
@@ -81,14 +81,14 @@ def literal_text(pattern: WildcardPattern) -> str:
 
 
 def map_literals(pattern: WildcardPattern, change: Callable[[str], str]) -> WildcardPattern:
-    """Change the literal parts of a pattern."""
+    """Apply ``change`` to the literal parts of a pattern."""
     return tuple(part if part.wild else PatternPart(change(part.text)) for part in pattern)
 
 
 def windash_variants(pattern: WildcardPattern) -> list[WildcardPattern]:
-    """Return a pattern with each leading dash or slash of a word in all its forms.
+    """Return the variants of a pattern with each word's leading dash or slash in all forms.
 
-    Raises ValueError for too many.
+    Raises ValueError for too many dashes.
     """
     options: list[Sequence[PatternPart]] = []
     dashes = 0
@@ -109,7 +109,7 @@ def windash_variants(pattern: WildcardPattern) -> list[WildcardPattern]:
 
 
 def _joined(parts: Sequence[PatternPart]) -> WildcardPattern:
-    """Join literal parts that follow each other, and drop empty ones."""
+    """Join adjacent literal parts and drop empty ones."""
     joined: list[PatternPart] = []
     for part in parts:
         if part.wild or not joined or joined[-1].wild:
@@ -124,7 +124,7 @@ def base64_text(data: bytes) -> str:
 
 
 def base64_variants(data: bytes) -> Iterator[str]:
-    """Yield what every base64 of a text with ``data`` in it has, by the offset of the data."""
+    """Yield the base64 that any text containing ``data`` must contain, for each offset modulo 3."""
     for offset in range(3):
         encoded = b64encode(b" " * offset + data).decode()
         yield encoded[_BASE64_STARTS[offset] : _BASE64_ENDS[(len(data) + offset) % 3]]

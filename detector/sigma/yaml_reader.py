@@ -1,7 +1,7 @@
-"""Read YAML to a tree that knows its places in the text.
+"""Parse YAML into a tree whose nodes know their positions in the text.
 
-Rule files come from anywhere: their size, depth and aliases are bounded. PyYAML's events are the
-source, so that nothing is built before it is counted.
+Rule files are untrusted, so size, depth and alias expansion are limited. The tree is built from
+PyYAML's events, so that every node is counted before it is built.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import yaml
 from detector.esql.errors import QUERY_START, EsqlError, Span
 
 MAX_CHARACTERS = 4_000_000
-"""Of a file; the largest collections of rules in the wild have a tenth."""
+"""The largest accepted file; the largest public rule collections are a tenth of this."""
 _MAX_DEPTH = 60
 _MAX_NODES = 400_000
-"""Of a file, with what aliases stand for."""
+"""The most nodes in a file, with aliases expanded."""
 _MAX_DOCUMENTS = 5_000
 _MERGE = "<<"
 
 
 @dataclass(frozen=True, slots=True)
 class YamlScalar:
-    """A value that holds no others; ``text`` is how it is written."""
+    """A scalar value; ``text`` is its source form."""
 
     value: str | int | float | bool | None
     text: str
@@ -43,7 +43,7 @@ class YamlList:
 
 @dataclass(frozen=True, slots=True)
 class YamlMap:
-    """Nodes by key; ``keys`` has the key itself, with its place."""
+    """Nodes by key; ``keys`` has the key nodes, with their positions."""
 
     entries: Mapping[str, YamlNode]
     keys: Mapping[str, YamlScalar]
@@ -58,9 +58,9 @@ YamlNode = YamlScalar | YamlList | YamlMap
 
 
 def read_documents(text: str) -> Iterator[YamlNode]:
-    """Yield the documents of a file, empty ones left out.
+    """Yield the documents of a file except empty ones.
 
-    Raises EsqlError with the place in the file where it is no YAML, or too large to be a rule's.
+    Raises EsqlError with the position if the file is not YAML or exceeds a limit.
     """
     if len(text) > MAX_CHARACTERS:
         message = f"over {MAX_CHARACTERS:,} characters, which is not a rule file"
@@ -74,7 +74,7 @@ def read_documents(text: str) -> Iterator[YamlNode]:
 
 
 def plain_value(node: YamlNode | None) -> Any:
-    """Return a node's value without its places."""
+    """Return a node's value as plain Python data."""
     match node:
         case YamlScalar(value):
             return value
@@ -86,12 +86,12 @@ def plain_value(node: YamlNode | None) -> Any:
 
 
 class _Reader:
-    """Builds nodes from PyYAML's events; recursion is bounded by the depth."""
+    """Builds nodes from PyYAML's events; the depth limit bounds its recursion."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._anchors: dict[str, YamlNode | None] = {}
-        """None while the node is being read."""
+        """Nodes by anchor; None while the node is still being read."""
         self._nodes = 0
         self._depth = 0
         self._events = self._parse()
@@ -177,7 +177,7 @@ class _Reader:
 
 
 def _merge(node: YamlNode, entries: dict[str, YamlNode], keys: dict[str, YamlScalar]) -> None:
-    """Add the entries of ``<<`` that are not there."""
+    """Add the entries of the ``<<`` node whose keys are not set yet."""
     sources = node.items if isinstance(node, YamlList) else (node,)
     for source in sources:
         if not isinstance(source, YamlMap):
@@ -207,7 +207,7 @@ def _scalar(event: yaml.ScalarEvent, span: Span) -> YamlScalar:
 
 
 def _implicit_tag(text: str) -> str | None:
-    """Return the type that YAML 1.1 reads a plain scalar as; None: text."""
+    """Return the YAML 1.1 tag of a plain scalar; None for text."""
     for tag, regex in _resolvers().get(text[:1], ()):
         if regex.match(text):
             resolved: str = tag
