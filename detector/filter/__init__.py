@@ -1,4 +1,4 @@
-"""The filter language of lists and commands, described in docs/filters.md."""
+"""The filter language of lists and commands; docs/filters.md describes it."""
 
 from __future__ import annotations
 

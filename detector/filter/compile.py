@@ -1,4 +1,4 @@
-"""Compile a filter's text to a test of rows."""
+"""Compile the text of a filter to a predicate on rows."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ R = TypeVar("R")
 
 
 class Filter(msgspec.Struct, Generic[R], frozen=True):
-    """A test of rows, without state: it can be shared and pickled.
+    """A stateless predicate on rows, which can be shared and pickled.
 
     ``text`` is the filter as written, with open quotes and parentheses closed. ``names`` are the
-    fields that it uses. ``is_relative``: its times depend on ``reference`` (epoch seconds).
-    ``time_descriptions`` say which times are meant. ``alternative``: its outermost operator is
-    "or", so a further term needs parentheses."""
+    fields that the filter uses. ``is_relative``: its times depend on ``reference`` (epoch seconds).
+    ``time_descriptions`` describe those times. ``alternative``: the outermost operator is ``or``,
+    so the filter needs parentheses before another term."""
 
     text: str
     test: Test | None
@@ -41,7 +41,7 @@ class Filter(msgspec.Struct, Generic[R], frozen=True):
         return self.test is not None
 
     def with_term(self, term: str) -> str:
-        """Return the text of this filter with ``term`` as a further condition."""
+        """Return the text of this filter with ``term`` added as a condition."""
         if self.alternative:
             return f"({self.text}) {term}"
         return f"{self.text} {term}".strip()
@@ -69,9 +69,10 @@ def parse_filter(text: str, fields: Fields[R], reference: float) -> Filter[R]:
 
 
 def parse_unfinished(text: str, fields: Fields[R], reference: float) -> Filter[R]:
-    """Compile a filter that is being typed, without its unfinished end.
+    """Compile a filter that is still being typed, without its unfinished end.
 
-    Half the name of a field at the end is no term yet: nobody has a value called ``sev``.
+    A last word that begins a field's name, such as ``sev``, is not searched for yet. Raises
+    FilterError for other errors.
     """
     text = _without_half_name(text, fields)
     while True:
@@ -87,7 +88,7 @@ _LAST_WORD = late_pattern(r"(?:^|(?<=[\s(!-]))[a-z]+$", re.IGNORECASE)
 
 
 def _without_half_name(text: str, fields: Fields[R]) -> str:
-    """Return the text without a last word that may become the name of a field."""
+    """Return the text without a last word that could become a field's name."""
     match = _LAST_WORD.search(text)
     if match is None:
         return text
@@ -98,7 +99,7 @@ def _without_half_name(text: str, fields: Fields[R]) -> str:
 
 
 class _Compiler(Generic[R]):
-    """Compiles a syntax tree and collects its names and times."""
+    """Compiles a syntax tree and collects the fields and times that it uses."""
 
     def __init__(self, fields: Fields[R], reference: float) -> None:
         self.fields = fields
@@ -153,7 +154,7 @@ class _Compiler(Generic[R]):
 
 
 def _word(value: FilterValue, read: tuple[Callable[[Any], Any], ...]) -> Test:
-    """Compile a value without a field."""
+    """Compile a value without a field, which is searched for in all text fields."""
     if not value.text:
         raise FilterError('"" alone matches nothing', value.offset, unfinished=True)
     asked = text_match.pattern(value, whole=False)
@@ -163,14 +164,14 @@ def _word(value: FilterValue, read: tuple[Callable[[Any], Any], ...]) -> Test:
 
 
 def _separator(word: str) -> str:
-    """Return a character that ``word`` lacks: it never matches across values."""
+    """Return a character that ``word`` lacks, so that it cannot match across joined values."""
     return next(mark for mark in map(chr, range(len(word) + 1)) if mark not in word)
 
 
 class _ContainsWord(msgspec.Struct, frozen=True):
-    """``word`` is in one of a row's texts."""
+    """Tests whether one of a row's texts contains ``word``."""
 
-    # Case folding is what takes the time, so all texts are folded at once.
+    # Case folding dominates the cost, so all texts are joined and folded at once.
 
     word: str
     separator: str
@@ -188,7 +189,7 @@ class _ContainsWord(msgspec.Struct, frozen=True):
 
 
 class _AnyTextMatches(msgspec.Struct, frozen=True):
-    """One of a row's texts matches the pattern."""
+    """Tests whether one of a row's texts matches the pattern."""
 
     holds: TextMatches
     read: tuple[Callable[[Any], Any], ...]

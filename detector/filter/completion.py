@@ -18,10 +18,10 @@ from detector.filter.time_expressions import KEYWORDS
 R = TypeVar("R")
 
 MAX_OPTIONS = 8
-"""Options offered at once."""
+"""The most options offered at once."""
 
 _SAMPLE_ROWS = 10_000
-"""Rows whose values are offered, from the first on."""
+"""Values are taken from at most this many rows, starting with the first."""
 
 _QUOTED = r'"(?:\\.|[^"\\])*(?:"|\\?$)'
 _TOKENS = re.compile(rf'(?:{_QUOTED}|[^\s"])+', re.DOTALL)
@@ -32,14 +32,14 @@ _INTERVALS = ("15m", "1h", "24h", "7d")
 
 @dataclass(frozen=True)
 class Completion:
-    """``options`` may stand in offset of the text from ``start`` on."""
+    """``options`` are replacements for the text from offset ``start`` on."""
 
     start: int
     options: tuple[str, ...] = ()
 
 
 def frequent_values(field: Field[R], rows: Iterable[R]) -> list[str]:
-    """Return the values of rows in a field, the most frequent first."""
+    """Return the rows' distinct values in a field, the most frequent first."""
     counted = Counter(
         value for row in islice(rows, _SAMPLE_ROWS) for value in field_values(field, row)
     )
@@ -49,7 +49,7 @@ def frequent_values(field: Field[R], rows: Iterable[R]) -> list[str]:
 def complete(
     text: str, fields: Fields[R], values: Callable[[Field[R]], Iterable[str]]
 ) -> Completion:
-    """Complete the end of ``text``; ``values`` returns a field's values."""
+    """Complete the end of ``text``; ``values`` returns the values of a field."""
     tokens, token, start = _last(_TOKENS, text)
     opening = len(token) - len(token.lstrip("!-("))
     token, start = token[opening:], start + opening
@@ -78,10 +78,10 @@ def _value(
     name: str,
     values: Callable[[Field[R]], Iterable[str]],
 ) -> Completion:
-    """Complete the last of the values after a field."""
+    """Complete the last value after a field and its operator."""
     field = fields.get(name)
     if field is None:
-        return Completion(start)  # which is description to be unknown
+        return Completion(start)  # an unknown field has no values to offer
     _, value, offset = _last(_VALUES, typed)
     folded = value.strip('"').replace('\\"', '"').casefold()
     options = [option for option in _options(field, values) if folded in option.casefold()]
@@ -101,7 +101,7 @@ def _options(field: Field[R], values: Callable[[Field[R]], Iterable[str]]) -> It
 
 
 def _last(parts: re.Pattern[str], text: str) -> tuple[list[str], str, int]:
-    """Return the parts before the last, the last, and its start."""
+    """Return the parts before the last one, the last one (may be empty), and its start offset."""
     matches = list(parts.finditer(text))
     if matches and matches[-1].end() == len(text):
         return [part[0] for part in matches[:-1]], matches[-1][0], matches[-1].start()

@@ -1,6 +1,6 @@
-"""A filter of events as a selector: which principals and which bytes its events must have.
+"""Turns a filter of events into a selector: the principals and bytes that its events must have.
 
-So a filter that names somebody, or something that few do, reads only the chunks of these.
+So a filter for a principal, or for a rare value, reads only the chunks that can contain it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from detector.store import Store
 from detector.text.abbreviations import short_arn
 
 _VERBATIM = frozenset({"call", "service", "region", "source", "principal", "role", "key", "id"})
-"""Fields whose value is text of the record in which case alone may differ."""
+"""Fields whose value appears verbatim in the record, except for its case."""
 _FIND_AT_MOST = 500
-"""Principals up to which reading only their chunks pays."""
+"""With more principals than this, reading only their chunks does not pay off."""
 
 
 @dataclass(frozen=True)
 class EventSelector:
-    """The events that a filter lets through.
+    """The events that pass a filter.
 
-    ``keys`` are principal keys of which each such event has one, ``substrings`` are bytes of
-    which each has one in any case; None: any event may. ``from_address`` is a test that its address
-    passes. ``writes`` are no reads, ``errors`` have an error code."""
+    Each of them has one of the principal ``keys`` and contains one of the ``substrings`` in any
+    case; None means no restriction. Its source address passes ``from_address``. ``writes`` selects
+    only calls that are not read-only, ``errors`` only those with an error code."""
 
     event_filter: Filter[EventRow]
     keys: frozenset[str] | None = None
@@ -63,7 +63,7 @@ class EventSelector:
 
 @dataclass(frozen=True)
 class EventQuery:
-    """A question for events: a filter, a span in epoch seconds, writes or errors only."""
+    """A query for events: a filter, bounds in epoch seconds, optionally only writes or errors."""
 
     event_filter: Filter[EventRow]
     since: int | None = None
@@ -72,9 +72,9 @@ class EventQuery:
     errors: bool = False
 
     def pivot(self, newest: int, store: Store | None = None) -> Pivot:
-        """Return the pivot that answers it, newest files first.
+        """Return the pivot that answers the query, newest files first.
 
-        With a ``store``, whose files are read, what it knows of principals narrows the search.
+        A ``store`` of the same files narrows the search by its activity per principal.
         """
         tree, _ = parser.parse(self.event_filter.text)
         since, until = _time_span(tree, self.event_filter.reference)
@@ -87,7 +87,7 @@ class EventQuery:
         if tree is not None and store is not None and not store.activity.uncounted_files():
             keys = _Narrowing(store, activity_days(*span)).keys(tree)
         if tree is not None and keys is None:
-            # A record that the index finds is looked at itself: its bytes tell nothing more.
+            # With keys, the index finds the records, so a byte search would add nothing.
             found = _substrings(tree)
             if found is not None:
                 substrings = tuple(found)
@@ -104,7 +104,7 @@ _LATEST = 1 << 40
 
 
 def _time_span(node: FilterNode | None, reference: float) -> tuple[float, float]:
-    """Return the span that the time terms of a filter leave, as far as all must hold."""
+    """Return the time span that a filter's time terms allow, as far as they are joined by and."""
     if isinstance(node, parser.Conjunction):
         spans = [_time_span(test, reference) for test in node.tests]
         return max(first for first, _ in spans), min(last for _, last in spans)
@@ -115,7 +115,7 @@ def _time_span(node: FilterNode | None, reference: float) -> tuple[float, float]
 
 
 def _substrings(node: FilterNode) -> list[bytes] | None:
-    """Return bytes of which each record that passes has one, in any case."""
+    """Return substrings of which each passing record contains one, in any case; None: unknown."""
     match node:
         case parser.Disjunction(tests):
             union: list[bytes] = []
@@ -141,7 +141,7 @@ def _substrings(node: FilterNode) -> list[bytes] | None:
 
 
 def _address_test(node: FilterNode) -> Test | None:
-    """Return a test that the address of each event that passes a filter passes too."""
+    """Return a test that the address of every event that passes the filter satisfies, or None."""
     match node:
         case parser.Disjunction(tests):
             alternatives = list(map(_address_test, tests))
@@ -167,7 +167,7 @@ def _is_positive(field: str | None, operator: str, values: Sequence[FilterValue]
 
 
 def _longest_run(value: FilterValue) -> str:
-    """Return the longest part of a value without wildcards."""
+    """Return the longest part of a value that contains no wildcard."""
     runs, wild = [""], set(value.wild)
     for index, letter in enumerate(value.text):
         if index in wild:
@@ -178,23 +178,23 @@ def _longest_run(value: FilterValue) -> str:
 
 
 def _is_address_like(value: FilterValue) -> bool:
-    """Tell whether an address may be written otherwise in a record, or a network is meant."""
+    """Tell whether a value is a network, or an address that a record may write differently."""
     return "/" in value.text or ":" in value.text
 
 
 _MAPPED = ipaddress.ip_network("::ffff:0:0/96")
-"""IPv4 addresses as IPv6 ones."""
+"""The range of IPv4-mapped IPv6 addresses."""
 
 
 class _Narrowing:
-    """What a state's activity says of the principals of events that pass a filter."""
+    """Narrows a filter to principals by the activity recorded in a state."""
 
     def __init__(self, store: Store, days: tuple[int, int]) -> None:
         self._store = store
         self._days = days
 
     def keys(self, node: FilterNode) -> frozenset[str] | None:
-        """Return principal keys of which each event that passes has one; None: unknown."""
+        """Return principal keys of which each passing event has one; None if unknown."""
         match node:
             case parser.Disjunction(tests):
                 union: frozenset[str] = frozenset()
@@ -239,13 +239,13 @@ class _Narrowing:
         read = _READ_VALUE[field]
 
         def is_wanted(each: str) -> bool:
-            # Where a part has a colon of its own, the parts cannot be told.
+            # With a second colon, service and call cannot be separated: keep the value.
             return asked(read(each).casefold()) or each.count(":") > 1
 
         return self._known(is_wanted, kind)
 
     def _named(self, text: str) -> set[str] | None:
-        """Return the keys of the principals whose ARN, or what is shown of it, has a text."""
+        """Return the keys of principals whose full or short ARN contains a text; None: unknown."""
         head, slash, _ = text.rpartition("/")
         if not slash and ":" not in text:
             sessions = self._store.activity.sessions()
@@ -285,7 +285,7 @@ class _Narrowing:
 
 
 def _keys_of(actors: set[Actor]) -> set[str] | None:
-    """Return the principal keys of principals; None where one has no ARN to be found by."""
+    """Return the keys of principals; None if one has no ARN to search for."""
     if any(not actor.name.startswith("arn:") for actor in actors):
         return None
     return {actor.name for actor in actors}

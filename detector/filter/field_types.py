@@ -1,7 +1,7 @@
-"""Field types: what an operator and a value mean for each.
+"""Field types, which define the meaning of an operator and a value.
 
-A test is a small callable over the value that a field has in a row. An absent value (an empty text,
-no text, None) passes only the test for absence, which is written ``""``.
+A test is a small callable on a row's value of the field. An absent value (an empty text, an empty
+list, None) passes only the test for absence, which is written ``""``.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _ORDER = {">": operators.gt, ">=": operators.ge, "<": operators.lt, "<=": operat
 class Kind(Protocol):
     @property
     def description(self) -> str:
-        """The type in a few words."""
+        """A short description of the type."""
 
     def test(self, operator: str, value: FilterValue, reference: float) -> Test:
         """Compile a comparison; times are relative to ``reference``.
 
-        Raises ValueError with one line.
+        Raises ValueError with a one-line message.
         """
 
 
 class TextMatches(msgspec.Struct, frozen=True):
-    """One of the texts matches the pattern."""
+    """Tests whether one of the texts matches the pattern."""
 
     pattern: Pattern
 
@@ -48,7 +48,7 @@ class TextMatches(msgspec.Struct, frozen=True):
 
 
 class Missing(msgspec.Struct, frozen=True):
-    """The value is absent."""
+    """Tests whether the value is absent."""
 
     def __call__(self, value: Any) -> bool:
         return value is None or (not isinstance(value, int | float) and not any(value))
@@ -63,7 +63,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class Between(msgspec.Struct, frozen=True):
-    """A range that includes both ends."""
+    """Tests whether a number is in a range, both ends included."""
 
     low: float
     high: float
@@ -73,7 +73,7 @@ class Between(msgspec.Struct, frozen=True):
 
 
 class During(msgspec.Struct, frozen=True):
-    """A time in the span."""
+    """Tests whether a time is in the span."""
 
     span: Span
 
@@ -90,7 +90,7 @@ class OneOf(msgspec.Struct, frozen=True):
 
 
 class Text(msgspec.Struct, frozen=True):
-    """``:`` finds a value anywhere in the text, ``=`` compares the whole."""
+    """Text: ``:`` finds a value anywhere in it, ``=`` compares the whole text."""
 
     description = "text"
 
@@ -110,7 +110,7 @@ class Address(msgspec.Struct, frozen=True):
 class Choice(msgspec.Struct, frozen=True):
     """One of a few words, which may be abbreviated.
 
-    ``ordered``: the words go from the least to the most.
+    ``ordered``: the words are in ascending order.
     """
 
     words: tuple[str, ...]
@@ -151,7 +151,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Number(msgspec.Struct, frozen=True):
-    """A number; ``units`` are the suffixes allowed, each with its factor."""
+    """A number; ``units`` are the allowed suffixes, each with its factor."""
 
     units: tuple[tuple[str, float], ...] = ()
 
@@ -198,7 +198,7 @@ BYTES = Number((("B", 1.0), ("kB", 1e3), ("MB", 1e6), ("GB", 1e9), ("TB", 1e12))
 
 
 class Time(msgspec.Struct, frozen=True):
-    """Epoch seconds."""
+    """A time, in epoch seconds."""
 
     description = "time"
 
@@ -208,7 +208,7 @@ class Time(msgspec.Struct, frozen=True):
         )
 
     def span(self, operator: str, value: FilterValue, reference: float) -> Span:
-        """Return the span that is meant. Raises ValueError."""
+        """Return the span of times that satisfy the comparison. Raises ValueError."""
         if value.dots is None:
             return time_expressions.span_for_operator(
                 operator, time_expressions.span_of(value.text, reference)

@@ -1,4 +1,4 @@
-"""The fields of a kind of rows, each with its type."""
+"""The fields by which a kind of row can be filtered, each with its type."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ R = TypeVar("R")
 class Field(msgspec.Struct, Generic[R], frozen=True):
     """A named value of a row.
 
-    ``read`` returns the value: a text, several, a number or None, as ``kind`` has it. ``shown``
-    returns the value without the further names that ``read`` adds. ``in_word_search``: a word
-    without a field is looked for here too, where the value is text. Both functions are importable
-    by name, so that a filter can be pickled."""
+    ``read`` returns the value in the form that ``kind`` expects: a text, several texts, a number or
+    None. ``shown`` returns the value without the alternative names that ``read`` adds.
+    ``in_word_search``: a word without a field is also searched for here, if the value is text. Both
+    functions must be importable by name, so that a filter can be pickled."""
 
     name: str
     meaning: str
@@ -30,7 +30,7 @@ class Field(msgspec.Struct, Generic[R], frozen=True):
 
 
 class Fields(msgspec.Struct, Generic[R], frozen=True):
-    """The fields of one kind of rows, ``rows`` in the plural."""
+    """The fields of one kind of row; ``rows`` is its name in the plural."""
 
     rows: str
     fields: tuple[Field[R], ...]
@@ -42,7 +42,7 @@ class Fields(msgspec.Struct, Generic[R], frozen=True):
         return next((field for field in self.fields if field.name == name), None)
 
     def __getitem__(self, name: str) -> Field[R]:
-        """Return a field by its name. Raises ValueError with the nearest name."""
+        """Return a field by its name. Raises ValueError, with a suggestion, if there is none."""
         field = self.get(name)
         if field:
             return field
@@ -51,7 +51,7 @@ class Fields(msgspec.Struct, Generic[R], frozen=True):
 
     @property
     def in_word_search(self) -> tuple[Callable[[R], Any], ...]:
-        """Readers of the texts that a word is looked for in."""
+        """Readers of the fields in which a word without a field is searched for."""
         return tuple(
             field.read
             for field in self.fields
@@ -60,5 +60,5 @@ class Fields(msgspec.Struct, Generic[R], frozen=True):
 
     @property
     def time(self) -> Field[R] | None:
-        """The field that a time expression without a field compares."""
+        """The field to which a time expression without a field applies; None if there is none."""
         return next((field for field in self.fields if isinstance(field.kind, Time)), None)

@@ -1,4 +1,4 @@
-"""What hunts can be filtered by."""
+"""The fields by which hunts can be filtered."""
 
 from __future__ import annotations
 

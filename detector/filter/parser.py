@@ -7,9 +7,9 @@
     when    := "last" interval | ("since" | "after" | "before" | "until") time
              | day (".." day)? | clock ".." clock
 
-A value is a run of characters without blanks, any part of it in double quotes, in which ``\\"``
-and ``\\\\`` stand for what they escape. ``*`` and ``?`` outside quotes are wildcards. Quotes and
-parentheses that are open at the end are closed there, so that a filter holds while it is typed.
+A value is a run of characters without blanks; any part may be in double quotes, in which ``\\"``
+and ``\\\\`` are escapes. ``*`` and ``?`` outside quotes are wildcards. Quotes and parentheses still
+open at the end are closed there, so that a filter works while it is being typed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ MAX_FILTER_DEPTH = 40
 class FilterError(ValueError):
     """A filter that cannot be parsed; the message is one line.
 
-    ``offset`` is the character that is wrong. ``unfinished``: writing on may complete the filter,
-    and the text before ``offset`` is correct."""
+    ``offset`` is that of the wrong character. ``unfinished``: more input may complete the filter,
+    and the text before ``offset`` is valid."""
 
     def __init__(self, why: str, offset: int = 0, *, unfinished: bool = False) -> None:
         super().__init__(why)
@@ -44,7 +44,7 @@ class FilterError(ValueError):
 class FilterValue(msgspec.Struct, frozen=True):
     """A value to compare with.
 
-    ``wild`` are the offsets in ``text`` of wildcards, ``dots`` is the offset of a ``..``.
+    ``wild`` are the offsets of wildcards in ``text``, ``dots`` is the offset of the first ``..``.
     """
 
     text: str
@@ -70,7 +70,7 @@ class FieldTerm(msgspec.Struct, frozen=True):
 
 
 class TimeTerm(msgspec.Struct, frozen=True):
-    """A time expression about the time that rows are listed by."""
+    """A time expression that applies to the rows' main time."""
 
     operator: str
     value: FilterValue
@@ -93,15 +93,15 @@ FilterNode = FieldTerm | TimeTerm | Negation | Conjunction | Disjunction
 FIELD = late_pattern(
     r"(?!arn:)([a-z][\w.-]*)(:?(?:!=|>=|<=|=|>|<)|:(?!:(?!:)|//))", re.IGNORECASE | re.ASCII
 )
-"""What stands before a value: a field and an operator. ``arn:``, ``a::b`` and ``s3://`` are text;
-``x:::1`` is not."""
+"""A field and its operator, before a value. ``arn:``, ``a::b`` and ``s3://`` are plain text;
+``x:::1`` is the field ``x`` with the value ``::1``."""
 
 _WORD = late_pattern(r"[^\s()\"]+")
 _BLANK = late_pattern(r"\s*")
 
 
 def parse(text: str) -> tuple[FilterNode | None, str]:
-    """Return the tree and the text with open quotes and parentheses closed.
+    """Return the syntax tree, and the text with open quotes and parentheses closed.
 
     The tree is None for an empty filter. Raises FilterError.
     """
@@ -136,12 +136,12 @@ class _Reader:
         self.offset = _BLANK.match(self.text, self.offset).end()  # type: ignore[union-attr]
 
     def unfinished(self, written: str, why: str) -> NoReturn:
-        """Refuse a text that ends in the last word of ``written``."""
+        """Raise an unfinished FilterError at the last word of ``written``, which ends the text."""
         word = written.split()[-1]
         raise FilterError(f"{word} {why}", len(self.text.rstrip()) - len(word), unfinished=True)
 
     def keyword(self, *words: str) -> str | None:
-        """Read one of these words if it comes next."""
+        """Consume and return one of these words if it comes next; otherwise return None."""
         match = _WORD.match(self.text, self.offset)
         word = match[0].casefold() if match else ""
         if word not in words:

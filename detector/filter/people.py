@@ -1,4 +1,4 @@
-"""Names of people in filters; ``me`` stands for who filters."""
+"""Names of people in filters; ``me`` stands for the current user."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _my_name = ""
 
 
 def use_my_name(name: str) -> None:
-    """Let ``me`` stand for a name from now on."""
+    """Set the name that ``me`` stands for."""
     global _my_name
     _my_name = name
 
 
 class Person(Text, frozen=True):
-    """A name; ``me`` without quotes is one's own name, and only that."""
+    """A person's name; unquoted ``me`` matches exactly the current user's name."""
 
     description = "name, or me"
 

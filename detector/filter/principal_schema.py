@@ -1,4 +1,4 @@
-"""What principals can be filtered by."""
+"""The fields by which principals can be filtered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write values and terms in the filter language: the reverse of parsing."""
+"""Format values and terms in the filter language: the inverse of parsing."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _PLAIN = re.compile(r"""[^\s",()*?!<>=:-][^\s",()*?]*""")
 
 
 def quote_value(text: str) -> str:
-    """Return ``text`` as a filter value, in quotes where needed."""
+    """Return ``text`` as a filter value, quoted if necessary."""
     if _PLAIN.fullmatch(text) and ".." not in text:
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def utc_minute(seconds: float) -> str:
-    """Write ``2026-03-01T11:30`` of epoch seconds."""
+    """Format epoch seconds as a UTC minute: ``2026-03-01T11:30``."""
     return format_time(seconds)[:16]
 
 
@@ -32,7 +32,7 @@ def field_values(
 ) -> list[str]:
     """Return a row's values in a field, as a filter writes them.
 
-    ``write_time`` writes the minute of epoch seconds.
+    ``write_time`` formats epoch seconds to the minute.
     """
     value: Any = (field.shown or field.read)(row)
     if value is None:
@@ -46,7 +46,7 @@ def field_values(
 
 
 def format_term(field: Field[R], values: Sequence[str], wanted: bool) -> str:
-    """Return a term for rows with, or without, one of ``values``.
+    """Return a term for rows with one of ``values``, or without any if not ``wanted``.
 
     ``()`` stands for an absent value.
     """

@@ -1,4 +1,4 @@
-"""What alerts, notes, suppressions and events can be filtered by."""
+"""The fields by which alerts, notes, suppressions and events can be filtered."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _yes(whether: object) -> str:
 
 
 def _named(arns: Iterable[str]) -> list[str]:
-    """ARNs as they are and as they are shown."""
+    """Return each ARN in its short form and in full."""
     return [name for arn in arns for name in (short_arn(arn), arn)]
 
 
@@ -70,13 +70,13 @@ def _rule(alert: Alert) -> list[str]:
 
 
 def _accounts(alert: Alert) -> list[str]:
-    """The accounts by id, and by the name that people gave."""
+    """Return the alert's accounts: their ids and their names in the inventory."""
     accounts = alert.finding.facets.accounts
     return [*accounts, *current_inventory().account_names(accounts)]
 
 
 def _networks(alert: Alert) -> list[str]:
-    """The organizations behind addresses, and one's own networks."""
+    """Return the AS organizations of the addresses and the inventory's names of their networks."""
     return [
         *alert.finding.networks,
         *current_inventory().network_names(alert.finding.facets.source_addresses),
@@ -84,7 +84,7 @@ def _networks(alert: Alert) -> list[str]:
 
 
 def _known(alert: Alert) -> list[str]:
-    """Names, owners and tickets of the known callers that it matches."""
+    """Return the names, owners and tickets of the known callers that the alert matches."""
     facets = alert.finding.facets
     callers = current_inventory().callers(facets.arns, facets.user_agents)
     return [fact for each in callers for fact in (each.name, each.owner, each.ticket) if fact]
@@ -95,7 +95,7 @@ def _noted(alert: Alert) -> str:
 
 
 def _techniques(alert: Alert) -> list[str]:
-    """The techniques by id and name, and their tactics."""
+    """Return the rule's ATT&CK techniques by id and name, and their tactics."""
     return [
         name
         for each in alert.finding.rule.attack

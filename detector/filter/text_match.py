@@ -1,6 +1,6 @@
-"""Compare values with text: contained, equal, by wildcards, as a network.
+"""Compare values with text: by containment, equality, wildcards, address or network.
 
-Each comparison is a small callable over case-folded text, in time linear in the text.
+Each comparison is a small callable on case-folded text that takes linear time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Is(msgspec.Struct, frozen=True):
 
 
 class Glob(msgspec.Struct, frozen=True):
-    """The whole text, by a glob in RE2's syntax."""
+    """Matches the whole text with a glob, given as a regex in RE2's syntax."""
 
     regex: str
 
@@ -44,12 +44,12 @@ class Glob(msgspec.Struct, frozen=True):
 
 @lru_cache(256)
 def _glob_matcher(regex: str) -> Pattern:
-    # Compiled here and not in Glob, which is pickled.
+    # Compiled here rather than in Glob, which must be picklable.
     return full_matcher(regex)
 
 
 class Address(msgspec.Struct, frozen=True):
-    """The address itself, in whatever way it is written."""
+    """Matches an address in any notation."""
 
     canonical: str
 
@@ -74,9 +74,9 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def pattern(value: FilterValue, *, whole: bool) -> Pattern:
-    """Return the comparison of a value with text.
+    """Return a pattern for a value.
 
-    With wildcards, or where ``whole``, the whole text must match; otherwise a part of it.
+    With wildcards or ``whole``, it must match the whole text, otherwise a part of it.
     """
     if value.wild:
         return _glob(value)
@@ -85,7 +85,7 @@ def pattern(value: FilterValue, *, whole: bool) -> Pattern:
 
 
 def address(value: FilterValue, *, whole: bool) -> Pattern:
-    """Return the comparison of an address or network with text.
+    """Return a pattern for an address or network; any other value is compared as text.
 
     Raises ValueError for an invalid network.
     """

@@ -1,8 +1,8 @@
-"""Parse the time expressions of filters and options into spans, in UTC unless an offset says so.
+"""Parse the time expressions of filters and options into spans, in UTC unless an offset is given.
 
-A day means all of it, 11:30 the whole minute. Expressions are relative to a reference, the newest
-record or the clock: ``now`` is the reference, ``today`` its day, and a time of day the last one
-that is not after it.
+A date means the whole day, 11:30 the whole minute. Expressions are relative to a reference time,
+the newest record or the clock: ``now`` is the reference, ``today`` is its day, and a time of day is
+the latest one that is not after the reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from detector.text.suggest import nearest
 from detector.text.time import DAY, SECONDS_PER_UNIT, parse_date_span, seconds_of_day
 
 KEYWORDS = {"since": ">=", "after": ">", "before": "<", "until": "<="}
-"""Words before a time, and the comparison that each means."""
+"""Words that may precede a time, and the comparison that each means."""
 
 _NUMBER_AND_UNIT = r"([0-9]{1,5})([smhdw])"
 INTERVAL = late_pattern(_NUMBER_AND_UNIT, re.IGNORECASE)
@@ -31,11 +31,11 @@ _ALONE = late_pattern(
 
 
 class TimeExpressionError(ValueError):
-    """A text that is no time; the message is one line."""
+    """A text that is not a time expression; the message is one line."""
 
 
 class Span(msgspec.Struct, frozen=True):
-    """``[start, end)`` in epoch seconds; ``is_relative``: it depends on the reference."""
+    """``[start, end)`` in epoch seconds; ``is_relative``: it depends on the reference time."""
 
     start: float
     end: float
@@ -46,7 +46,7 @@ ALWAYS = Span(float("-inf"), float("inf"))
 
 
 def reads_as_time(word: str) -> bool:
-    """Return whether a word without a field is a time expression."""
+    """Tell whether a word without a field is a time expression."""
     low, dots, high = word.partition("..")
     if dots and _CLOCK.fullmatch(low) and _CLOCK.fullmatch(high):
         return True
@@ -55,7 +55,7 @@ def reads_as_time(word: str) -> bool:
 
 
 def span_of(text: str, reference: float) -> Span:
-    """Parse ``text`` at a reference time. Raises TimeExpressionError."""
+    """Parse ``text`` relative to a reference time. Raises TimeExpressionError."""
     try:
         return _span_of(text.strip(), reference)
     except (ValueError, OverflowError):
@@ -66,14 +66,14 @@ def span_of(text: str, reference: float) -> Span:
 
 
 def span_between(low: str, high: str, reference: float) -> Span:
-    """Return the span from ``low`` to the end of ``high``.
+    """Return the span from the start of ``low`` to the end of ``high``.
 
-    Either may be empty. Raises TimeExpressionError.
+    An empty text leaves that side open. Raises TimeExpressionError.
     """
     first = span_of(low, reference) if low else ALWAYS
     last = span_of(high, reference) if high else ALWAYS
     if low and _CLOCK.fullmatch(high):
-        # The first such time after the first end.
+        # The first occurrence of this time of day at or after the start.
         start = first.start + (last.start - first.start) % DAY
         last = Span(start, start + last.end - last.start)
     if last.end <= first.start:
@@ -82,9 +82,9 @@ def span_between(low: str, high: str, reference: float) -> Span:
 
 
 def span_for_operator(operator: str, span: Span) -> Span:
-    """Return the times that compare so with ``span``.
+    """Return the times for which the comparison with ``span`` holds.
 
-    ``:`` and ``=`` mean in the span, ``>=`` from its start on, ``>`` after its end.
+    ``:`` and ``=`` mean within the span, ``>=`` from its start on, ``>`` after its end.
     """
     start = {":": span.start, "=": span.start, ">=": span.start, ">": span.end}.get(
         operator, ALWAYS.start
@@ -94,7 +94,7 @@ def span_for_operator(operator: str, span: Span) -> Span:
 
 
 def describe_span(span: Span) -> str:
-    """Describe a span: ``since 2026-03-01 10:38:05Z``, ``before …``, or both ends."""
+    """Describe a span as ``since 2026-03-01 10:38:05Z``, ``before …`` or ``START–END``."""
     if span.end == ALWAYS.end:
         return f"since {_text(span.start)}"
     if span.start == ALWAYS.start:
@@ -130,6 +130,6 @@ def _span_of(text: str, reference: float) -> Span:
 
 
 def _in_calendar(seconds: int) -> int:
-    """Return ``seconds``. Raises ValueError or OverflowError outside the calendar."""
+    """Return ``seconds``. Raises ValueError or OverflowError if datetime cannot represent them."""
     datetime.fromtimestamp(seconds, UTC)
     return seconds

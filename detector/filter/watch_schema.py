@@ -1,4 +1,4 @@
-"""What watches can be filtered by."""
+"""The fields by which watches can be filtered."""
 
 from __future__ import annotations
 
