@@ -369,9 +369,6 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
 
 def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
     """Yield the parts of whole lines up to ``end``, each of at most ``LINES_CAP`` lines."""
-    if buffer.bytes.count(b"\n", 0, end) <= LINES_CAP:
-        yield slice(0, end)
-        return
     # Without the library, looking for each newline takes less than counting all.
     if end and is_available() and count_bytes(buffer.bytes, _NEWLINE, 0, end) < LINES_CAP:
         yield slice(0, end)
