@@ -1,1 +1,1 @@
-"""Investigate an alert in the logs: pivots, guides, hunts, case files."""
+"""Investigation of alerts in the logs: pivots, guides, hunts, case files."""

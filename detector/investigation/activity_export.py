@@ -1,4 +1,4 @@
-"""The exports of principals and of events, for people and for programs."""
+"""Exports of principals and events."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ PRINCIPAL_EXPORT: ListExport[PrincipalRow] = ListExport(
 
 
 def acted_on(row: EventRow) -> str:
-    """Return what the call of an event acted on."""
+    """Return the object of an event's call."""
     return row.acted_on or call_object_in_json(row.raw)
 
 
 def event_row_object(row: EventRow) -> dict[str, Any]:
-    """Return the object that ``--format jsonl`` prints of an event."""
+    """Return the object that ``--format jsonl`` prints for an event."""
     event = {**event_object(row.event), "object": acted_on(row), "flags": row.flags}
     use = attacker_use(row.event.provider, row.event.action)
     if use is not None:

@@ -1,4 +1,4 @@
-"""Hold what a case file of an alert contains."""
+"""The contents of an alert's case file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from detector.triage.watch import WatchRow
 
 
 class CaseError(Exception):
-    """A case file that was not written; the message is one line."""
+    """A case file could not be written; the message is one line."""
 
 
 class Case(msgspec.Struct, frozen=True):
     """The contents of a case file.
 
-    ``addresses`` are those of the alert's sources, with their places where they are known. ``rows``
-    are the events of the pivot, of the alert and of its signals, by time. ``missing`` has the
-    events whose records could not be read again, and ``unread`` the files, each with why."""
+    ``addresses`` are the alert's source addresses, with their locations where known. ``rows`` are
+    the events of the pivot, of the alert and of its signals, by time. ``missing`` lists the events
+    whose records could not be read again, each with the reason; ``unread`` names the files that
+    failed, each with the reason."""
 
     alert: Alert
     rule: Rule | None
@@ -44,8 +45,8 @@ class Case(msgspec.Struct, frozen=True):
     made: float
     author: str
     related: Sequence[Alert] = ()
-    """Other alerts of its principals and access keys."""
+    """Other alerts of the same principals and access keys."""
     sources: Sequence[SourceHash] = ()
-    """The log files that its records are in."""
+    """The log files that contain the records."""
     watches: Sequence[WatchRow] = ()
-    """What is watched for, or was."""
+    """The watches, including lifted ones."""

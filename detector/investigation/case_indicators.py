@@ -1,4 +1,4 @@
-"""What a case leaves behind: the objects of its calls, and indicators to search for elsewhere."""
+"""What to follow up after a case: the objects its calls touched, and indicators to search for."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from detector.inventory.inventory_files import current_inventory
 from detector.investigation.pivot import EventRow
 
 ENUMERATION = frozenset({"other-enumeration", "discovery-burst", "caller-identity"})
-"""The flags of calls that look around, and change nothing."""
+"""The flags of calls that only look around and change nothing."""
 
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{12,28}\b")
 
 
 class CaseIndicator(msgspec.Struct, frozen=True, order=True):
-    """A value to search for: ``kind`` in a few words, ``remark`` what people know of it."""
+    """A value to search for; ``remark`` says what is known about the value."""
 
     kind: str
     value: str
@@ -28,7 +28,7 @@ class CaseIndicator(msgspec.Struct, frozen=True, order=True):
 
 
 class TouchedObject(msgspec.Struct, frozen=True):
-    """An object, the call that acted on it, how often, and when first (epoch seconds)."""
+    """An object, the call that acted on it, how often, and the first time (epoch seconds)."""
 
     call: str
     object: str
@@ -39,12 +39,12 @@ class TouchedObject(msgspec.Struct, frozen=True):
 
 
 def is_telling(row: EventRow) -> bool:
-    """Tell whether a call did more than look around, and is not one of the alert's own."""
+    """Tell whether a call did more than look around, and is not one of the alert's own calls."""
     return not row.own and bool(set(row.flags) - ENUMERATION)
 
 
 def touched_objects(rows: Iterable[EventRow]) -> list[TouchedObject]:
-    """Return the objects of the telling calls, in the order of their first call."""
+    """Return the objects of the telling calls, in order of their first call."""
     groups: dict[tuple[str, str, str], list[EventRow]] = {}
     for row in rows:
         if is_telling(row):

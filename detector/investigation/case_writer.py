@@ -1,7 +1,7 @@
-"""Write the case file of one alert or several: report, evidence and manifest.
+"""Writer of case files for one or several alerts: report, evidence and manifest.
 
-``manifest.json`` has the SHA-256 of every piece, and the file and position of every record.
-Records are the bytes of the log. A case file is readable only by its owner, and is written whole or
+``manifest.json`` has the SHA-256 of every piece, and the source file and position of every record.
+Records are the log's own bytes. A case file is readable only by its owner, and is written whole or
 not at all.
 """
 
@@ -59,9 +59,9 @@ def gather_case(
     stop: threading.Event | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
 ) -> Case:
-    """Collect the case of an alert from the store and the logs.
+    """Collect an alert's case from the store and the logs.
 
-    Raises CaseError when stopped.
+    Raises CaseError if stopped.
     """
     lineage, signals = store.alerts.lineage(alert.alert_id), store.context.signals(alert.alert_id)
     around = pivot.pivot_around(alert, lineage, "all activity")
@@ -101,13 +101,13 @@ def gather_case(
 
 
 def case_files(case: Case) -> dict[str, bytes]:
-    """Return the files of a case of one alert by name, the manifest last."""
+    """Return the files of a one-alert case by name, the manifest last."""
     contents, records = _alert_files(case)
     return _with_manifest(contents, [case], records)
 
 
 def joint_case_files(cases: Sequence[Case]) -> dict[str, bytes]:
-    """Return the files of a case of several alerts: each in a folder, what they share above."""
+    """Return the files of a joint case: a folder for each alert, shared files above."""
     contents: dict[str, bytes] = {}
     records: dict[str, EventRow] = {}
     for case in cases:
@@ -130,7 +130,7 @@ def joint_case_files(cases: Sequence[Case]) -> dict[str, bytes]:
 
 
 def _alert_files(case: Case) -> tuple[dict[str, bytes], dict[str, EventRow]]:
-    """Return the files of one alert without a manifest, and its records by their name."""
+    """Return one alert's files without a manifest, and its records by file name."""
     alert = case.alert
     records = {f"records/{number:05}.json": row for number, row in enumerate(case.rows, start=1)}
     text = report.case_report(case, len(records))
@@ -174,7 +174,7 @@ def _alert_files(case: Case) -> tuple[dict[str, bytes], dict[str, EventRow]]:
 
 
 def _tables(alerts: Sequence[Alert], rows: Sequence[EventRow]) -> dict[str, bytes]:
-    """Return the indicators as CSV, and the events as Timesketch reads them."""
+    """Return the indicators as CSV, and the events for Timesketch."""
     found = case_indicators(alerts, rows)
     return {
         "indicators.csv": csv_text(
@@ -187,7 +187,7 @@ def _tables(alerts: Sequence[Alert], rows: Sequence[EventRow]) -> dict[str, byte
 
 
 def _html(text: str, made: float) -> bytes:
-    """Return a report as a page that stands for itself."""
+    """Return a report as a self-contained HTML page."""
     title, _, body = text.partition("\n")
     heading = "".join(character for character in title.removeprefix("# ") if character != "`")
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -200,7 +200,7 @@ def _html(text: str, made: float) -> bytes:
 def _with_manifest(
     contents: dict[str, bytes], cases: Sequence[Case], records: Mapping[str, EventRow]
 ) -> dict[str, bytes]:
-    """Add the manifest, and its own hash beside it."""
+    """Add the manifest, and a file with its hash."""
     manifest = _pretty(_manifest(cases, contents, records))
     digest = hashlib.sha256(manifest).hexdigest()
     return {
@@ -211,15 +211,15 @@ def _with_manifest(
 
 
 def write_case(case: Case, out: Path) -> Path:
-    """Write the case of an alert to ``out``, a zip file or a new folder.
+    """Write an alert's case to ``out``: a zip file or a new folder, depending on its suffix.
 
-    The suffix ``.zip`` decides. Raises CaseError.
+    Raises CaseError.
     """
     return _write(lambda: case_files(case), case.made, out)
 
 
 def write_joint_case(cases: Sequence[Case], out: Path) -> Path:
-    """Write the case of several alerts, as ``write_case`` does that of one. Raises CaseError."""
+    """Write the case of several alerts, in the same way as ``write_case``. Raises CaseError."""
     return _write(lambda: joint_case_files(cases), cases[0].made, out)
 
 
@@ -245,7 +245,7 @@ def _write(make_files: Callable[[], Mapping[str, bytes]], made: float, out: Path
 def _read_others(
     rows: Sequence[EventRow], own: Sequence[Event], signals: Mapping[str, Sequence[Event]]
 ) -> tuple[list[EventRow], list[tuple[Event, str]]]:
-    """Read the alert's events that the pivot lacks; return rows and losses."""
+    """Read the alert's events that the pivot lacks; return their rows, and those not readable."""
     known = {row.event.identity for row in rows}
     own_keys = {event.identity for event in own}
     flagged: dict[bytes, list[str]] = {}
@@ -329,7 +329,7 @@ def _zipped(contents: Mapping[str, bytes], made: float) -> bytes:
 
 @contextlib.contextmanager
 def _temporary_folder(out: Path) -> Iterator[Path]:
-    """Make a private folder beside ``out``; remove it unless renamed."""
+    """Make a private folder next to ``out``; remove it unless it is renamed."""
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.absolute().parent))
     try:
         yield partial

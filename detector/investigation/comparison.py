@@ -1,4 +1,4 @@
-"""What differs between two alerts, principals or calls."""
+"""Differences between two alerts, principals or calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ComparedField:
-    """The distinct values of one field in the two things that are compared."""
+    """The distinct values of one field on both sides of a comparison."""
 
     name: str
     left: tuple[str, ...]
@@ -16,12 +16,12 @@ class ComparedField:
 
     @property
     def differs(self) -> bool:
-        """Whether one has a value that the other has not."""
+        """Whether one side has a value that the other lacks."""
         return set(self.left) != set(self.right)
 
     @property
     def values(self) -> list[str]:
-        """All values: those of the left alone, of the right alone, then the common ones."""
+        """All values: first those only on the left, then only on the right, then common ones."""
         return [*self.only_left, *self.only_right, *self.common]
 
     @property
@@ -43,6 +43,6 @@ def compare(name: str, left: Iterable[str], right: Iterable[str]) -> ComparedFie
 
 
 def differing_first(fields: Iterable[ComparedField]) -> list[ComparedField]:
-    """Order fields: those that differ, then the others; without those that nobody has."""
+    """Order fields with differing ones first; drop fields without values on either side."""
     known: Sequence[ComparedField] = [field for field in fields if field.values]
     return sorted(known, key=lambda field: not field.differs)

@@ -1,4 +1,4 @@
-"""The ES|QL query that finds the events behind an alert in Elasticsearch."""
+"""ES|QL queries that find an alert's events in Elasticsearch."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from detector.ecs.values import Value
 from detector.text.time import format_time
 
 _INDEX = "logs-aws.cloudtrail-*"
-"""Where Elastic's AWS integration puts CloudTrail."""
+"""The data streams of Elastic's AWS integration for CloudTrail."""
 
 
 def events_query(alert: Alert) -> str:
-    """Return the query for events with the alert's key and window.
+    """Return the query for events with the alert's key in the alert's window.
 
-    Keys that the rule's query computes are left out: Elasticsearch does not have them.
+    Keys that the rule's query computes are left out: Elasticsearch does not have those fields.
     """
     start, end = alert.extent
     terms = [

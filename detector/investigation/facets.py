@@ -1,4 +1,4 @@
-"""Facets: the most frequent values of a field in a list, those missing and those left out."""
+"""Facets: the most frequent values of a field in a list, and the counts of all other rows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 R = TypeVar("R")
 
 DISTINCT_LIMIT = 50_000
-"""Distinct values that are counted of a field; rows with further ones are said to be left out."""
+"""Maximum distinct values counted for a field; further ones are reported as not counted."""
 
 
 class Facet(msgspec.Struct, frozen=True):
-    """How often a field has its values in ``rows`` rows.
+    """The most frequent values of a field over ``rows`` rows.
 
-    ``top`` are the most frequent values; of ``distinct`` values in all the others are not shown.
-    ``missing`` rows have none. ``uncounted`` rows have values beyond the limit."""
+    ``top`` lists them with their counts; ``distinct`` is the number of all values. ``missing`` rows
+    have no value. ``uncounted`` counts values beyond the limit on distinct values."""
 
     field: str
     rows: int
@@ -29,7 +29,7 @@ class Facet(msgspec.Struct, frozen=True):
 
     @property
     def summary(self) -> str:
-        """What is not among the top values, in words; ``""`` where all is shown."""
+        """What the top values leave out, in words; ``""`` if nothing."""
         parts = []
         if self.distinct > len(self.top):
             parts.append(f"{self.distinct - len(self.top):,} more values")

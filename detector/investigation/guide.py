@@ -1,6 +1,6 @@
-"""The guide: questions that a sweep raises, and their answers.
+"""The guide: questions that an enumeration alert raises, and their answers.
 
-The questions are those of the reference rule's guide; other rules may bring more (``rule_guide``).
+The questions are those of the reference rule's guide; other rules may add more (``rule_guide``).
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ AnswerVerdict = Literal["yes", "no", "unknown"]
 
 
 class Question(NamedTuple):
-    """A question, and the flags whose events answer it."""
+    """A question, and the flags of the events that answer it."""
 
     text: str
     flags: frozenset[str]
     counts_own: bool = True
-    """Whether the alert's own calls answer it too."""
+    """Whether the alert's own calls also count."""
 
 
 QUESTIONS = (
@@ -52,7 +52,7 @@ QUESTIONS = (
         frozenset({"instance-start", "session-start"}),
     ),
 )
-"""Each is about the alert's principal, within half an hour on either side of the window."""
+"""Each is about the alert's principal, from half an hour before the window to half after."""
 
 OTHER_CALLS = "Everything else"
 OWN_CALLS = "This alert's calls"
@@ -61,8 +61,8 @@ OWN_CALLS = "This alert's calls"
 class Answer(msgspec.Struct, frozen=True):
     """The answer to a question.
 
-    ``pivot`` reads the events behind it, and ``count`` is their number, None where only the pivot
-    can tell. ``detail`` holds text from the log.
+    ``pivot`` reads the events behind the answer, and ``count`` is their number, None if only the
+    pivot can count them. ``detail`` contains text from the log.
     """
 
     question: str
@@ -81,7 +81,7 @@ def guide_answers(
 ) -> list[Answer]:
     """Answer the guide's questions from an alert and its signals.
 
-    ``own`` are the alert's own events by the flags that they would raise (``own_signals``).
+    ``own`` are the alert's own events by the flags that they would raise (see ``own_signals``).
     """
     return [
         _new(alert, lineage),
@@ -93,7 +93,7 @@ def guide_answers(
 
 
 def group_by_question(rows: Iterable[EventRow]) -> list[tuple[str, list[EventRow]]]:
-    """Group rows under the first question that each answers.
+    """Group rows under the first question that each of them answers.
 
     The alert's own calls come first, rows that answer no question last."""
     groups: dict[str, list[EventRow]] = {
@@ -112,7 +112,7 @@ def group_by_question(rows: Iterable[EventRow]) -> list[tuple[str, list[EventRow
 
 
 def answer_from_rows(answer: Answer, rows: Sequence[EventRow]) -> Answer:
-    """Complete an answer from the rows of its pivot."""
+    """Complete an answer with the rows of its pivot."""
     detail = "none"
     if rows:
         detail = f"{plural(len(rows), 'call')}: {count_actions(rows)}"
@@ -173,10 +173,10 @@ def _events_by_identity(
 
 
 def own_signals(events: Iterable[Event], flagging: Dispatch) -> dict[str, list[Event]]:
-    """Group an alert's own events by the flags that they would raise elsewhere.
+    """Group an alert's own events by the flags that they would raise in another alert's context.
 
-    Judged by what is kept of an event, without its record: a flag that needs a request parameter
-    is not found.
+    Only the stored fields of an event are judged, not its record: flags that need a request
+    parameter are not found.
     """
     signals: dict[str, list[Event]] = defaultdict(list)
     for event in events:

@@ -1,7 +1,7 @@
-"""Hunts: ES|QL queries run once over files, which return rows.
+"""Hunts: ES|QL queries that run once over files and return rows.
 
 A hunt file has Elastic's format: a ``[hunt]`` table with one or more ES|QL queries. Queries mean
-the same as in rules; only here SORT and LIMIT count, and a time window is a column like any other.
+the same as in rules, except that SORT and LIMIT apply, and a time window is an ordinary column.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 ResultRows = Iterator[dict[str, Value]]
 
 _SORTED_AT_ONCE = 1_000
-"""Results beyond twice the limit, before those that cannot be among the first are dropped."""
+"""Results held beyond twice the limit before a sort drops those over the limit."""
 
 
 class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"}):
@@ -54,7 +54,7 @@ class Hunt(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "query"
 
 
 def read_hunt(path: Path) -> tuple[Hunt, str]:
-    """Read a hunt or rule file as a hunt, with its text.
+    """Read a hunt or rule file as a hunt; return the hunt and the file's text.
 
     Raises RuleError.
     """
@@ -79,11 +79,10 @@ def compile_hunt_query(
     text: str = "",
     lookups: Lookups = NO_LOOKUPS,
 ) -> Query:
-    """Compile a query of a hunt.
+    """Compile a hunt's query.
 
-    ``now`` is the value of NOW(), ``text`` the file that has the query, ``lookups`` the
-    tables that it may name. Raises RuleError with the
-    line and column in that file.
+    ``now`` is the value of NOW(), ``text`` the file that contains the query, ``lookups`` the lookup
+    tables it may use. Raises RuleError with the line and column in that file.
     """
     try:
         return plan(query, fields, QueryOptions(now, lookups=lookups))
@@ -103,10 +102,10 @@ def uses_now(query: str) -> bool:
 
 
 class EventReader:
-    """A reader of events; ``problems`` names each file that failed.
+    """A reader of the events in files; ``problems`` describes each file that failed.
 
-    Only events in ``scope`` count. ``on_chunk`` is called with the path of each chunk and its end
-    in the file, in bytes, before its events are read; what it raises ends the reading."""
+    Only events in ``scope`` count. Before a chunk's events are read, ``on_chunk`` is called with
+    the file's path and the chunk's end in it, in bytes; an exception it raises ends the reading."""
 
     def __init__(
         self,
@@ -120,7 +119,7 @@ class EventReader:
         self.problems: dict[str, str] = {}
 
     def newest(self) -> int | None:
-        """Return the newest event time, in seconds since the epoch."""
+        """Return the newest event time, in epoch seconds."""
         newest = None
         for _, records in self._parsed():
             times = [records.times[index] for index in _event_indexes(records)]
@@ -130,9 +129,9 @@ class EventReader:
     def evaluate(
         self, query: Query, ask: Callable[[Record, int], Sequence[_T]]
     ) -> Iterator[tuple[int, Sequence[_T]]]:
-        """Yield the results of ``ask`` for events that may pass the filter.
+        """Yield the results of ``ask`` for the events that may pass the query's filter.
 
-        ``ask`` gets a record and its time; each result comes with that time. An event that was
+        ``ask`` gets a record and its time; results are yielded with that time. An event that was
         delivered more than once counts once.
         """
         seen: set[bytes] = set()
@@ -178,7 +177,7 @@ class EventReader:
 
 
 def _event_indexes(records: Records, prefilter: Prefilter | None = None) -> list[int]:
-    """Return the indexes of events that may pass a filter, in order."""
+    """Return the indexes of the events that may pass a filter, in order."""
     accepted: list[int] = []
     for signature, indexes in records.by_signature.items():
         head = Head(None, *signature)
@@ -191,7 +190,7 @@ def _event_indexes(records: Records, prefilter: Prefilter | None = None) -> list
 
 
 def result_rows(query: Query, reader: EventReader, most: int | None = None) -> ResultRows:
-    """Return a query's rows, ``most`` at the most, as they are read where order allows."""
+    """Return a query's rows, at most ``most``, streamed unless the query sorts."""
     results = _grouped(query, reader) if query.grouping else _filtered(query, reader)
     limit = min((each for each in (query.limit, most) if each is not None), default=None)
     if query.orders:
@@ -213,7 +212,7 @@ def _grouped(query: Query, reader: EventReader) -> Iterator[SortableResult]:
         for key, inputs in added:
             groups[start, key].append(inputs)
     if not groups and not query.key_names and query.window is None:
-        groups[0, ()] = []  # without BY there is one group, even an empty one
+        groups[0, ()] = []  # without BY there is always one group, even an empty one
     return chain.from_iterable(
         query.group_results(start, key, inputs) for (start, key), inputs in groups.items()
     )
@@ -222,7 +221,7 @@ def _grouped(query: Query, reader: EventReader) -> Iterator[SortableResult]:
 def _first_in_order(
     query: Query, results: Iterable[SortableResult], limit: int | None
 ) -> list[SortableResult]:
-    """Sort results; of those that are beyond the limit few are held at a time."""
+    """Return the sorted results up to the limit, holding only a few beyond it at a time."""
     first: list[SortableResult] = []
     for result in results:
         first.append(result)
@@ -234,7 +233,7 @@ def _first_in_order(
 
 
 def _sort(query: Query, results: list[SortableResult]) -> None:
-    # The last order first: a stable sort keeps it where an earlier order finds no difference.
+    # Sort by the last key first: stable sorts keep its order among equal earlier keys.
     for index in reversed(range(len(query.orders))):
         results.sort(
             key=lambda result, index=index: result[1][index],  # type: ignore[misc]

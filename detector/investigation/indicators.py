@@ -1,4 +1,4 @@
-"""A list of indicators asked of the logs, and how often each was found."""
+"""Searches of the logs for a list of indicators, with a count for each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from detector.text.time import format_time
 
 
 class IndicatorSelector:
-    """The events that have one of some indicators.
+    """The events that contain any of the indicators.
 
-    With a ``store`` that has counted all its files, only the principals that called from a wanted
-    network are searched where every indicator is an address, a network, a key or an ARN.
+    If every indicator is an address, a network, a key or an ARN, and ``store`` has counted all its
+    files, only the principals that called from a wanted network are searched.
     """
 
     ignores_case = True
@@ -54,7 +54,7 @@ class IndicatorSelector:
 
 
 class IndicatorCount(msgspec.Struct):
-    """How often an indicator was found, by whom, and when; times are epoch seconds."""
+    """How often an indicator was found, by whom, and when; times are in epoch seconds."""
 
     indicator: Indicator
     events: int = 0
@@ -85,7 +85,7 @@ class IndicatorCount(msgspec.Struct):
 
 
 class IndicatorCounts:
-    """The hits of each indicator, those without any too."""
+    """The hits of each indicator, including indicators without hits."""
 
     def __init__(self, indicators: Sequence[Indicator]) -> None:
         self.indicators = tuple(indicators)
@@ -93,16 +93,16 @@ class IndicatorCounts:
         self._counts = {each: IndicatorCount(each) for each in indicators}
 
     def add(self, events: Iterable[Event]) -> None:
-        """Count events, each once for each indicator that it has."""
+        """Count events; each event counts once for every indicator in it."""
         for event in events:
             for indicator in self._matcher.of_event(event):
                 self._counts[indicator].add(event)
 
     def of_event(self, event: Event) -> list[Indicator]:
-        """Return the indicators that an event has."""
+        """Return the indicators in an event."""
         return self._matcher.of_event(event)
 
     @property
     def counts(self) -> list[IndicatorCount]:
-        """The counts, most hits first."""
+        """The counts, those with most hits first."""
         return sorted(self._counts.values(), key=lambda each: (-each.events, each.indicator))

@@ -1,7 +1,7 @@
-"""Pivots: the events of a selector, read again from the logs.
+"""Pivots: a selector's events, read again from the logs.
 
-Only files whose span of event times overlaps are read, the nearest first, and of these only records
-that can match are decoded. Events come in batches as they are read.
+Only files whose span of event times overlaps are read, nearest first, and only records that can
+match are decoded. Events come in batches as they are read.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from detector.sources.open_file import open_file
 
 
 class Pivot(msgspec.Struct, frozen=True):
-    """A query for events of ``selector`` in ``[start, end)``, epoch seconds.
+    """A query for the events of ``selector`` in ``[start, end)``, epoch seconds.
 
-    Files nearest to ``around`` are read first. Where ``flags`` are given, only events that raised
-    one of them count. ``title`` names the pivot in a few words."""
+    Files nearest to ``around`` are read first. If there are ``flags``, only events that raise one
+    of them count. ``title`` names the pivot in a few words."""
 
     title: str
     selector: Selector
@@ -49,23 +49,23 @@ class Pivot(msgspec.Struct, frozen=True):
 class EventRow(msgspec.Struct, frozen=True, gc=False):
     """An event of a pivot, with its flags and raw JSON.
 
-    ``own``: the event is one of the alert's own hits. ``raw`` is empty where ``raw_record`` reads
-    it again when it is needed."""
+    ``own``: the event is one of the alert's own hits. ``raw`` is empty if the JSON was dropped;
+    ``raw_record`` reads it again when needed."""
 
     event: Event
     flags: tuple[str, ...]
     own: bool
     raw: bytes = b""
     acted_on: str = ""
-    """What the call acted on; kept where the JSON is not."""
+    """The object of the call, kept when the JSON is dropped."""
 
     @property
     def sort_key(self) -> tuple[int, str, str]:
-        """The order by time, then region, then event id."""
+        """The sort key: time, then region, then event id."""
         return self.event.time, self.event.region, self.event.event_id
 
     def without_json(self) -> EventRow:
-        """Return a copy without its JSON that shares strings with other rows.
+        """Return a copy without the JSON, whose strings are shared with other rows.
 
         A list may hold a million rows.
         """
@@ -99,7 +99,7 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How much has been read; ``unread`` names each file that failed."""
+    """How much has been read; ``unread`` describes each file that failed."""
 
     files_done: int
     files: int
@@ -109,19 +109,19 @@ class Progress(msgspec.Struct, frozen=True):
 
     @property
     def share(self) -> float:
-        """The part read by bytes, from 0 to 1."""
+        """The share of bytes that were read, from 0 to 1."""
         return self.bytes_done / self.bytes if self.bytes else 1.0
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Events read since the last batch, in file order, and progress."""
+    """The events read since the last batch, in file order, and the progress."""
 
     rows: tuple[EventRow, ...]
     progress: Progress
 
 
 def pivot_around(alert: Alert, selector: Selector, title: str, margin: int = SIGNAL_REACH) -> Pivot:
-    """Return the pivot over an alert's window and ``margin`` seconds either side."""
+    """Return a pivot over an alert's window and ``margin`` seconds on either side."""
     start, end = alert.extent
     return Pivot(title, selector, start - margin, end + margin, alert.first_event)
 
@@ -133,11 +133,11 @@ def read_pivot(
     own: Set[str] = frozenset(),
     stop: threading.Event | None = None,
 ) -> Iterator[Batch]:
-    """Read the events of a pivot until done or ``stop`` is set.
+    """Read a pivot's events until done or ``stop`` is set.
 
-    The first batch is empty and says how much there is to read. Each event comes once, however
-    often it was delivered. ``own`` are the event ids of the alert. The last batch's progress is
-    complete unless the pivot was stopped."""
+    The first batch is empty and gives the total to read. Each event is returned once, however often
+    it was delivered. ``own`` are the alert's event ids. The last batch's progress is complete
+    unless the pivot was stopped."""
     unread: list[str] = []
     overlapping = sorted(
         _without_folders(
@@ -174,7 +174,7 @@ def read_pivot(
 
 
 def count_actions(rows: Iterable[EventRow]) -> str:
-    """Count the calls by name: ``DescribeVolumes 17, DescribeSnapshots 17``."""
+    """Count calls by name: ``DescribeVolumes 17, DescribeSnapshots 17``."""
     actions = Counter(row.event.action for row in rows)
     return ", ".join(
         f"{action} {count}"
@@ -190,7 +190,7 @@ def sorted_by_time(rows: Iterable[EventRow]) -> list[EventRow]:
 def _without_folders(
     files: Iterable[FileSpan], pivot: Pivot, unread: list[str]
 ) -> Iterator[FileSpan]:
-    """Yield files; of the folders of days, those in them that may hold events of a pivot."""
+    """Replace each day folder with those of its files that may hold a pivot's events."""
     for file in files:
         if not is_day_folder(file.path):
             yield file

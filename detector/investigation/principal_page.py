@@ -1,4 +1,4 @@
-"""All that is known of one principal: its days, what is usual, its sessions as a tree."""
+"""A principal's page: its days, its usual calls, and its sessions as a tree."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from detector.detection.activity.actor import Actor
 from detector.store import Store
 
 DEPTH = 6
-"""Hops of sessions that open further ones."""
+"""Maximum hops from session to session in a tree."""
 SESSIONS_SHOWN = 200
-"""Lines of the tree; more are said to be left out."""
+"""Maximum lines of the tree; the number left out is reported."""
 _USUAL = 0.5
-"""Share of the days with calls from which something is usual."""
+"""Share of the days with calls from which a call is usual."""
 _FEWEST_DAYS = 4
-"""Days with calls from which anything can be usual or new."""
+"""Days with calls that a principal needs before anything counts as usual or new."""
 
 
 class ValueDays(msgspec.Struct, frozen=True):
-    """How often a principal did something, on how many days, and from when to when.
+    """How often a principal used a value, on how many days, and the first and last day.
 
     ``first`` and ``last`` are numbers of days since the epoch."""
 
@@ -37,7 +37,8 @@ class ValueDays(msgspec.Struct, frozen=True):
 class SessionNode(msgspec.Struct, frozen=True):
     """A session in a tree, with the span in which it was opened, in epoch seconds.
 
-    ``is_cut``: it opened others, which are too deep to be shown or were shown already."""
+    ``is_cut``: sessions that it opened are missing below it, as they are too deep or shown already.
+    """
 
     actor: Actor
     first: int
@@ -47,12 +48,12 @@ class SessionNode(msgspec.Struct, frozen=True):
 
 
 class PrincipalPage(msgspec.Struct, frozen=True):
-    """What a principal did: by day and region, by value, and with which sessions.
+    """What a principal did: by day and region, by value, and through which sessions.
 
-    ``region_days`` are the calls in each region by day. ``usual`` are API calls of at least half
-    of its days, ``first_time`` those that it made for the first time on its last day. Both are
-    empty where it called on too few days. ``opened_by`` leads from its sessions to who opened
-    them, ``opens`` to what they opened; ``left_out`` openings are not shown."""
+    ``region_days`` are the calls in each region by day. ``usual`` are the API calls made on at
+    least half of its days, ``first_time`` those made for the first time on its last day; both are
+    empty if it called on too few days. ``opened_by`` leads from its sessions to those who opened
+    them, ``opens`` to those that they opened; ``left_out`` trees are not shown."""
 
     days: dict[int, DayActivity]
     region_days: dict[str, dict[int, int]]
@@ -65,7 +66,7 @@ class PrincipalPage(msgspec.Struct, frozen=True):
 
 
 def principal_page(store: Store, principal: Actor) -> PrincipalPage:
-    """Return what the store knows of a principal."""
+    """Return what the store knows about a principal."""
     activity = store.activity.read(*ALL_DAYS, principal)
     days = {day: of_day for (_, _, day), of_day in sorted(activity.days.items())}
     return page_of(principal, days, store.activity.openings())
@@ -76,7 +77,7 @@ def page_of(
     days: Mapping[int, DayActivity],
     openings: Mapping[SessionOpening, tuple[int, int]],
 ) -> PrincipalPage:
-    """Return the page of a principal with these days and openings."""
+    """Return the page of a principal with these days and session openings."""
     values = {kind: _value_days(days, kind) for kind in ("call", "network", "program", "account")}
     values["session"] = _value_days(days, "session")
     values["key"] = _value_days(days, "key")
@@ -105,7 +106,7 @@ def page_of(
 
 
 def _value_days(days: Mapping[int, DayActivity], kind: str) -> list[ValueDays]:
-    """Return the values of a kind, most calls first."""
+    """Return the values of one kind, those with most calls first."""
     found: dict[str, ValueDays] = {}
     for day, of_day in sorted(days.items()):
         for value, count in shown_values(of_day.values.get(kind, {})):
@@ -123,11 +124,11 @@ def _value_days(days: Mapping[int, DayActivity], kind: str) -> list[ValueDays]:
 
 
 _Edges = Mapping[Actor, Sequence[Actor]]
-"""From an actor to those one hop away."""
+"""Maps an actor to the actors one hop away."""
 
 
 def _edges(pairs: Iterable[tuple[Actor, Actor]]) -> dict[Actor, list[Actor]]:
-    """Return from each first of a pair the second ones, in order."""
+    """Map the first element of each pair to its second elements, in order."""
     edges: dict[Actor, list[Actor]] = {}
     for one, other in sorted(pairs):
         edges.setdefault(one, []).append(other)
@@ -142,7 +143,7 @@ class _Tree:
         self._shown = 0
 
     def roots(self, principal: Actor, edges: _Edges) -> tuple[list[SessionNode], int]:
-        """Return the trees of a principal's sessions, and how many are not shown."""
+        """Return the trees of a principal's sessions, and how many trees are not shown."""
         own = [actor for actor in sorted(edges) if actor.principal == principal.principal]
         self._shown = 0
         nodes = []

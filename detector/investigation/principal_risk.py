@@ -1,7 +1,7 @@
-"""The risk of a principal over days: a sum of its alerts' parts, each counted once and fading.
+"""A principal's risk over days: the sum of its alerts' parts, each counted once and decaying.
 
-Several alerts that are each low may add up. An alert that is resolved or hidden by a suppression
-counts nothing.
+Several alerts that are each low may add up. A closed alert, or one hidden by a suppression, counts
+nothing.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from detector.text.abbreviations import flag_name
 from detector.text.time import DAY, format_age
 
 HALF_LIFE_SHARE = 0.5
-"""Points halve within this share of the span that is looked at."""
+"""The half-life of points, as a share of the window."""
 
 
 class RiskPart(msgspec.Struct, frozen=True):
-    """A summand: what it is, its points of the alert, and what is left of them now.
+    """A part of the sum: its name, its points in the alert, and the points left after decay.
 
     ``time`` is that of the alert's last event, in epoch seconds."""
 
@@ -33,9 +33,9 @@ class RiskPart(msgspec.Struct, frozen=True):
 
 
 class PrincipalRisk(msgspec.Struct, frozen=True):
-    """The score of a principal, its severity, and the summands, largest first.
+    """A principal's score, its severity, and the parts of the sum, largest first.
 
-    ``total`` is the sum before it is held at 100."""
+    ``total`` is the sum before it is capped at 100."""
 
     score: int = 0
     severity: str = ""
@@ -59,7 +59,7 @@ def _term(part: RiskPart, now: int) -> str:
 
 
 def principals_of(alert: Alert) -> set[tuple[str, str]]:
-    """Return the principals of an alert, as activity names them."""
+    """Return an alert's principals, named as in activity."""
     named = {actor_of_arn(arn).principal for arn in alert.facets.arns if arn.startswith("arn:")}
     if named:
         return {(kind, name) for kind, name in named}
@@ -80,7 +80,7 @@ def principal_risk(
 ) -> PrincipalRisk:
     """Sum up the risk of a principal's alerts in ``(now - window, now]``, in epoch seconds.
 
-    Each rule and each flag counts once: that of its points of which most is left.
+    Each rule and each flag counts once, with the largest points left after decay.
     """
     best: dict[str, RiskPart] = {}
     for alert in alerts:
@@ -105,9 +105,9 @@ def principal_risk(
 def risk_by_day(
     alerts: Sequence[Alert], newest: int, days: int, window: int, table: RiskTable
 ) -> dict[int, int]:
-    """Return the risk at the end of each of the last ``days``, by number of the day, uncapped.
+    """Return the uncapped risk at the end of each of the last ``days``, by day number.
 
-    That of the newest day is of ``newest``, in epoch seconds.
+    For the newest day, the risk at ``newest``, in epoch seconds.
     """
     last = newest // DAY
     by_day = {}

@@ -1,4 +1,4 @@
-"""The list of principals: who called, how often, from where, how usual, with what risk."""
+"""The list of principals: who called, how often, from where, how unusual, and the risk."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from detector.text.plural import plural
 from detector.text.time import DAY, format_time
 
 RISK_WINDOW = 7 * DAY
-"""Seconds over which the risk of a principal is summed up, where nothing else is asked for."""
+"""Default number of seconds over which a principal's risk is summed up."""
 UNCOMMON_AMONG = 2
-"""A call is uncommon that at most so many principals made."""
+"""Maximum number of principals making a call for the call to be uncommon."""
 _FEWEST_PRINCIPALS = 5
-"""Principals from which uncommon means something."""
+"""Number of principals from which calls can be judged uncommon."""
 
 
 class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
-    """A principal over some days; times are epoch seconds.
+    """A principal over some days; times are in epoch seconds.
 
-    ``first`` and ``last`` are its calls on these days, ``first_seen`` is its first call ever.
-    ``days`` are its calls by number of the day. ``uncommon`` are the calls that hardly anybody else
-    makes. ``rhythm`` says how usual its calls are in time."""
+    ``first`` and ``last`` are its first and last call on these days, ``first_seen`` is its first
+    call ever. ``days`` are its numbers of calls by day number. ``uncommon`` are the calls that
+    hardly any other principal makes. ``rhythm`` describes the pattern of its calls in time."""
 
     kind: str
     name: str
@@ -59,7 +59,7 @@ class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
     keys: tuple[str, ...]
     sessions: int
     truncated: tuple[str, ...]
-    """The kinds of values of which there are more than are kept."""
+    """The kinds of values of which not all are kept."""
     days: tuple[tuple[int, int], ...]
     uncommon: tuple[str, ...]
     rhythm: str
@@ -78,7 +78,7 @@ class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def account(self) -> str:
-        """The account that the principal belongs to; ``""`` where its name does not say."""
+        """The account that the principal belongs to; ``""`` if its name does not show it."""
         parts = self.name.split(":", 5)
         if len(parts) == 6:
             return parts[4]
@@ -120,10 +120,10 @@ class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class PrincipalList(msgspec.Struct, frozen=True):
-    """The principals of some days, worst first, and what the list rests on.
+    """The principals of some days, highest risk first, and the data behind the list.
 
-    ``newest`` is the time of the newest event read, ``uncounted_files`` were read before activity
-    was counted, ``duplicates`` are the hits that were delivered more than once."""
+    ``newest`` is the time of the newest event read, ``uncounted_files`` is the number of files read
+    before activity was counted, ``duplicates`` the number of hits delivered more than once."""
 
     rows: tuple[PrincipalRow, ...]
     newest: int
@@ -132,7 +132,7 @@ class PrincipalList(msgspec.Struct, frozen=True):
 
     @property
     def notes(self) -> list[str]:
-        """What must be known to read the counts."""
+        """Caveats for reading the counts."""
         notes = []
         if self.duplicates:
             hits = plural(self.duplicates, "hit")
@@ -146,7 +146,7 @@ class PrincipalList(msgspec.Struct, frozen=True):
 
 
 class PrincipalSum(msgspec.Struct, frozen=True, gc=False):
-    """What a principal did over some days; ``hours`` are the bits of each day's hours."""
+    """A principal's activity over some days; ``hours`` are bit sets of each day's hours."""
 
     whole: DayActivity
     day_calls: dict[int, int]
@@ -177,7 +177,7 @@ def list_principals(
 ) -> PrincipalList:
     """Return the principals with calls on the days that ``[since, until)`` touches.
 
-    ``sums`` are those of ``sum_principals``, where they are known already.
+    ``sums`` is the result of ``sum_principals``, if it is already available.
     """
     newest = store.files.newest_event_time() or 0
     if sums is None:
@@ -201,7 +201,7 @@ def principal_rows(
     table: RiskTable,
     risk_window: int = RISK_WINDOW,
 ) -> list[PrincipalRow]:
-    """Return a row for each principal: highest risk first, then rarest, then latest."""
+    """Return one row per principal: highest risk first, then most uncommon calls, then latest."""
     makers = Counter(call for each in sums.values() for call in _values(each.whole, "call"))
     by_principal = alerts_by_principal(alerts)
     history_since = min(first_seen.values(), default=newest)
@@ -273,21 +273,21 @@ def _values(whole: DayActivity, kind: str) -> tuple[str, ...]:
 
 
 def is_new_principal(first_seen: int, history_since: int, newest: int) -> bool:
-    """Return whether a principal came within the last day, after enough history without it."""
+    """Return whether a principal first called in the last day, after enough history without it."""
     return newest - first_seen < DAY and first_seen - history_since >= ENOUGH_HISTORY
 
 
 _MOST = 0.8
 _HOURLY = 20
-"""Hours of a day with a call from which calls come around the clock."""
+"""Average hours with calls per day from which a rhythm is hourly."""
 _WEEK = 7
 
 
 def rhythm(days: Mapping[int, int], first_seen: int, history_since: int, newest: int) -> str:
     """Describe when a principal calls: new, once, hourly, daily, weekdays or irregular.
 
-    ``days`` are the bits of the hours with a call, by number of the day.
-    ``""`` where there are too few days to tell."""
+    ``days`` are bit sets of the hours with calls, by day number. ``""`` if there are too few days
+    to tell."""
     if is_new_principal(first_seen, history_since, newest):
         return "new"
     first, last = min(days), max(newest // DAY, max(days))
@@ -313,5 +313,5 @@ def _is_weekday(day: int) -> bool:
 
 
 def actor_of(row: PrincipalRow) -> Actor:
-    """Return the principal of a row, without a session."""
+    """Return a row's principal as an actor without a session."""
     return Actor(row.kind, row.name)  # type: ignore[arg-type]

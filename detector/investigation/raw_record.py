@@ -1,4 +1,4 @@
-"""Read the raw record behind an event again from its file."""
+"""Reads the raw record behind an event again from its file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from detector.sources.source import Unavailable
 
 
 class EvidenceGone(Exception):
-    """A record that cannot be read again; the message is one line."""
+    """A record cannot be read again; the message is one line."""
 
 
 def raw_record(event: Event) -> bytes:
-    """Return the record's bytes exactly as the log has them.
+    """Return the record's bytes exactly as in the log.
 
-    For a wrapped record these are the inner record's bytes, or the text of the wrapper's string;
-    for a foreign schema (Athena, ECS, OCSF) the whole document; for a table's row its JSON. Raises
+    For a wrapped record, the inner record's bytes or the text of the wrapper's string; for a
+    foreign schema (Athena, ECS, OCSF), the whole document; for a table row, its JSON. Raises
     EvidenceGone."""
     source, offset, index = event.position.source, event.position.offset, event.position.index
     try:

@@ -1,7 +1,7 @@
-"""The report of a case, of one alert or several, in Markdown.
+"""The Markdown report of a case with one or several alerts.
 
-What a lead reads first stands first: one line, the verdict and the analyst's words; then the facts.
-Text from a log stands in code spans or is escaped, so that Markdown in it has no effect.
+What a lead reads first comes first: a one-line summary, the verdict and the analyst's text; then
+the facts. Log text is in code spans or escaped, so that Markdown in it has no effect.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from detector.investigation.case import Case
 
 _SUMMARY_OBJECTS = 3
-"""Calls after the alert that the first line names."""
+"""Maximum calls near the alert that the summary line names."""
 _GRAVE = frozenset({"access-key", "iam-change"})
 _CALLS_PER_RUN = 6
 
@@ -45,7 +45,7 @@ ReportSection = tuple[str, Iterable[str]]
 
 
 def case_report(case: Case, records: int) -> str:
-    """Return the report of an alert; ``records`` is the number of raw records beside it."""
+    """Return the report of an alert; ``records`` is the number of raw records delivered with it."""
     alert = case.alert
     subject = log_file_name(alert) or alert.principal
     title = f"{code(subject) or 'callers without an ARN'}, {format_time(alert.first_event)}"
@@ -101,7 +101,7 @@ def _document(title: str, summary: str, sections: Sequence[ReportSection]) -> st
 
 
 def _shared_sections(cases: Sequence[Case], rows: Sequence[EventRow]) -> Iterator[ReportSection]:
-    """Yield the sections that the report of one alert and of several have alike."""
+    """Yield the sections common to single and joint reports."""
     alerts = [case.alert for case in cases]
     ids = {alert.alert_id for alert in alerts}
     related = {each.alert_id: each for case in cases for each in case.related}
@@ -150,7 +150,7 @@ def _then(objects: Sequence[TouchedObject]) -> str:
 
 
 def _is_minor(each: TouchedObject) -> bool:
-    """Tell whether a call neither gave anything away nor changed who may do what."""
+    """Tell whether a call neither shared anything nor changed permissions or credentials."""
     return "shared with" not in each.object and _GRAVE.isdisjoint(each.flags)
 
 
@@ -159,7 +159,7 @@ def _and_more(count: int) -> str:
 
 
 def _totals(alerts: Sequence[Alert]) -> tuple[int, int]:
-    """Return the calls of alerts, each once, and their regions."""
+    """Return the number of distinct calls of the alerts, and of their regions."""
     events = {(alert.account, event_id) for alert in alerts for event_id in alert.event_ids}
     regions = {region for alert in alerts for region in alert.facets.regions}
     return len(events), len(regions)
@@ -211,7 +211,7 @@ def _indicator_table(alerts: Sequence[Alert], rows: Sequence[EventRow]) -> Itera
 
 
 def _watch_table(watches: Sequence[WatchRow], rows: Sequence[EventRow]) -> Iterator[str]:
-    """Yield the watches that the calls have something of, with how often."""
+    """Yield the watches whose indicator occurs in the calls, with counts."""
     counts = IndicatorCounts([row.watch.indicator for row in watches])
     counts.add(row.event for row in rows)
     here = {each.indicator: each for each in counts.counts if each.events}
@@ -374,7 +374,7 @@ def _gaps(case: Case) -> Iterator[str]:
 
 
 def _versions(case: Case) -> str:
-    """Say by what the case was made: rule, its version, tool, time, author."""
+    """Name the rule and its version, the tool, time and author behind the case."""
     rule = f"rule {code(case.alert.rule.id)}"
     if case.rule is not None:
         rule += f" (version {code(case.rule.fingerprint)} from {code(case.rule.path.name)})"

@@ -95,5 +95,5 @@ def correlation_lines(case: Case) -> Iterator[str]:
 
 
 def _detail(text: str) -> str:
-    """Format an answer, which quotes names of a log."""
+    """Format an answer's detail, which quotes names from the log."""
     return plain(" ".join(text.split()))

@@ -1,9 +1,9 @@
-"""The queries of a rule's own investigation guide.
+"""The queries in a rule's own investigation guide.
 
-Elastic's rules carry them in ``[[transform.investigate]]`` tables, and as ``!{investigate{…}}`` in
-the text of the note. A query is a list of groups of conditions: all of a group, any of the groups.
-Values may name a field of the alert (``{{user.name}}``). Source: Elastic's documentation, "Launch
-Timeline from investigation guides".
+Elastic's rules contain them as ``[[transform.investigate]]`` tables, or as ``!{investigate{…}}`` in
+the text of the note. A query is a list of groups of conditions; it matches if all conditions of any
+group match. Values may refer to a field of the alert (``{{user.name}}``). Source: Elastic's
+documentation, "Launch Timeline from investigation guides".
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Provider(msgspec.Struct, frozen=True, rename="camel"):
 class GuideQuery(msgspec.Struct, frozen=True, rename="camel"):
     """One query of a guide.
 
-    Times are relative to the alert (``now-48h/h``), by default half an hour on either side.
+    Times are relative to the alert (``now-48h/h``); the default is half an hour on either side.
     """
 
     label: str
@@ -47,11 +47,11 @@ class GuideQuery(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Unanswerable(Exception):
-    """A query that CloudTrail, or this alert, cannot answer."""
+    """CloudTrail, or this alert, cannot answer the query."""
 
 
 def guide_queries(rule: Rule) -> list[GuideQuery]:
-    """Return the queries of a rule's guide, the file's tables first.
+    """Return the queries of a rule's guide, those of the file's tables first.
 
     Malformed queries are left out.
     """
@@ -69,7 +69,7 @@ def rule_answers(
 ) -> list[Answer]:
     """Return the rule's queries as questions; their pivots count the events later.
 
-    ``record`` is of one of the alert's events: fields that the alert lacks are read from it.
+    ``record`` belongs to one of the alert's events; fields that the alert lacks are read from it.
     """
     return [_answer(query, alert, fields, record) for query in guide_queries(rule)]
 
@@ -78,7 +78,7 @@ def _tables(rule: Rule) -> list[Any]:
     try:
         transform = tomli.loads(rule.path.read_text(encoding="utf-8-sig")).get("transform")
     except (OSError, ValueError):
-        return []  # the file has gone since the rule was loaded
+        return []  # the file disappeared after the rule was loaded
     if not isinstance(transform, dict):
         return []
     tables = transform.get("investigate")
@@ -169,7 +169,7 @@ _RELATIVE = re.compile(r"now(?:([+-])(\d{1,6})([smhdw]))?(?:/([smhdw]))?")
 
 
 def _span(query: GuideQuery, alert: Alert) -> tuple[int, int]:
-    """Return the span of a query; ``now`` means the whole alert."""
+    """Return a query's span ``[start, end)``; ``now`` refers to the alert's first or last event."""
     if not query.relative_from and not query.relative_to:
         return alert.first_event - SIGNAL_REACH, alert.last_event + SIGNAL_REACH + 1
     start = _relative_time(query.relative_from or "now", alert.first_event, up=False)

@@ -1,4 +1,4 @@
-"""Selectors by ECS fields, combined with and, or and not."""
+"""Selectors of events by ECS fields, combined with and, or and not."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _VERBATIM_FIELDS = frozenset(
         "aws.cloudtrail.user_identity.session_context.session_issuer.arn",
     }
 )
-"""Fields whose value is a string of the record, unchanged: its text must be in the file."""
+"""Fields whose value is an unchanged string of the record, so its text must be in the file."""
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """A test of one field against ``values``, compared whole, as texts.
+    """A test of one field against ``values``, compared as whole texts.
 
-    ``values`` of None tests that the field is present. ``negated`` inverts the test: an absent
-    field then counts as different.
+    If ``values`` is None, the test is whether the field is present. ``negated`` inverts the test:
+    an absent field then counts as different.
     """
 
     field: Field
@@ -61,7 +61,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class FieldSelector(msgspec.Struct, frozen=True):
-    """The events that match all conditions of any of the ``groups``."""
+    """The events that match all conditions of at least one of the ``groups``."""
 
     groups: tuple[tuple[Condition, ...], ...]
 
@@ -82,7 +82,7 @@ class FieldSelector(msgspec.Struct, frozen=True):
 
 
 class AllOf(msgspec.Struct, frozen=True):
-    """The events that all of ``selectors`` include."""
+    """The events that all ``selectors`` include."""
 
     selectors: tuple[Selector, ...]
 
@@ -107,7 +107,7 @@ def _fewest(parts: Iterable[_HasRequiredSubstrings]) -> Sequence[bytes] | None:
 
 
 def field_equals(field: Field, value: str) -> FieldSelector:
-    """Return the selector of events whose field has this value."""
+    """Return a selector of the events whose field has this value."""
     return FieldSelector(((Condition(field, (value,)),),))
 
 

@@ -1,4 +1,4 @@
-"""The log files behind a case, with their hashes as they are now."""
+"""The log files behind a case, with the hashes of their present content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK = 1 << 20
 
 
 class SourceHash(msgspec.Struct, frozen=True):
-    """A log file: its size and SHA-256 as it is stored; else why there are none."""
+    """A log file with the size and SHA-256 of its stored content, or the reason for none."""
 
     path: str
     records: int
@@ -23,7 +23,7 @@ class SourceHash(msgspec.Struct, frozen=True):
 
 
 def hash_sources(sources: Iterable[str], stop: threading.Event | None = None) -> list[SourceHash]:
-    """Hash files by path, each once, with how often it was named; objects of buckets are named."""
+    """Hash files, each once, and count how often each was named; bucket objects are not hashed."""
     counts: dict[str, int] = {}
     for source in sources:
         counts[source] = counts.get(source, 0) + 1

@@ -1,1 +1,1 @@
-"""Hunts: their queries in several languages, what is offered while one types, and runs."""
+"""Hunts: queries in several languages, completion while typing, and runs."""

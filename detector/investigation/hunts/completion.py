@@ -1,4 +1,4 @@
-"""What is offered while a query is typed: commands, fields, functions, names of the query."""
+"""Completion of queries while typing: commands, fields, functions, names defined in the query."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EQL_WORDS = ("where", "and", "or", "not", "in", "like", "like~", "regex")
 
 
 class WordOffer(NamedTuple):
-    """Texts that may stand in place of ``text[start:cursor]``, the likeliest first."""
+    """Texts that may replace ``text[start:cursor]``, the likeliest first."""
 
     start: int
     options: Sequence[str] = ()
@@ -46,7 +46,7 @@ class WordOffer(NamedTuple):
 def offer_words(
     text: str, cursor: int, language: QueryLanguage, fields: Iterable[str]
 ) -> WordOffer:
-    """Return what may stand at the cursor, an offset in the text."""
+    """Return the completions at the cursor, an offset in the text."""
     before = text[:cursor]
     if _is_in_string(before):
         return WordOffer(cursor)
@@ -68,7 +68,7 @@ def offer_words(
 def _matching(
     word: str, text: str, language: QueryLanguage, fields: Iterable[str]
 ) -> Iterator[str]:
-    """Yield what a word may become: names that begin with it, then fields that contain it."""
+    """Yield completions of a word: names that begin with it, then fields that contain it."""
     names = sorted(fields)
     if language == "esql":
         yield from _beginning(word, _DEFINED.findall(text))
@@ -90,5 +90,5 @@ def _beginning(word: str, options: Iterable[str]) -> Iterator[str]:
 
 
 def _is_in_string(before: str) -> bool:
-    """Tell whether a text ends within a string that is not closed."""
+    """Tell whether a text ends inside an unclosed string."""
     return '"' in _STRING.sub(lambda match: "" if len(match[0]) > 1 else match[0], before)

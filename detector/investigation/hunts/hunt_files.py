@@ -1,4 +1,4 @@
-"""Hunt files as hunts: their name, their description, and their queries with a name each."""
+"""Hunt files read as hunts: name, description, and named queries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from detector.investigation.hunt import read_hunt
 
 
 def texts_of_hunt_file(path: Path) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """Return the texts of a hunt and its queries, name and text, from a hunt file.
+    """Return a hunt file's texts and its queries as (name, text).
 
     Raises RuleError.
     """

@@ -1,7 +1,7 @@
-"""The languages of a hunt's queries, compiled to one kind of query.
+"""The languages of hunt queries, compiled to the same kind of query.
 
-ES|QL says which columns it returns. The other languages only say which events they want; these are
-returned with the same few columns, in the order of time.
+ES|QL queries choose their columns. The other languages only select events; these are returned with
+the same few columns, ordered by time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EVENT_COLUMNS = (
     "source.ip",
     "event.id",
 )
-"""The columns of queries in languages that name none."""
+"""The columns of queries in languages that choose none."""
 
 EXAMPLES: dict[QueryLanguage, str] = {
     "esql": "from logs-aws.cloudtrail-*\n"
@@ -37,7 +37,7 @@ EXAMPLES: dict[QueryLanguage, str] = {
     "lucene": "event.action:Create* AND NOT event.outcome:failure",
     "eql": 'any where event.action : "Create*" and event.outcome == "success"',
 }
-"""A query of each language, by which a new one begins."""
+"""An example query in each language, the starting point of a new query."""
 
 
 def plan_query(
@@ -47,10 +47,10 @@ def plan_query(
     now: int | None = None,
     lookups: Lookups = NO_LOOKUPS,
 ) -> Query:
-    """Compile a query of a hunt.
+    """Compile a hunt's query.
 
-    ``now`` is the value of NOW(), ``lookups`` the tables that it may name. Raises EsqlError with
-    the place in the text.
+    ``now`` is the value of NOW(), ``lookups`` the lookup tables it may use. Raises EsqlError with
+    the position in the text.
     """
     options = QueryOptions(now, lookups=lookups)
     if not text.strip():
@@ -71,7 +71,7 @@ _EVENTS = (
 
 
 def _condition(text: str, language: QueryLanguage) -> ast.Expression:
-    """Parse which events a query wants."""
+    """Parse a query into the condition that selects its events."""
     if language == "kql":
         return kql.parse_kql(text)
     if language == "lucene":

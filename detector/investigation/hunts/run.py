@@ -1,4 +1,4 @@
-"""Runs of a hunt's queries: rows, and which of them are new since the last run."""
+"""Runs of hunt queries: their rows, and which rows are new since the last run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from detector.text.plural import plural
 from detector.triage.hunt_record import HuntQuery, HuntRecord, HuntScope
 
 MOST_ROWS = 10_000
-"""Rows that are kept of a run; where there are more, LIMIT or STATS shows them."""
+"""Maximum rows kept of a run; LIMIT or STATS helps to see more."""
 
 _EVER = 1 << 40
-"""A time after all that a log can hold, in epoch seconds."""
+"""A time later than any in a log, in epoch seconds."""
 
 ResultRow = dict[str, Value]
 
@@ -28,8 +28,8 @@ ResultRow = dict[str, Value]
 class HuntResult(msgspec.Struct, frozen=True):
     """The rows of a run, each with whether it is new.
 
-    ``compared``: there was a run to compare with. ``truncated``: there are more rows.
-    ``digests`` are those of the rows, by which the next run compares."""
+    ``compared``: there was an earlier run to compare with. ``truncated``: there are more rows.
+    ``digests`` identify the rows for comparison with the next run."""
 
     columns: tuple[str, ...]
     rows: Sequence[ResultRow]
@@ -40,12 +40,12 @@ class HuntResult(msgspec.Struct, frozen=True):
 
     @property
     def new_count(self) -> int | None:
-        """How many rows are new; None where there was no run to compare with."""
+        """The number of new rows; None if there was no run to compare with."""
         return sum(self.new) if self.compared else None
 
     @property
     def phrase(self) -> str:
-        """The number of rows, and how many are new, in a few words."""
+        """The number of rows, and of new rows, in a few words."""
         said = plural(len(self.rows), "row")
         if self.truncated:
             said = f"the first {MOST_ROWS:,} rows: add LIMIT or STATS"
@@ -55,7 +55,7 @@ class HuntResult(msgspec.Struct, frozen=True):
 
 
 def run_query(query: Query, reader: EventReader, last: Set[bytes] | None = None) -> HuntResult:
-    """Run a query over what a reader reads; ``last`` are the digests of the run before."""
+    """Run a query over a reader's events; ``last`` are the row digests of the previous run."""
     rows = list(result_rows(query, reader, MOST_ROWS + 1))
     truncated = len(rows) > MOST_ROWS
     del rows[MOST_ROWS:]
@@ -74,13 +74,13 @@ def run_query(query: Query, reader: EventReader, last: Set[bytes] | None = None)
 
 
 def rows_before(store: Store, hunt: HuntRecord, query: HuntQuery) -> Set[bytes] | None:
-    """Return the digests of the rows of a query's last run; None where there is none."""
+    """Return the row digests of a query's last run; None if there is none."""
     fingerprint = run_fingerprint(query, hunt.scope)
     return store.hunts.last_rows(hunt.hunt_id, query.query_id, fingerprint)
 
 
 def remember_run(store: Store, hunt: HuntRecord, query: HuntQuery, result: HuntResult) -> None:
-    """Remember a run over all held files, where it can be compared with the next one."""
+    """Record a run over all held files, unless its rows are truncated or the state is read-only."""
     if store.read_only or result.truncated:
         return
     fingerprint = run_fingerprint(query, hunt.scope)
@@ -90,14 +90,14 @@ def remember_run(store: Store, hunt: HuntRecord, query: HuntQuery, result: HuntR
 
 
 def held_files(store: Store, scope: HuntScope) -> list[FileSpan]:
-    """Return the files of the state that may hold events in scope, oldest first."""
+    """Return the state's files that may hold events in scope."""
     since = scope.since or 0
     until = _EVER if scope.until is None else scope.until
     return store.chunks.file_spans(since, until)
 
 
 def run_fingerprint(query: HuntQuery, scope: HuntScope) -> str:
-    """Return what tells runs apart that cannot be compared: another text or scope."""
+    """Return a hash of the query's text and scope: only runs with equal hashes are comparable."""
     limits = [scope.since, scope.until, sorted(scope.accounts), sorted(scope.principals)]
     asked = json_line([query.language, query.text.strip(), limits])
     return hashlib.sha256(asked.encode()).hexdigest()[:16]
