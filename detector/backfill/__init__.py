@@ -1,1 +1,1 @@
-"""Backfill: hunt months of an organization's trail on an engine that its owner has."""
+"""Backfill: hunts over months of an organization's trail, on an engine that its owner runs."""

@@ -1,4 +1,4 @@
-"""How many files and bytes a trail's days hold, and what Athena asks for reading them."""
+"""Estimates of the files and bytes in a trail's days, and of Athena's price for reading them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detector.sources.s3_objects import list_objects
 from detector.text.plural import plural
 
 SAMPLED_FOLDERS = 400
-"""Day folders that are listed at most; of more, a sample stands for all."""
+"""Maximum day folders to list; if there are more, a sample is extrapolated."""
 _THREADS = 16
 
 _DOLLARS_A_TERABYTE = 5.0
@@ -23,11 +23,11 @@ _DOLLARS_A_GET, _DOLLARS_A_LIST = 0.0004 / 1000, 0.005 / 1000
 """S3's prices in us-east-1 for standard storage (Amazon S3 pricing)."""
 
 Sizes = Callable[[str, str], Iterable[int]]
-"""``sizes(bucket, prefix)``: the sizes in bytes of the objects below a prefix."""
+"""``sizes(bucket, prefix)`` returns the sizes in bytes of the objects below a prefix."""
 
 
 class Estimate(NamedTuple):
-    """The files and compressed bytes of day folders; ``listed`` of ``folders`` were looked at."""
+    """The files and compressed bytes of ``folders`` day folders; ``listed`` of them were listed."""
 
     files: int
     bytes: int
@@ -36,7 +36,7 @@ class Estimate(NamedTuple):
 
     @property
     def dollars(self) -> float:
-        """What Athena and S3 ask for reading all once, in US dollars at us-east-1's prices."""
+        """The price of reading everything once with Athena and S3, in US dollars in us-east-1."""
         requests = (
             self.files * _DOLLARS_A_GET + (self.folders + self.files / 1000) * _DOLLARS_A_LIST
         )
@@ -57,7 +57,7 @@ class Estimate(NamedTuple):
 def estimate_bytes(
     location: TrailLocation, selection: RecordSelection, span: Span, sizes: Sizes | None = None
 ) -> Estimate:
-    """List the day folders of a span, or a sample of them. Raises Unavailable."""
+    """Estimate a selection by listing the span's day folders, or a sample. Raises Unavailable."""
     sizes = sizes or _object_sizes
     days = days_of(span)
     regions = [
@@ -68,7 +68,7 @@ def estimate_bytes(
     count = len(regions) * len(days)
     chosen: Sequence[int] = range(count)
     if count > SAMPLED_FOLDERS:
-        # The same question gives the same answer; nobody gains by guessing the sample.
+        # A fixed seed, so that the same question gives the same answer; no need for secrecy.
         chosen = sorted(random.Random(count).sample(range(count), SAMPLED_FOLDERS))  # noqa: S311
     prefixes = [f"{regions[index // len(days)]}{days[index % len(days)]}" for index in chosen]
 
@@ -92,13 +92,15 @@ def _object_sizes(bucket: str, prefix: str) -> Iterable[int]:
 
 
 _SPAN_DAYS = (31, 7, 1)
-"""Days of one query. Few choices: a second run must cut the same spans, though files came since."""
+"""Possible numbers of days per query.
+
+There are few choices, so that a second run cuts the same spans even if files arrived since."""
 _MAX_BYTES_A_QUERY, _MAX_FILES_A_QUERY = 500e9, 1_000_000
-"""What a query reads at most: Athena ends one after 30 minutes, unless the quota is raised."""
+"""Limits of one query: Athena ends a query after 30 minutes, unless the quota is raised."""
 
 
 def days_a_query(estimate: Estimate | None, span: Span) -> int:
-    """Return how many days one query reads, so that it ends within Athena's time limit."""
+    """Return how many days one query reads, to stay within Athena's time limit."""
     if estimate is None:
         return _SPAN_DAYS[1]
     share = max(estimate.bytes / _MAX_BYTES_A_QUERY, estimate.files / _MAX_FILES_A_QUERY)

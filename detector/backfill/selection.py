@@ -1,4 +1,4 @@
-"""Which calls a backfill brings: those that rules ask for, or those of named values."""
+"""The calls that a backfill fetches: those that rules need, or those with named values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from detector.text.fold import fold
 
 @dataclass(frozen=True)
 class CallSelection:
-    """The calls that some rules ask for, without regard to case.
+    """The calls that some rules need, compared without regard to case.
 
-    A call is wanted where its event name is among those of its source in ``by_source`` (None: any
-    name), or in ``names`` whatever its source. ``rules`` are served by it; ``left_out`` are the
-    rules that would need every call."""
+    A call is wanted if its event name is among those of its source in ``by_source`` (None: any
+    name), or in ``names``, whatever its source. ``rules`` are the rules it covers; ``left_out`` are
+    the rules that would need every call."""
 
     by_source: dict[str, frozenset[str] | None]
     names: frozenset[str]
@@ -25,7 +25,7 @@ class CallSelection:
 
     @property
     def selects_nothing(self) -> bool:
-        """Whether no call at all is wanted."""
+        """Whether no call is wanted."""
         return not self.by_source and not self.names
 
     def includes(self, event_source: str, event_name: str) -> bool:
@@ -40,7 +40,7 @@ class CallSelection:
 
 
 def select_calls(rules: Iterable[Rule]) -> CallSelection:
-    """Collect the calls that rules ask for: the pairs that their queries require."""
+    """Collect the calls that rules need: the pairs that their queries require."""
     by_source: dict[str, frozenset[str] | None] = {}
     any_source: set[str] = set()
     served, left_out = [], []
@@ -64,11 +64,11 @@ def select_calls(rules: Iterable[Rule]) -> CallSelection:
 
 @dataclass(frozen=True)
 class RecordSelection:
-    """What a backfill brings: all conditions that are given must hold.
+    """The records that a backfill fetches; all given conditions must hold.
 
-    ``calls``: None: whatever they call. ``principals`` are ARNs and access keys of callers.
-    ``indicators`` are values of which a record has one. ``accounts`` and ``regions`` are folders
-    of the trail. ``condition`` is one of the engine's language."""
+    ``calls`` is None for any call. ``principals`` are ARNs and access keys of callers.
+    ``indicators`` are values of which a record must have at least one. ``accounts`` and ``regions``
+    are folders of the trail. ``condition`` is written in the engine's language."""
 
     accounts: tuple[str, ...]
     regions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The spans of days that a backfill is cut into."""
+"""The spans of days into which a backfill is divided."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ class Span(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return it as a folder's name: ``20260301T000000Z-20260308T000000Z``."""
+        """The span as a folder name: ``20260301T000000Z-20260308T000000Z``."""
         return "-".join(format_time(time).replace("-", "").replace(":", "") for time in self)
 
     @property
     def delivery_days(self) -> tuple[str, str]:
-        """The first and last day folder, ``2026/03/01``, whose files may hold its events.
+        """The first and last day folder, as ``2026/03/01``, whose files may hold the span's events.
 
-        A file is delivered after its events: within minutes, as a rule, and within a day is what
-        is read for."""
+        A file is delivered after its events, usually within minutes; files delivered up to a day
+        later are read."""
         return day_folder(self.start), day_folder(self.end - 1 + SLACK)
 
 
 def day_folder(time: int) -> str:
-    """Return the folders of a day, as trails name them: ``2026/03/01``."""
+    """Return a day's folders as named in trails: ``2026/03/01``."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y/%m/%d")
 
 
 def cut_into_spans(whole: Span, days: int) -> Iterator[Span]:
-    """Cut a span at every ``days``-th midnight (UTC) since its start."""
+    """Cut a span at every ``days``-th midnight (UTC) after its start."""
     start = whole.start
     while start < whole.end:
         midnight = start - start % DAY

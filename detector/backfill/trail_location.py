@@ -1,4 +1,4 @@
-"""Where a trail lies in a bucket: its root, accounts and regions.
+"""The location of a trail in a bucket: its root, accounts and regions.
 
 The layout is that of the CloudTrail User Guide, "CloudTrail log file name format":
 ``[PREFIX/]AWSLogs/[O-ID/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/``.
@@ -19,22 +19,22 @@ _LAYOUT = re.compile(
     r"(?:/(?P<account>\d{12})(?:/CloudTrail(?:/(?P<region>[a-z0-9-]+))?)?)?"
 )
 _PLAIN = re.compile(r"[^'\"`\\$\x00-\x1f\x7f-\x9f\u2028\u2029]*")
-"""A URL that stands as it is in the DDL of a table, and in a comment of a line."""
+"""A URL that needs no escaping in a table's DDL or in a line comment."""
 _ACCOUNT = re.compile(r"\d{12}")
 _ORGANIZATION = re.compile(r"o-[a-z0-9]{10,32}")
 
 
 class LocationError(ValueError):
-    """A source that is no trail; the text says what to name instead."""
+    """The source is not a trail; the message says what to name instead."""
 
 
 @dataclass(frozen=True)
 class TrailLocation:
-    """A trail in a bucket, or on disk: then ``bucket`` is empty, and keys begin with a slash.
+    """A trail in a bucket or on disk; on disk ``bucket`` is empty and keys begin with a slash.
 
     ``root`` is the key prefix above the accounts, with its final slash; it may lack the
-    organization's folder where ``organization`` is None. ``accounts`` and ``regions`` are those
-    that the source names; empty: all."""
+    organization's folder if ``organization`` is None. ``accounts`` and ``regions`` are those named
+    by the source; empty: all."""
 
     bucket: str
     root: str
@@ -50,12 +50,12 @@ class TrailLocation:
         return object_url(self.bucket, self.root)
 
     def region_prefix(self, account: str, region: str) -> str:
-        """Return the key prefix of a region's days."""
+        """Return the key prefix above a region's day folders."""
         return f"{self.root}{account}/{TRAIL}/{region}/"
 
 
 def parse_location(source: str) -> TrailLocation:
-    """Parse an ``s3://`` URL at or above a region's folder of a trail. Raises LocationError."""
+    """Parse an ``s3://`` URL at or above a trail's region folder. Raises LocationError."""
     if not source.startswith("s3://"):
         raise LocationError(f"{source}: name a trail in S3: s3://BUCKET/PREFIX")
     bucket, key = split_url(source)
@@ -70,7 +70,7 @@ def parse_location(source: str) -> TrailLocation:
 
 
 def locate_folder(folder: Path) -> TrailLocation:
-    """Return the trail at or above whose region's folder a folder on disk is.
+    """Return the trail of a folder on disk that is at or above a region's folder.
 
     Raises LocationError."""
     return _locate(str(folder), "", str(folder.absolute()))
@@ -103,10 +103,10 @@ def find_accounts(
     location: TrailLocation,
     folders_below: Callable[[str, str], Sequence[str]] | None = None,
 ) -> TrailLocation:
-    """List which accounts deliver to a trail, and return its location with them.
+    """List the accounts that deliver to a trail, and return the location with them.
 
-    ``folders_below(bucket, prefix)`` returns the names of the folders right below a prefix; by
-    default S3 is asked. Raises LocationError where there are none or two trails, and Unavailable.
+    ``folders_below(bucket, prefix)`` returns the names of the folders directly below a prefix; the
+    default lists S3. Raises LocationError if there is no trail or more than one, and Unavailable.
     """
     folders_below = folders_below or _folders_below
     names = folders_below(location.bucket, location.root)

@@ -1,1 +1,1 @@
-"""Amazon Athena: a table over a trail, and the calls that are unloaded from it."""
+"""Amazon Athena: a table over a trail, and UNLOADs of selected calls from it."""

@@ -1,7 +1,7 @@
-"""Run a backfill's statements in Athena, by boto3.
+"""A boto3 client that runs a backfill's statements in Athena.
 
-Each span has a marker beside its result: a run that is broken off goes on where it stopped, and
-what a failed attempt has left is never read as a result.
+Each span has a marker next to its result: an interrupted run resumes where it stopped, and
+leftovers of a failed attempt are never read as a result.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _DELETE_AT_ONCE = 1000
 
 
 class AthenaError(Exception):
-    """A statement failed or could not be sent; the text says why."""
+    """A statement failed or could not be sent; the message says why."""
 
 
 class SpanResult(NamedTuple):
-    """A span that was unloaded; ``scanned`` bytes were read by Athena, None: by an earlier run."""
+    """An unloaded span; ``scanned`` bytes were read by Athena, None if an earlier run did it."""
 
     span: Span
     scanned: int | None
 
 
 class AthenaClient:
-    """Athena and the bucket of its results, in the region of that bucket."""
+    """A client of Athena and of the results bucket, in that bucket's region."""
 
     def __init__(
         self, output: str, workgroup: str, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        """Raises NoSource without boto3."""
+        """Create the clients. Raises NoSource if boto3 is missing."""
         try:
             import boto3
         except ImportError:
@@ -56,10 +56,10 @@ class AthenaClient:
         self._sleep = sleep
 
     def execute(self, statement: str, progress: Callable[[int], None] = lambda _: None) -> int:
-        """Run a statement to its end, and return the bytes that it scanned.
+        """Run a statement to its end, and return the bytes scanned.
 
-        ``progress`` gets the bytes scanned so far. Raises AthenaError. When broken off, the
-        statement is stopped: Athena would go on, and be paid for."""
+        ``progress`` gets the bytes scanned so far. Raises AthenaError. If interrupted, stops the
+        statement, which would otherwise keep running and be billed."""
         query = self._start(statement)
         try:
             while True:
@@ -76,11 +76,11 @@ class AthenaClient:
         return scanned
 
     def unload(self, unload: Unload, span: Span, progress: Callable[[int], None]) -> SpanResult:
-        """Unload a span, unless an earlier run has. Raises AthenaError."""
+        """Unload a span, unless an earlier run has done so. Raises AthenaError."""
         bucket, prefix = split_url(f"{unload.folder}{span.name}/")
         if self._exists(bucket, prefix + _MARKER):
             return SpanResult(span, None)
-        self._delete(bucket, prefix)  # what an attempt has left that did not end
+        self._delete(bucket, prefix)  # leftovers of an unfinished attempt
         scanned = self.execute(unload.statement(span, uuid.uuid4().hex[:12]), progress)
         self._call(self._s3.put_object, Bucket=bucket, Key=prefix + _MARKER, Body=b"")
         return SpanResult(span, scanned)
@@ -110,7 +110,7 @@ class AthenaClient:
     def _stop(self, query: str) -> None:
         try:
             self._athena.stop_query_execution(QueryExecutionId=query)
-        except Exception:  # what has broken it off is said, not this
+        except Exception:  # report what interrupted the statement, not this
             return
 
     def _exists(self, bucket: str, key: str) -> bool:
@@ -137,7 +137,7 @@ class AthenaClient:
     def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
         try:
             return method(**arguments)
-        except Exception as error:  # botocore's classes are made at run time
+        except Exception as error:  # botocore creates its error classes at run time
             failure = failure_of(error, "")
             detail = hide_secrets(str(error).partition("\n")[0])[:300]
             raise AthenaError(f"AWS: {failure.kind.replace('-', ' ')}: {detail}") from None

@@ -1,7 +1,7 @@
 """The conditions of a selection in Athena's SQL.
 
-Each lets through at least the records that are wanted. What trailhound then reads is judged again,
-exactly: a network is asked for by the octets that its addresses have in common.
+Each condition accepts at least the wanted records; trailhound filters the result again, exactly. A
+network, for example, is matched by the octets that its addresses have in common.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ISSUER_ARN = "useridentity.sessioncontext.sessionissuer.arn"
 
 
 def record_conditions(selection: RecordSelection, span: Span) -> Iterator[str]:
-    """Yield the conditions on the records of a span; all must hold."""
+    """Yield the conditions on a span's records; all of them must hold."""
     first, last = span.delivery_days
     yield f"day BETWEEN {literal(first)} AND {literal(last)}"
     yield f"account IN {literal_list(selection.accounts)}"
@@ -62,7 +62,7 @@ def _principal_conditions(principals: Sequence[str]) -> Iterator[str]:
 
 
 def _arn_conditions(arns: Sequence[str]) -> Iterator[str]:
-    """Yield the conditions on callers: the ARN itself, a role's sessions, one of its sessions."""
+    """Yield conditions on callers, any of which suffices: the ARN itself, or sessions of a role."""
     yield f"{_CALLER_ARN} IN {literal_list(arns)}"
     yield f"{_ISSUER_ARN} IN {literal_list(arns)}"
     for arn in arns:
@@ -89,16 +89,16 @@ def _indicator_conditions(indicators: Sequence[Indicator]) -> Iterator[str]:
                 yield f"lower(eventid) IN {literal_list(values)}"
             case "key":
                 yield f"{_CALLER_KEY} IN {literal_list(values)}"
-                for value in values:  # A call that made the key shows it in its response.
+                for value in values:  # The call that created a key shows it in its response.
                     yield f"strpos(responseelements, {literal(value)}) > 0"
             case _:
                 yield from network_conditions(values)
 
 
 def network_conditions(networks: Sequence[str]) -> Iterator[str]:
-    """Yield conditions of which records from any of some networks have one.
+    """Yield conditions of which records from any of the networks meet at least one.
 
-    Raises ValueError for what is no network."""
+    Raises ValueError for text that is not a network."""
     plain, prefixes = set(), set()
     for text in networks:
         network = ipaddress.ip_network(text, strict=False)
@@ -108,7 +108,7 @@ def network_conditions(networks: Sequence[str]) -> Iterator[str]:
             octets = str(network.network_address).split(".")[: network.prefixlen // 8]
             prefixes.add("".join(f"{octet}." for octet in octets))
         else:
-            # An IPv6 address has several spellings: they have the first group in common.
+            # An IPv6 address has several spellings, which share the first group.
             first_group = network.network_address.exploded.split(":")[0].lstrip("0")
             prefixes.add(f"{first_group}:" if network.prefixlen >= 16 else "")
     if plain:

@@ -1,7 +1,7 @@
-"""A filter of events as a condition of Athena's SQL.
+"""Event filters as conditions in Athena's SQL.
 
-The condition lets through at least what the filter does: parts that cannot be told in SQL are left
-out, and ``trailhound events`` judges what was unloaded again, exactly.
+A condition accepts at least what the filter accepts: parts that SQL cannot express are left out,
+and ``trailhound events`` filters the unloaded records again, exactly.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _COLUMNS = {
     "caller": (_RECIPIENT, _CALLER),
     "id": ("eventid",),
 }
-"""The columns of which one has the text of a field."""
+"""The columns of each field; at least one of them contains the field's text."""
 
 
 def filter_condition(node: FilterNode | None) -> str | None:
-    """Return a condition that every record passing a filter meets; None: there is none.
+    """Return a condition that every record accepted by a filter meets; None if there is none.
 
     Raises SqlError for control characters."""
     match node:
@@ -68,8 +68,8 @@ def _term_condition(field: str, values: Sequence[FilterValue]) -> str | None:
 def _text_conditions(field: str, value: FilterValue) -> list[str] | None:
     text = _longest_run(value)
     if field in ("principal", "role"):
-        text = text.rpartition("/")[2]  # what is shown of an ARN is shorter than it
-    if not text or not text.isascii():  # other letters have several spellings without case
+        text = text.rpartition("/")[2]  # an ARN is shown shortened
+    if not text or not text.isascii():  # other letters have several case variants
         return None
     folded = literal(text.lower())
     return [f"strpos(lower({column}), {folded}) > 0" for column in _COLUMNS[field]]

@@ -1,4 +1,4 @@
-"""Write literals and names of Athena's SQL (Trino's)."""
+"""Literals and names in Athena's SQL dialect (Trino's)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,127}")
 
 
 class SqlError(ValueError):
-    """A text that Athena would not take; the text says why."""
+    """Athena would reject a text; the message says why."""
 
 
 def literal(text: str) -> str:
@@ -20,17 +20,17 @@ def literal(text: str) -> str:
 
 
 def literal_list(texts: Iterable[str]) -> str:
-    """Return literals in brackets, sorted."""
+    """Return literals in parentheses, sorted."""
     return "(" + ", ".join(map(literal, sorted(texts))) + ")"
 
 
 def check_name(text: str, what: str) -> str:
-    """Return the name of a database or table. Raises SqlError where Athena allows no such name."""
+    """Return the name of a database or table. Raises SqlError if Athena does not allow the name."""
     if not _NAME.fullmatch(text):
         raise SqlError(f"{what} {text!r}: lower-case letters, digits and _ make a name of Athena")
     return text
 
 
 def any_of(conditions: Iterable[str]) -> str:
-    """Join conditions with OR, in brackets."""
+    """Join conditions with OR, in parentheses."""
     return "(" + "\n    OR ".join(conditions) + ")"

@@ -1,8 +1,8 @@
-"""The DDL of a partition-projected table over a trail.
+"""The DDL of a table over a trail, with partition projection.
 
-Columns, serializer and input format are those of the Athena User Guide, "Create a table for
-CloudTrail logs in Athena using partition projection", and "CloudTrail record contents" for the
-fields that came later. A field that is in no column is not unloaded.
+Columns, SerDe and input format are those of the Athena User Guide, "Create a table for CloudTrail
+logs in Athena using partition projection", plus "CloudTrail record contents" for newer fields.
+Fields without a column are not unloaded.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class TrailTable:
 
     @property
     def name(self) -> str:
-        """A name that tells tables of other trails, accounts, regions and days apart."""
+        """A name that is unique to the trail, accounts, regions and days."""
         facts = (
             self.location.url,
             *self.selection.accounts,
@@ -88,11 +88,11 @@ class TrailTable:
         return self.span.delivery_days
 
     def create_database(self) -> str:
-        """Return the statement that makes the database."""
+        """Return the statement that creates the database."""
         return f"CREATE DATABASE IF NOT EXISTS `{check_name(self.database, 'database')}`"
 
     def create(self) -> str:
-        """Return the statement that makes the table; it reads and moves nothing."""
+        """Return the statement that creates the table; it reads and moves no data."""
         columns = ",\n".join(f"  `{name}` {type}" for name, type in COLUMNS.items())
         first, last = self._days
         layout = f"{self.location.url}${{account}}/CloudTrail/${{region}}/${{day}}"

@@ -1,4 +1,4 @@
-"""The UNLOAD statements of a backfill, one for each span of days."""
+"""The UNLOAD statements of a backfill, one per span of days."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from detector.backfill.spans import Span
 from detector.cloudtrail.object_key import BACKFILL_FOLDER
 
 MAX_STATEMENT_BYTES = 262_144
-"""Athena's limit on the text of a statement (Athena User Guide, "Service Quotas")."""
+"""Athena's limit on a statement's length (Athena User Guide, "Service Quotas")."""
 
 
 @dataclass(frozen=True)
 class Unload:
-    """The unloads of a table's records into ``output``, an ``s3://`` URL without final slash."""
+    """The UNLOADs of a table's records into ``output``, an ``s3://`` URL without final slash."""
 
     table: TrailTable
     spans: Sequence[Span]
@@ -26,13 +26,13 @@ class Unload:
 
     @property
     def folder(self) -> str:
-        """The ``s3://`` URL that all results lie below; another selection has another."""
+        """The ``s3://`` URL of the folder of all results, which differs between selections."""
         question = self.select(self.table.span)
         digest = hashlib.sha256(question.encode()).hexdigest()[:12]
         return f"{self.output}/{BACKFILL_FOLDER}{digest}/"
 
     def select(self, span: Span) -> str:
-        """Return the query of a span's records. Raises SqlError where it is too long."""
+        """Return the query for a span's records. Raises SqlError if it is too long."""
         names = ", ".join(COLUMNS)
         conditions = "\n  AND ".join(record_conditions(self.table.selection, span))
         text = (
@@ -43,7 +43,7 @@ class Unload:
         return text
 
     def statement(self, span: Span, attempt: str = "1") -> str:
-        """Return the UNLOAD of a span; ``attempt`` is the folder, which must be empty."""
+        """Return the UNLOAD of a span; ``attempt`` names the target folder, which must be empty."""
         target = literal(f"{self.folder}{span.name}/{attempt}/")
         return (
             f"UNLOAD (\n{self.select(span)}\n)\nTO {target}\n"

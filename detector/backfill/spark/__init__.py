@@ -1,1 +1,1 @@
-"""Apache Spark: the same digest on a cluster, and the load of its result into a state."""
+"""Apache Spark: the digest step on a cluster, and loading its results into a state."""

@@ -1,4 +1,4 @@
-"""The sum of what principals did in many chunks, in the form of one chunk."""
+"""Sums of chunk activities, in the same form as one chunk's activity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _decode = msgspec.msgpack.Decoder(ChunkActivity).decode
 
 
 def sum_activity(bodies: Sequence[bytes]) -> bytes:
-    """Add up the encoded activities of chunks."""
+    """Add up encoded chunk activities."""
     if len(bodies) == 1:
         return bodies[0]
     actors, traits = Numbers[Actor](), Numbers[Traits]()

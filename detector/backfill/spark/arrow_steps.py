@@ -1,4 +1,4 @@
-"""The steps of a backfill over Arrow's batches, as they run on the machines of a cluster."""
+"""The steps of a backfill over Arrow batches, as they run on a cluster's machines."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def digest_batches(
 
 
 def unite_table(rules: RuleBundle, prunable: Span | None, table: pa.Table) -> pa.Table:
-    """Unite the hits of a group."""
+    """Merge the copies of events among a group's hits."""
     return _table(unite_hits(_rows(table), unpack_rules(rules).rules, prunable))
 
 
 def prune_table(rules: RuleBundle, prunable: Span, table: pa.Table) -> pa.Table:
-    """Let hits of a series go."""
+    """Drop the hits of a series that no alert needs."""
     return _table(prune_hits(_rows(table), unpack_rules(rules).rules, prunable))
 
 

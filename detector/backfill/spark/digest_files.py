@@ -1,4 +1,4 @@
-"""The first step on the cluster: files become rows, by the reader and the digest of a scan."""
+"""The first step on the cluster: turn files into rows, with a scan's reader and digester."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from detector.sources.source import SourceFile
 from detector.store.file_table import FileRead, FileRow
 
 _NEVER = (1 << 62, -1 << 62)
-"""The span of a chunk without event times: no search is for it."""
+"""The span of a chunk without event times, which overlaps no search."""
 _MOST_OBSERVATIONS = 100_000
 _MOST_ACTIVITY_BYTES = 32 << 20
 
@@ -35,12 +35,12 @@ class TrailObject(NamedTuple):
         return SourceFile(self.path, 0, 0, len(self.content), self.mtime_ns)
 
     def open(self, _: str) -> BinaryIO:
-        """Open its content for reading."""
+        """Open the content for reading."""
         return io.BytesIO(self.content)
 
 
 def digest_files(objects: Iterable[TrailObject], digester: ChunkDigester) -> Iterator[StepRow]:
-    """Read files and yield what they hold, small sums over many of them last."""
+    """Read files and yield their rows; small sums over many files come last."""
     sums = _Sums()
     for each in objects:
         task = Task(each.file, None, 0, is_final=True)
@@ -63,7 +63,7 @@ def _rows_of(read: FileRead) -> Iterator[StepRow]:
             first, last = stats.first, stats.last
         place = ChunkPlace(offset, stats.principal_index)
         yield StepRow("chunk", folder, path.encode(), first, last, encode_body(place))
-    if not read.partial.chunks:  # that it was brought must be known
+    if not read.partial.chunks:  # a row must show that the file was delivered
         yield StepRow(
             "chunk", folder, read.file.path.encode(), *_NEVER, encode_body(ChunkPlace(0, b""))
         )
@@ -72,7 +72,7 @@ def _rows_of(read: FileRead) -> Iterator[StepRow]:
 
 
 def unread_row(path: str, mtime_ms: int, size: int, largest: int) -> StepRow:
-    """Return the row of a file that the engine has listed but not brought."""
+    """Return the row of a file that the engine listed but did not deliver."""
     reason, detail = "unreadable", "the cluster could not read it: check its right to do so"
     if size > largest:
         reason, detail = "too-large", "too large for a value: read it with trailhound scan"
@@ -90,7 +90,7 @@ def _is_tallied(read: FileRead) -> bool:
 
 
 class _Sums:
-    """What is summed over files before it becomes rows."""
+    """Sums over several files, before they become rows."""
 
     def __init__(self) -> None:
         self._tallies: dict[str, FolderTally] = {}
@@ -100,14 +100,14 @@ class _Sums:
 
     @property
     def is_large(self) -> bool:
-        """Whether it is time to begin anew."""
+        """Whether it is time to yield the sums and start new ones."""
         return (
             len(self._observations) > _MOST_OBSERVATIONS
             or self._activity_bytes > _MOST_ACTIVITY_BYTES
         )
 
     def add(self, read: FileRead) -> None:
-        """Add what was read of a file, or a part of it."""
+        """Add what was read of a file or of a part of it."""
         folder = folder_above(read.file.path)
         tally = self._tallies.setdefault(folder, FolderTally())
         tally.newest_ns = max(tally.newest_ns, read.file.file.mtime_ns)

@@ -1,4 +1,4 @@
-"""What a backfill asks of the engine that runs it."""
+"""The protocol of engines that run a backfill."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from detector.detection.signals.related_records import ChunkRequests
 
 
 class EngineError(Exception):
-    """The engine cannot be used, or a job of it failed; the message is one line."""
+    """The engine is unusable, or one of its jobs failed; the message is one line."""
 
 
 class FolderSize(NamedTuple):
-    """How many files and bytes a folder has, by an inventory."""
+    """The number of files and bytes in a folder, according to an inventory."""
 
     folder: str
     files: int
@@ -26,27 +26,27 @@ class FolderSize(NamedTuple):
 
 
 class Engine(Protocol):
-    """An engine that reads folders of trail files and keeps rows. All raise EngineError.
+    """An engine that reads folders of trail files and stores rows. Methods raise EngineError.
 
-    What was written is known by a name, which can be that of a folder."""
+    Stored rows have a name, which can serve as a folder's name."""
 
     def finished(self) -> set[str]:
-        """Return the names of rows that were written whole, and marked."""
+        """Return the names of rows that were marked as complete."""
 
     def digest(self, patterns: Sequence[str], name: str, rules: RuleBundle) -> None:
-        """Read the files right in the folders that match patterns; write their rows.
+        """Read the files directly in the folders that match patterns, and store their rows.
 
-        Files that could not be got are among them. What has the name is replaced."""
+        Files that could not be read have rows too. Rows stored under the same name are replaced."""
 
     def finish(self, name: str) -> None:
-        """Mark rows as whole."""
+        """Mark rows as complete."""
 
     def unite(self, names: Sequence[str], name: str, rules: RuleBundle, prunable: Span | None,
               hits: int) -> None:  # fmt: skip
-        """Write the events of all hits, about so many, each once; drop what no alert needs."""
+        """Store each event of about ``hits`` hits once, without events that no alert needs."""
 
     def rows(self, names: Sequence[str], kind: RowKind) -> Iterator[StepRow]:
-        """Yield the rows of a kind; observations once, over their whole span."""
+        """Yield the rows of a kind; each observation once, with its whole span."""
 
     def hits(self, names: Sequence[str], identities: Set[bytes]) -> Iterator[StepRow]:
         """Yield the hits with these identities."""
@@ -57,7 +57,7 @@ class Engine(Protocol):
     def signals(
         self, requests: Mapping[str, ChunkRequests], rules: RuleBundle
     ) -> Iterator[SearchResult]:
-        """Search files for signals, by their paths; those that could not be got have no result."""
+        """Search files for signals, by path; files that could not be read have no result."""
 
     def inventory_folders(self, manifest: str) -> list[FolderSize]:
-        """Read an S3 Inventory's list of objects, and return their folders by key."""
+        """Read an S3 Inventory's object lists, and return the folders of the keys."""

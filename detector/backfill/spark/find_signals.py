@@ -1,4 +1,4 @@
-"""The second pass on the cluster: the events near alerts that raise flags."""
+"""The second pass on the cluster: find events near alerts that raise flags."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from detector.rules.dispatch import Dispatch
 
 _NOT_BROUGHT = "the cluster could not read it again: check that it is there, and its right to it"
 _SEQUENCE = 1
-"""Of all chunks: the searches of a backfill see each of them once."""
+"""The sequence number of all chunks: a backfill's searches see each chunk once."""
 
 
 class SearchResult(msgspec.Struct, frozen=True, array_like=True):
-    """A signal, or a file that was to be searched.
+    """A signal, or the outcome of searching a file.
 
-    Of a file ``problem`` tells why it could not be; None: it was. One that has no result was not
-    brought by the engine."""
+    For a file, ``problem`` says why it could not be searched; None: it was searched. A file without
+    a result was not delivered by the engine."""
 
     signal: Signal | None = None
     path: str = ""
@@ -39,7 +39,7 @@ decode_result = msgspec.msgpack.Decoder(SearchResult).decode
 
 
 def select_chunks(rows: Iterable[StepRow], searches: Sequence[PendingSearch]) -> Iterator[StepRow]:
-    """Yield the rows of chunks that may hold signals of the alerts that are searched for."""
+    """Yield the rows of files with chunks that may hold signals of the alerts searched for."""
     kept = list(rows)
     wanted = {path for path, _ in chunk_requests(kept, searches)}
     yield from (row for row in kept if row.key.decode() in wanted)
@@ -48,7 +48,7 @@ def select_chunks(rows: Iterable[StepRow], searches: Sequence[PendingSearch]) ->
 def chunk_requests(
     rows: Iterable[StepRow], searches: Sequence[PendingSearch]
 ) -> Iterator[tuple[str, ChunkRequests]]:
-    """Yield what to search in each file, from the rows of its chunks."""
+    """Yield what to search for in each file, given the rows of its chunks."""
     chunks = []
     for row in rows:
         place = decode_place(row.body)
@@ -64,7 +64,7 @@ def chunk_requests(
 def search_objects(
     objects: Iterable[TrailObject], requests: Mapping[str, ChunkRequests], flagging: Dispatch
 ) -> Iterator[SearchResult]:
-    """Search files for what is requested of each."""
+    """Search each file for what is requested of it."""
     finder = SignalFinder(flagging)
     for each in objects:
         found = Signals()
@@ -75,7 +75,7 @@ def search_objects(
 
 
 def collect_signals(results: Iterable[SearchResult], requests: Iterable[str]) -> Signals:
-    """Return the signals of results, and which files of ``requests`` could not be searched."""
+    """Return the signals in results, and the files of ``requests`` that could not be searched."""
     unread = dict.fromkeys(requests, _NOT_BROUGHT)
 
     def signals() -> Iterator[Signal]:

@@ -1,6 +1,7 @@
-"""The manifest of an S3 Inventory: where its lists of objects are, and in which form.
+"""The manifest of an S3 Inventory: the location and format of its object lists.
 
-The manifest is that of the Amazon S3 User Guide, "Amazon S3 Inventory list", in CSV or Parquet.
+The manifest is described in the Amazon S3 User Guide, "Amazon S3 Inventory list"; lists may be CSV
+or Parquet.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _ARN = "arn:aws:s3:::"
 
 
 class ObjectInventory(NamedTuple):
-    """The lists of an inventory: their format, the names of their columns, and where they are."""
+    """The object lists of an inventory: their format, column names, and locations."""
 
     format: str
     columns: Sequence[str]
@@ -37,7 +38,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
 
 
 def parse_manifest(path: str, text: str) -> ObjectInventory:
-    """Parse the manifest of an inventory, whose path tells where its lists are.
+    """Parse an inventory's manifest; ``path`` is used to locate the lists.
 
     Raises EngineError."""
     try:
@@ -56,7 +57,7 @@ def parse_manifest(path: str, text: str) -> ObjectInventory:
 
 
 def _place(manifest: str, bucket: str, key: str) -> str:
-    """Return the URL of a list; beside a copied manifest, the path of its copy."""
+    """Return a list's URL; for a copied manifest, the path of the copied list."""
     if recorded_path(manifest).startswith("s3://"):
         return f"s3://{bucket.removeprefix(_ARN)}/{key}"
     folder = manifest

@@ -1,4 +1,4 @@
-"""The last step: the rows of all days become a state, as if a scan had read the files."""
+"""The last step: load the rows of all days into a state, as if a scan had read the files."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _HITS_A_COMMIT = 20_000
 _OBSERVATIONS_A_COMMIT = 50_000
 
 FolderTallies = dict[str, FolderTally]
-"""What was read in each folder, by its path."""
+"""What was read in each folder, by the folder's path."""
 
 
 class LoadError(Exception):
-    """A state that cannot take what was read; the message is one line that says what to do."""
+    """The state cannot take the rows; the message is one line that says what to do."""
 
 
 class DayLoader:
-    """The loading of days that an engine has read into a state.
+    """Loads the days that an engine has read into a state.
 
-    ``names`` are those of the days' rows. Loading the same once more changes nothing."""
+    ``names`` are the names of the days' rows. Loading the same days again changes nothing."""
 
     def __init__(
         self,
@@ -68,9 +68,9 @@ class DayLoader:
         return tallies
 
     def is_loaded(self, tallies: FolderTallies) -> bool:
-        """Tell whether the state holds just these folders, and the files that are not in them.
+        """Tell whether the state already holds exactly these folders, and the files outside them.
 
-        Raises LoadError where it holds some folders, or where nothing was read."""
+        Raises LoadError if the state holds only some of the folders, or if nothing was read."""
         files = {row.key.decode() for row in self._engine.rows(self._names, "file")}
         if not tallies and not files:
             raise LoadError(
@@ -97,14 +97,14 @@ class DayLoader:
         return False
 
     def load_events(self, united: str) -> None:
-        """Load the events that stand, and derive the alerts."""
+        """Load the distinct events, and derive the alerts."""
         hits = iter(self._engine.rows([united], "hit"))
         while batch := list(islice(hits, _HITS_A_COMMIT)):
             self._store.commit(self._reads_of(batch))
         self._store.derivation.derive()
 
     def load_signals(self, rules: RuleBundle) -> list[str]:
-        """Search for what flags the alerts, until no alert lacks a search; return the problems."""
+        """Search for the alerts' signals until no search is pending; return the problems."""
         unread: dict[str, str] = {}
         while True:
             newest, searches = self._store.context.pending_searches(0)
@@ -121,7 +121,7 @@ class DayLoader:
             )
 
     def load_folders(self, tallies: FolderTallies, united: str, pruned: Span | None) -> None:
-        """Load what was counted in the folders; only then they count as loaded."""
+        """Load the counts of the folders; only after that do the folders count as loaded."""
         observations = iter(self._engine.rows(self._names, "observation"))
         while batch := list(islice(observations, _OBSERVATIONS_A_COMMIT)):
             self._store.extend_baseline(
@@ -141,15 +141,16 @@ class DayLoader:
         self._store.load(reads, standing, pruned, self._clock() + LATENESS)
 
     def finish(self, risk: RiskTable) -> None:
-        """Compute the alerts' context, and settle them."""
+        """Compute the alerts' context, and settle the alerts."""
         self._store.activity.fold()
         self._store.context.refresh(risk)
         self._store.alerts.settle(float("inf"))
 
     def _load_places(self, signals: Signals) -> None:
-        """Load what signals refer to: their files, and hits of the same identity.
+        """Load the files of the signals' events, and the hits with the same identities.
 
-        Such a hit, which was dropped, may be another record, and the smaller one stands."""
+        Such a hit was dropped by pruning, but may be a different record; the smaller one prevails.
+        """
         partials = {path: Partial() for path, _ in signals.events.chunks}
         identities = set(signals.events.names())
         if identities:
@@ -168,7 +169,7 @@ class DayLoader:
         return [self._place(path, partial) for path, partial in partials.items()]
 
     def _place(self, path: str, partial: Partial) -> FileRead:
-        """Return the read of a file that has a row for the place of its events only."""
+        """Return the read of a file whose row exists only as the place of its events."""
         generation = self._store.rules.generation
         file = SourceFile(path, 0, _number_of(path), 0, 0)
         return FileRead(FileRow(file, "read", generation=generation, files=0), partial)
@@ -203,7 +204,7 @@ class DayLoader:
 
 
 def _number_of(path: str) -> int:
-    """Return a number in the place of an inode: files are looked up by it, few by each."""
+    """Return a number in place of an inode, as files are looked up by it; collisions are rare."""
     return int.from_bytes(hashlib.blake2b(path.encode(), digest_size=8).digest()) >> 1
 
 

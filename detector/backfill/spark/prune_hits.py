@@ -1,7 +1,7 @@
-"""The second step on the cluster: merge copies of events, drop hits that no alert needs.
+"""The second step on the cluster: merge copies of events, and drop hits that no alert needs.
 
-What is kept gives the same alerts as all: this is checked for each series, and where it does not
-hold, all its hits are kept.
+The hits that are kept must give the same alerts as all hits: each series is checked, and if the
+alerts differ, all of its hits are kept.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from detector.rules.ruleset import RuleSet
 from detector.sources.day_folder import folder_above
 
 _CELL_SECONDS = 6 * 3600
-"""Seconds of a cell, about, where windows stand by themselves."""
+"""Approximate seconds per cell, if windows do not affect each other."""
 _WHOLE = -1
-"""The cell of a series whose hits all may affect each other."""
+"""The cell of a series in which any hits may affect each other."""
 
 
 def unite_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span | None) -> Iterator[StepRow]:
-    """Yield each event once, and how many of each folder stand.
+    """Yield each event once, and for each folder its number of distinct hits.
 
-    With ``prunable``, event times of hits that may be dropped, events are rows of their series.
+    ``prunable`` is the span of event times whose hits may be dropped; if given, events become rows
+    of their series.
     """
     events: dict[bytes, KeptEvent] = {}
     for row in rows:
@@ -52,7 +53,7 @@ def unite_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span | None) -
 
 
 def prune_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span) -> Iterator[StepRow]:
-    """Yield the hits of one series and cell that its alerts need, or that more may come for."""
+    """Yield the hits of one series and cell that alerts need, or that are not prunable."""
     hits: list[Hit] = []
     has_stale = False
     key = b""
@@ -80,10 +81,10 @@ def prune_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span) -> Itera
 
 
 def prunable_span(rules: RuleSet, loaded: Span, late: int) -> Span | None:
-    """Return the event times of which nothing more can bear on an alert; None: there are none.
+    """Return the span of event times to which no further events can add alerts; None: no span.
 
-    At both ends of what is ``loaded``, windows may go on in files that are not; ``late`` seconds
-    before its end, events may still be delivered."""
+    At both ends of ``loaded``, windows may continue in files that are not loaded; in the last
+    ``late`` seconds, events may still be delivered."""
     margin = 2 * rules.longest_window
     start, end = loaded.start + margin, loaded.end - margin - late
     if start >= end:
@@ -92,7 +93,7 @@ def prunable_span(rules: RuleSet, loaded: Span, late: int) -> Span | None:
 
 
 def _stands_alone(event: KeptEvent) -> bool:
-    """Tell whether an event is an alert by itself, of a rule without a window."""
+    """Tell whether an event is an alert on its own, of a rule without a window."""
     return any(series.key is None for series, _ in event.matches)
 
 
@@ -121,7 +122,7 @@ def _cell(rule: Rule, rules: RuleSet, time: int) -> int:
 def _needed(
     rule: Rule, rules: RuleSet, series: Series, hits: Sequence[Hit], prunable: Span
 ) -> Sequence[Hit]:
-    """Return the hits that give the alerts of all, and those that are not prunable."""
+    """Return the hits that give the same alerts as all, and those that are not prunable."""
     key = series.key or ()
     alerts = list(derive(rule, rules.mode, key, hits))
     width = rule.query.window or 1
@@ -148,7 +149,7 @@ def _needed(
 
 
 def _within(spans: Sequence[tuple[int, int]], hits: Iterable[Hit]) -> Iterator[Hit]:
-    """Yield the hits in any of some spans, which are in order and may overlap."""
+    """Yield the hits in any of the spans, which are sorted and may overlap."""
     starts = [start for start, _ in spans]
     latest = list(accumulate((end for _, end in spans), max))
     for hit in hits:
@@ -158,7 +159,7 @@ def _within(spans: Sequence[tuple[int, int]], hits: Iterable[Hit]) -> Iterator[H
 
 
 def _run_ends(hits: Sequence[Hit], history: int) -> list[Hit]:
-    """Return the first hit of each run, its last, and as many between as hold it together."""
+    """Return the first and last hit of each run, and enough between for gaps below ``history``."""
     kept: list[Hit] = []
     for index, hit in enumerate(hits):
         following = hits[index + 1].time if index + 1 < len(hits) else 1 << 62

@@ -1,4 +1,4 @@
-"""The rows that the engine moves between the steps of a backfill: one form for all kinds."""
+"""The rows that the engine moves between the steps of a backfill: one schema for all kinds."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from detector.detection.event import (
 RowKind = Literal["hit", "observation", "tally", "activity", "file", "chunk", "standing", "series"]
 """What a row holds.
 
-- hit: an event that rules count. Its key is the identity.
-- observation: of the baseline, as its key; when it was first and last made.
+- hit: an event that rules count. The key is its identity.
+- observation: an observation of the baseline, as the key, with its first and last time.
 - tally: what was read in a folder, or in a part of it.
-- activity: what principals did, by ``ChunkActivity.encode``.
-- file: a file that is not among those of its folder, since it could not be read. Its key is the
-  path, its body the ``FileRow``.
-- chunk: a chunk of a file, for searches. Its key is the path, its span that of the event times.
-- standing: how many hits of a folder are no copies of others, as ``first``.
-- series: an event of one series, to be grouped by its key: the series with a span of time. The
-  identity comes first in the body.
+- activity: what principals did, encoded by ``ChunkActivity.encode``.
+- file: a file that is not counted in its folder, mostly because it could not be read. The key is
+  its path, the body its ``FileRow``.
+- chunk: a chunk of a file, for searches. The key is the path, the span that of its event times.
+- standing: the number of a folder's hits that are not copies of others, as ``first``.
+- series: an event of one series, grouped by its key: the series and a time cell. The body begins
+  with the event's identity.
 """
 
 
 class StepRow(NamedTuple):
-    """A row; ``first`` and ``last`` are epoch seconds, ``folder`` is that of the file it is of."""
+    """A row; ``first`` and ``last`` are epoch seconds, ``folder`` is its file's folder."""
 
     kind: RowKind
     folder: str
@@ -44,9 +44,9 @@ class StepRow(NamedTuple):
 
 
 class FolderTally(msgspec.Struct, array_like=True):
-    """The accounting of a folder's files that were read, as in ``ChunkStats``.
+    """Counts over the files that were read in a folder, as in ``ChunkStats``.
 
-    ``newest_ns`` is the latest modification of a file, since the epoch."""
+    ``newest_ns`` is the latest modification time of a file, in nanoseconds since the epoch."""
 
     files: int = 0
     bytes: int = 0
@@ -61,7 +61,7 @@ class FolderTally(msgspec.Struct, array_like=True):
     bridged_read_only: int = 0
 
     def add(self, other: FolderTally) -> None:
-        """Add another part of the folder."""
+        """Add the tally of another part of the folder."""
         self.files += other.files
         self.bytes += other.bytes
         self.seen += other.seen
@@ -83,14 +83,14 @@ class FolderTally(msgspec.Struct, array_like=True):
 
 
 class ChunkPlace(msgspec.Struct, array_like=True):
-    """The body of a chunk's row: its offset in the file, and which principals are in it."""
+    """The body of a chunk's row: its offset in the file, and an index of its principals."""
 
     offset: int
     principal_index: bytes
 
 
 class SeriesCell(msgspec.Struct, array_like=True, frozen=True):
-    """The key of a series' row: hits of one cell of time do not affect those of another."""
+    """The key of a series row: hits of one time cell do not affect those of another."""
 
     series: Series
     cell: int
@@ -105,7 +105,7 @@ decode_observation = msgspec.msgpack.Decoder(Observation).decode
 
 
 def decode_event(body: bytes) -> KeptEvent:
-    """Return the event of a row. Inputs may be marks, which no type of theirs tells."""
+    """Decode the event of a row by hand: inputs may be marks, which no static type describes."""
     time, client, call, region, issued_key, event_id, position, matches, stale = _decode_parts(body)
     return KeptEvent(
         time,

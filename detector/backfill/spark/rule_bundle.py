@@ -1,4 +1,4 @@
-"""The rules as they travel to the machines of a cluster, which have none of their files."""
+"""Rules packed for a cluster's machines, which do not have the rule files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from detector.rules.ruleset import RuleSet, RuleSpec
 
 @dataclass(frozen=True)
 class RuleBundle:
-    """What a rule set was loaded from, with the content of the files.
+    """The specification from which a rule set was loaded, with the files' contents.
 
-    ``files`` are names below a folder and contents; the paths in ``spec`` are such names."""
+    ``files`` are (name relative to a folder, content); the paths in ``spec`` are such names."""
 
     fingerprint: str
     spec: RuleSpec
@@ -27,10 +27,10 @@ class RuleBundle:
 
 
 class WorkerRules:
-    """The rules in a process of the cluster, with what it keeps from one task to the next."""
+    """The rules in a process of the cluster, and the objects kept between tasks."""
 
     def __init__(self, bundle: RuleBundle, folder: tempfile.TemporaryDirectory[str]) -> None:
-        self._folder = folder  # with the files of lookups, which are read when they are needed
+        self._folder = folder  # kept alive: lookup files in it are read on demand
         self.rules = RuleSet.from_spec(_placed(bundle.spec, Path(folder.name)))
         self.digester = LocalDigester(Dispatch(rule for rule in self.rules if rule.alerts))
         self.flagging = flagging_events(self.rules)
@@ -40,7 +40,7 @@ _unpacked: dict[str, WorkerRules] = {}
 
 
 def bundle_rules(rules: RuleSet) -> RuleBundle:
-    """Collect the files that rules were loaded from. Raises OSError."""
+    """Collect the files from which rules were loaded. Raises OSError."""
     spec = rules.spec()
     files: list[tuple[str, bytes]] = []
 
@@ -62,7 +62,7 @@ def bundle_rules(rules: RuleSet) -> RuleBundle:
 
 
 def unpack_rules(bundle: RuleBundle) -> WorkerRules:
-    """Load the rules of a bundle, once in a process."""
+    """Load a bundle's rules, once per process."""
     if bundle.fingerprint not in _unpacked:
         folder = tempfile.TemporaryDirectory(prefix="trailhound-rules-")
         for name, content in bundle.files:
@@ -83,7 +83,7 @@ def _contents(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _placed(spec: RuleSpec, folder: Path) -> RuleSpec:
-    """Return a spec whose names are paths below a folder."""
+    """Return a spec whose relative names are paths below a folder."""
     return msgspec.structs.replace(
         spec,
         paths=tuple(folder / path for path in spec.paths),

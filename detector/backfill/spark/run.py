@@ -25,7 +25,7 @@ from detector.text.time import DAY, format_duration
 class DayPlan:
     """A day of delivery, as ``2026/03/01``, and patterns of the folders to read.
 
-    ``weight`` is its share of all the work, to estimate how long the rest takes."""
+    ``weight`` is its share of the total work, for estimating the remaining time."""
 
     day: str
     patterns: Sequence[str]
@@ -37,13 +37,13 @@ class DayPlan:
         return int(datetime.strptime(self.day, "%Y/%m/%d").replace(tzinfo=UTC).timestamp())
 
     def name(self, selection: str) -> str:
-        """Return the name of its rows; another selection has others."""
+        """Return the name of the day's rows, which differs between selections."""
         return f"{self.day.replace('/', '-')}-{selection}"
 
 
 @dataclass
 class Backfill:
-    """The days of a trail on their way into a state. ``report`` is told each step in a line."""
+    """A backfill of a trail's days into a state; ``report`` gets one line for each step."""
 
     engine: Engine
     days: Sequence[DayPlan]
@@ -55,9 +55,9 @@ class Backfill:
     elapsed: Callable[[], float] = field(default=time.monotonic)
 
     def run(self) -> list[str]:
-        """Read what was not read yet, and load it; return what could not be searched for flags.
+        """Read the days that are still unread, and load all days.
 
-        Raises EngineError, LoadError, StateError."""
+        Returns what could not be searched for flags. Raises EngineError, LoadError, StateError."""
         problems: list[str] = []
         self._rules = self.rules.without(self.store.rules.disabled())
         self._bundle = bundle_rules(self._rules)
@@ -92,7 +92,7 @@ class Backfill:
         begun = self.elapsed()
         for number, (day, name) in enumerate(due, 1):
             self.engine.digest(day.patterns, name, self._bundle)
-            if self.clock() > day.start + DAY + SLACK:  # later, hardly anything is delivered
+            if self.clock() > day.start + DAY + SLACK:  # hardly anything is delivered later
                 self.engine.finish(name)
             done += day.weight
             seconds = self.elapsed() - begun
@@ -104,6 +104,6 @@ class Backfill:
         return names
 
     def _selection(self, day: DayPlan) -> str:
-        """Name by what and where a day is read: what differs is not the same work."""
+        """Return a hash of the rules and folders of a day: different ones are different work."""
         parts = (self._bundle.fingerprint, *day.patterns)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -1,7 +1,7 @@
-"""Apache Spark as the engine of a backfill. No other file imports pyspark.
+"""Apache Spark as a backfill engine. No other module imports pyspark.
 
-Only DataFrames are used, which Spark Connect and the serverless offers have too, and the cluster's
-own reader of files. What is written are Parquet files below one folder.
+Uses only DataFrames, which Spark Connect and serverless offerings also support, and the cluster's
+own file readers. Output is Parquet files below one folder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 # isort: split
-# It comes with pyspark, which is what an error names where both are missing.
+# Imported after pyspark, which it comes with: if both are missing, the error names pyspark.
 from py4j.protocol import Py4JError
 
 from detector.backfill.spans import Span
@@ -50,27 +50,28 @@ from detector.detection.correlate import PendingSearch
 from detector.detection.signals.related_records import ChunkRequests
 
 _SETTINGS = {
-    # Trail files are small: a task reads as many as make up some megabytes.
+    # Trail files are small: one task reads several, up to some megabytes.
     "spark.sql.files.openCostInBytes": str(64 << 10),
     "spark.sql.files.maxPartitionBytes": str(64 << 20),
-    # A batch of contents must fit into the memory of a worker.
+    # A batch of file contents must fit in a worker's memory.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "256",
-    # A file that cannot be got costs itself: it is missing among those that were read.
+    # A file that cannot be read must not fail the job: it is then missing from the rows.
     "spark.sql.files.ignoreCorruptFiles": "true",
     "spark.sql.files.ignoreMissingFiles": "true",
     "spark.sql.session.timeZone": "UTC",
 }
 LARGEST_FILE = 1 << 30
-"""Bytes of a file that is read on the cluster: the content is one value of a row."""
+"""Maximum bytes of a file read on the cluster, as its content is one value of a row."""
 _CAUSE = re.compile(r"[A-Za-z]+(Error|Exception): ")
 _HITS_A_GROUP = 100_000
 _FILES_A_SEARCH = 5_000
 
 
 class SparkEngine:
-    """A Spark session whose rows are below the folder ``work``.
+    """A Spark session whose rows are stored below the folder ``work``.
 
-    ``scheme`` is that by which the cluster reads S3 (``s3``, or ``s3a`` of Hadoop's own reader)."""
+    ``scheme`` is the URL scheme by which the cluster reads S3: ``s3``, or ``s3a`` for Hadoop's own
+    reader."""
 
     def __init__(self, session: SparkSession, work: str, scheme: str = "s3") -> None:
         self._spark = session
@@ -84,7 +85,7 @@ class SparkEngine:
     def connect(
         cls, work: str, scheme: str, master: str | None = None, remote: str | None = None
     ) -> SparkEngine:
-        """Open a session: at a master, by Spark Connect, or the one that spark-submit gives.
+        """Open a session: on a master, by Spark Connect, or the one that spark-submit provides.
 
         Raises EngineError."""
         builder: Any = SparkSession.builder
@@ -93,7 +94,7 @@ class SparkEngine:
         builder = builder.config("spark.ui.showConsoleProgress", "false")
         if remote is not None:
             builder = builder.remote(remote)
-        else:  # What is written has names and addresses of the log.
+        else:  # The output contains names and addresses from the log: keep it private.
             builder = builder.config("spark.hadoop.fs.permissions.umask-mode", "077")
         if master is not None:
             builder = builder.master(master)
@@ -142,7 +143,7 @@ class SparkEngine:
         with _translated():
             groups = F.pmod(F.xxhash64("key"), F.lit(1 + hits // _HITS_A_GROUP))
             rows = self._read(names, "hit").withColumn("bucket", groups)
-            # Not partial(): Spark looks for the types of arguments in names of this module.
+            # A lambda, not partial(): Spark resolves argument types in this module's names.
             united = rows.groupBy("bucket").applyInArrow(
                 lambda table: unite_table(rules, prunable, table), ROW_SCHEMA
             )
@@ -216,12 +217,12 @@ class SparkEngine:
             return [FolderSize(*row) for row in sums.collect()]
 
     def _files(self, patterns: Sequence[str]) -> DataFrame:
-        """Return the files right in the folders that match patterns; some may match nothing."""
+        """Return the files directly in folders that match patterns; patterns may match nothing."""
         frames = []
         for pattern in patterns:
             with contextlib.suppress(AnalysisException):
                 frame = self._load([pattern])
-                frame.schema  # noqa: B018 - Spark Connect looks at the paths only now
+                frame.schema  # noqa: B018 - only this makes Spark Connect check the paths
                 frames.append(frame)
         if not frames:
             schema = "path string, modified long, length long, content binary"
@@ -234,7 +235,7 @@ class SparkEngine:
         return files.select("path", modified, "length", "content")
 
     def _unread(self, files: DataFrame, name: str) -> list[tuple[str, int, int]]:
-        """Return path, modification time (ms) and size of the files that have no rows."""
+        """Return the path, modification time (ms) and size of each file without rows."""
         url = F.regexp_replace(F.regexp_replace("path", S3_START, "s3://"), FILE_START, "/")
         read = self._read([name]).where(F.col("kind").isin("chunk", "file"))
         paths = read.select(F.decode("key", "UTF-8").alias("name")).distinct()
@@ -269,7 +270,7 @@ def _rows(frame: DataFrame) -> Iterator[StepRow]:
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Raise EngineError in the place of Spark's own errors."""
+    """Translate Spark's own errors into EngineError."""
     try:
         yield
     except (PySparkException, Py4JError, OSError) as error:
@@ -277,7 +278,7 @@ def _translated() -> Iterator[None]:
 
 
 def _cause(text: str) -> str:
-    """Return the line of an error that says what went wrong: Python's, or Java's, or the first."""
+    """Return the line of an error that gives its cause: Python's, else Java's, else the first."""
     lines = text.strip().splitlines()
     causes = [line for line in lines if _CAUSE.match(line)]
     of_java = [line.removeprefix(": ") for line in lines if line.startswith(": ")]

@@ -1,4 +1,4 @@
-"""The days of a trail, as patterns of the folders that an engine reads."""
+"""A trail's days as patterns of the folders that an engine reads."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from detector.backfill.trail_location import TrailLocation
 from detector.cloudtrail.object_key import TRAIL, trail_prefix
 
 _FILE_COST = 32 << 10
-"""The work of opening a file, in bytes that are read meanwhile."""
+"""The cost of opening a file, in bytes that could be read in that time."""
 
 
 def plan_by_pattern(location: TrailLocation, span: Span) -> list[DayPlan]:
-    """Plan the days of a span by patterns, which the engine lists."""
+    """Plan a span's days by patterns, which the engine expands by listing."""
     root, regions = escape_pattern(location.url), _choice(location.regions)
     accounts = [_choice(location.accounts)]
     if location.organization is None:
-        # The organization's folder need not be named.
+        # The trail may be an organization's although its folder is not named.
         accounts.append(f"o-*/{accounts[0]}")
     return [
         DayPlan(day, [f"{root}{each}/{TRAIL}/{regions}/{day}" for each in accounts])
@@ -31,11 +31,11 @@ def plan_by_pattern(location: TrailLocation, span: Span) -> list[DayPlan]:
 def plan_by_inventory(
     location: TrailLocation, span: Span, folders: Iterable[FolderSize]
 ) -> list[DayPlan]:
-    """Plan the days of a span from the folders that there are, by key; no others are listed."""
+    """Plan a span's days from an inventory's folders, so that nothing else is listed."""
     by_day: dict[str, list[FolderSize]] = {day: [] for day in days_of(span)}
     above = location.root[: location.root.rindex("AWSLogs/")]
     root = location.root
-    if not location.bucket:  # on disk, all of a bucket is below some folder
+    if not location.bucket:  # on disk, the bucket's keys are below some folder
         root = root.removeprefix(above)
     for each in folders:
         prefix = trail_prefix(each.folder)
@@ -61,7 +61,7 @@ def plan_by_inventory(
 
 
 def _choice(names: Sequence[str]) -> str:
-    """Return the pattern of some names; of none, that of all."""
+    """Return a pattern for any of the names; without names, for any name."""
     if not names:
         return "*"
     return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"

@@ -1,23 +1,23 @@
-"""Paths as a state has them, and the URLs by which an engine reads the same files."""
+"""Conversion between paths as in a state and the URLs by which an engine reads the files."""
 
 from __future__ import annotations
 
 import re
 
 S3_START = r"^s3[an]?://"
-"""How the URL of an object begins, as a regular expression of Python's and Java's."""
+"""The beginning of an object's URL, as a regular expression valid in Python and Java."""
 FILE_START = r"^file:/+"
-"""How the URL of a file begins, likewise."""
+"""The beginning of a file's URL, likewise."""
 _GLOB = re.compile(r"([\[\]{}*?\\])")
 
 
 def recorded_path(url: str) -> str:
-    """Return the path of a file, as a scan would have it, from an engine's URL."""
+    """Return the path that a scan would record for an engine's URL."""
     return re.sub(FILE_START, "/", re.sub(S3_START, "s3://", url))
 
 
 def engine_url(path: str, scheme: str = "s3") -> str:
-    """Return the URL of a path; ``scheme`` is that by which the cluster reads S3."""
+    """Return a path's URL; ``scheme`` is the one by which the cluster reads S3."""
     if path.startswith("s3://"):
         return f"{scheme}://{path[len('s3://') :]}"
     if path.startswith("/"):
@@ -26,5 +26,5 @@ def engine_url(path: str, scheme: str = "s3") -> str:
 
 
 def escape_pattern(url: str) -> str:
-    """Return a URL as a pattern that only it matches."""
+    """Escape a URL so that, as a pattern, it matches only itself."""
     return _GLOB.sub(r"\\\1", url)
