@@ -1,1 +1,1 @@
-"""The workbench: what a rule would find with other thresholds, and why it finds what it does."""
+"""The workbench: what a rule would find with other thresholds, and why it does or does not fire."""

@@ -1,4 +1,4 @@
-"""Compare what a rule finds with what a variant would find: who comes, who goes, who stays."""
+"""Compare a rule's alerts with those of a variant: which come, which go, which stay."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ FALSE_VERDICTS = ("benign", "false-positive")
 
 
 class Precision(NamedTuple):
-    """The true and the false alerts among those with a verdict."""
+    """The numbers of true and false alerts among those with a verdict."""
 
     true: int = 0
     false: int = 0
 
     @property
     def share(self) -> float | None:
-        """From 0 to 1; None without a verdict that decides."""
+        """The precision, from 0 to 1; None if no verdict is decisive."""
         judged = self.true + self.false
         return self.true / judged if judged else None
 
     @property
     def text(self) -> str:
-        """How analysts read it: ``31% of 13``."""
+        """The precision for display: ``31% of 13``."""
         share = self.share
         if share is None:
             return "no verdicts"
@@ -42,7 +42,7 @@ class Precision(NamedTuple):
 
     @classmethod
     def of(cls, verdicts: Iterable[str]) -> Precision:
-        """Count verdicts; those that decide nothing are left out."""
+        """Count verdicts; indecisive ones are ignored."""
         known = list(verdicts)
         return cls(
             sum(each in TRUE_VERDICTS for each in known),
@@ -51,7 +51,7 @@ class Precision(NamedTuple):
 
 
 class Judgements:
-    """What analysts have decided: on alerts by their ids, and what suppressions hide."""
+    """Analysts' decisions: the verdicts on alerts, and active suppressions."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Judgements:
         self._suppressions = suppressions
 
     def load(self, firings: Sequence[Firing]) -> None:
-        """Read what was decided on these alerts, unless it is read already."""
+        """Read the stored alerts of these firings, unless they are loaded already."""
         if firings is self._loaded:
             return
         self._loaded = firings
@@ -72,7 +72,7 @@ class Judgements:
         self._alerts = {names[alert.alert_id]: alert for alert in self._read(names)}
 
     def verdict(self, firing: Firing) -> str:
-        """Return the verdict on an alert; ``""`` without one."""
+        """Return the verdict on an alert; ``""`` if there is none."""
         alert = self._alerts.get(firing.name)
         return alert.handling.verdict if alert else ""
 
@@ -82,7 +82,7 @@ class Judgements:
         return alert is not None and alert.status == "closed" and alert.handling.verdict == "benign"
 
     def is_suppressed(self, held: HeldRule, rule: Rule, firing: Firing) -> bool:
-        """Tell whether a suppression hides an alert, or would hide it by what is known of it."""
+        """Tell whether a suppression hides an alert, or would hide one that is not stored."""
         alert = self._alerts.get(firing.name)
         if alert is not None:
             return alert.suppressed_by is not None
@@ -103,9 +103,9 @@ class Judgements:
 
 
 class ChangedPrincipal(NamedTuple):
-    """The alerts of a principal with one change: they come, go or stay.
+    """A principal's alerts that share a change: they come, go or stay.
 
-    ``regions``, ``events`` and ``seconds`` are those of its largest alert."""
+    ``regions``, ``events`` and ``seconds`` describe the largest of these alerts."""
 
     change: AlertChange
     principal: str
@@ -122,7 +122,7 @@ class ChangedPrincipal(NamedTuple):
 
     @property
     def extent(self) -> str:
-        """The size of its largest alert, in words."""
+        """The size of the largest alert, in words."""
         span = format_duration(self.seconds) if self.seconds else "under 1 s"
         return f"{plural(self.regions, 'region')}, {plural(self.events, 'event')} in {span}"
 
@@ -144,14 +144,14 @@ class ChangedPrincipal(NamedTuple):
 
 
 class Side(NamedTuple):
-    """What one of the two rules finds: alerts, principals and their precision."""
+    """The results of one of the two rules: numbers of alerts and principals, and the precision."""
 
     alerts: int
     principals: int
     precision: Precision
 
     def as_json(self) -> dict[str, Any]:
-        """Return its part of the summary's object."""
+        """Return this side's object in the JSON summary."""
         share = self.precision.share
         return {
             "alerts": self.alerts,
@@ -163,9 +163,9 @@ class Side(NamedTuple):
 
 
 class Backtest(NamedTuple):
-    """A rule beside a variant: ``now`` and ``then``, and each principal whose alerts change.
+    """The comparison of a rule (``now``) with a variant (``then``), and its rows by principal.
 
-    Rows are those that come, then those that go, then those that stay."""
+    Alerts that come are listed first, then those that go, then those that stay."""
 
     now: Side
     then: Side
@@ -181,13 +181,13 @@ class Backtest(NamedTuple):
 
 
 Found = tuple[HeldRule, Rule, Sequence[Firing]]
-"""The hits, the rule, and what it finds in them."""
+"""The hits, the rule, and the alerts that it finds in the hits."""
 
 
 def compare_found(now: Found, then: Found, judgements: Judgements) -> Backtest:
-    """Compare what two rules find.
+    """Compare the alerts of two rules.
 
-    An alert stays where the other rule has one of the same key over some of the same events."""
+    An alert stays if the other rule has an alert with the same key that overlaps it in time."""
     judgements.load(now[2])
     comes, _ = _apart(then[2], now[2])
     goes, stays = _apart(now[2], then[2])
@@ -214,7 +214,7 @@ def compare_found(now: Found, then: Found, judgements: Judgements) -> Backtest:
 
 
 def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firing], list[Firing]]:
-    """Divide alerts into those that the other side lacks, and those that it has."""
+    """Divide our alerts into those that the other side lacks and those that it has too."""
     spans: dict[Series, list[tuple[int, int]]] = defaultdict(list)
     names = {each.name for each in theirs if each.series.key is None}
     for each in theirs:
@@ -225,7 +225,7 @@ def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firin
     positions: dict[Series, int] = defaultdict(int)
     apart: list[Firing] = []
     shared: list[Firing] = []
-    for each in ours:  # in order of time, and the alerts of a series never overlap
+    for each in ours:  # sorted by time; the alerts of a series never overlap
         pairs, index = spans.get(each.series, []), positions[each.series]
         while index < len(pairs) and pairs[index][1] < each.first_event:
             index += 1
@@ -237,7 +237,7 @@ def _apart(ours: Sequence[Firing], theirs: Sequence[Firing]) -> tuple[list[Firin
 
 
 def _principals(found: Found) -> dict[tuple[object, ...], str]:
-    """Return the principal of each alert, by its name."""
+    """Return the principal of each alert, by the alert's name."""
     held, rule, firings = found
     return {each.name: held.principal(rule, each) for each in firings}
 
@@ -250,7 +250,7 @@ def _rows(
     benign: set[str],
     judgements: Judgements,
 ) -> list[ChangedPrincipal]:
-    """Gather alerts by principal and by how they stand, most first."""
+    """Group alerts by principal and suppression; the groups with most alerts come first."""
     held, rule, _ = found
     groups: dict[tuple[str, bool], list[Firing]] = defaultdict(list)
     for each in firings:

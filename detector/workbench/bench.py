@@ -1,7 +1,7 @@
 """The bench: a rule, its variants, and the hits on which they are compared.
 
-Hits come from the state where it holds those of the rule as it is, else from the logs; a variant
-with another filter always reads the logs.
+Hits come from the state if it holds those of the rule's current version, otherwise from the logs. A
+variant with another filter always reads the logs.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Publish = Callable[[Update], None]
 
 
 class LogScan:
-    """How logs are read for a rule: the sources, opened anew each time, and by how many processes.
+    """Reads the logs for a rule, with ``jobs`` processes; the source is reopened for each scan.
 
-    ``publish`` is told of the progress."""
+    ``publish`` receives the progress."""
 
     def __init__(
         self, open_source: Callable[[], Source], publish: Publish, jobs: int | None = None
@@ -39,7 +39,7 @@ class LogScan:
         self._jobs = jobs
 
     def held(self, rules: RuleSet, rule: Rule) -> HeldRule:
-        """Read the hits of one rule of a set."""
+        """Scan the logs for the hits of one rule of a set."""
         alone = rules.without([each.rule_id for each in rules if each.rule_id != rule.rule_id])
         with closing(Store.open(None)) as store, closing(self._open_source()) as source:
             pipeline = Pipeline(store, alone, source, self._jobs, tells_alerts=False)
@@ -50,8 +50,8 @@ class LogScan:
 class Bench:
     """A rule with its variants over one history.
 
-    ``store``: the state that may hold the rule's hits; ``scan``: how the logs are read where it
-    does not."""
+    ``store`` is a state that may hold the rule's hits; ``scan`` reads the logs if it does not.
+    Raises VariantError for a rule that gives no alerts."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class Bench:
         self._held: dict[frozenset[tuple[str, int]], HeldRule] = {}
 
     def is_held(self, values: ParameterValues) -> bool:
-        """Tell whether a variant is answered without reading logs (again)."""
+        """Tell whether a variant can be evaluated without reading logs (again)."""
         key = self._key(values)
         return key in self._held or (not key and self._state_holds())
 
     def held(self, values: ParameterValues) -> HeldRule:
-        """Return the hits that a variant counts. Raises VariantError where none can be had."""
+        """Return the hits that a variant counts. Raises VariantError if they are not available."""
         key = self._key(values)
         if key not in self._held:
             self._held[key] = self._read(dict(key))
@@ -94,14 +94,14 @@ class Bench:
         )
 
     def counts(self, values: ParameterValues) -> tuple[int, int]:
-        """Return how many alerts and principals a variant finds. Raises VariantError."""
+        """Return the numbers of alerts and principals of a variant. Raises VariantError."""
         variant = self.maker.rule_with(values)
         held = self.held(values)
         firings = held.firings(variant)
         return len(firings), len({held.principal(variant, each) for each in firings})
 
     def evicted_until(self) -> int | None:
-        """Return the time before which the state has purged windows of the rule."""
+        """Return the time before which the state has purged the rule's windows; None if none."""
         if not self._state_holds():
             return None
         assert self.store is not None
@@ -111,7 +111,7 @@ class Bench:
         return frozenset(self.maker.reading_values(values).items())
 
     def _state_holds(self) -> bool:
-        """Tell whether the state was searched by the rule as it is."""
+        """Tell whether the state was searched by the current version of the rule."""
         if self.store is None:
             return False
         return self.store.rules.searched_by(self.rule.rule_id) == self.rule.fingerprint
@@ -129,7 +129,7 @@ class Bench:
             path = Path(folder) / f"variant{self.maker.suffix}"
             path.write_text(self.maker.text_with(changes), encoding="utf-8")
             spec = self._rules.spec()
-            # The first of several files with one rule_id stands.
+            # If several files have the same rule_id, the first one wins.
             rules = RuleSet.from_spec(msgspec.structs.replace(spec, paths=(path, *spec.paths)))
             variant = rules.get(self.rule.rule_id)
             assert variant is not None
@@ -137,14 +137,14 @@ class Bench:
 
 
 def state_judgements(store: Store) -> Judgements:
-    """Return what analysts have decided in a state."""
+    """Return the analysts' decisions stored in a state."""
     return Judgements(store.alerts.get_all, SuppressionIndex(store.suppressions.active()))
 
 
 def find_rule(rules: Iterable[Rule], name: str) -> Rule:
-    """Return the rule with an id, a file or a name; a part of the name will do.
+    """Return the rule with an id, a file or a name, of which a part suffices.
 
-    Raises VariantError where there is none, or several."""
+    Raises VariantError if no rule matches, or more than one."""
     candidates = list(rules)
     path = Path(name).expanduser()
     for rule in candidates:

@@ -1,4 +1,4 @@
-"""The numbers of a rule that may be parameters, and what they are called."""
+"""The numbers of a rule that may become parameters, and their names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from detector.workbench.rule_source import KeyPath, Splice
 ParameterKind = Literal["count", "duration"]
 
 SIGMA_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "==", "neq": "!="}
-"""The comparisons of Sigma."""
+"""Sigma's comparison operators."""
 
 _NOUNS = {
     "cloud.region": "regions",
@@ -28,11 +28,11 @@ _NOUNS = {
     "aws.cloudtrail.user_identity.arn": "principals",
     "userIdentity.arn": "principals",
 }
-"""What the distinct values of a field are called."""
+"""The noun for the distinct values of a field."""
 
 
 class NumberCandidate(NamedTuple):
-    """A number of a rule, before its place in the file is known."""
+    """A number of a rule whose position in the file is not known yet."""
 
     name: str
     kind: ParameterKind
@@ -42,14 +42,14 @@ class NumberCandidate(NamedTuple):
     keeps_hits: bool
     path: KeyPath
     splice: Splice | None = None
-    """The part of a text that is the number; None: all of the value."""
+    """The part of the text value that is the number; None if it is the whole value."""
 
 
 def noun_of(field: str) -> str:
-    """Return what the distinct values of a field are called, in one word."""
+    """Return a one-word noun for the distinct values of a field."""
     return _NOUNS.get(field, last_part(field))
 
 
 def last_part(name: str) -> str:
-    """Return the last part of a column's name, in letters that a parameter's name may have."""
+    """Return the last part of a column's name, in characters allowed in a parameter's name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name.rpartition(".")[2]).strip("-") or "number"

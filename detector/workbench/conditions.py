@@ -1,4 +1,4 @@
-"""The conditions of a rule, one by one, with the values that they are asked about."""
+"""Evaluates the conditions of a rule one by one, with the values that they test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 
 
 class ConditionAnswer(NamedTuple):
-    """A condition, whether it holds (None: that cannot be told alone), and the value it met."""
+    """A condition, whether it holds (None: unknown), and the value that it tested."""
 
     text: str
     holds: bool | None
@@ -28,9 +28,10 @@ class ConditionAnswer(NamedTuple):
 
 
 class FilterConditions:
-    """The conditions that an event must fulfil, each compiled by itself.
+    """The conditions that an event must satisfy, each compiled separately.
 
-    Of a sequence, those of each step: ``steps`` has the conditions of one step after the other."""
+    ``steps`` has a name and the conditions of each step of a sequence; other rules have one unnamed
+    step."""
 
     def __init__(self, rule: Rule, fields: FieldTable) -> None:
         if rule.type in SIGMA_TYPES:
@@ -57,7 +58,7 @@ class FilterConditions:
     def _compiled(
         self, commands: tuple[ast.Command, ...]
     ) -> Iterator[tuple[str, ast.Expression, Query]]:
-        """Yield each condition before STATS with a query of it alone."""
+        """Yield each condition before STATS: its text, its node and a query with only it."""
         others: list[ast.Command] = []
         for command in commands:
             match command:
@@ -80,7 +81,7 @@ class FilterConditions:
         return plan_tree(tree, "", self._fields, self._query.layout.options)
 
     def answers(self, record: Record, time: int) -> list[tuple[str, list[ConditionAnswer]]]:
-        """Return what each condition says of a record, step by step."""
+        """Return the answers of the conditions for a record, by step."""
         return [
             (
                 name,
@@ -93,7 +94,7 @@ class FilterConditions:
         ]
 
     def _value(self, node: ast.Expression, record: Record) -> str:
-        """Return what the fields of a condition are in a record."""
+        """Return the record's values of a condition's fields, as text."""
         names = dict.fromkeys(column.name for column in columns_in(node))
         known = [name for name in names if name in self._fields]
         texts = [_text(self._fields[name].read(record)) for name in known]
@@ -103,7 +104,9 @@ class FilterConditions:
 
 
 def threshold_answers(query: Query, columns: Mapping[str, Value] | None) -> list[ConditionAnswer]:
-    """Return what each condition on a group says, of the columns that the query gives it."""
+    """Return the answers of the conditions after STATS for a group's columns, None if it has none.
+
+    Without columns, every answer is unknown."""
     answers = []
     nodes = list(_threshold_nodes(query.tree))
     for index, node in enumerate(nodes):
@@ -132,7 +135,7 @@ def _measured(node: ast.Expression, columns: Mapping[str, Value]) -> str:
 
 
 def _truth(node: ast.Expression, columns: Mapping[str, Value]) -> bool | None:
-    """Return whether a condition is true of columns; None where that is unknown."""
+    """Evaluate a condition on columns; None if the result is unknown."""
     match node:
         case ast.Logic(operator, operands):
             truths = [_truth(each, columns) for each in operands]
@@ -174,7 +177,7 @@ def _compared(operator: str, left: Any, right: Any) -> bool | None:
 
 
 def condition_text(node: ast.Expression) -> str:
-    """Write a condition, in whichever language it is, as one line."""
+    """Format a condition of any query language as one line."""
     match node:
         case ast.Compare(operator, left, right):
             return f"{_operand_text(left)} {_SIGNS.get(operator, operator)} {_operand_text(right)}"

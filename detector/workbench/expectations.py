@@ -1,7 +1,7 @@
-"""Examples beside a rule file: what the rule must find, and what it must not.
+"""Examples next to a rule file: records on which the rule must or must not fire.
 
-The examples of ``NAME.toml`` are in ``NAME.examples.jsonl``: an object a line, with ``name``,
-``fires`` and ``records``, and ``rule_id`` where the file has several rules.
+The examples of ``NAME.toml`` are in ``NAME.examples.jsonl``: one object per line, with ``name``,
+``fires`` and ``records``, and ``rule_id`` if the file has several rules.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from detector.workbench.bench import LogScan
 
 
 class ExamplesError(Exception):
-    """Why examples cannot be read: a line with the file and the number of the line."""
+    """Examples that cannot be read; the message is one line with the file and line number."""
 
 
 class _Example(msgspec.Struct, forbid_unknown_fields=True):
@@ -37,7 +37,7 @@ class _Example(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Outcome(NamedTuple):
-    """What an example came to; ``fired`` is what the rule did."""
+    """The result of an example: whether the rule was expected to fire, and whether it fired."""
 
     rule: Rule
     path: Path
@@ -52,17 +52,17 @@ class Outcome(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The expectation that was not met."""
+        """The expectation that a failed example did not meet."""
         return "must fire, and does not" if self.expected else "must not fire, and does"
 
 
 def examples_path(rule: Rule) -> Path:
-    """Return where the examples of a rule's file are."""
+    """Return the path of the examples of a rule's file."""
     return rule.path.with_name(rule.path.stem + EXAMPLES_SUFFIX)
 
 
 def run_examples(rules: RuleSet) -> Iterator[Outcome]:
-    """Run the examples beside the files of rules. Raises ExamplesError."""
+    """Run the examples of all rules' files that have some. Raises ExamplesError."""
     by_file: dict[Path, list[Rule]] = {}
     for rule in rules:
         by_file.setdefault(examples_path(rule), []).append(rule)
@@ -101,7 +101,7 @@ def _rule_of(example: _Example, of_file: Sequence[Rule]) -> Rule | None:
 
 
 def _fires(rules: RuleSet, rule: Rule, records: Sequence[dict[str, Any]]) -> bool:
-    """Tell whether a rule finds something in records; one that only flags, an event."""
+    """Tell whether a rule gives an alert on records; a rule that only flags, whether it matches."""
     lines = [json_line(record) for record in records]
     if not rule.alerts:
         return any(
@@ -115,7 +115,7 @@ def _fires(rules: RuleSet, rule: Rule, records: Sequence[dict[str, Any]]) -> boo
 
 
 def junit(outcomes: Sequence[Outcome]) -> str:
-    """Write outcomes as JUnit's XML, as CI systems read it."""
+    """Format outcomes as JUnit XML for CI systems."""
     failures = sum(not each.passed for each in outcomes)
     suite = ElementTree.Element(
         "testsuite", name="trailhound rules", tests=str(len(outcomes)), failures=str(failures)

@@ -1,4 +1,4 @@
-"""Explain why a rule fired for somebody or did not, window by window, and how near others came."""
+"""Explain, window by window, why a rule did or did not fire for a principal; find near misses."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from detector.workbench.held_rule import Firing, HeldRule
 
 
 class NearestWindow(NamedTuple):
-    """The window of a series that comes nearest to an alert, or is one.
+    """The window of a series that is an alert or comes nearest to one.
 
-    ``share``: how far its least fulfilled number is, 1 where all are. ``first`` and ``end`` are
-    the indexes of its hits. ``later``: when the missing came, in words; ``""`` where it did not."""
+    ``share`` is the smallest ratio of a number to its threshold, at most 1. ``seconds`` is the time
+    from the first to the last hit. ``later`` says when the missing events came, or is ``""``."""
 
     series: Series
     principal: str
@@ -43,7 +43,7 @@ class NearestWindow(NamedTuple):
     later: str
 
     def lines(self) -> Iterator[str]:
-        """Yield what was met and what was missing, in words."""
+        """Yield the window and each condition with its answer, as lines of text."""
         yield (
             f"{plural(self.events, 'event')} in {_seconds(self.seconds)}, "
             f"window {format_time(self.start)} – {format_time(self.until)}"
@@ -54,7 +54,7 @@ class NearestWindow(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What is missing, in one line: ``9 of 10 regions in 34 s; the 10th came 6 s later``."""
+        """What is missing, on one line: ``9 of 10 regions in 34 s; the 10th came 6 s later``."""
         short = [answer for answer in self.answers if answer.holds is not True]
         met = ", ".join(map(_measure, short or self.answers)) or plural(self.events, "event")
         later = f"; {self.later}" if self.later else ""
@@ -80,7 +80,7 @@ class NearestWindow(NamedTuple):
 
 
 def callers_named(name: str) -> Callable[[EventClient], bool]:
-    """Return whether a caller is the principal ``name``: an ARN, a role, a session or a key."""
+    """Return a test for callers that are the principal ``name``: an ARN, role, session or key."""
 
     def is_named(caller: EventClient) -> bool:
         return _is_named(caller, name)
@@ -94,7 +94,7 @@ def _is_named(caller: EventClient | Event, name: str) -> bool:
 
 
 class CallerSelector(NamedTuple):
-    """The events of a principal ``name``: an ARN, a role, a session or a key."""
+    """Selects the events of the principal ``name``: an ARN, a role, a session or a key."""
 
     name: str
 
@@ -118,10 +118,10 @@ def nearest_windows(
     is_wanted: Callable[[EventClient], bool] | None = None,
     time: int | None = None,
 ) -> list[NearestWindow]:
-    """Return the nearest window of each series, those that fire first.
+    """Return the nearest window of each series; windows that fire come first.
 
-    Only of series with a hit of a wanted caller, and of windows over a ``time``. A rule that does
-    not count over windows has none."""
+    ``is_wanted`` restricts them to series with a hit by such a caller, ``time`` to windows with a
+    hit at that time. The list is empty for a rule that does not count over windows."""
     if rule.query.shape not in ("window", "lookback") or not _requirements(rule.query):
         return []
     firing: dict[Series, Firing] = {}
@@ -140,21 +140,21 @@ def nearest_windows(
 
 
 def near_misses(held: HeldRule, rule: Rule, least_share: float = 0.5) -> list[NearestWindow]:
-    """Return the windows that came near an alert of a rule and are none, the nearest first."""
+    """Return the windows that nearly became alerts of a rule, the nearest first."""
     return [
         each for each in nearest_windows(held, rule) if not each.fires and each.share >= least_share
     ]
 
 
 class _Requirement(NamedTuple):
-    """A least number: of distinct values of an input, None: of events."""
+    """A minimum number of distinct values of an input, or of events if ``input`` is None."""
 
     input: int | None
     least: int
 
 
 def _requirements(query: Query) -> list[_Requirement]:
-    """Return the least numbers that a window needs; none where one event would do."""
+    """Return the minimums above 1 that a window must reach."""
     found = [_Requirement(index, least) for index, least in query.min_distinct]
     found.append(_Requirement(None, query.min_hits))
     return [each for each in found if each.least > 1]
@@ -205,9 +205,10 @@ def _best(
     aligned: bool,
     wanted: int | None = None,
 ) -> tuple[float, int, int]:
-    """Return the share and the hits of the window that fulfils most of the requirements.
+    """Return the share and the (first, end) hits of the window that comes nearest to an alert.
 
-    Of the windows with a hit at the time ``wanted``, if one is."""
+    With ``wanted``, only windows that span this time count. Windows are any ``width`` seconds, or
+    those of the clock if ``aligned``."""
     best = (-1.0, 0.0, 0, 0)
     counters = [Counter[object]() for _ in requirements]
     first = 0
@@ -233,7 +234,7 @@ def _best(
 
 
 def _ends_window(times: Sequence[int], end: int, width: int, aligned: bool) -> bool:
-    """Tell whether the hits before index ``end`` are all of a window that holds the last."""
+    """Tell whether the hit before index ``end`` is the last hit of its window."""
     if end == len(times):
         return True
     if aligned:
@@ -258,7 +259,7 @@ def _drop(
 def _later(
     held: HeldRule, rule: Rule, series: Series, hits: SeriesHits, first: int, end: int
 ) -> str:
-    """Say how late the missing events came, or that two windows share them."""
+    """Say how late the missing events came, or that a window boundary separates them."""
     width, requirements = rule.query.window or 1, _requirements(rule.query)
     could_fire = (
         held.mode == "tumbling"
@@ -290,7 +291,7 @@ def _later(
 
 
 def _counted_noun(query: Query) -> str:
-    """Return the noun for the distinct values that a query counts."""
+    """Return the singular noun for the distinct values that a query counts."""
     fields = {
         node.arguments[0].name
         for node in walk(query.tree)
@@ -308,7 +309,7 @@ _AT_LEAST = re.compile(r"([≥>])([0-9]+) (.+)")
 
 
 def _unmet_shares(answers: Iterable[ConditionAnswer]) -> Iterator[float]:
-    """Yield how far each least number is that its column does not reach."""
+    """Yield the ratio of value to minimum for each minimum that is not reached."""
     for answer in answers:
         needed = _AT_LEAST.fullmatch(answer.text)
         if answer.holds is False and needed and answer.value.isdecimal():
@@ -317,7 +318,7 @@ def _unmet_shares(answers: Iterable[ConditionAnswer]) -> Iterator[float]:
 
 
 def _measure(answer: ConditionAnswer) -> str:
-    """Write a condition with its value: ``9 of 10 regions``."""
+    """Format a condition with its value: ``9 of 10 regions``."""
     needed = _AT_LEAST.fullmatch(answer.text)
     if needed is None:
         return f"{answer.value} (needs {answer.text})"
@@ -330,7 +331,7 @@ def _measure(answer: ConditionAnswer) -> str:
 
 
 def _value(hits: SeriesHits, at: int, index: int | None) -> object:
-    """Return what is counted of a hit: itself, or the value of an input."""
+    """Return what is counted for a hit: its index, or the value of an input."""
     if index is None:
         return at
     value = hits.inputs[at][index]
@@ -348,7 +349,7 @@ def _seconds(seconds: int) -> str:
 
 
 class FilterFunnel:
-    """How many of some events pass each condition of a rule's filter."""
+    """Counts how many events satisfy each condition of a rule's filter."""
 
     def __init__(self, rule: Rule, fields: FieldTable) -> None:
         self._conditions = FilterConditions(rule, fields)
@@ -358,7 +359,7 @@ class FilterFunnel:
         self._rule = rule
 
     def add(self, rows: Sequence[EventRow]) -> None:
-        """Ask the conditions about events, whose JSON is there."""
+        """Evaluate the conditions on events; the rows must include their JSON."""
         for row in rows:
             self.events += 1
             record = decode(row.raw)
@@ -369,7 +370,7 @@ class FilterFunnel:
                     self._counts[step, answer.text] += bool(answer.holds)
 
     def counts(self) -> list[tuple[str, str, int]]:
-        """Return each step, condition, and the number of events that fulfil it."""
+        """Return each step and condition with the number of events that satisfy it."""
         return [
             (step, text, self._counts[step, text])
             for step, conditions in self._conditions.steps
@@ -380,12 +381,12 @@ class FilterFunnel:
 def event_answers(
     conditions: FilterConditions, raw: bytes, event: Event
 ) -> list[tuple[str, list[ConditionAnswer]]]:
-    """Return what each condition says of an event, whose JSON is ``raw``, step by step."""
+    """Return the answers of the conditions for an event with the JSON ``raw``, by step."""
     return conditions.answers(decode(raw), event.time)
 
 
 def shape_note(rule: Rule) -> str:
-    """Say what is needed where a rule does not count over windows."""
+    """Say when a rule fires that does not count over windows."""
     query = rule.query
     match query.shape:
         case "terms":

@@ -1,4 +1,4 @@
-"""The numbers of a rule beside its thresholds: ranges of KQL and of Sigma, a suppression."""
+"""The numbers of a rule other than thresholds: KQL and Sigma ranges, and alert suppression."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def filter_numbers(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
-    """Yield the numbers that the filter of a rule in KQL or of Sigma compares with."""
+    """Yield the numbers with which the filter of a KQL or Sigma rule compares."""
     if rule.type in _KQL_TYPES and rule.language in ("", "kuery"):
         yield from _of_kql(rule, text)
     elif rule.type == SIGMA_RULE:
@@ -27,7 +27,7 @@ def filter_numbers(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
 
 
 def suppression_duration(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
-    """Yield how long alerts join an earlier one, in the unit of the file."""
+    """Yield the duration of alert suppression, in the unit used in the file."""
     suppression = rule.alert_suppression
     if suppression is None or suppression.duration is None:
         return
@@ -54,7 +54,7 @@ def _of_kql(rule: Rule, text: RuleSource) -> Iterator[NumberCandidate]:
 
 
 def _of_selections(value: object, path: KeyPath) -> Iterator[NumberCandidate]:
-    """Yield the numbers of the fields in selections, however deep these lie."""
+    """Yield the numbers with which fields are compared in selections, at any depth."""
     if isinstance(value, list):
         for index, each in enumerate(value):
             yield from _of_selections(each, (*path, index))

@@ -1,7 +1,7 @@
-"""What a rule and its variants find in hits that are held, without reading the logs again.
+"""Evaluates a rule and its variants on hits in memory, without reading the logs again.
 
-A variant that keeps filter and keys counts the same hits in other windows or by other thresholds.
-Most hits are in no window that could be an alert: from the times alone it follows which are.
+A variant with the same filter and keys counts the same hits in other windows or against other
+thresholds. Most hits are in no window that could be an alert; their times alone show this.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from detector.store.segments.hit_columns import HitColumns, SeriesHits
 from detector.workbench.window_counts import WindowCounts, is_counted
 
 _NO_ROW = cast(KeptEvent, None)
-"""Spans are found without the events."""
+"""Stands for the event of a hit, which is not needed to find spans."""
 _COLD = 1 << 62
 _WIDTHS = 16
-"""Widths of which the windows are remembered."""
+"""The number of window widths whose counts are cached."""
 
 
 class Firing(NamedTuple):
-    """An alert as far as a comparison needs it: of which series, when, and of how many events.
+    """An alert reduced to what a comparison needs: its series, times and number of events.
 
-    ``first`` and ``end`` are the indexes of its hits, where these follow each other; ``finding`` is
-    there where they need not."""
+    ``first`` and ``end`` are the indexes of its hits in the series if these are contiguous;
+    otherwise ``finding`` is set."""
 
     series: Series
     start: int
@@ -52,19 +52,19 @@ class Firing(NamedTuple):
 
     @property
     def alert_id(self) -> str:
-        """The id that the alert has, or would have."""
+        """The id that the alert has, or would have if the rule were in force."""
         if self.finding is not None:
             return self.finding.alert_id
         return alert_id(self.series.rule_id, self.start, self.series.key or ())
 
     @property
     def name(self) -> tuple[object, ...]:
-        """A key that tells alerts apart, and costs less than their ids."""
+        """A key that identifies the alert and is cheaper to compute than its id."""
         return self.series, self.start, self.finding.alert_id if self.finding else ""
 
 
 class HeldRule:
-    """The hits of a rule, and what its variants find in them."""
+    """The hits of a rule, and the alerts of its variants on them."""
 
     def __init__(self, rule: Rule, mode: WindowMode, columns: HitColumns) -> None:
         self.rule = rule
@@ -74,7 +74,7 @@ class HeldRule:
         self._counts: dict[int, dict[Series, WindowCounts]] = {}
         self._tight: dict[tuple[int, int], int] = {}
         self._arns: dict[int, str | None] = {}
-        """By series: the only ARN that called; None where there are several."""
+        """By ``id`` of a series' hits: the only calling ARN, or None if there are several."""
 
     @property
     def hits(self) -> int:
@@ -83,11 +83,11 @@ class HeldRule:
 
     @property
     def span(self) -> tuple[int, int] | None:
-        """The first and the last time of a hit."""
+        """The times of the first and the last hit; None without hits."""
         return self._columns.span
 
     def firings(self, variant: Rule) -> list[Firing]:
-        """Return what a variant that keeps the hits finds, in order of time."""
+        """Return the alerts of a variant that counts the same hits, in order of time."""
         if variant.fingerprint not in self._found:
             found = sorted(
                 self._derived(variant), key=lambda each: (each.first_event, each.name[2])
@@ -96,7 +96,7 @@ class HeldRule:
         return self._found[variant.fingerprint]
 
     def finding(self, variant: Rule, firing: Firing) -> Finding:
-        """Return the finding of a firing."""
+        """Build the full finding of an alert."""
         if firing.finding is not None:
             return firing.finding
         hits = self._series(variant)[firing.series]
@@ -107,7 +107,7 @@ class HeldRule:
         return finding
 
     def principal(self, variant: Rule, firing: Firing) -> str:
-        """Return the first ARN that called; ``""`` where no caller has one."""
+        """Return the caller's ARN, the first in order of several; ``""`` if no caller has one."""
         if firing.finding is not None:
             return firing.finding.principal
         hits = self._series(variant)[firing.series]
@@ -121,7 +121,7 @@ class HeldRule:
         return min(arns, default="")
 
     def facets(self, variant: Rule, firing: Firing) -> Facets:
-        """Return who called and from where; without errors where the alert was not made."""
+        """Return the alert's callers and origins; error codes only if its finding is built."""
         if firing.finding is not None:
             return firing.finding.facets
         hits = self._series(variant)[firing.series]
@@ -140,19 +140,19 @@ class HeldRule:
         )
 
     def series_hits(self, variant: Rule) -> Iterator[tuple[Series, SeriesHits]]:
-        """Yield the hits of each series."""
+        """Yield each series with its hits."""
         yield from self._series(variant).items()
 
     def whole_hits(self, hits: SeriesHits) -> list[Hit]:
-        """Return the hits of a series whole."""
+        """Return the complete hits of a series, with their events."""
         return self._columns.hits(hits, 0, len(hits))
 
     def fires_sliding(
         self, variant: Rule, series: Series, hits: SeriesHits, first: int, end: int
     ) -> bool:
-        """Tell whether a rule over windows would fire if these may begin at any second.
+        """Tell whether a windowed rule would fire with sliding windows.
 
-        Over the hits from index ``first`` to ``end`` and others near them."""
+        Only windows that overlap the hits from index ``first`` to ``end`` count."""
         width = variant.query.window
         if variant.query.shape != "window" or width is None:
             return False
@@ -172,7 +172,7 @@ class HeldRule:
             try:
                 yield from self._counted_firings(variant)
                 return
-            except TypeError:  # an input of several values: counted below, one by one
+            except TypeError:  # an input is multivalued: evaluate each window below
                 pass
         for series, hits in self._series(variant).items():
             if is_windowed:
@@ -181,7 +181,7 @@ class HeldRule:
                 yield from self._alert_firings(variant, series, hits)
 
     def _alert_firings(self, variant: Rule, series: Series, hits: SeriesHits) -> Iterator[Firing]:
-        """Yield the alerts of a rule that is not over windows."""
+        """Yield the alerts of a rule without windows."""
         if variant.query.shape == "terms":
             whole = self._run_starts(hits, variant.query.window or 1)
         else:
@@ -199,7 +199,7 @@ class HeldRule:
             )
 
     def _run_starts(self, hits: SeriesHits, history: int) -> list[Hit]:
-        """Return the hits with none of the series in the history before."""
+        """Return the hits that no other hit of the series precedes by less than ``history``."""
         last = -_COLD
         starts = []
         for index, time in enumerate(hits.times):
@@ -209,7 +209,7 @@ class HeldRule:
         return starts
 
     def _counted_firings(self, variant: Rule) -> list[Firing]:
-        """Return the alerts of a rule whose windows follow from counts."""
+        """Return the alerts of a rule that depends only on the counts of each window."""
         query = variant.query
         width = query.window
         assert width is not None
@@ -240,7 +240,7 @@ class HeldRule:
         return found
 
     def _tightest(self, hits: SeriesHits, number: int) -> int:
-        """Return the fewest seconds between the first and the last of so many hits in a row."""
+        """Return the shortest time in seconds that spans ``number`` consecutive hits."""
         key = id(hits), number
         if key not in self._tight:
             lasts = islice(hits.times, number - 1, None)
@@ -269,7 +269,7 @@ class HeldRule:
 
 
 def _light_hits(hits: SeriesHits, first: int, end: int) -> list[Hit]:
-    """Return hits of which only times and inputs are there."""
+    """Return hits with times and inputs only, without their events."""
     return [
         Hit(time, b"", inputs, _NO_ROW)
         for time, inputs in zip(hits.times[first:end], hits.inputs[first:end], strict=True)
@@ -277,10 +277,10 @@ def _light_hits(hits: SeriesHits, first: int, end: int) -> list[Hit]:
 
 
 def _clusters(times: Sequence[int], variant: Rule) -> Iterator[tuple[int, int]]:
-    """Yield the (first, end) of runs of hits that may hold alerts.
+    """Yield the (first, end) of runs of hits that may contain alerts.
 
-    What is in no run is in no span of ``width`` seconds with the least number of hits. Runs that
-    are near each other are one: their alerts may join."""
+    A hit outside all runs is in no span of ``width`` seconds with the minimum number of hits. Runs
+    near each other are merged, because their alerts may merge."""
     query = variant.query
     width, least = query.window, query.min_hits
     assert width is not None

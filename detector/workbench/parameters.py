@@ -1,4 +1,4 @@
-"""Find the thresholds and windows of a rule in its file, in whichever language it is written."""
+"""Find the thresholds and windows of a rule in its file, in any query language."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _RUNS = re.compile(r"\bruns\s*=\s*([0-9]+)\b")
 class RuleParameter:
     """A number of a rule that a variant may change.
 
-    ``value`` is a count, or a duration in seconds; ``operator`` compares with it, ``""`` for a
-    duration. ``start`` and ``end``: its place in the file's text. ``keeps_hits``: with another
-    value the same events pass the filter, and count by the same keys."""
+    ``value`` is a count, or a duration in seconds; ``operator`` compares with it and is ``""`` for
+    a duration. ``start`` and ``end`` are its offsets in the file's text. ``keeps_hits``: with
+    another value, the same events pass the filter and are grouped by the same keys."""
 
     name: str
     kind: ParameterKind
@@ -56,17 +56,17 @@ class RuleParameter:
         return self.labelled(self.value)
 
     def labelled(self, value: int) -> str:
-        """Return the label with another value."""
+        """Return the label for another value."""
         if self.kind == "duration":
             return f"{self.name} {format_exact(value)}"
         return f"{self.name} {_SIGNS.get(self.operator, self.operator)} {value}"
 
     def text_of(self, value: int) -> str:
-        """Write a value as the file has it."""
+        """Format a value in the notation of the file."""
         if self.written == "number":
             return str(value)
         for size, unit, letter in ((DAY, "day", "d"), (HOUR, "hour", "h"), (MINUTE, "minute", "m")):
-            # A day of ES|QL is one of the calendar; of a window it is as long as 24 hours.
+            # In ES|QL a day is a calendar unit, so write durations in hours there.
             if value % size == 0 and value >= size and not (unit == "day" and self.is_timespan):
                 return self._timespan(value // size, unit, letter)
         return self._timespan(value, "second", "s")
@@ -82,14 +82,14 @@ class RuleParameter:
 
 
 class Parameters(NamedTuple):
-    """The parameters of a rule, and why others of its numbers cannot be changed."""
+    """The parameters of a rule, and notes on numbers that cannot be changed."""
 
     found: tuple[RuleParameter, ...]
     notes: tuple[str, ...]
 
 
 def find_parameters(rule: Rule, text: RuleSource) -> Parameters:
-    """Find the parameters of a rule in its text, thresholds first."""
+    """Return the parameters of a rule, located in its text; thresholds come first."""
     found: list[RuleParameter] = []
     notes: list[str] = []
     for candidate in _distinct_names(_candidates(rule, text)):
@@ -169,7 +169,7 @@ def _comparisons(
     rule: Rule,
     text: RuleSource,
 ) -> Iterator[NumberCandidate]:
-    """Yield the numbers that the conditions of commands compare with."""
+    """Yield the numbers with which the conditions of commands compare."""
     for command in commands:
         match command:
             case ast.Stats(aggregations) | ast.InlineStats(aggregations):
@@ -210,7 +210,7 @@ def _comparison(
 
 
 def _name_of(node: ast.Expression, columns: dict[str, ast.Expression]) -> str:
-    """Name a value by what it counts, else by its column."""
+    """Name a value after what it counts, otherwise after its column."""
     if isinstance(node, ast.Column) and node.name in columns and columns[node.name] != node:
         named = columns[node.name]
         if isinstance(named, ast.Call) and named.name in ("count", "count_distinct"):
@@ -230,7 +230,7 @@ def _name_of(node: ast.Expression, columns: dict[str, ast.Expression]) -> str:
 def _truncations(
     rule: Rule, tree: ast.Tree, first_stats: int, is_single: bool, text: RuleSource
 ) -> Iterator[NumberCandidate]:
-    """Yield the span of the window, where the query has one."""
+    """Yield the width of the query's window, if it has one."""
     for call in walk(tree.commands[: first_stats + 1]):
         if not isinstance(call, ast.Call) or call.name not in _TRUNCATING:
             continue
@@ -254,7 +254,7 @@ def _truncations(
 
 
 def _only_groups(tree: ast.Tree, first_stats: int, call: ast.Call) -> bool:
-    """Tell whether a truncated time is a key of STATS and nothing else."""
+    """Tell whether a truncated time is used only as a key of STATS."""
     stats = tree.commands[first_stats]
     assert isinstance(stats, ast.Stats)
     names = {
@@ -327,7 +327,7 @@ def _look_back(text: RuleSource) -> Iterator[NumberCandidate]:
 
 
 def _date_math(text: RuleSource, path: KeyPath, name: str) -> Iterator[NumberCandidate]:
-    """Yield the duration of a ``now-6m``."""
+    """Yield the duration in a date math value such as ``now-6m``."""
     value = text.value_at(path)
     if isinstance(value, str):
         match = _SHORT.fullmatch(value.removeprefix("now-"))
@@ -359,7 +359,7 @@ def _of_correlation(text: RuleSource) -> Iterator[NumberCandidate]:
 
 
 def _correlation_noun(type: str, field: object) -> str:
-    """Return what a correlation counts, in one word."""
+    """Return a one-word noun for what a correlation counts."""
     if type == "event_count":
         return "events"
     if type.startswith("temporal"):

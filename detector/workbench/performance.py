@@ -1,4 +1,4 @@
-"""How well rules work: by what came of their alerts."""
+"""Measures how well rules work, by the outcomes of their alerts."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from detector.workbench.backtest import Precision
 
 _MOSTLY = 0.5
 _FEWEST = 5
-"""Alerts from which one principal's share means something."""
+"""The minimum number of alerts for which a principal's share is meaningful."""
 
 
 class RulePerformance(msgspec.Struct, frozen=True):
-    """What came of a rule's alerts.
+    """The outcomes of a rule's alerts.
 
-    ``verdicts`` are those that stand, ``seconds_to_verdict`` the median from an alert's last event
-    to the first note that decides; ``largest`` is the principal, or role, with most alerts."""
+    ``verdicts`` counts the current verdicts. ``seconds_to_verdict`` is the median time from an
+    alert's last event to its first decisive note. ``largest`` is the principal, or role, with most
+    alerts."""
 
     alerts: int
     principals: int
@@ -37,14 +38,14 @@ class RulePerformance(msgspec.Struct, frozen=True):
 
     @property
     def hint(self) -> str:
-        """What a change of the rule would spare: ``role/audit makes 84% of them``, or ``""``."""
+        """The principal that causes most alerts: ``role/audit makes 84% of them``, or ``""``."""
         share = self.largest_alerts / self.alerts
         if self.alerts < _FEWEST or share < _MOSTLY or not self.largest:
             return ""
         return f"{short_arn(self.largest)} makes {share:.0%} of them"
 
     def as_json(self) -> dict[str, Any]:
-        """Return its part of a rule's object."""
+        """Return the fields that this adds to a rule's JSON object."""
         share = self.precision.share
         return {
             "principals": self.principals,
@@ -57,7 +58,7 @@ class RulePerformance(msgspec.Struct, frozen=True):
 
 
 def rule_performance(alerts: Iterable[Alert], notes: Iterable[Note]) -> dict[str, RulePerformance]:
-    """Return how well each rule with alerts works, by rule id."""
+    """Return the performance of each rule that has alerts, by rule id."""
     decided: dict[str, float] = {}
     for note in sorted(notes, key=lambda each: each.created):
         if note.body.verdict != UNDECIDED:

@@ -1,4 +1,4 @@
-"""The explanation of a rule's answer about a principal or an event: lines, and an object."""
+"""Explains a rule's result for a principal or an event, as text and as a JSON object."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _EVER = 1 << 40
 _MARKS = {True: "yes", False: "no", None: "?"}
 
 EventRows = Callable[[Selector], Iterator[Sequence[EventRow]]]
-"""Reads the events of a selector from the logs, each with its JSON."""
+"""Reads the events of a selector from the logs, in batches; each row includes its JSON."""
 
 
 class Explanation(NamedTuple):
-    """Why a rule fired or not: ``lines`` for people, ``content`` for JSON.
+    """Why a rule fired or not: ``lines`` for display, ``content`` for JSON.
 
-    ``unmet`` is the first condition that an event does not fulfil, ``windows`` are those that it is
-    in; of an event only."""
+    Only for an event, ``unmet`` is the first condition that it does not satisfy, and ``windows``
+    are the nearest windows that contain it."""
 
     lines: tuple[str, ...]
     content: dict[str, Any]
@@ -50,7 +50,7 @@ class Explanation(NamedTuple):
 def rows_of_files(
     files: Callable[[Selector], Iterable[FileSpan]], warn: Callable[[str], None]
 ) -> EventRows:
-    """Return a reader of events from files; ``warn`` gets those that cannot be read."""
+    """Return a reader of events from files; ``warn`` receives the reason for each unread file."""
 
     def read(selector: Selector) -> Iterator[Sequence[EventRow]]:
         unread: tuple[str, ...] = ()
@@ -67,9 +67,9 @@ def rows_of_files(
 def explain_principal(
     bench: Bench, name: str, values: ParameterValues, fields: FieldTable, read: EventRows
 ) -> Explanation:
-    """Explain the windows of a principal; where it has no hit, which condition keeps it out.
+    """Explain a principal's windows, or, if it has no hits, which conditions exclude its events.
 
-    Of the variant with these values. Raises VariantError."""
+    The variant with ``values`` is explained. Raises VariantError."""
     rule, held = bench.maker.rule_with(values), bench.held(values)
     is_wanted = callers_named(name)
     firings = [each for each in held.firings(rule) if name in held.facets(rule, each).names]
@@ -106,9 +106,9 @@ def explain_principal(
 def explain_event(
     bench: Bench, event_id: str, values: ParameterValues, fields: FieldTable, read: EventRows
 ) -> Explanation:
-    """Explain what each condition says of an event, and the window that it is in.
+    """Explain the answers of the conditions for an event, and the windows that contain it.
 
-    Raises VariantError where no such event was read."""
+    The variant with ``values`` is explained. Raises VariantError if the logs lack the event."""
     rule = bench.maker.rule_with(values)
     selector = field_equals(fields["event.id"], event_id)
     found = next((row for rows in read(selector) for row in rows), None)

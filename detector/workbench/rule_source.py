@@ -1,7 +1,7 @@
-"""The text of a rule file, and where in it a value of the rule stands.
+"""The text of a rule file, and the positions of the rule's values in it.
 
-A place is found by trial: it is the one at which another value changes the parsed document as it
-should, and nothing else. So it holds for every way in which a value may be written.
+A position is found by trial: replacing the text there must change exactly that value of the parsed
+document. So it works for every notation of a value.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from detector.rules.rule import Rule
 from detector.rules.rule_file import RuleError, parse_toml, read_file_text
 
 KeyPath = tuple[str | int, ...]
-"""Keys and indexes that lead to a value of a document."""
+"""The keys and indexes that lead to a value in a document."""
 TextPlace = tuple[int, int]
-"""The start and the end of a value in a text."""
+"""The start and end offsets of a value in a text."""
 _MOST_TRIALS = 400
 _DIGITS = re.compile(r"[0-9]+")
 
 
 class Splice(NamedTuple):
-    """A span of a text value."""
+    """A span within a text value."""
 
     start: int
     end: int
 
 
 class RuleSource:
-    """The text of the file that a rule was read from; ``rule_path`` leads to the rule in it."""
+    """The text of a rule's file; ``rule_path`` leads to the rule in the parsed document."""
 
     def __init__(self, path: Path, text: str, rule_path: KeyPath, document: Any) -> None:
         self.path = path
@@ -45,7 +45,7 @@ class RuleSource:
 
     @classmethod
     def of(cls, rule: Rule) -> RuleSource:
-        """Read the text of a rule's file. Raises RuleError where the rule is no longer in it."""
+        """Read a rule's file. Raises RuleError if the rule is no longer in it."""
         text = read_file_text(rule.path)
         document = _parser_of(rule.path)(text)
         if rule.path.suffix not in (*EXPORT_SUFFIXES, *SIGMA_SUFFIXES):
@@ -56,7 +56,7 @@ class RuleSource:
         raise RuleError(f"{rule.name} is no longer in its file")
 
     def value_at(self, path: KeyPath) -> Any:
-        """Return a value of the document; None where there is none."""
+        """Return the document's value at a path; None if there is none."""
         value = self.document
         for key in path:
             try:
@@ -66,7 +66,7 @@ class RuleSource:
         return value
 
     def locate(self, path: KeyPath, splice: Splice | None = None) -> TextPlace | None:
-        """Return the place of a value, or of a part of it; None where it cannot be told."""
+        """Return the position of a value, or of a part of it; None if it cannot be determined."""
         value = self.value_at(path)
         if value is None:
             return None
@@ -94,7 +94,7 @@ class RuleSource:
             start = self.text.find(token, start + 1)
 
     def _changed(self, path: KeyPath, splice: Splice | None, text: str) -> Any:
-        """Return a copy of the document with another value."""
+        """Return a copy of the document with another value at a path."""
         document = copy.deepcopy(self.document)
         holder = document
         for key in path[:-1]:
@@ -110,7 +110,7 @@ class RuleSource:
 
 
 def _other(token: str) -> str:
-    """Return a text of the same form that differs: the first number in it is one more."""
+    """Return a different text of the same form: the first number in it is incremented."""
     digits = _DIGITS.search(token)
     if digits is None:
         return f"{token}x"
@@ -118,7 +118,7 @@ def _other(token: str) -> str:
 
 
 def _names(document: Any, rule: Rule) -> bool:
-    """Tell whether a document of a file is that of a rule."""
+    """Tell whether a document of a file defines a rule."""
     if not isinstance(document, dict):
         return False
     named = document.get("rule_id") or document.get("id")
@@ -126,7 +126,7 @@ def _names(document: Any, rule: Rule) -> bool:
 
 
 def _parser_of(path: Path) -> Callable[[str], Any]:
-    """Return what parses the text of a file; it raises RuleError or EsqlError."""
+    """Return the parser for a file's text; it raises RuleError or EsqlError."""
     if path.suffix in SIGMA_SUFFIXES:
         return _parse_sigma
     if path.suffix in EXPORT_SUFFIXES:

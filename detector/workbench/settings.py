@@ -1,4 +1,4 @@
-"""Read and move the values of parameters: ``regions=8,window=60s``, ``regions=6..14``."""
+"""Parse and step parameter values: ``regions=8,window=60s``, ``regions=6..14``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from detector.workbench.variant import VariantError, VariantMaker
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _DURATION = re.compile(r"([0-9]{1,9})\s*(s|m|h|d|w)")
 MOST_CELLS = 400
-"""Variants of a grid."""
+"""The most variants in a grid."""
 _DURATIONS = (
     *(1, 2, 5, 10, 15, 20, 30, 45),
     *(MINUTE, 90, 2 * MINUTE, 3 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE),
     *(HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR),
     *(DAY, 2 * DAY, 3 * DAY, 5 * DAY, 7 * DAY, 10 * DAY, 14 * DAY, 21 * DAY, 30 * DAY, 60 * DAY),
 )
-"""The durations that people choose, in seconds."""
+"""The common durations through which a parameter steps, in seconds."""
 
 
 class Axis(NamedTuple):
@@ -32,7 +32,7 @@ class Axis(NamedTuple):
 
 
 def parse_settings(text: str, maker: VariantMaker) -> dict[str, int]:
-    """Parse ``name=value`` pairs, joined by commas. Raises VariantError."""
+    """Parse comma-separated ``name=value`` pairs. Raises VariantError."""
     values: dict[str, int] = {}
     for parameter, written in _pairs(text, maker):
         values[parameter.name] = _value(parameter, written)
@@ -40,7 +40,7 @@ def parse_settings(text: str, maker: VariantMaker) -> dict[str, int]:
 
 
 def parse_grid(text: str, maker: VariantMaker) -> list[Axis]:
-    """Parse ``name=first..last`` pairs, joined by commas. Raises VariantError."""
+    """Parse comma-separated ``name=first..last`` or ``name=value`` pairs. Raises VariantError."""
     axes = []
     for parameter, written in _pairs(text, maker):
         first, dots, last = written.partition("..")
@@ -60,16 +60,16 @@ def parse_grid(text: str, maker: VariantMaker) -> list[Axis]:
 
 
 def cells_of(axes: Sequence[Axis]) -> Iterator[dict[str, int]]:
-    """Yield the values of each variant of a grid, the last axis fastest."""
+    """Yield the parameter values of each variant of a grid; the last axis varies fastest."""
     names = [axis.parameter.name for axis in axes]
     for values in product(*(axis.values for axis in axes)):
         yield dict(zip(names, values, strict=True))
 
 
 def moved(parameter: RuleParameter, value: int, steps: int) -> int:
-    """Return the value some steps above or below.
+    """Return the value ``steps`` steps above, or below if negative.
 
-    A count moves by one, a large one by more; a duration to the next one that people choose."""
+    A count moves by one, a large count by more; a duration moves to the next common one."""
     if parameter.kind == "count":
         return max(1, value + steps * _stride(value))
     for _ in range(abs(steps)):
@@ -81,7 +81,7 @@ def moved(parameter: RuleParameter, value: int, steps: int) -> int:
 
 
 def _stride(value: int) -> int:
-    """Return the step of a count: one, or a tenth of a power of ten for large ones."""
+    """Return the step of a count: 1 below 100, otherwise a tenth of its power of ten."""
     return max(1, 10 ** (len(str(value)) - 2)) if value >= 100 else 1
 
 

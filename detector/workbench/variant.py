@@ -1,4 +1,4 @@
-"""Variants: a rule with other values of its parameters, and the file that keeps one."""
+"""Variants: a rule with other parameter values, which can be saved as a rule file."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from detector.workbench.parameters import Parameters, RuleParameter, find_parame
 from detector.workbench.rule_source import KeyPath, RuleSource
 
 ParameterValues = Mapping[str, int]
-"""The values of parameters by name, durations in seconds."""
+"""Parameter values by name; durations are in seconds."""
 
 
 class VariantError(Exception):
-    """Why there is no such variant: a line that says what to do."""
+    """A variant that cannot be made; the message is one line that says what to do."""
 
 
 class _Edit(NamedTuple):
-    """A span of a text, and what replaces it."""
+    """A span of a text and its replacement."""
 
     start: int
     end: int
@@ -35,9 +35,9 @@ class _Edit(NamedTuple):
 
 
 class VariantMaker:
-    """The variants of a rule, by the values of its parameters.
+    """Makes the variants of a rule from parameter values.
 
-    Raises RuleError where the rule's file cannot be read any more."""
+    Raises RuleError if the rule's file can no longer be read."""
 
     def __init__(self, rules: RuleSet, rule: Rule) -> None:
         self.rule = rule
@@ -48,11 +48,11 @@ class VariantMaker:
 
     @property
     def suffix(self) -> str:
-        """The end of the name of the rule's file, which a saved variant has too."""
+        """The suffix of the rule's file, which a saved variant must have too."""
         return self.rule.path.suffix
 
     def parameter(self, name: str) -> RuleParameter:
-        """Return a parameter by its name. Raises VariantError."""
+        """Return a parameter by name. Raises VariantError if there is none."""
         names = {each.name: each for each in self.parameters.found}
         if name in names:
             return names[name]
@@ -62,7 +62,7 @@ class VariantMaker:
         )
 
     def reading_values(self, values: ParameterValues) -> dict[str, int]:
-        """Return the values for which the logs must be read again."""
+        """Return the changed values that require reading the logs again."""
         return {
             name: value
             for name, value in self._changes(values).items()
@@ -74,7 +74,7 @@ class VariantMaker:
         return _edited(self._text.text, self._edits(values))
 
     def rule_with(self, values: ParameterValues) -> Rule:
-        """Compile the rule with these values; its id stays. Raises VariantError."""
+        """Compile the rule with these values; it keeps its id. Raises VariantError."""
         key = frozenset(self._changes(values).items())
         if not key:
             return self.rule
@@ -85,9 +85,9 @@ class VariantMaker:
         return self._compiled[key]
 
     def saved_text(self, values: ParameterValues, name: str, reason: str) -> str:
-        """Return the text of a rule file of its own: another id, a name and a reason.
+        """Return the text of a new rule file with a new id, a name and a reason.
 
-        Raises VariantError where it could not be read as that rule."""
+        Raises VariantError if this text would not compile to the same variant."""
         if not name.strip() or not reason.strip():
             raise VariantError("give the rule a name and a reason")
         rule_id = str(uuid.uuid4())
@@ -100,7 +100,7 @@ class VariantMaker:
         return text
 
     def save(self, path: Path, values: ParameterValues, name: str, reason: str) -> None:
-        """Write a new rule file, for its owner alone to read. Raises VariantError."""
+        """Write a variant to a new rule file that only its owner can read. Raises VariantError."""
         if path.suffix != self.suffix:
             raise VariantError(f"{path}: name a {self.suffix} file, as the rule's own is")
         text = self.saved_text(values, name, reason)
@@ -127,7 +127,7 @@ class VariantMaker:
         return edits
 
     def _compile(self, text: str, rule_id: str, path: Path) -> Rule:
-        """Read a rule from the text of a file, there or not. Raises VariantError."""
+        """Compile a rule from the text of a file, which need not exist. Raises VariantError."""
         problem = "it is not in the text"
         for result in self._rules.read_text(path, text):
             match result:
@@ -153,7 +153,7 @@ class VariantMaker:
         return _with_origin(_edited(text.text, edits), self.rule.rule_id, reason)
 
     def _edit_of(self, path: KeyPath, new: str) -> _Edit:
-        """Return the edit that gives a text of the document another value."""
+        """Return the edit that replaces a text of the document. Raises VariantError."""
         place = self._text.locate(path)
         if place is None:
             key = path[-1]
@@ -161,7 +161,7 @@ class VariantMaker:
         return _Edit(*place, new.translate(_ESCAPED))
 
     def _sigma_text(self, values: ParameterValues, rule_id: str, name: str, reason: str) -> str:
-        """Return the document of a Sigma rule; it refers to the others where they are."""
+        """Return the document of a Sigma variant; its references to other files still apply."""
         path, text = self._text.rule_path, self._text
         edits = [*self._edits(values), self._edit_of((*path, "title"), name)]
         if text.value_at((*path, "id")) is not None:
@@ -182,7 +182,7 @@ class VariantMaker:
 _SEPARATOR = re.compile(r"^---.*\n", re.MULTILINE)
 _TEMPLATE = re.compile(r"^action\s*:", re.MULTILINE)
 _ESCAPED = {ord('"'): "'", ord("\\"): "/"}
-"""A name or reason stands in any kind of quotes."""
+"""Replaced in names and reasons, so that they are valid in any kind of quotes."""
 
 
 def _edited(text: str, edits: list[_Edit]) -> str:
@@ -192,7 +192,7 @@ def _edited(text: str, edits: list[_Edit]) -> str:
 
 
 def _with_origin(text: str, rule_id: str, reason: str) -> str:
-    """Write in the ``[trailhound]`` table what a variant comes from, and why it is there."""
+    """Add a variant's origin and reason to the ``[trailhound]`` table of a file's text."""
     lines = f'variant_of = "{rule_id}"\nreason = "{reason.translate(_ESCAPED)}"\n'
     header = "[trailhound]\n"
     start = text.find(f"\n{header}")

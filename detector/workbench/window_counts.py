@@ -1,4 +1,4 @@
-"""Count the hits of each window once, so that a moved threshold only compares numbers."""
+"""Count the hits of each window once, so that a new threshold only compares numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CountedWindow(NamedTuple):
 
 
 class WindowCounts:
-    """The windows of one width in the hits of a series."""
+    """The counts of a series' hits in windows of one width."""
 
     def __init__(self, hits: SeriesHits, width: int) -> None:
         self._hits = hits
@@ -36,9 +36,10 @@ class WindowCounts:
     def passing(
         self, least_hits: int, least_distinct: Sequence[tuple[int, int]]
     ) -> Iterator[CountedWindow]:
-        """Yield the windows with at least so many hits, and distinct values of inputs.
+        """Yield the windows with at least ``least_hits`` hits and enough distinct input values.
 
-        Raises TypeError where an input has several values, as a list."""
+        ``least_distinct`` has pairs of input index and minimum. Raises TypeError if an input is
+        multivalued (a list)."""
         if self._largest < least_hits:
             return
         for window in self._with_hits(least_hits):
@@ -57,7 +58,7 @@ class WindowCounts:
         return self._by_least[least]
 
     def _values(self, window: CountedWindow, index: int) -> int:
-        """Count the distinct values of an input; null is none."""
+        """Count the distinct non-null values of an input in a window."""
         key = window.first, index
         count = self._distinct.get(key)
         if count is None:
@@ -67,9 +68,9 @@ class WindowCounts:
 
 
 def is_counted(rule: Rule, mode: WindowMode) -> bool:
-    """Tell whether a rule's windows follow from the least numbers of its query alone.
+    """Tell whether minimum counts alone decide which windows of a rule are alerts.
 
-    These must be all of its conditions, and its windows must stand by themselves."""
+    They must be its only conditions, and its windows must be independent of each other."""
     query = rule.query
     if query.shape != "window" or mode != "tumbling" or rule.gap or query.grouping is None:
         return False
@@ -98,7 +99,7 @@ def _has_only_least_numbers(query: Query) -> bool:
                     distinct |= {name} & distinct_columns
                 case _:
                     return False
-    # A column of several values gives no least number: an event may bring many of them.
+    # A multivalued column has no entry in min_distinct, as one event may have many values.
     return len(distinct) == len(query.min_distinct)
 
 
