@@ -1,1 +1,1 @@
-"""What people know of their accounts, networks, principals and tools."""
+"""The user's knowledge of accounts, networks, principals and tools."""

@@ -1,6 +1,6 @@
-"""Names that people give: to accounts, networks, principals and tools.
+"""User-defined names for accounts, networks, principals and tools.
 
-Names stand beside ids and in filters; they never leave anything out.
+Names are shown next to ids and can be used in filters; they never hide anything.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ AddressRange = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class KnownCaller(msgspec.Struct, frozen=True):
-    """A principal or tool that somebody answers for.
+    """A principal or tool with a known owner.
 
-    ``principal`` (an ARN) and ``user_agent`` are patterns with ``*`` and ``?``; a caller is known
-    where all that are given match."""
+    ``principal`` (an ARN) and ``user_agent`` are patterns with ``*`` and ``?``; a caller matches if
+    all patterns that are set match."""
 
     name: str
     principal: str = ""
@@ -29,20 +29,20 @@ class KnownCaller(msgspec.Struct, frozen=True):
     ticket: str = ""
 
     def label(self) -> str:
-        """Return the name with the owner and ticket that it has: ``scanner (sec-ops, CHG-9)``."""
+        """Return the name with the owner and ticket, if set: ``scanner (sec-ops, CHG-9)``."""
         facts = ", ".join(fact for fact in (self.owner, self.ticket) if fact)
         return f"{self.name} ({facts})" if facts else self.name
 
 
 class NamedNetwork(msgspec.Struct, frozen=True):
-    """A network of one's own: an office, a VPN, a build system."""
+    """One of the user's own networks: an office, a VPN, a build system."""
 
     network: AddressRange
     name: str
 
 
 class Inventory(msgspec.Struct, frozen=True):
-    """All names in force: account names by id, networks, known callers."""
+    """All names: account names by id, networks, known callers."""
 
     accounts: Mapping[str, str] = {}
     networks: tuple[NamedNetwork, ...] = ()
@@ -52,22 +52,22 @@ class Inventory(msgspec.Struct, frozen=True):
         return bool(self.accounts or self.networks or self.known)
 
     def account(self, account_id: str) -> str:
-        """Return an account's name; its id where it has none."""
+        """Return an account's name, or its id if it has none."""
         return self.accounts.get(account_id) or account_id
 
     def account_names(self, account_ids: Iterable[str]) -> list[str]:
-        """Return the names of those accounts that have one."""
+        """Return the names of the given accounts that have one."""
         return [self.accounts[each] for each in account_ids if each in self.accounts]
 
     def network_names(self, addresses: Iterable[str]) -> list[str]:
-        """Return the names of the networks that hold addresses, the narrowest first."""
+        """Return the names of the networks that contain the addresses, the narrowest first."""
         if not self.networks:
             return []
         names = (name for address in addresses for name in self._networks_of(address))
         return list(dict.fromkeys(names))
 
     def callers(self, arns: Iterable[str], user_agents: Iterable[str]) -> list[KnownCaller]:
-        """Return the known callers that principals and user agents match."""
+        """Return the known callers whose patterns match the principals and user agents."""
         if not self.known:
             return []
         principals, agents = tuple(arns), tuple(user_agents)
@@ -100,7 +100,7 @@ def _matcher(glob: str) -> Callable[[str], bool]:
 
 
 def _matches(glob: str, values: tuple[str, ...]) -> bool:
-    """Tell whether a pattern matches one of the values; an empty one asks nothing."""
+    """Tell whether a pattern matches one of the values; an empty pattern always matches."""
     if not glob:
         return True
     return any(map(_matcher(glob), values))

@@ -1,4 +1,4 @@
-"""The files that name accounts, networks, principals and tools, and the names in force.
+"""The files that name accounts, networks, principals and tools, and the current inventory.
 
 A file is the output of ``aws organizations list-accounts``, or TOML::
 
@@ -14,7 +14,7 @@ A file is the output of ``aws organizations list-accounts``, or TOML::
     owner = "sec-ops"
     ticket = "CHG-9"
 
-A file in error leaves the names as they were, and is named.
+If a file is invalid, the previous names stay in force and the error names the file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MAX_BYTES = 16 << 20
 
 
 class InventoryError(Exception):
-    """A file that cannot be used; the message is one line that says what to do."""
+    """An unusable file; the message is one line that says what to do."""
 
 
 class _Tables(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +56,9 @@ class _Organization(msgspec.Struct, rename="pascal"):
 
 
 def read_inventory(paths: Iterable[Path]) -> Inventory:
-    """Read files; where two name one thing, the later stands. Raises InventoryError."""
+    """Read inventory files; later files override account names of earlier ones.
+
+    Raises InventoryError."""
     accounts: dict[str, str] = {}
     networks: list[NamedNetwork] = []
     known: list[KnownCaller] = []
@@ -94,7 +96,7 @@ def _read(path: Path) -> _Tables:
 
 
 def _networks(table: Mapping[str, Sequence[str]]) -> Iterable[NamedNetwork]:
-    """Parse networks; raises ValueError for what is none, and for one of all addresses."""
+    """Parse networks. Raises ValueError for a text that is not a network."""
     for name, texts in table.items():
         for text in texts:
             yield NamedNetwork(ipaddress.ip_network(text, strict=False), name)
@@ -104,7 +106,7 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class InventoryFiles:
-    """The names in files, read again when one of these changes."""
+    """The names in a set of files, which are read again when one of them changes."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(paths)
@@ -112,8 +114,10 @@ class InventoryFiles:
         self._inventory = Inventory()
 
     def load(self) -> Inventory:
-        """Return the names as the files have them now. Raises InventoryError, once for each state
-        of the files; the names of before stay."""
+        """Return the names currently in the files.
+
+        Raises InventoryError, but only once for each state of the files; after that, the previous
+        names are returned."""
         stamp = tuple(map(_stamp_of, self._paths))
         if stamp != self._stamp:
             self._stamp = stamp
@@ -133,11 +137,11 @@ _current = Inventory()
 
 
 def current_inventory() -> Inventory:
-    """Return the names in force in this process."""
+    """Return the inventory in force in this process."""
     return _current
 
 
 def use_inventory(inventory: Inventory) -> None:
-    """Put names in force: filters and exports of this process have them from now on."""
+    """Set the inventory that this process uses, for example in filters and exports."""
     global _current
     _current = inventory
