@@ -1,4 +1,4 @@
-"""A simulated organization trail: daily work with known stories in it.
+"""A simulated organization trail: daily work that contains known stories.
 
 The demo, the sample logs and the tests use it.
 """

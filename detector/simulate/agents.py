@@ -1,6 +1,6 @@
 """User agents as real clients send them.
 
-``{command}`` is filled in for each call.
+``{command}`` is replaced for each call.
 """
 
 _BOTO3 = (
@@ -29,8 +29,8 @@ LINUX_CLI = (
     "md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/prompt#off md/command#{command}"
 )
 PACU = "aws-cli/1.16.219 Python/3.7.0 Windows/10 botocore/1.12.209 Botocore/1.38.46"
-"""Pacu on a distribution for attackers: a borrowed agent, to which the real botocore still adds its
-own version."""
+"""Pacu on a penetration testing distribution: a fake agent, to which the real botocore still
+appends its own version."""
 
 TERRAFORM = (
     "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) "

@@ -23,14 +23,14 @@ from detector.simulate.stories import OTHERS, STORIES, ExpectedAlert, Story
 from detector.simulate.trail import Delivery
 
 WINDOW = 30
-"""Seconds of the reference rule's window."""
+"""The reference rule's window, in seconds."""
 
 
 @dataclass(frozen=True)
 class Totals:
-    """The records of a trail, counted.
+    """Counts of a trail's records.
 
-    ``duplicates`` repeat the event (account and event id) of another record. ``counted`` of them
+    ``duplicates`` repeat the event (account and event id) of another record; ``counted`` of these
     are calls to DescribeInstances, which the reference rule counts.
     """
 
@@ -39,7 +39,7 @@ class Totals:
     duplicates: int
     counted: int
     by_account: Counter[str]
-    """Records, by the account that they were recorded for."""
+    """The numbers of records by recipient account."""
 
 
 def count_totals(trail: Iterable[Delivery]) -> Totals:
@@ -61,7 +61,7 @@ def count_totals(trail: Iterable[Delivery]) -> Totals:
 
 
 def readme(trail: Iterable[Delivery]) -> str:
-    """The README that belongs beside the files of ``trail``."""
+    """Return the README that accompanies the files of ``trail``."""
     return "\n".join(_lines(count_totals(trail)))
 
 
@@ -190,7 +190,7 @@ def _window(story: Story, finding: ExpectedAlert) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield a Markdown table; a head that begins with ``-`` aligns right."""
+    """Yield the lines of a Markdown table; a column whose head begins with ``-`` aligns right."""
     yield f"| {' | '.join(head.lstrip('-') for head in heads)} |"
     yield f"|{'|'.join('--:' if head.startswith('-') else '---' for head in heads)}|"
     for row in rows:

@@ -1,4 +1,4 @@
-"""Expected flags, risk and rhythm of the stories."""
+"""The expected flags, risk and rhythm of the stories."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from detector.simulate.stories import STORIES, Story
 
 @dataclass(frozen=True)
 class Around:
-    """The flags and risk of a story's alerts, and their rhythm."""
+    """The expected flags, risk and rhythm of a story's alerts."""
 
     flags: Mapping[str, int]
     score: int
@@ -69,15 +69,15 @@ AROUND: Mapping[str, Around] = {
     ),
     "without_arn": Around({"unused-region": 11}, 31, "low", "single occurrence, 12 regions"),
 }
-"""Expected context of alerts, by the name of the story.
+"""The expected context of alerts, by the name of the story.
 
-Stories in which the reference rule finds nothing are left out. The instance whose credentials sweep
-over a window's edge shares its role with the other servers, whose daily listings count too. The
-accounts have twelve days of history and change resources in at most two regions, so every sweep
-goes to unused regions, and a sweep without other flags stays low.
+Stories in which the reference rule finds nothing are omitted. In ``split_sweep``, the instance
+shares its role with the other servers, so their daily listings count too. The accounts have twelve
+days of history and change resources in at most two regions, so every sweep reaches unused regions,
+and a sweep without other flags has low severity.
 """
 
 
 def stories() -> list[tuple[Story, Around]]:
-    """Return the stories that have context, in their order."""
+    """Return the stories that have an expected context, in their order."""
     return [(story, AROUND[story.name]) for story in STORIES if story.name in AROUND]

@@ -28,7 +28,7 @@ _TRAIL_ARN = f"arn:aws:cloudtrail:{GLOBAL_REGION}:{SHARED}:trail/main"
 
 
 def log_delivery(account: str, region: str, every: int) -> Iterator[Routine]:
-    """CloudTrail looks at its bucket and asks for keys before it delivers."""
+    """Yield CloudTrail's calls before a delivery: it checks its bucket and requests data keys."""
     bucket = f"{ORGANIZATION}-trail"
     yield Routine(
         "delivery",
@@ -57,7 +57,7 @@ def log_delivery(account: str, region: str, every: int) -> Iterator[Routine]:
 
 
 def recorder(account: str, region: str) -> Iterator[Routine]:
-    """Yield AWS Config and the access analyzer in every region."""
+    """Yield the routines of AWS Config and IAM Access Analyzer in a region."""
     yield Routine(
         "recorder",
         region,
@@ -90,10 +90,7 @@ def recorder(account: str, region: str) -> Iterator[Routine]:
 
 
 def pipeline(account: str, region: str) -> Iterator[Routine]:
-    """Yield Terraform runs from a CI system outside AWS.
-
-    Every run has a token of its own and makes a plan.
-    """
+    """Yield Terraform plans run by a CI system outside AWS, each with its own token."""
     provider, subject = (
         "token.actions.githubusercontent.com",
         "repo:example-org/infrastructure:ref:refs/heads/main",

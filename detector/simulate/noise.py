@@ -1,4 +1,4 @@
-"""Make the events of daily work, outside the stories."""
+"""Generate the events of daily work, outside the stories."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def noise() -> Iterator[Event]:
 
 
 def _runs(routine: Routine) -> Iterator[Event]:
-    """Yield all runs of a routine, at irregular intervals."""
+    """Yield the events of all runs of a routine, at irregular intervals."""
     rng = stream(f"noise/{routine.who(START).account}/{routine.region}/{routine.name}")
     start = START + rng.randrange(routine.every)
     while start < END:
@@ -51,7 +51,7 @@ def _made(
 
 
 def _names(rng: Random, account: str, region: str) -> dict[str, str]:
-    """Return what the placeholders of a routine stand for in one run."""
+    """Return the values of a routine's placeholders for one run."""
     index = rng.randrange(5)
     key, target = digest(f"key/{account}/{region}"), digest(f"targets/{account}/{region}")
     return {

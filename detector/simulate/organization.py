@@ -1,6 +1,6 @@
 """The simulated organization: its accounts, regions and hours.
 
-Account numbers are those of documentation, addresses come from the ranges reserved for
+Account numbers are those of AWS documentation, addresses come from the ranges reserved for
 documentation (RFC 5737), access keys and principal ids end in ``EXAMPLE``.
 """
 
@@ -23,20 +23,20 @@ REGIONS = (
     "eu-west-3", "sa-east-1",
     "us-east-1", "us-east-2", "us-west-1", "us-west-2",
 )  # fmt: skip
-"""The regions that are on by default in every account."""
+"""The regions that are enabled by default in every account."""
 
 HOMES = {
     PRODUCTION: ("us-east-1", "eu-west-1"),
     SHARED: ("us-east-1",),
     DEVELOPMENT: ("eu-central-1",),
 }
-"""The regions where an account has machines; elsewhere only AWS services act."""
+"""The regions where an account has instances; in others, only AWS services act."""
 
 SECOND_TRAIL = (SHARED, "eu-north-1")
-"""An account and region where a trail of the account's own delivers everything a second time."""
+"""An account and region in which the account's own trail delivers every file a second time."""
 
 GLOBAL_REGION = "us-east-1"
-"""Where CloudTrail records the calls to services that have no region, such as IAM."""
+"""The region in which CloudTrail records calls to global services, such as IAM."""
 
 
 def time_of(clock: str) -> int:
@@ -53,9 +53,9 @@ def stamp(seconds: int, form: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
 
 
 def stream(name: str) -> Random:
-    """Return a random generator for a story or routine.
+    """Return the random generator of a story or routine.
 
-    Each has its own, so that a new one changes no other.
+    Each has its own, so that a new story or routine does not change the others.
     """
     return Random(name)  # noqa: S311 - it must be repeatable
 
@@ -80,7 +80,7 @@ def letters(name: str, length: int, alphabet: str) -> str:
 
 
 def aws_id(prefix: str, name: str) -> str:
-    """Return an id such as ``AKIA…EXAMPLE`` in the lengths of AWS.
+    """Return an id such as ``AKIA…EXAMPLE``, as long as AWS's.
 
     Access keys have 20 characters, principal ids 21.
     """

@@ -1,8 +1,8 @@
-"""Make a little daily work for the days before.
+"""Generate some daily work on the days before the simulated day.
 
-They make it possible to tell who and what is new on the day itself. Each account makes a few calls
-every few days, in the regions where it has machines. Members of the organization that appear in a
-story make calls too; long unused keys do not.
+This history shows who and what is new on the day itself. Each account makes a few calls every few
+days, in the regions where it has instances. So do the members of the organization that appear in a
+story; keys that have long been unused do not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from detector.simulate.shapes import Caller, Event, call
 from detector.simulate.stories import attacks, benign, edges
 
 DAYS = (12, 9, 5, 2)
-"""Days before the simulated day."""
+"""The days with history, as numbers of days before the simulated day."""
 _DAY = 86_400
 
 
@@ -36,7 +36,7 @@ def _of_account(account: str, moment: int) -> Iterator[Event]:
             yield call(
                 rng, who, moment, "cloudwatch", "DescribeAlarms", region, {"maxRecords": 100}
             )
-        # What is written in a region is what makes it one that the account uses.
+        # A write makes the region one that the account uses.
         yield call(
             rng,
             fleet_session(account, region, 0),
@@ -52,7 +52,7 @@ def _of_account(account: str, moment: int) -> Iterator[Event]:
 
 
 def _of_interest(account: str, region: str, moment: int) -> Iterator[Caller]:
-    """Yield the callers of stories who have long been in the organization."""
+    """Yield the stories' callers that have long been in the organization."""
     if region != HOMES[account][0]:
         return
     known = (

@@ -25,7 +25,7 @@ CAROL = iam_user(DEVELOPMENT, "carol", "198.51.100.25", agents.LINUX_CLI)
 
 
 def people() -> Iterator[Routine]:
-    """Engineers at the console and at the command line."""
+    """Yield the routines of engineers at the console and the command line."""
     bob = role_session(
         PRODUCTION,
         "AWSReservedSSO_Operator_8a7b6c5d4e3f2a1b",

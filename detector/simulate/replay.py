@@ -1,4 +1,4 @@
-"""Deliver the trail live, in the order and bursts of CloudTrail."""
+"""Deliver the trail live, in CloudTrail's order and bursts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from detector.simulate.organization import START, digest
 from detector.simulate.trail import Delivery, deliveries
 
 SPEED = 150.0
-"""Seconds of the trail per second: three hours take about 75 seconds."""
+"""Seconds of the trail per real second: three hours take about 75 seconds."""
 
 
 class TrailClock:
@@ -27,7 +27,7 @@ class TrailClock:
         self._first = self._last = START
 
     def start(self, first: int, last: int) -> None:
-        """Start the clock of a trail from ``first`` to ``last``."""
+        """Start the clock of a trail that lasts from ``first`` to ``last``, in epoch seconds."""
         self._first, self._last = first, last
         self._began = time.monotonic()
 
@@ -38,7 +38,7 @@ class TrailClock:
         return now if now < self._last else self._last + (now - self._last) / self._speed
 
     def until(self, moment: int) -> float:
-        """Return the real seconds until a time of a started trail."""
+        """Return the real seconds until a time of the trail; the clock must have been started."""
         assert self._began is not None
         return max(0.0, (moment - self._first) / self._speed - (time.monotonic() - self._began))
 
@@ -63,7 +63,7 @@ def write(root: Path) -> None:
 
 
 def land(root: Path, delivery: Delivery) -> None:
-    """Write a file and rename it, as ``aws s3 sync`` does."""
+    """Write a delivered file under a temporary name and rename it, as ``aws s3 sync`` does."""
     path = root / delivery.path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{digest(delivery.path)[:8]}")

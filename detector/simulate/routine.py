@@ -1,4 +1,4 @@
-"""Routines: the same calls repeated by a caller."""
+"""Routines: calls that a caller repeats."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ KEY_ARN = "arn:aws:kms:{region}:{account}:key/{key}"
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a routine; its texts may name resources.
+    """One call of a routine; its texts may have placeholders for resources, such as ``{instance}``.
 
-    ``{instance}`` and the like are filled in. A step that assumes a role gets the session of the
-    routine's caller.
+    A step that assumes a role obtains the session of the routine's caller.
     """
 
     source: str
@@ -29,25 +28,25 @@ class Step:
     resource: str | None = None
     failure: Failure | None = None
     share: float = 1.0
-    """In which share of the runs it is made."""
+    """The share of runs that include the call, from 0 to 1."""
     by: Caller | None = None
-    """Who makes it, if not the routine's own caller."""
+    """The caller, if it is not the routine's."""
     via: str | None = None
-    """The AWS service that makes it for the routine's caller."""
+    """The AWS service that makes the call on behalf of the routine's caller."""
 
 
 @dataclass(frozen=True)
 class Routine:
-    """A caller who repeats the same calls about every ``every`` seconds.
+    """A caller that repeats the same calls about every ``every`` seconds.
 
-    ``pace`` is the time between two calls, in seconds.
+    ``pace`` is the mean time between two calls of a run, in seconds.
     """
 
     name: str
     region: str
     every: int
     who: Callable[[int], Caller]
-    """The caller of the run that begins at that second."""
+    """Returns the caller of the run that begins at a time in epoch seconds."""
     steps: tuple[Step, ...]
     pace: float = 0.5
 

@@ -1,4 +1,4 @@
-"""Workloads that run on machines, functions and containers."""
+"""Workloads that run on instances, functions and containers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FUNCTION_ARN_PREFIX = "arn:aws:lambda:{region}"
 
 
 def fleet_session(account: str, region: str, index: int) -> Caller:
-    """The session of one of the servers behind a load balancer."""
+    """Return the session of one of the servers behind a load balancer."""
     return role_session(
         account,
         "app-server",
@@ -41,7 +41,7 @@ def fleet_session(account: str, region: str, index: int) -> Caller:
 
 
 def fleet(account: str, region: str, size: int) -> Iterator[Routine]:
-    """Servers behind a load balancer, and the services that keep them running."""
+    """Yield the routines of ``size`` load-balanced servers and of the services that run them."""
     for index in range(size):
         server, who = instance(account, region, index), fleet_session(account, region, index)
         yield Routine(
@@ -150,7 +150,7 @@ def fleet(account: str, region: str, size: int) -> Iterator[Routine]:
 
 
 def functions(account: str, region: str) -> Iterator[Routine]:
-    """Yield scheduled functions, whose role the service assumes."""
+    """Yield scheduled Lambda functions, whose roles the service assumes."""
     for name, every in (("orders", 180), ("thumbnails", 260), ("reports", 900)):
 
         def session(run: int, name: str = name) -> Caller:
@@ -187,7 +187,7 @@ def functions(account: str, region: str) -> Iterator[Routine]:
 
 
 def containers(account: str, region: str) -> Iterator[Routine]:
-    """Yield a cluster whose pods take roles by web identity."""
+    """Yield an EKS cluster whose pods assume roles with web identity tokens."""
     provider, subject = (
         f"oidc.eks.{region}.amazonaws.com/id/EXAMPLE",
         "system:serviceaccount:shop:checkout",

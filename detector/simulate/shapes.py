@@ -1,4 +1,4 @@
-"""The shapes of CloudTrail records: who calls, and one call.
+"""The shapes of CloudTrail records: callers and calls.
 
 Fields, their order and their values follow the CloudTrail User Guide ("CloudTrail record contents",
 "CloudTrail userIdentity element") and public records of real accounts.
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Event:
-    """One record; CloudTrail delivers it ``delay`` seconds later than usual."""
+    """A record; CloudTrail delivers it ``delay`` seconds later than usual."""
 
     time: int
     record: Json
@@ -36,10 +36,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Caller:
-    """A caller: what stays the same from call to call.
+    """A caller: the properties that are the same in each of its calls.
 
     ``account`` is the account whose trail records the calls. In ``agent``, ``{command}`` stands for
-    the call as the AWS CLI names it (``ec2.describe-instances``)."""
+    the AWS CLI's name of the call (``ec2.describe-instances``)."""
 
     account: str
     identity: Json
@@ -52,7 +52,7 @@ class Caller:
         return self.identity.get("arn")
 
     def via(self, service: str) -> Caller:
-        """Return this caller for calls that an AWS service makes for it."""
+        """Return this caller for calls that an AWS service makes on its behalf."""
         host = f"{service}.amazonaws.com"
         return replace(
             self, identity={**self.identity, "invokedBy": host}, address=host, agent=host
@@ -135,13 +135,13 @@ def service_role(account: str, role: str, service: str, issued: int) -> Caller:
 
 
 def service(account: str, name: str) -> Caller:
-    """Make an AWS service that acts itself, without ARN or key."""
+    """Make an AWS service that acts by itself, without an ARN or key."""
     host = f"{name}.amazonaws.com"
     return Caller(account, {"type": "AWSService", "invokedBy": host}, host, host)
 
 
 def other_account(account: str, foreign: str, session: str, address: str, agent: str) -> Caller:
-    """Make a caller of another account, whose ARN the trail lacks."""
+    """Make a caller from another account; the trail does not record its ARN."""
     principal = aws_id("AROA", f"{foreign}/{session}")
     return Caller(
         account,
@@ -261,7 +261,7 @@ def call(
 def assume_role(
     rng: Random, who: Caller, moment: int, region: str, session: Caller, action: str = "AssumeRole"
 ) -> Event:
-    """Make the STS call by which ``who`` gets an hour of ``session``."""
+    """Make the STS call by which ``who`` obtains ``session`` for an hour."""
     role = session.identity["sessionContext"]["sessionIssuer"]["arn"]
     key = session.identity["accessKeyId"]
     _, name = session.identity["principalId"].split(":", 1)
@@ -311,10 +311,7 @@ def describe_instances(
 
 
 def denied(rng: Random, who: Caller, source: str, action: str, resource: str = "*") -> Failure:
-    """Make the error of a call that no policy allows.
-
-    EC2 has error texts of its own.
-    """
+    """Make the error of a call that no policy allows; EC2 words it differently."""
     why = (
         f"User: {who.arn} is not authorized to perform: {source}:{action} on resource: {resource} "
         f"because no identity-based policy allows the {source}:{action} action"
@@ -336,7 +333,7 @@ def uuid(rng: Random) -> str:
 def long_time(seconds: int) -> str:
     """Format a time as STS and IAM do: ``Mar 1, 2026, 1:05:00 PM``.
 
-    The month is always March 2026; names of months in strftime depend on the locale.
+    The month is always March 2026, because strftime's month names depend on the locale.
     """
     hour = int(stamp(seconds, "%H"))
     return (

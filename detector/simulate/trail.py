@@ -27,7 +27,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True, order=True)
 class Delivery:
-    """A file: delivery time, path below the bucket, gzip bytes."""
+    """A delivered file: its time, its path below the bucket, its gzip bytes."""
 
     time: int
     path: str
@@ -36,7 +36,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class _Batch:
-    """The contents of one file; ``label`` is the time in its name."""
+    """Identifies the file of an event; ``label`` is the time in the file's name."""
 
     account: str
     region: str
@@ -44,10 +44,7 @@ class _Batch:
 
 
 def deliveries() -> Iterator[Delivery]:
-    """Return all files of the trail in the order of delivery.
-
-    They are the same every time.
-    """
+    """Yield all files of the trail in the order of delivery, the same every time."""
     return iter(sorted(_files()))
 
 
@@ -71,7 +68,7 @@ def _batch(event: Event) -> _Batch:
 
 
 def _path(batch: _Batch, owner: str) -> str:
-    """Return a file's path; an account's own trail has no owner."""
+    """Return a file's path; ``owner`` is empty for an account's own trail."""
     account, region = batch.account, batch.region
     folder = f"AWSLogs/{owner}{account}/CloudTrail/{region}/{stamp(batch.label, '%Y/%m/%d')}"
     label = stamp(batch.label, "%Y%m%dT%H%MZ")
@@ -84,11 +81,9 @@ def _landing(batch: _Batch, path: str) -> int:
 
 
 def _compress(events: list[Event]) -> bytes:
-    """Return the events as one gzip file, ordered by event id.
+    """Return the events as a gzip file, ordered by event id, which is random.
 
-    It has no date: the same events give the same bytes.
-
-    Event ids are random, so the order says nothing about time.
+    The file has no date, so the same events give the same bytes.
     """
     records = [
         event.record for event in sorted(events, key=lambda event: str(event.record["eventID"]))

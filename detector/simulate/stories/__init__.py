@@ -1,7 +1,7 @@
 """The stories of the simulated trail, with the findings expected of each.
 
-A story is a generator of events; ``about.toml`` describes it. The findings are written by hand from
-the definition of the reference rule, and hold only calls to DescribeInstances.
+A story is a generator of events; ``about.toml`` describes it. The expected findings are derived by
+hand from the definition of the reference rule and cover only calls to DescribeInstances.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from detector.simulate.stories import attacks, benign, edges
 
 @dataclass(frozen=True)
 class ExpectedAlert:
-    """One expected alert; times are in epoch seconds."""
+    """An expected alert; times are in epoch seconds."""
 
     first: int
     last: int
@@ -31,7 +31,7 @@ class ExpectedAlert:
 
 @dataclass(frozen=True)
 class Story:
-    """A story with its findings by kind of window.
+    """A story with its expected alerts by kind of window.
 
     ``principal`` is the ARN of the caller, None for callers without one.
     """
@@ -62,7 +62,7 @@ def _abouts() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Other:
-    """The alerts expected of a further built-in rule, by kind of window."""
+    """The numbers of alerts expected of another built-in rule, by kind of window."""
 
     rule_id: str
     rule: str
@@ -81,7 +81,7 @@ def _story(
     principal: str | None,
     *findings: ExpectedAlert,
 ) -> Story:
-    """A story of which both kinds of window find the same."""
+    """Make a story in which both kinds of window find the same alerts."""
     return Story(title, tell, principal, findings, findings)
 
 

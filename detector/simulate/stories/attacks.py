@@ -1,4 +1,4 @@
-"""Sweeps by those who should not be there."""
+"""Sweeps by intruders."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def stolen_key(rng: Random) -> Iterator[Event]:
 
 
 def borrowed_role(rng: Random) -> Iterator[Event]:
-    """Sweep with a robot's key, then open a session with more rights."""
+    """Sweep with a service user's key, then assume a role with more rights."""
     who, home = RELEASE_BOT, GLOBAL_REGION
     yield call(rng, who, time_of("10:30:44"), "ec2", "DescribeRegions", home, {"regionSet": {}})
     for index, region in enumerate(REGIONS):

@@ -1,4 +1,4 @@
-"""Sweeps that belong to somebody's work."""
+"""Sweeps that are part of legitimate work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALICE = role_session(
 
 
 def scanner(issued: int) -> Caller:
-    """Make a session of the scanner; the ARN stays, the key changes."""
+    """Make a session of the scanner; the ARN stays the same, the access key changes."""
     return role_session(
         SHARED, "inventory", "ProwlerAssessmentSession", "203.0.113.60", agents.PROWLER, issued
     )

@@ -1,4 +1,4 @@
-"""Stories at the edges: window, threshold, delivery, identity."""
+"""Stories about edge cases: of the window, the threshold, delivery and identity."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ METRICS = iam_user(SHARED, "svc-metrics", "203.0.113.118", agents.BOTO3_SERVER)
 
 
 def split_sweep(rng: Random) -> Iterator[Event]:
-    """Sweep over the edge of a window."""
+    """Sweep across a window boundary."""
     yield call(rng, APP_SERVER, time_of("10:47:02"), "sts", "GetCallerIdentity", GLOBAL_REGION)
     for index, region in enumerate(REGIONS):
         yield describe_instances(rng, APP_SERVER, time_of("10:47:21") + index, region)
 
 
 def near_miss(rng: Random) -> Iterator[Event]:
-    """List nine regions quickly, a tenth too late."""
+    """List nine regions quickly and a tenth one too late."""
     first, *others = REGIONS[:9]
     start = time_of("11:05:05")
     yield describe_instances(rng, REPORTING, start, first)
@@ -67,7 +67,7 @@ def near_miss(rng: Random) -> Iterator[Event]:
 
 
 def disorder(rng: Random) -> Iterator[Event]:
-    """Sweep while files arrive late, doubled and out of order."""
+    """Sweep while files arrive late, twice and out of order."""
     twice = SECOND_TRAIL[1]
     late = "sa-east-1"
     regions = [
@@ -89,7 +89,7 @@ def disorder(rng: Random) -> Iterator[Event]:
 
 
 def without_arn(rng: Random) -> Iterator[Event]:
-    """Call without an ARN: AWS services and a partner's account."""
+    """Call as AWS services and a partner's account, which have no ARN in the trail."""
     callers = [
         service(account, name)
         for account, name in zip(
