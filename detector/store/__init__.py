@@ -1,6 +1,6 @@
-"""The state of a hunt, and the only package with SQL.
+"""The state of a hunt: what was read, what was found, and what the analyst wrote.
 
-What was read, what was found, and what the analyst wrote.
+No other package contains SQL.
 """
 
 from __future__ import annotations

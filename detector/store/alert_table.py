@@ -1,4 +1,4 @@
-"""The stored alerts, joined with their context and triage."""
+"""The stored alerts, joined with their context and their triage."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from detector.triage.suppression import Suppression, matches
 from detector.triage.suppression_index import SuppressionIndex
 
 LATENESS = 20 * 60
-"""Seconds after a window's end until its alert is settled. CloudTrail delivers within minutes; ten
-were seen."""
+"""Seconds from the end of a window until its alert is settled. CloudTrail delivers within minutes;
+delays of ten minutes were seen."""
 
 
 _BATCH = 1_000
 
 
 class AlertChanges(msgspec.Struct, frozen=True):
-    """The ids of the alerts that are new or differ, and of those withdrawn."""
+    """The ids of the alerts that are new or changed, and of those that were withdrawn."""
 
     changed: tuple[str, ...] = ()
     withdrawn: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ _NOTES = (
     "(SELECT max(rowid) FROM note_words WHERE note_id = note.note_id) "
     "WHERE note.alert_id = a.alert_id AND words != 'null' ORDER BY created, note.note_id))"
 )
-"""What the notes of an alert say now, oldest first."""
+"""Selects the current bodies of an alert's notes as a JSON array, oldest note first."""
 
 _COLUMNS = (
     "a.alert_id, f.summary_id, f.content, revision, settled, coalesce(status, 'open'), supersedes, "
@@ -76,7 +76,7 @@ _NOT_HANDLED = Handling()
 
 
 class AlertTable:
-    """Every alert that stands: suppressed and closed ones too."""
+    """All current alerts, including suppressed and closed ones."""
 
     def __init__(
         self, database: Database, windows: WindowTable, suppressions: SuppressionTable
@@ -87,18 +87,18 @@ class AlertTable:
         self.summaries = RuleSummaries()
 
     def all(self) -> list[Alert]:
-        """Return every alert, the newest window first."""
+        """Return all alerts, the newest window first."""
         query = self._database.rows
-        # In the order of an index: SQLite would sort whole rows.
+        # Order by an indexed column and sort the rest here; SQLite would sort whole rows.
         alerts = self._assemble(query, query(f"{_SELECT} ORDER BY start DESC"))
         alerts.sort(key=attrgetter("alert_id"))
         alerts.sort(key=attrgetter("start"), reverse=True)
         return alerts
 
     def batches(self, size: int = _BATCH) -> Iterator[list[Alert]]:
-        """Yield every alert, the newest window first, ``size`` at a time.
+        """Yield all alerts in batches of ``size``, the newest window first.
 
-        Each batch is as the state is when it is read.
+        Each batch shows the state at the time the batch is read.
         """
         last = (1 << 62, 0)
         while True:
@@ -114,10 +114,10 @@ class AlertTable:
             yield self._assemble(self._database.rows, rows)
 
     def in_scope(self, suppressions: Iterable[Suppression]) -> Iterator[list[Alert]]:
-        """Yield the alerts that suppressions may match.
+        """Yield the alerts that suppressions may match, in batches.
 
-        They are found by index where the scope allows it, else by what was found: the other parts
-        of an alert are read of those only.
+        Candidates are looked up by index if the scope allows it, and otherwise by testing the
+        finding of every alert. The other parts of an alert are read for candidates only.
         """
         names = set()
         others = []
@@ -141,7 +141,7 @@ class AlertTable:
 
     @raises_damaged
     def _matching(self, suppressions: Sequence[Suppression]) -> list[str]:
-        """Return the ids of the alerts in the scope of a suppression."""
+        """Return the ids of the alerts whose finding any of ``suppressions`` matches."""
         ids: list[str] = []
         last = 0
         while True:
@@ -160,21 +160,21 @@ class AlertTable:
                     ids.append(alert_id)
 
     def get(self, alert_id: str) -> Alert | None:
-        """Return the alert of this id."""
+        """Return the alert with this id; None if there is none."""
         query = self._database.rows
         alerts = self._assemble(query, query(f"{_SELECT} WHERE a.alert_id = ?", alert_id))
         return alerts[0] if alerts else None
 
     def read(self, connection: sqlite3.Connection, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
-        """Return alerts as they are in the transaction of ``connection``."""
+        """Return alerts as the transaction of ``connection`` sees them."""
         return self._of_ids(query_of(connection), alert_ids)
 
     def get_all(self, alert_ids: Iterable[str]) -> tuple[Alert, ...]:
-        """Return the alerts of these ids, without those that no longer stand."""
+        """Return the alerts with these ids; ids that no longer exist are left out."""
         return self._of_ids(self._database.rows, alert_ids)
 
     def related(self, alert_id: str) -> list[Alert]:
-        """Return the other alerts of its principals and access keys, the oldest first."""
+        """Return the other alerts of an alert's principals and access keys, oldest first."""
         ids = self._database.rows(
             "SELECT DISTINCT other.alert_id FROM alert a JOIN alert_who own USING (number) "
             "JOIN alert_who also USING (who) JOIN alert other ON other.number = also.number "
@@ -185,7 +185,7 @@ class AlertTable:
         return sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
 
     def current_id(self, connection: sqlite3.Connection, alert_id: str) -> str:
-        """Return the id of the alert that has superseded this one; else its own."""
+        """Return the id of the alert that finally superseded this one; else ``alert_id``."""
         passed: set[str] = set()
         successor: str | None = alert_id
         while successor is not None and successor not in passed:
@@ -195,21 +195,22 @@ class AlertTable:
         return alert_id
 
     def events(self, alert_id: str) -> list[Event]:
-        """Return the events of an alert, by time and region."""
+        """Return the events of an alert, in order of time and region."""
         for window in self._windows.of_alerts(self._database.rows, [alert_id]):
             events = self._windows.events(window)
             for packed in self._database.rows(_SELECT_FINDING, alert_id):
                 finding = self.summaries.unpack(self._database.rows, *packed)
                 if finding.window is None:
-                    # Its second may hold other events, each with an alert of its own or none.
+                    # The same second may hold other events, with alerts of their own or none.
                     events = [event for event in events if event.event_id in finding.event_ids]
             return sorted(events, key=lambda event: (event.time, event.region, event.event_id))
         return []
 
     def own_events(self, alert_ids: Iterable[str]) -> dict[str, Set[OwnEvent]]:
-        """Return the places of each alert's own events, which are no signals of it.
+        """Return the places of each alert's own events, which must not become its signals.
 
-        What opened a session tells who is related, whosever event it is."""
+        Events that opened a session are left out: the search needs them to find related principals,
+        even among the alert's own events."""
         query = self._database.rows
         paths = Paths(query)
 
@@ -224,16 +225,16 @@ class AlertTable:
 
     @raises_damaged
     def lineage(self, alert_id: str) -> RelatedPrincipals:
-        """Return who counts as the principal of an alert.
+        """Return the related principals that count as the principal of an alert.
 
-        Nobody where there is no such alert.
+        They are empty if there is no such alert.
         """
         query = self._database.rows
         rows = query("SELECT lineage_id FROM alert WHERE alert_id = ?", alert_id)
         return Lineages(query)[rows[0][0]] if rows else RelatedPrincipals(PrincipalNames())
 
     def settle(self, watermark: float) -> AlertChanges:
-        """Settle the alerts whose windows the watermark (epoch seconds) has passed."""
+        """Settle alerts whose windows ended ``LATENESS`` before the watermark (epoch seconds)."""
         with self._database.transaction() as connection:
             settled = connection.execute(
                 "UPDATE alert SET settled = 1 WHERE settled = 0 AND until <= ? RETURNING alert_id",
@@ -267,7 +268,7 @@ class AlertTable:
 
 
 def _handling(assignee: str, notes: str) -> Handling:
-    """Return who has an alert and what its notes (a JSON array) say."""
+    """Return the assignee of an alert, and what its notes (a JSON array) add up to."""
     if not assignee and notes == "[]":
         return _NOT_HANDLED
     bodies = _notes_decoder.decode(notes)
@@ -280,7 +281,7 @@ def _handling(assignee: str, notes: str) -> Handling:
 
 
 def _successor(connection: sqlite3.Connection, alert_id: str) -> str | None:
-    """Return what has superseded an alert that is no more."""
+    """Return the id of the alert that superseded a deleted one; None if none did."""
     row = connection.execute(
         "SELECT substr(detail, length('by ') + 1) FROM history WHERE subject = ? AND "
         "kind = 'superseded' AND NOT EXISTS (SELECT 1 FROM alert WHERE alert_id = subject) "

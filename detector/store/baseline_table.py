@@ -24,31 +24,33 @@ from detector.store.packing.content_id import name_number
 _REGION, _CHANGED_REGION = KIND_NUMBERS["region"], KIND_NUMBERS["changed-region"]
 _PRINCIPAL_REGION, _SELECTION = KIND_NUMBERS["principal-region"], KIND_NUMBERS["selection"]
 _IN_CONTEXT = frozenset({"account", "principal", "access-key", "changed-region"})
-"""The kinds of observation that the context of an alert depends on."""
+"""The kinds of observation on which the context of an alert depends."""
 _KNOWN_ORIGINS = 1 << 14
-"""Callers in regions of which it is remembered when they were first observed."""
+"""How many (caller, region) pairs' first observations are cached in memory."""
 _MARK_ALERTS = """
 UPDATE alert SET stale = 1
 WHERE until > ?4 AND number IN (SELECT number FROM alert_who WHERE who = ?2)
 AND NOT EXISTS (SELECT 1 FROM sight WHERE kind = ?1 AND who = ?2 AND what = ?3 AND first <= ?4)
 """
-"""Marks the alerts that an observation precedes which was not made so early before.
+"""Marks the alerts of a principal as stale where an observation before their end is new.
 
-Its parameters are the columns of a row."""
+The observation counts as new if none as early was stored. The parameters are the columns of a row
+of ``sight``."""
 
 
 class BaselineTable:
-    """The observations over all records."""
+    """The first observations, over all records."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[ObservedOrigin, int] = {}
-        """The first times of callers in regions that are stored, or later ones."""
+        """First times of callers in regions; what is stored is as early or earlier."""
 
     def footprint(self, accounts: Sequence[str], principal: str = "") -> dict[str, RegionHistory]:
-        """Return when calls were first seen in each region.
+        """Return when the first calls and changes in each region were seen, by region.
 
-        Those of the ``accounts`` (of all, where none set), or of the ``principal`` (an ARN).
+        The times are those of the ``accounts`` (of all accounts if none are given), together with
+        those of the ``principal`` (an ARN).
         """
         of_accounts = f"AND who IN ({', '.join('?' * len(accounts))}) " if accounts else ""
         rows = self._database.rows(
@@ -74,20 +76,20 @@ class BaselineTable:
         }
 
     def selections(self) -> list[str]:
-        """Return the folders of backfills of which files were read, by name."""
+        """Return the backfill folders from which files were read, in order of name."""
         rows = self._database.rows(
             "SELECT what FROM sight WHERE kind = ? ORDER BY what", _SELECTION
         )
         return [folder for (folder,) in rows]
 
     def mark_selections(self, connection: sqlite3.Connection, paths: Iterable[str]) -> None:
-        """Note which of the files that were read are from a backfill."""
+        """Record the backfill folders of the files that were read."""
         folders = {selection_folder(path) for path in paths} - {None}
         if folders:
             self.extend(connection, {("selection", "", str(folder)): (0, 0) for folder in folders})
 
     def put(self, connection: sqlite3.Connection, spans: OriginSpans) -> None:
-        """Write what was observed of callers, and before what is known of them."""
+        """Write the observations of callers that are earlier than those cached."""
         never = float("inf")
         earlier = {
             origin: span
@@ -97,7 +99,7 @@ class BaselineTable:
         self.extend(connection, OriginSpans(earlier, spans.changed).observations())
 
     def learn(self, spans: OriginSpans) -> None:
-        """Remember what has been committed."""
+        """Cache the first times that have been committed."""
         if len(self._known) + len(spans.seen) > _KNOWN_ORIGINS:
             self._known.clear()
         if len(spans.seen) > _KNOWN_ORIGINS:
@@ -106,7 +108,7 @@ class BaselineTable:
             self._known[origin] = min(first, self._known.get(origin, first))
 
     def extend(self, connection: sqlite3.Connection, spans: ObservationSpans) -> None:
-        """Write the first times of observations; mark alerts whose past has changed."""
+        """Write the first times of observations, and mark alerts whose baseline this changes."""
         numbers = {name: name_number(name) for name in {who for _, who, _ in spans}}
         rows = [
             (KIND_NUMBERS[kind], numbers[who], what, first)
@@ -115,7 +117,7 @@ class BaselineTable:
         if connection.execute("SELECT EXISTS (SELECT 1 FROM alert_who)").fetchone()[0]:
             in_context = [kind in _IN_CONTEXT for kind, _, _ in spans]
             connection.executemany(_MARK_ALERTS, compress(rows, in_context))
-        # In the order of the table, which neighbours of a row are found fastest in.
+        # In the order of the primary key, so that successive rows touch neighbouring pages.
         connection.executemany(
             "INSERT INTO sight (kind, who, what, first) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET first = excluded.first WHERE excluded.first < first",
@@ -124,7 +126,7 @@ class BaselineTable:
 
 
 class AlertBaselines:
-    """The baselines of alerts; what is read for one serves the next."""
+    """The baselines of alerts; observations read for one alert are cached for the next."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -157,7 +159,7 @@ class AlertBaselines:
         )
 
     def _first(self, kind: ObservationKind, who: str, what: str = "") -> int | None:
-        """Return when something was first observed, in epoch seconds."""
+        """Return when something was first observed, in epoch seconds; None if never."""
         observation = kind, who, what
         if observation not in self._firsts:
             row = self._connection.execute(

@@ -1,4 +1,4 @@
-"""The chunks of files: their event times and principals."""
+"""The chunks of files, with their event times and principals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detector.store.files.file_packs import packs_where, packs_with
 from detector.store.files.stored_file import StoredFile
 
 _FILES_PER_QUERY = 500
-"""As many as a query may name."""
+"""How many files one query names."""
 
 _Chunk = tuple[int, int, int, bytes]
 """Offset, first and last event time, and index of principals."""
@@ -27,7 +27,8 @@ _File = tuple[str, StoredFile, list[_Chunk]]
 class ChunkTable:
     """The index of the files and chunks that a search must read.
 
-    Of a large state it is never held at once: files come pack by pack, in order of time.
+    It is never loaded at once, since it may be large: files are read pack by pack, in order of
+    time.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,17 +37,17 @@ class ChunkTable:
     def between(self, start: int, end: int, after: int = 0) -> Iterator[ChunkRef]:
         """Yield the chunks with events in ``[start, end)``, grouped by file.
 
-        Only of files with a sequence greater than ``after``.
+        Only files with a sequence greater than ``after`` are considered.
         """
         for path, row, chunks in self._files(start, end, after):
             for chunk in chunks:
                 yield ChunkRef(path, *chunk, row.sequence)
 
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
-        """Return the files with events in ``[start, end)``, by their first.
+        """Return the files with events in ``[start, end)``, in order of their first event.
 
-        With a ``selector`` that knows its principals, only the files and chunks that may hold
-        records of these. The folder of a day that a backfill has loaded stands for its files.
+        With a ``selector`` that names principals, only files and chunks that may hold their records
+        are returned. The folder of a day that a backfill has loaded represents all of its files.
         """
         wanted = None
         keys = selector.principal_keys() if selector else None
@@ -65,7 +66,7 @@ class ChunkTable:
         return sorted(spans, key=lambda span: (span.first or 0, span.path))
 
     def _files(self, start: int, end: int, after: int) -> Iterator[_File]:
-        """Yield the files that ``between`` looks at, with their chunks."""
+        """Yield the files that ``between`` considers, with their chunks in ``[start, end)``."""
         with translate_sqlite_errors(self._database.path):
             for pack in packs_where(
                 self._database.rows,
@@ -89,9 +90,9 @@ class ChunkTable:
                     yield path, row, overlapping
 
     def _as_now(self, path: str, row: StoredFile) -> tuple[StoredFile, list[_Chunk]]:
-        """Return a file whose chunks were not found as it is now.
+        """Return the current row and chunks of a file whose chunks were not found.
 
-        Another process may have read it again after its pack was read."""
+        Another process may have read the file again after its pack was loaded."""
         for pack in packs_with(self._database.rows, path):
             for now in pack.rows():
                 if now.file_id == row.file_id:
@@ -99,7 +100,7 @@ class ChunkTable:
         return row, []
 
     def _chunks(self, rows: Iterable[StoredFile]) -> dict[int, list[_Chunk]]:
-        """Return the chunks of files, by id."""
+        """Return the chunks of files, by file id."""
         chunks: dict[int, list[_Chunk]] = defaultdict(list)
         with_rows = []
         for row in rows:

@@ -1,8 +1,8 @@
-"""The completeness of the log files, by digests and by cadence.
+"""The completeness of the log files, judged by digests and by delivery cadence.
 
-Digests are the proof. Without them there is the cadence: a region that used to deliver a file every
-few minutes and has been silent for hours is worth a look. Nothing here is decided while files are
-read; everything follows from what is stored.
+Digest files prove completeness. Without them the cadence is the evidence: a region that used to
+deliver a file every few minutes and has been silent for hours deserves a look. Nothing is decided
+while files are being read; all findings are computed from the stored state.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from detector.store.file_table import FileRead
 from detector.store.files.file_packs import all_files
 
 PATIENCE = 3600
-"""Seconds after which a file that a digest names is missing, while files still come."""
+"""Seconds after which a file named by a digest counts as missing, while files still arrive."""
 
 _DIGESTS_STOPPED = 3 * 3600
 
 
 class Freshness(msgspec.Struct, frozen=True):
-    """The deliveries to one region of one account. Times in epoch seconds.
+    """The deliveries for one region of one account. Times are in epoch seconds.
 
-    ``cadence`` is in seconds between deliveries; None where there were too few.
+    ``cadence`` is the median number of seconds between deliveries; None if there were too few.
     """
 
     account: str
@@ -44,40 +44,40 @@ class Freshness(msgspec.Struct, frozen=True):
     newest: int
     cadence: float | None
     proven: bool
-    """Whether a digest covers the newest delivery: then what is not there was not delivered."""
+    """Whether a digest covers the newest delivery; an absent file then was never delivered."""
     digested: int | None = None
-    """When the newest digest was delivered. They come every hour, also where nothing happened."""
+    """When the newest digest was delivered. Digests come every hour, even without any activity."""
 
     def silent(self, now: float) -> float:
         """Return the seconds since the newest delivery."""
         return max(0.0, now - self.newest)
 
     def late(self, now: float) -> bool:
-        """Tell whether the silence exceeds six cadences and half an hour."""
+        """Tell whether the silence exceeds both six times the cadence and half an hour."""
         return self.cadence is not None and self.silent(now) > max(1800.0, 6 * self.cadence)
 
     def vouched(self, now: float) -> bool:
-        """Tell whether digests still come, which prove that everything was delivered."""
+        """Tell whether digests still arrive and prove that everything was delivered."""
         return self.proven and self.digested is not None and now - self.digested < _DIGESTS_STOPPED
 
 
 def reference_time(regions: Sequence[Freshness], now: float) -> float:
     """Return the time against which silence is measured.
 
-    That is the clock, but in an archive, where everything is old, the newest delivery.
+    This is ``now``, or the newest delivery in an archive, where all deliveries are old.
     """
     newest = max((region.newest for region in regions), default=now)
     return newest if now - newest > _ARCHIVE else now
 
 
 _ARCHIVE = 86_400.0
-"""Seconds without any delivery after which a trail is an archive, and not one that fell silent."""
+"""Seconds without any delivery after which a trail is an archive rather than a silent trail."""
 
 
 class Feed(msgspec.Struct, frozen=True):
     """A file of EventBridge events.
 
-    Without any read-only event the hunt is blind, however quiet it looks.
+    Without any read-only event the hunt is blind, however quiet the feed looks.
     """
 
     path: str
@@ -99,8 +99,8 @@ class Feed(msgspec.Struct, frozen=True):
 class Volume(msgspec.Struct, frozen=True):
     """The files from one origin.
 
-    An origin is the part above ``AWSLogs`` of a bucket or folder, or else the folder of the file.
-    ``newest`` is the newest event time (epoch seconds), None where no record had one.
+    The origin is the part of the path above ``AWSLogs``, or the file's folder if there is none.
+    ``newest`` is the newest event time (epoch seconds), None if no record had one.
     """
 
     origin: str
@@ -113,7 +113,7 @@ class Volume(msgspec.Struct, frozen=True):
 
 
 class Completeness:
-    """The evidence of what is missing."""
+    """The evidence for missing log files."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -124,7 +124,7 @@ class Completeness:
 
     @raises_damaged
     def unhashed_files(self) -> list[str]:
-        """Return paths of files read before a digest named them."""
+        """Return the paths of files that were read, unhashed, before a digest named them."""
         rows = self._database.rows("SELECT name FROM named EXCEPT SELECT name FROM content")
         names = {name for (name,) in rows}
         if not names:
@@ -136,15 +136,15 @@ class Completeness:
         ]
 
     def add_hashes(self, hashes: Iterable[tuple[str, bytes]]) -> None:
-        """Write the hashes (SHA-256) of the content of files, by path."""
+        """Write (path, SHA-256 of the content) pairs."""
         with self._database.transaction() as connection:
             _put_hashes(connection, hashes)
 
     @raises_damaged
     def findings(self, final: bool = False, bounds: Bounds | None = None) -> list[IntegrityFinding]:
-        """Return the log files that are missing or modified, by name.
+        """Return the log files that are missing or modified, in order of name.
 
-        ``final``: no more files will come. With ``bounds``, only files that were looked for.
+        ``final``: no more files will arrive. With ``bounds``, only files within them are reported.
         """
         rows = self._database.rows(
             "SELECT n.name, n.key, n.digest, n.oldest, n.newest, c.path, n.named_at FROM named n "
@@ -158,7 +158,7 @@ class Completeness:
         for name, key, digest, oldest, newest, path, named_at in rows:
             is_due = final or self._database.clock() - named_at > PATIENCE
             if path is None and (name in present or not is_due):
-                continue  # there, but not hashed yet, or not readable; or it may still come
+                continue  # present but not hashed yet or unreadable; or it may still arrive
             file = trail_file(name)
             if file and not _is_expected(file, bounds, first_digests):
                 continue
@@ -179,7 +179,7 @@ class Completeness:
 
     @raises_damaged
     def freshness(self) -> list[Freshness]:
-        """Return each (account, region) that a trail delivers to, by name."""
+        """Return the deliveries of each (account, region), in that order."""
         deliveries: dict[tuple[str, str], set[int]] = defaultdict(set)
         sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         newest_digests: dict[tuple[str, str], int] = {}
@@ -214,9 +214,9 @@ class Completeness:
 
     @raises_damaged
     def volumes(self) -> list[Volume]:
-        """Return the origins of files, by name.
+        """Return the volume of each origin, in order of name.
 
-        Links are left out: they bring nothing.
+        Links are left out, since their content is counted elsewhere.
         """
         sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
         newest: dict[str, int] = {}
@@ -234,7 +234,7 @@ class Completeness:
         ]
 
     def feeds(self) -> list[Feed]:
-        """Return the EventBridge feeds, by path."""
+        """Return the EventBridge feeds, in order of path."""
         rows = self._database.rows("SELECT path, records, read_only FROM feed ORDER BY path")
         return [Feed(os.fsdecode(path), *counts) for path, *counts in rows]
 
@@ -258,7 +258,7 @@ class Completeness:
                 )
 
     def _present_names(self) -> set[str]:
-        """Return the names of all files, without those gone unread."""
+        """Return the base names of all files but those that vanished before they were read."""
         files = all_files(self._database.rows)
         return {_base_name(path) for path, row in files if row.reason != "gone"}
 
@@ -280,7 +280,7 @@ def _add_to(sums: list[int], values: Iterable[int]) -> None:
 
 
 def _cadence(times: Iterable[int]) -> float | None:
-    """Return the median seconds between deliveries; None for too few."""
+    """Return the median seconds between the last 200 deliveries; None if fewer than four."""
     ordered = sorted(times)[-200:]
     gaps = [later - sooner for sooner, later in pairwise(ordered)]
     return median_of(gaps) if len(gaps) >= 3 else None
@@ -289,9 +289,9 @@ def _cadence(times: Iterable[int]) -> float | None:
 def _is_expected(
     file: TrailFile, bounds: Bounds | None, first_digests: dict[tuple[str, str], int]
 ) -> bool:
-    """Tell whether a file named by a digest was asked for.
+    """Tell whether a file named by a digest should be present.
 
-    It is in bounds, and no digest from before the first one that is here.
+    It must lie within the bounds, and must not be a digest older than the first one present.
     """
     if bounds and not bounds.may_hold(file.delivered):
         return False
@@ -302,7 +302,7 @@ def _is_expected(
 
 
 def _first_digests(names: Iterable[str]) -> dict[tuple[str, str], int]:
-    """Return when the first digest came, by (account, region)."""
+    """Return when the first digest was delivered (epoch seconds), by (account, region)."""
     first: dict[tuple[str, str], int] = {}
     for file in filter(None, map(trail_file, names)):
         if file.folder == DIGEST:
@@ -319,7 +319,7 @@ def _put_hashes(connection: sqlite3.Connection, hashes: Iterable[tuple[str, byte
 
 
 def _put_feed(connection: sqlite3.Connection, read: FileRead) -> None:
-    """Count what a file has brought from EventBridge."""
+    """Add the records that a file brought from EventBridge to the counts of its feed."""
     path = os.fsencode(read.file.path)
     if read.reread:
         connection.execute("DELETE FROM feed WHERE path = ?", (path,))

@@ -49,11 +49,11 @@ from detector.store.window_table import WindowTable
 
 _IS_WANTED = "alert_id IN (SELECT value FROM json_each(?))"
 _INDEXED_AT_ONCE = 32_000
-"""Alerts whose signals are read together: alerts close in time mostly have the same signals."""
+"""How many alerts' signals are read together, since alerts close in time mostly share signals."""
 
 
 class ContextTable:
-    """What is known around each alert."""
+    """Computes and stores the context of each alert."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class ContextTable:
 
     @raises_damaged
     def pending_searches(self, after: int) -> tuple[int, list[PendingSearch]]:
-        """Return the alerts whose signals may be incomplete, in order of start.
+        """Return the newest file sequence, and the alerts whose signals may be incomplete.
 
-        ``after`` is the file sequence up to which nothing was pending the last time. Returned first
-        is that of the newest file now.
+        ``after`` is the file sequence up to which nothing was pending at the last call. The
+        searches are in order of the alerts' start.
         """
         newest = int(self._database.value("SELECT sequence FROM progress"))
         brought = [
@@ -111,17 +111,18 @@ class ContextTable:
         hops: Mapping[str, RelatedPrincipals],
         searched: Mapping[str, int],
     ) -> None:
-        """Write the signals that the searches found.
+        """Write the signals that searches found.
 
-        ``hops`` has the related principals of alerts of which more are known now, by id;
-        ``searched`` is the file sequence up to which each alert has been searched for.
+        ``hops`` has the related principals of the alerts for which a search found more of them, by
+        alert id. ``searched`` has the file sequence up to which each alert was searched, by alert
+        id.
         """
         names = signals.names()
         with self._database.transaction() as connection:
             lineages = Lineages(query_of(connection))
             named: dict[int, bool] = {}
             rows = []
-            # One that is not there was superseded, by an alert that is searched for itself.
+            # An alert that is missing was superseded by another one, which has its own search.
             found = connection.execute(
                 f"SELECT number, alert_id, lineage_id FROM alert WHERE {_IS_WANTED}",
                 (json_text(list(searched)),),
@@ -129,7 +130,7 @@ class ContextTable:
             lineages.read(lineage_id for *_, lineage_id in found)
             for number, alert_id, lineage_id in found:
                 if alert_id in hops:
-                    # With a session that was not known before, all files must be searched again.
+                    # A newly found session requires searching all files again.
                     related = hops[alert_id]
                     _put_lineage(connection, number, related)
                     is_named, sequence = not names.isdisjoint(related.names()), -1
@@ -144,7 +145,7 @@ class ContextTable:
             )
 
     def refresh(self, table: RiskTable) -> AlertChanges:
-        """Compute the context of stale alerts, or all where risks changed."""
+        """Compute the context of stale alerts, or of all alerts if the risk table has changed."""
         with self._database.transaction() as connection:
             table_changed = connection.execute(
                 "UPDATE progress SET risk = ?1 WHERE risk != ?1", (table.fingerprint,)
@@ -154,7 +155,7 @@ class ContextTable:
             stale = [
                 number
                 for (number,) in connection.execute(
-                    # In order of time, so that alerts looked at together share segments.
+                    # In order of time, so that the alerts of one batch share segments.
                     "SELECT number FROM alert WHERE stale = 1 ORDER BY start, alert_id"
                 )
             ]
@@ -193,9 +194,10 @@ class ContextTable:
 
     @raises_damaged
     def nearby_events(self, alert_id: str, seconds: int) -> list[Event]:
-        """Return the events of an alert's principal near it, by time.
+        """Return the events of an alert's principal around the alert, in order of time.
 
-        These are its signals, and the events of the principal's other alerts within ``seconds``.
+        These are the alert's own events, its signals, and the events of the principal's other
+        alerts within ``seconds``.
         """
         spans = self._database.rows("SELECT start, until FROM alert WHERE alert_id = ?", alert_id)
         if not spans:
@@ -219,7 +221,7 @@ class ContextTable:
     def _signals_of(
         self, connection: sqlite3.Connection, numbers: Sequence[int], lineages: Lineages
     ) -> SignalIndex:
-        """Return the signals that any of these alerts may have."""
+        """Return an index of all signals that these alerts may have."""
         rows = connection.execute(
             "SELECT lineage_id, min(start), max(until) FROM alert "
             "WHERE number IN (SELECT value FROM json_each(?)) GROUP BY lineage_id",
@@ -242,7 +244,7 @@ class ContextTable:
     ) -> list[str]:
         """Write the context of alerts; return the ids of those whose context has changed.
 
-        A change of the context together with one of the events is a single revision.
+        If an alert's events and its context both change, this counts as a single revision.
         """
         own = self._own_calls(
             query_of(connection),
@@ -285,7 +287,7 @@ class ContextTable:
         return changed
 
     def _own_calls(self, query: StateQuery, alert_ids: Iterable[str]) -> dict[str, list[OwnCall]]:
-        """Return the events in the windows of alerts."""
+        """Return the events in the windows of alerts, by alert id."""
         ids = list(alert_ids)
         found = self._windows.rows(query, self._windows.of_alerts(query, ids), own_calls)
         return {alert_id: found.get(alert_id, []) for alert_id in ids}
@@ -296,9 +298,9 @@ class ContextTable:
         findings: Sequence[Finding],
         flags: dict[str, list[Flag]],
     ) -> None:
-        """Add flags for the principal's other alerts nearby, of flag rules.
+        """Add flags for alerts of flag rules that the same principal has nearby.
 
-        Only of those over windows: the others flag single events.
+        Only flag rules over windows count here; the other flag rules flag single events.
         """
         raising = {
             rule.rule_id: rule.flag
@@ -343,7 +345,7 @@ def _put_lineage(connection: sqlite3.Connection, number: int, related: RelatedPr
 
 
 def _baseline_names(lineage: RelatedPrincipals) -> set[int]:
-    """Return the names that count as one principal, as ``alert_who`` has them."""
+    """Return the numbers by which ``alert_who`` stores the names of a related principal."""
     arns = (*lineage.own.arns, *lineage.hop.arns)
     names = (*map(principal_of, arns), *lineage.own.keys, *lineage.hop.keys)
     return set(map(name_number, names))

@@ -1,4 +1,4 @@
-"""The state file: private, with short transactions of many processes."""
+"""The state file: private to its user, and shared by processes through short transactions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from detector.store.opening.ingest_lock import IngestLock
 from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 _SCHEMA_CHECKS = 40
-"""How often to check, twenty times a second, whether another process has made the tables."""
+"""How many times to check, at 20 checks per second, whether another process made the tables."""
 
 
 _Item = TypeVar("_Item")
@@ -37,8 +37,8 @@ class Database:
     """The connections to one state file, safe for use by several threads.
 
     ``path`` is None for a temporary state, which is deleted when it is closed. ``clock`` returns
-    epoch seconds. ``author`` decides, in the ``session`` that began with opening the state.
-    ``writer`` is None where the file may only be read.
+    epoch seconds. ``author`` is the name under which decisions are recorded; ``session`` identifies
+    this opening of the state. ``writer`` is None if the file may only be read.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Database:
         clock: Callable[[], float] = time.time,
         author: str | None = None,
     ) -> Database:
-        """Open or create a state; only to look at where it may not be written.
+        """Open or create a state; open it read-only if it may not be written.
 
         Raises StateError.
         """
@@ -98,7 +98,7 @@ class Database:
     def look(
         cls, path: Path, clock: Callable[[], float] = time.time, author: str | None = None
     ) -> Database:
-        """Open a state that exists to look at it: nothing in its folder is written.
+        """Open an existing state read-only: nothing in its folder is written.
 
         Raises StateError.
         """
@@ -110,21 +110,21 @@ class Database:
 
     @functools.cached_property
     def author(self) -> str:
-        """Who decides: by default the user of this system, whom few commands ask for."""
+        """The author of decisions, by default the system user; looked up only on demand."""
         return self._author or current_user()
 
     @property
     def read_only(self) -> bool:
-        """Whether the state may only be looked at."""
+        """Whether the state may only be read."""
         return self._writer is None
 
     @property
     def holder(self) -> str | None:
-        """The other process that ingests; None where there is none."""
+        """The other process that is ingesting; None if there is none."""
         return self._lock.holder()
 
     def take_ingest(self) -> None:
-        """Become the process that ingests, until ``close``. Raises IngestHeld, StateError."""
+        """Become the ingesting process until ``close``. Raises IngestHeld, StateError."""
         if self._writer is None:
             raise self._read_only_error()
         if not self._lock.take():
@@ -139,9 +139,9 @@ class Database:
             self._cleanup.close()
 
     def version(self) -> int:
-        """Return a number that changes with each write of another process.
+        """Return a number that changes with each write by another process.
 
-        Never waits: it stays as it was while a transaction of this process runs.
+        Never blocks: while a transaction of this process runs, the last number is returned.
         """
         if self._writer is None:
             return int(self.value("PRAGMA data_version"))
@@ -155,7 +155,7 @@ class Database:
         return self._version
 
     def rows(self, query: str, *parameters: Any) -> list[Any]:
-        """Return committed rows, without waiting for a running transaction."""
+        """Run a query on the committed state, without waiting for a running transaction."""
         with self._read_lock, translate_sqlite_errors(self.path):
             return self._reader.execute(query, parameters).fetchall()
 
@@ -175,7 +175,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Run one transaction: everything is committed, or nothing. Raises ReadOnly, StateError."""
+        """Run one atomic transaction. Raises ReadOnly, StateError."""
         with self.exclusive() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -188,7 +188,7 @@ class Database:
                 raise
 
     def _refuse_newer(self, connection: sqlite3.Connection) -> None:
-        """Raise StateError where another process has migrated the tables meanwhile."""
+        """Raise StateError if another process has migrated the tables in the meantime."""
         if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
             raise StateError(
                 f"{self.path}: a newer trailhound uses it now, nothing was written: "
@@ -212,7 +212,7 @@ _P = ParamSpec("_P")
 
 
 def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concatenate[_S, _P], _R]:
-    """Make a method raise Damaged where a stored value cannot be decoded."""
+    """Make a method raise Damaged if a stored value cannot be decoded."""
 
     def checked(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         with translate_sqlite_errors(self._database.path):
@@ -223,15 +223,15 @@ def raises_damaged(method: Callable[Concatenate[_S, _P], _R]) -> Callable[Concat
 
 
 def pages(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
-    """Yield ``size`` items at a time, as many as a query may name."""
+    """Yield ``size`` items at a time, for queries that may name only that many."""
     for first in range(0, len(items), size):
         yield items[first : first + size]
 
 
 def _may_write(path: Path) -> bool:
-    """Tell whether a state may be written; where there is none yet, try.
+    """Tell whether a state may be written; if it does not exist, create its folder.
 
-    Raises StateError where there can be none.
+    Raises StateError if the folder cannot be created.
     """
     is_there = path.exists()
     try:
@@ -244,14 +244,14 @@ def _may_write(path: Path) -> bool:
         raise StateError(
             f"{path}: {error.strerror}: allow writing it, or name another database with --db FILE"
         ) from None
-    # The write-ahead log is made beside it.
+    # SQLite creates the write-ahead log in the same folder.
     return not is_there or os.access(path.parent, os.W_OK)
 
 
 def _prepare(path: Path, lock: IngestLock, durable: bool) -> None:
-    """Make or migrate the tables, or wait for another process to do so.
+    """Create or migrate the tables, or wait for another process to do so.
 
-    Nobody ingests meanwhile. Raises StateError.
+    No process can ingest in the meantime. Raises StateError.
     """
     for _ in range(_SCHEMA_CHECKS):
         if _is_prepared(path):
@@ -270,7 +270,7 @@ def _prepare(path: Path, lock: IngestLock, durable: bool) -> None:
 
 
 def _is_prepared(path: Path) -> bool:
-    """Tell whether the tables are there, and the write-ahead log is in use."""
+    """Tell whether the tables have the newest version, and the write-ahead log is in use."""
     if not path.exists():
         return False
     with translate_sqlite_errors(path), contextlib.closing(connect_to_read(path)) as connection:
@@ -280,7 +280,7 @@ def _is_prepared(path: Path) -> bool:
 
 
 def _schema_version(path: Path) -> int:
-    """Return the schema version at ``path``; 0 where there are no tables."""
+    """Return the schema version of the file at ``path``; 0 if it has no tables."""
     if not path.exists():
         return 0
     with translate_sqlite_errors(path), contextlib.closing(connect_to_read(path)) as connection:
@@ -288,9 +288,9 @@ def _schema_version(path: Path) -> int:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise StateError where a file is not a state.
+    """Raise StateError if a file is not a state; a missing or empty file is accepted.
 
-    Called before anything is created beside it.
+    This must run before anything is created next to the file.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):

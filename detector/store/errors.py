@@ -1,4 +1,4 @@
-"""The errors of a state: one line each, with what to do."""
+"""The errors of a state: each message is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import msgspec
 
 
 class StateError(Exception):
-    """A state that cannot be used: why, and what to do."""
+    """A state cannot be used; the message says why, and what to do."""
 
 
 class ReadOnly(StateError):
-    """A write to a state that may only be looked at: nothing was written."""
+    """A write was attempted on a read-only state; nothing was written."""
 
 
 class IngestHeld(StateError):
-    """Another process ingests into the state."""
+    """Another process is ingesting into the state."""
 
 
 class Damaged(StateError):
-    """A state with content that was never written.
+    """The state file holds content that trailhound never wrote.
 
-    SQLite keeps no checksums, so some damage goes unseen.
+    SQLite keeps no checksums, so some damage goes unnoticed.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -36,7 +36,7 @@ class Damaged(StateError):
 
 
 class UnknownFile(KeyError):
-    """A file of which there is no row, though others refer to it."""
+    """Other rows refer to a file that has no row itself."""
 
 
 _UNCHANGED = "nothing was written"
@@ -56,14 +56,17 @@ _LINES = {
 
 
 UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
-"""What sqlite3 raises for a damaged file: its messages may quote bytes that are not text."""
+"""What sqlite3 raises for a damaged file.
+
+UnicodeDecodeError is among them: SQLite's messages may quote bytes that are not UTF-8.
+"""
 
 
 @contextlib.contextmanager
 def translate_sqlite_errors(path: Path | None) -> Iterator[None]:
-    """Raise StateError for errors of SQLite, Damaged for undecodable values and unknown files.
+    """Raise StateError for SQLite errors, Damaged for undecodable values and unknown files.
 
-    ``path`` is that of the state, for the message; None: a temporary one.
+    ``path`` is the path of the state, for the message; None for a temporary state.
     """
     try:
         yield
@@ -74,8 +77,8 @@ def translate_sqlite_errors(path: Path | None) -> Iterator[None]:
 
 
 def _state_error(path: Path | None, error: sqlite3.Error) -> StateError:
-    # The low byte is the primary result code. Errors that the sqlite3 module raises by itself have
-    # no code: among them text that is not UTF-8.
+    # The low byte is the primary result code. Errors that the sqlite3 module itself raises have no
+    # code, for example for text that is not UTF-8.
     code = getattr(error, "sqlite_errorcode", -1) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "Could not decode" in str(error):
         return Damaged(path)

@@ -1,7 +1,7 @@
 """The events: what is kept of each record that a rule counted, or that is a signal.
 
-Each is stored once. Of two records that claim one identity the smaller stands, whichever comes
-first, with the matches of both.
+Each event is stored once. If two records claim the same identity, the record with the smaller
+content is kept, in whichever order they are read, with the matches of both.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ from detector.store.segments.segment_table import RowPlace, SegmentTable
 
 
 class WrittenEvents(NamedTuple):
-    """The identities of events that were stored before, and those with another content now, as they
-    stand."""
+    """What ``EventTable`` found when it wrote events.
+
+    ``known``: the identities that were stored before. ``revised``: of these, the events whose
+    stored content has changed, as stored now, by identity.
+    """
 
     known: Set[bytes]
     revised: dict[bytes, KeptEvent]
 
 
 class EventTable:
-    """The events that are stored."""
+    """The stored events."""
 
     def __init__(self, database: Database, segments: SegmentTable) -> None:
         self._database = database
@@ -53,12 +56,13 @@ class EventTable:
         packed: Iterable[PackedHits] = (),
         ids: FileIds | None = None,
     ) -> tuple[WrittenEvents, Counter[str]]:
-        """Write events that rules counted, by identity: with ``packed`` those of ``reads``.
+        """Write the events of ``reads`` that rules counted: ``rows``, and the ``packed`` ones.
 
-        Returned with them is by how much the duplicates of each file, by path, change: of the hits
-        of an event all are some but that of the file whose record stands. Matches of other rules
-        than ``rules`` are left out: a worker process that started while rule files changed knew
-        rules that are not here. ``ids`` are those of the files, as far as they are known.
+        Also returns by how much the number of duplicates of each file changes, by path: of all
+        copies of an event, only the one in the file whose record is kept is no duplicate. Matches
+        of rules that are not among ``rules`` are left out: a worker process that started while rule
+        files changed may know rules that this process does not. ``ids`` are the file ids that are
+        known already.
         """
         duplicates: Counter[str] = Counter()
         for read in reads:
@@ -80,21 +84,25 @@ class EventTable:
     def put_signals(
         self, connection: sqlite3.Connection, rows: EventColumns
     ) -> tuple[dict[bytes, int], Set[bytes]]:
-        """Write events that are signals; return the times that may be others now, by identity.
+        """Write events that are signals.
 
-        With them come the identities of which another record stands now."""
+        Returns the times of the events whose time may have changed, by identity, and the identities
+        for which another record is kept now."""
         added = rows.added
         places = self.locate(query_of(connection), rows)
         repeated = rows.times_by_identity() if rows.added < added else {}
         hits = self._times_of_hits(query_of(connection), places)
         others = {identity: place for identity, place in places.items() if identity not in hits}
         writing = _Writing(self, connection, rows, others)
-        # What is found around alerts changes no hit.
+        # Signals that are found around alerts never change a stored hit.
         written, _ = writing.put(rows.without(hits), is_fresh=False)
         return repeated | hits | writing.stored_times(), written.revised.keys()
 
     def are_new(self, packed: Sequence[PackedHits], rows: EventColumns) -> list[bool]:
-        """Tell of which no event is stored, or is also in ``rows`` or another of them."""
+        """Tell, for each of ``packed``, whether all its events are certainly new.
+
+        An event is new if it is not stored, and neither in ``rows`` nor in another of ``packed``.
+        """
         known = self.known(self._segments.committed)
         seen, repeated = set(rows), set(rows)
         of_each = [hits.identities() for hits in packed]
@@ -108,9 +116,9 @@ class EventTable:
         ]
 
     def known(self, query: StateQuery) -> IdentitySet:
-        """Return the marks of the identities that are stored, for the process that ingests.
+        """Return the marks of all stored identities; only for the process that ingests.
 
-        Another one would not learn what is written meanwhile."""
+        They are cached, so another process would miss the events written in the meantime."""
         if self._known is None:
             self._known = IdentitySet()
             for identities in self._segments.identities(query):
@@ -119,7 +127,7 @@ class EventTable:
 
     @raises_damaged
     def read(self, times: Mapping[bytes, int]) -> dict[bytes, Event]:
-        """Return committed events, whose times are known, by identity."""
+        """Return the committed events with these times, by identity."""
         query = self._segments.committed
         found: dict[bytes, Event] = {}
         paths = Paths(query)
@@ -139,7 +147,7 @@ class EventTable:
     def rows_at(
         self, query: StateQuery, places: Mapping[bytes, RowPlace]
     ) -> dict[bytes, StoredRow]:
-        """Return the rows at places, by identity."""
+        """Return the rows at ``places``, by identity."""
         ordered = sorted(places.items(), key=lambda item: item[1])
         return {
             identity: self._segments.load(query, place.segment_id).stored(place.number)
@@ -149,7 +157,7 @@ class EventTable:
     def _times_of_hits(
         self, query: StateQuery, places: Mapping[bytes, RowPlace]
     ) -> dict[bytes, int]:
-        """Return the times of the hits among the events at places, by identity."""
+        """Return the times of those events at ``places`` that are hits, by identity."""
         found: dict[bytes, int] = {}
         for identity, place in sorted(places.items(), key=itemgetter(1)):
             segment = self._segments.load(query, place.segment_id)
@@ -158,7 +166,7 @@ class EventTable:
         return found
 
     def locate(self, query: StateQuery, rows: EventColumns) -> dict[bytes, RowPlace]:
-        """Return where events are stored that may be, by identity."""
+        """Return the places of those events in ``rows`` that are stored, by identity."""
         rows.unite()
         known = self.known(query).among(bytes(rows.identities))
         if not known:
@@ -170,10 +178,10 @@ class EventTable:
     def write_packed(
         self, connection: sqlite3.Connection, segments: Iterable[Packed], is_fresh: bool
     ) -> None:
-        """Write new events; those are fresh that are hits."""
+        """Write new events; ``is_fresh`` if they are hits."""
         for packed in segments:
             self._segments.append_packed(connection, packed, is_fresh)
-            # Should the transaction fail, what is known beyond what is stored changes nothing.
+            # If the transaction fails, surplus marks do no harm.
             self.known(query_of(connection)).add_all(packed.identities)
 
     def write(
@@ -183,7 +191,7 @@ class EventTable:
         replaced: Iterable[RowPlace],
         is_fresh: bool,
     ) -> None:
-        """Write rows, in the place of others."""
+        """Write rows, and remove those at the places ``replaced``."""
         self._segments.remove(connection, replaced)
         self._segments.append(connection, rows, is_fresh)
 
@@ -208,18 +216,20 @@ class _Writing:
         self._changed: set[bytes] = set()
         self._reclaimed: set[bytes] = set()
         self.moved: Counter[str] = Counter()
-        """By how much the duplicates of files, by path, change by events of which the record of
-        another file stands now, or that were no hits before."""
+        """By how much the duplicates of files change, by path.
+
+        The causes are events whose kept record now comes from another file, and events that were
+        not hits before."""
         self._paths = Paths(query)
         ((self._generation,),) = query("SELECT generation FROM progress")
         self._file_ids = FileIds(query) if ids is None else ids
 
     def reclaim(self, read: FileRead) -> int:
-        """Give a file that is read again the events whose records in it stand; return how many.
+        """Assign to a reread file the events whose kept records it holds; return how many.
 
-        It need not be cut into the same chunks, where it grew between. Where it comes in several
-        results, one of those before may have brought an event already: that has the generation,
-        and a place before this one's."""
+        If the file grew in between, it may be cut into other chunks. If it comes in several
+        results, an earlier one may have brought an event already; such an event has the current
+        generation, and an offset before this result's."""
         read_id = self._file_ids[read.file.path]
         is_whole = not read.file.resume
         start = min((offset for _, offset in read.partial.chunks), default=0)
@@ -239,15 +249,15 @@ class _Writing:
         return reclaimed
 
     def put(self, rows: EventColumns, is_fresh: bool) -> tuple[WrittenEvents, EventColumns]:
-        """Write events; return those that are new too."""
+        """Write events; also return those that are new."""
         new = rows.without(self._stored)
         written = WrittenEvents(self._stored.keys(), {})
         for identity, stored in self._stored.copy().items():
             row = rows[identity]
             if stored.row.is_hit and not row.is_hit:
-                continue  # another version's rules brought it
+                continue  # rules of another version counted it
             if row.is_hit and not stored.row.is_hit:
-                # A search saw the record, or another of its id, before it was read as a hit.
+                # A search stored the record, or another one with its id, before a rule counted it.
                 if not stored.row.is_copy(row):
                     written.revised[identity] = row
                 self.moved[row.position.source] -= identity not in self._reclaimed
@@ -271,12 +281,12 @@ class _Writing:
         return written, new
 
     def put_packed(self, hits: PackedHits) -> None:
-        """Write events of which none is stored."""
+        """Write packed events, none of which is stored yet."""
         packed = hits.placed(self._file_ids, self._generation)
         self._table.write_packed(self._connection, packed, is_fresh=True)
 
     def stored_times(self) -> dict[bytes, int]:
-        """Return the times of the events that were stored before as they stand, by identity."""
+        """Return the current times of the events that were stored before, by identity."""
         return {identity: stored.row.time for identity, stored in self._stored.items()}
 
     def _set(self, stored: StoredRow) -> None:
@@ -292,7 +302,7 @@ def _is_smaller(identity: bytes, row: KeptEvent, other: KeptEvent) -> bool:
 
 
 def _of_rules(rows: EventColumns, rules: Collection[str]) -> EventColumns:
-    """Return rows without the matches of other rules."""
+    """Return rows without the matches of rules other than ``rules``."""
     used = {
         series.rule_id
         for matches in {id(kind.matches): kind.matches for kind in rows.kinds}.values()

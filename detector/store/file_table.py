@@ -1,6 +1,7 @@
 """The log files: how each was read, and what it held.
 
-Files are written in bulk: in a state over many small files, most writes are these.
+File rows are written in bulk, because they are most of the writes where a state covers many small
+files.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from detector.store.segments.segment_table import SegmentTable
 
 
 class FileRow(msgspec.Struct, frozen=True):
-    """A discovered file, as it was left when last read.
+    """A discovered file, in the state in which the last read left it.
 
-    ``file.path`` is as by ``os.fsdecode``, ``file.problem`` is None. ``resume`` is the byte up to
-    which lines are committed (0 for a whole document), ``fingerprint`` recognizes the content up to
-    there (up to ``file.size`` for a document), ``generation`` is that of the rules by which the
-    file was searched. ``files`` is how many files the row counts: one of a backfill counts those of
-    a day's folder, and a file of such a folder that has a row for the place of its events counts 0.
+    ``file.path`` is decoded by ``os.fsdecode``; ``file.problem`` is None. ``resume`` is the byte
+    offset up to which lines are committed (0 for a whole document). ``fingerprint`` recognizes the
+    content up to that offset (up to ``file.size`` for a document). ``generation`` is the generation
+    of the rules with which the file was searched. ``files`` is the number of files that the row
+    counts: the row of a folder that a backfill loaded counts all files of that day's folder, and a
+    file of such a folder that has a row only to give its events a place counts 0.
     """
 
     file: SourceFile
@@ -54,21 +56,21 @@ class FileRow(msgspec.Struct, frozen=True):
 class FileRead(msgspec.Struct):
     """The result of reading a file.
 
-    ``reread``: it was read from its start, which had been read before.
+    ``reread``: the file was read from its start again, after an earlier read.
     """
 
     file: FileRow
     partial: Partial
     reread: bool = False
     sha256: bytes | None = None
-    """Of the unpacked content, where it was asked for."""
+    """The SHA-256 of the unpacked content, if it was requested."""
     digest: Digest | None = None
-    """The content of the file, where it is a digest file."""
+    """The content of the file, if it is a digest file."""
     packed: PackedHits | None = None
-    """Hits of this file and of others, which are committed with it: they lack in the partials."""
+    """Hits of this file and of others that are committed with it; the partials do not hold them."""
 
     def chunks(self) -> dict[int, ChunkStats]:
-        """Return what was counted in each chunk of the file, by offset."""
+        """Return the counts of each chunk of the file, by the chunk's offset."""
         path = self.file.path
         return {
             offset: stats
@@ -78,7 +80,7 @@ class FileRead(msgspec.Struct):
 
 
 class WaitingFile(msgspec.Struct, frozen=True):
-    """A file that is not read yet, and why."""
+    """A file that has not been read yet, and why."""
 
     path: str
     detail: str
@@ -86,27 +88,27 @@ class WaitingFile(msgspec.Struct, frozen=True):
 
 
 def add_duplicates(edits: FileEdits, counts: Counter[str]) -> None:
-    """Count records as duplicates of others, by the path of their file."""
+    """Add numbers of duplicate records, by path, to the rows of their files."""
     for path, count in counts.items():
         if count:
             edits.known(path).duplicate += count
 
 
 def clear_places(edits: FileEdits) -> None:
-    """Count no duplicates in files whose folder counts them."""
+    """Reset the duplicates of files whose backfilled folder counts them."""
     for row in edits.where(lambda row: not row.files and row.duplicate != 0):
         row.duplicate = 0
 
 
 def count_standing(edits: FileEdits, standing: Mapping[str, int]) -> None:
-    """Count as duplicates all hits of loaded folders but so many."""
+    """Set the duplicates of loaded folders: all their hits but the ``standing`` ones, by path."""
     for path, count in standing.items():
         row = edits.known(path)
         row.duplicate = row.hits - count
 
 
 class FileTable:
-    """Every log file, and the counts of what was read."""
+    """All log files, and the counts of what was read from them."""
 
     def __init__(self, database: Database, segments: SegmentTable) -> None:
         self._database = database
@@ -114,7 +116,7 @@ class FileTable:
 
     @raises_damaged
     def all(self) -> list[FileRow]:
-        """Return every file that was ever found."""
+        """Return all files that were ever found."""
         return [
             FileRow(
                 row.source(path),
@@ -140,20 +142,20 @@ class FileTable:
 
     @raises_damaged
     def waiting(self) -> list[WaitingFile]:
-        """Return the files that wait, by path."""
+        """Return the files that wait to be read, in order of path."""
         return [
             WaitingFile(path, row.detail or row.reason or "to be read", row.size)
             for path, row in files_in_state(self._database.rows, "waiting")
         ]
 
     def newest_event_time(self) -> int | None:
-        """Return the newest event time read, in epoch seconds."""
+        """Return the newest event time read, in epoch seconds; None where none was."""
         newest = self._database.value("SELECT newest FROM progress")
         return None if newest is None else int(newest)
 
     @raises_damaged
     def accounting(self) -> Accounting:
-        """Return the sums of everything that was read into this state."""
+        """Return the totals of everything that was read into this state."""
         states: dict[str, Counter[str]] = defaultdict(Counter)
         seen = hits = duplicate = 0
         for sums in sums_of_files(self._database.rows):
@@ -180,12 +182,15 @@ class FileTable:
         )
 
     def move(self, renamed: Iterable[tuple[str, str]], lost: Iterable[str]) -> None:
-        """Give renamed files, (old, new), their new paths; close lost ones."""
+        """Give renamed files, (old, new), their new paths, and close lost files.
+
+        A lost file counts as read if it held records; otherwise its row is deleted.
+        """
         paths = list(renamed)
         with self._database.transaction() as connection:
             edits = FileEdits(connection)
             self._rename(connection, edits, paths)
-            # The content is hashed again where a digest names it.
+            # A file that a digest names is hashed again under its new name.
             connection.executemany(
                 "DELETE FROM content WHERE path IN (?, ?)",
                 [(os.fsencode(old), os.fsencode(new)) for old, new in paths],
@@ -204,7 +209,7 @@ class FileTable:
     def _rename(
         self, connection: sqlite3.Connection, edits: FileEdits, paths: Sequence[tuple[str, str]]
     ) -> None:
-        """Give files, (old, new), their new paths, which may be those of others among them."""
+        """Give files, (old, new), their new paths; a new path may be the old path of another."""
         moved = [(edits.remove(old), new) for old, new in paths]
         for row, path in moved:
             if row is None:
@@ -217,9 +222,9 @@ class FileTable:
     def put(
         self, connection: sqlite3.Connection, edits: FileEdits, reads: Sequence[FileRead]
     ) -> FileIds:
-        """Write how files were read, and what was counted in them; return their ids.
+        """Write how files were read and what was counted in them; return their ids.
 
-        Their rows are written with the other ``edits`` of the transaction."""
+        The rows of the files are written with the other ``edits`` of the transaction."""
         now = int(self._database.clock())
         sequence, last_id = connection.execute("SELECT sequence, file_ids FROM progress").fetchone()
         ids = FileIds(query_of(connection))
@@ -252,23 +257,20 @@ class FileTable:
         return ids
 
     def advance_newest(self, connection: sqlite3.Connection, newest: int) -> None:
-        """Move the newest event time on, where ``newest`` (epoch seconds) is later."""
+        """Advance the newest event time to ``newest`` (epoch seconds), if that is later."""
         connection.execute("UPDATE progress SET newest = max(coalesce(newest, ?1), ?1)", (newest,))
 
     def require_new_search(self, connection: sqlite3.Connection) -> None:
-        """Make every file due again: the rules have changed."""
+        """Make all files due to be searched again, because the rules have changed."""
         connection.execute("UPDATE progress SET generation = generation + 1")
 
     def generation(self) -> int:
-        """Return the generation of the rules.
-
-        A file of another generation is searched again.
-        """
+        """Return the generation of the rules; files of another generation are searched again."""
         return int(self._database.value("SELECT generation FROM progress"))
 
 
 def _describe(row: StoredFile, file: FileRow) -> None:
-    """Write into a row how a file was left."""
+    """Copy the state in which a file was left into its row."""
     _, row.device, row.inode, row.size, row.mtime_ns, _ = file.file
     row.state = file.state
     row.reason = file.reason
@@ -280,7 +282,7 @@ def _describe(row: StoredFile, file: FileRow) -> None:
 
 
 def _count(row: StoredFile, chunk: ChunkStats) -> None:
-    """Add to a row what a chunk held."""
+    """Add the counts and the time span of a chunk to a row."""
     row.seen += chunk.seen
     row.hits += chunk.hits
     if chunk.first is not None and chunk.last is not None:
@@ -288,7 +290,7 @@ def _count(row: StoredFile, chunk: ChunkStats) -> None:
 
 
 def _forget_content(connection: sqlite3.Connection, row: StoredFile, is_reread: bool) -> None:
-    """Delete the chunks of a file that is read from its start; where it is again, its counts."""
+    """Delete the chunks of a file that is read from its start, and on a reread also its counts."""
     forget_chunks(connection, row)
     if is_reread:
         row.seen = row.hits = row.duplicate = 0
@@ -299,10 +301,7 @@ def _forget_content(connection: sqlite3.Connection, row: StoredFile, is_reread: 
 def _absorb_replaced(
     connection: sqlite3.Connection, segments: SegmentTable, row: StoredFile, replaced: StoredFile
 ) -> None:
-    """Add the counts of a file to the one that replaces it.
-
-    The same holds for a file whose content is replaced.
-    """
+    """Add the counts and hits of a replaced file to the ``row`` that takes its path."""
     if replaced.first is not None and replaced.last is not None:
         span = replaced.first, replaced.last
         segments.give(connection, replaced.file_id, row.file_id, span)
@@ -325,6 +324,6 @@ def _absorb_replaced(
 
 
 def _forget_file(connection: sqlite3.Connection, row: StoredFile) -> None:
-    """Delete what refers to the row of a file."""
+    """Delete everything that refers to the row of a file."""
     for table in ("file_count", "late", "chunk", "watch_chunk"):
         connection.execute(f"DELETE FROM {table} WHERE file_id = ?", (row.file_id,))

@@ -12,7 +12,7 @@ from detector.store.database import Database
 class HistoryEntry(msgspec.Struct, frozen=True):
     """One line of the history of a subject.
 
-    ``time`` is in epoch seconds, and serialized as ``at``.
+    ``time`` is in epoch seconds and serialized as ``at``.
     """
 
     time: float = msgspec.field(name="at")
@@ -22,7 +22,7 @@ class HistoryEntry(msgspec.Struct, frozen=True):
 
 
 class HistoryTable:
-    """The lines of the history. They are only ever added."""
+    """The lines of the history, which is append-only."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,11 +36,11 @@ class HistoryTable:
         return [HistoryEntry(*row) for row in rows]
 
     def last_entry(self) -> int:
-        """Return the number of the latest line; 0 where there is none."""
+        """Return the number of the latest line; 0 if there is none."""
         return int(self._database.value("SELECT coalesce(max(entry_id), 0) FROM history"))
 
     def actions_between(self, after: int, until: int) -> set[str]:
-        """Return the kinds of the lines with these numbers, without the first."""
+        """Return the kinds of the lines numbered above ``after`` and up to ``until``."""
         rows = self._database.rows(
             "SELECT DISTINCT kind FROM history WHERE entry_id > ? AND entry_id <= ?", after, until
         )
@@ -49,7 +49,7 @@ class HistoryTable:
     def add(
         self, connection: sqlite3.Connection, subject: str, kind: str, detail: str = ""
     ) -> None:
-        """Add a line, by the author of this session, now."""
+        """Add a line with the current time and the author of this session."""
         connection.execute(
             "INSERT INTO history (at, author, subject, kind, detail) VALUES (?, ?, ?, ?, ?)",
             (self._database.clock(), self._database.author, subject, kind, detail),

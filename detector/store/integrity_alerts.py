@@ -1,6 +1,6 @@
 """The alerts about missing and modified log files.
 
-They are stored with the others, so that triage works on them.
+They are stored with all other alerts, so that triage works on them too.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from detector.store.suppression_table import SuppressionTable
 
 _RULE_IDS = [rule.id for rule in INTEGRITY_RULES.values()]
 _NEVER_SEARCHED = 1 << 62
-"""No call speaks of a log file: there are no signals to search for."""
+"""A file sequence that is never reached: a log file has no caller, so no signals to search for."""
 _NOBODY = Lineage.of(RelatedPrincipals(PrincipalNames()))
 
 
 class IntegrityAlerts:
-    """The alerts that follow from the findings of ``Completeness``."""
+    """The alerts that are derived from the findings of ``Completeness``."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class IntegrityAlerts:
         self._suppressions = suppressions
 
     def update(self, final: bool = False, bounds: Bounds | None = None) -> AlertChanges:
-        """Write an alert for each finding; withdraw those of restored files.
+        """Write an alert for each finding, and withdraw the alerts of files that were restored.
 
-        Nothing was looked for outside of ``bounds``, so no alert is added there. ``final``: no more
-        files will come.
+        Files outside of ``bounds`` were not looked for, so they get no new alerts. ``final``: no
+        more files will arrive.
         """
         alerts = [
             integrity_alert(finding) for finding in self._completeness.findings(final, bounds)
@@ -65,7 +65,7 @@ class IntegrityAlerts:
         return self._write(changed, gone)
 
     def _stored_findings(self) -> dict[str, Finding]:
-        """Return what is stored of each alert about a log file, by id."""
+        """Return the stored findings of all alerts about log files, by alert id."""
         query = self._database.rows
         rows = query(
             "SELECT alert_id, summary_id, content FROM alert JOIN series USING (series_id) "
@@ -75,11 +75,11 @@ class IntegrityAlerts:
         return {row[0]: self._alerts.summaries.unpack(query, *row) for row in rows}
 
     def _write(self, changed: Sequence[Alert], gone: Sequence[str]) -> AlertChanges:
-        """Write alerts that are new or differ, and withdraw others."""
+        """Write the new or changed alerts, and withdraw the alerts in ``gone``."""
         with self._database.transaction() as connection:
             for alert in changed:
                 _put_alert(connection, alert)
-            # A file that has an alert is not waited for.
+            # A file with an alert is overdue at once; no more patience is given to it.
             connection.executemany(
                 "UPDATE named SET named_at = 0 WHERE key = ?",
                 [(alert.columns[OBJECT_KEY_FIELD],) for alert in changed],

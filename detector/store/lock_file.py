@@ -1,6 +1,6 @@
-"""The lock beside a state: one process at a time writes to it.
+"""The lock file next to a state: only the process that holds it may ingest.
 
-A file that another program has there, or a link, is left as it is.
+A link, or a file of another program, with the name of the lock file is left untouched.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_BYTES = 100
 
 
 def take_lock(path: Path, cleanup: contextlib.ExitStack) -> str | None:
-    """Take the lock of the state at ``path`` if it is free; return its holder otherwise.
+    """Take the lock of the state at ``path``, and return None; if it is taken, return its holder.
 
     ``cleanup`` releases the lock. Raises StateError.
     """
@@ -50,11 +50,11 @@ def take_lock(path: Path, cleanup: contextlib.ExitStack) -> str | None:
 
 
 def find_holder(path: Path) -> str | None:
-    """Return the process that holds the lock of a state, without taking it."""
+    """Return the process that holds the lock of a state; None if the lock is free."""
     try:
         lock = os.open(_lock_path(path), os.O_RDONLY | _FLAGS)
     except OSError:
-        return None  # There is none, or it is none of ours.
+        return None  # There is no lock file, or it is not one of trailhound.
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +71,7 @@ def _lock_path(path: Path) -> Path:
 
 
 def _open(path: Path) -> tuple[int, bool]:
-    """Open a lock file, and tell whether it is new. Raises OSError, StateError."""
+    """Open a lock file; return its descriptor and whether it is new. Raises OSError, StateError."""
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600), True
     except FileExistsError:
@@ -85,7 +85,7 @@ def _open(path: Path) -> tuple[int, bool]:
 
 
 def _is_ours(lock: int, content: bytes) -> bool:
-    """Tell whether trailhound made a lock file; an empty one is locked but not written."""
+    """Tell whether trailhound made a lock file; a new one is empty until its holder writes it."""
     status = os.fstat(lock)
     is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
     return is_plain and (not content or _OURS.fullmatch(content) is not None)

@@ -31,30 +31,30 @@ class Quarantine:
 
     @raises_damaged
     def files(self) -> list[QuarantinedFile]:
-        """Return the files in quarantine, by path."""
+        """Return the files in quarantine, in order of path."""
         return [
             QuarantinedFile(path, row.reason or "", row.detail or "", row.size)
             for path, row in files_in_state(self._database.rows, "quarantined")
         ]
 
     def retry(self, paths: Sequence[str]) -> list[str]:
-        """Read these files again with the next sweep.
+        """Release these files, so that the next sweep reads them again.
 
-        Returns those that have left the quarantine meanwhile, and stay as they are.
+        Returns the paths that had already left the quarantine; those files are left unchanged.
         """
         return self._release(paths, "waiting", "retry", "queued for retry")
 
     def ignore(self, paths: Sequence[str]) -> list[str]:
-        """Count these files as skipped from now on, unless they change.
+        """Count these files as skipped, for as long as they do not change.
 
-        Returns those that have left the quarantine meanwhile, and stay as they are.
+        Returns the paths that had already left the quarantine; those files are left unchanged.
         """
         return self._release(paths, "skipped", "ignored", "ignored by the analyst")
 
     def _release(self, paths: Sequence[str], state: str, reason: str, detail: str) -> list[str]:
         value = encode_json([state, reason, detail])
         with self._database.transaction() as connection:
-            # Nobody else writes until the transaction ends, so these are the files in quarantine.
+            # No other process can write until the transaction ends, so this list stays valid.
             quarantined = {file.path for file in self.files()}
             self._journal.decide(
                 connection,

@@ -1,7 +1,7 @@
 """The recovery of a damaged state into a new one.
 
-What the analyst wrote is copied. The rest need not be: the logs are read again, and the same
-records give alerts with the same ids, so that notes, suppressions and statuses find their alerts.
+Only what the analyst wrote is copied. The rest is rebuilt by reading the logs again: the same
+records give alerts with the same ids, so notes, suppressions and statuses find their alerts.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ ANALYST_TABLES = (
     "decision",
     "decided",
 )
-"""The tables that come from the analyst and not from the logs, in the order of their references."""
+"""The tables that come from the analyst, not from the logs; referenced tables come first."""
 
 _MAX_DAMAGES = 5
 _MAX_NUMBERS = 20_000
-"""Rows between two damages that are looked for one by one."""
+"""The most row numbers to try one by one between two damaged places."""
 
 _Row = tuple[Any, ...]
 
 
 class SavedTable(msgspec.Struct, frozen=True):
-    """The rows that were saved of one table.
+    """How many rows of one table were saved.
 
-    Not ``whole``: there may have been more. ``lost`` is how many, None where nothing tells.
+    If not ``whole``, rows may be missing: ``lost`` is their number, None if it is unknown.
     """
 
     table: str
@@ -59,9 +59,9 @@ class SavedTable(msgspec.Struct, frozen=True):
 
 
 def schema_versions(path: Path) -> tuple[int, int]:
-    """Return a state's schema version, and that of this program.
+    """Return the schema version of a state and the one that this program writes.
 
-    Raises StateError where it is no state, Damaged where it cannot be read.
+    Raises StateError if the file is not a state, Damaged if it cannot be read.
     """
     refuse_foreign(path)
     with contextlib.ExitStack() as cleanup:
@@ -74,9 +74,9 @@ def schema_versions(path: Path) -> tuple[int, int]:
 
 
 def find_damage(path: Path) -> list[str]:
-    """Return what SQLite finds wrong with a state, a line each.
+    """Return what SQLite's integrity check finds wrong with a state, one line each.
 
-    Raises StateError where it is no state.
+    Raises StateError if the file is not a state.
     """
     refuse_foreign(path)
     lines: list[str] = []
@@ -91,17 +91,17 @@ def find_damage(path: Path) -> list[str]:
 
 
 class Recovery:
-    """The copying of what the analyst wrote into another state."""
+    """Copies what the analyst wrote from a damaged state into this one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def save(self, damaged: Path) -> list[SavedTable]:
-        """Copy the analyst's tables from a damaged state, as far as readable."""
+        """Copy the readable rows of the analyst's tables from a damaged state."""
         with contextlib.ExitStack() as cleanup, self._database.transaction() as connection:
             source = connect_to_examine(damaged, cleanup)
-            # Without it SQLite reads no table of a file that is cut short, or whose list of tables
-            # has one wrong byte.
+            # Without this pragma SQLite reads no table at all from a truncated file, or from a file
+            # whose schema table has one wrong byte.
             source.execute("PRAGMA writable_schema = ON")
             saved = [_copy_table(source, connection, table) for table in ANALYST_TABLES]
             restored = restore_notes(lambda query: _read_rows(source, query).rows, connection)
@@ -120,7 +120,7 @@ def _copy_table(
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     copied = 0
     for row in readable.rows:
-        # A row that refers to a lost one, or that was never written so, is left out.
+        # Skip rows that refer to a lost row, or whose damaged content violates a constraint.
         with contextlib.suppress(sqlite3.IntegrityError):
             copied += connection.execute(insert, row).rowcount
     whole = readable.whole and copied == len(readable.rows)
@@ -128,7 +128,7 @@ def _copy_table(
 
 
 def _with_restored(saved: SavedTable, restored: int) -> SavedTable:
-    """Add the rows that were restored from other tables."""
+    """Add the number of rows that were restored from other tables."""
     if saved.whole or not restored:
         return saved
     lost = saved.lost
@@ -138,7 +138,7 @@ def _with_restored(saved: SavedTable, restored: int) -> SavedTable:
 
 
 def _missing_table(source: sqlite3.Connection, table: str, read: bool) -> SavedTable:
-    """Tell whether a table is lost, or the state is too old to have it."""
+    """Describe an unreadable table: not lost if the state is too old to have it, else lost."""
     names = _read_rows(source, "SELECT tbl_name FROM sqlite_schema")
     known = {name for (name,) in names.rows}
     is_older = read and names.whole and table not in known and not _is_damaged(source)
@@ -151,7 +151,7 @@ def _is_damaged(source: sqlite3.Connection) -> bool:
 
 
 def _lost(source: sqlite3.Connection, table: str, copied: int) -> int | None:
-    """Count the rows that were not copied, by an index; None where none is readable."""
+    """Return the number of rows that were not copied; None if no index can be read to count."""
     counted = _read_rows(source, f"SELECT count(*) FROM {table}")
     if not counted.whole or counted.rows[0][0] <= copied:
         return None
@@ -164,7 +164,7 @@ class _ReadableRows(msgspec.Struct):
 
 
 def _read_around_damage(source: sqlite3.Connection, table: str, key: list[str]) -> _ReadableRows:
-    """Read the rows before, after and between damages."""
+    """Read the rows before, after and between damaged places."""
     ascending = ", ".join(key)
     descending = ", ".join(f"{name} DESC" for name in key)
     first = _read_rows(source, f"SELECT * FROM {table} NOT INDEXED ORDER BY {ascending}")
@@ -177,7 +177,7 @@ def _read_around_damage(source: sqlite3.Connection, table: str, key: list[str]) 
 
 
 def _read_one_by_one(source: sqlite3.Connection, table: str) -> list[_Row]:
-    """Read the rows between two damages, of a table whose rows have numbers."""
+    """Read the rows between two damaged places of a table, by trying each row number."""
     numbers = f"SELECT rowid FROM {table} NOT INDEXED ORDER BY rowid"
     ascending = _read_rows(source, numbers).rows
     descending = _read_rows(source, f"{numbers} DESC").rows

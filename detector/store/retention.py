@@ -1,9 +1,9 @@
 """The retention: old windows without an alert are evicted.
 
-A window is old once CloudTrail can deliver no more records for it. Nothing of an alert is evicted,
-nor of what the analyst wrote, nor of which files were read. What was evicted is remembered for each
-series as a span of buckets. A record that comes for one of these later cannot be put into its
-window, which is no longer whole: it changes nothing, and is counted as late and dropped.
+A window is old once CloudTrail can deliver no more records for it. Alerts, everything the analyst
+wrote and the rows of files are never evicted. The evicted buckets are recorded for each series as a
+span. A late record for an evicted bucket cannot join its window, which is no longer complete: the
+record is dropped and counted as late.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from detector.store.segments.segment_table import SegmentTable
 from detector.store.window_table import key_text, stored_series
 
 RETENTION = 31 * 86_400
-"""Seconds for which all windows are kept. CloudTrail tries for 30 days to deliver a record."""
+"""Seconds for which all windows are kept. CloudTrail retries delivery of a record for 30 days."""
 
 
 class VacuumResult(msgspec.Struct, frozen=True):
-    """The evicted rows, and the size in bytes ``before`` and ``after``."""
+    """The numbers of evicted rows, and the size of the state in bytes before and after."""
 
     hits: int
     events: int
@@ -51,9 +51,10 @@ class Retention:
     def evict(self, retention: int) -> tuple[int, int]:
         """Evict the hits that are older than ``retention`` seconds; return (hits, events).
 
-        A hit is older where its window ended so long before the newest event, and its file was read
-        as long ago: in an archive that was only just read nothing is old. Hits in the window of an
-        alert stay. The events are those that nothing refers to any more.
+        A hit is old if its window ended more than ``retention`` before the newest event (or now, if
+        that is earlier), and its file was read more than ``retention`` ago: nothing is old in an
+        archive that was only just read. Hits in the window of an alert stay. The returned counts
+        are evicted hits, and events deleted because nothing refers to them any more.
         """
         now = self._database.clock()
         newest = self._database.value("SELECT newest FROM progress")
@@ -80,7 +81,7 @@ class Retention:
         return old.hits, events
 
     def evicted(self, connection: sqlite3.Connection) -> dict[Series, tuple[int, int]]:
-        """Return the (first, last) bucket that was evicted of each series."""
+        """Return the span of evicted buckets, (first, last) inclusive, of each series."""
         return {
             stored_series(rule_id, key): (first, last)
             for rule_id, key, first, last in connection.execute(
@@ -90,30 +91,30 @@ class Retention:
         }
 
     def evicted_until(self, rule_id: str) -> int | None:
-        """Return the time before which windows of a rule were evicted; None: none was."""
+        """Return the time before which windows of a rule were evicted; None if none were."""
         until = self._database.value(
             "SELECT max((gone_last + 1) * width) FROM series WHERE rule_id = ?", rule_id
         )
         return None if until is None else int(until)
 
     def vacuum(self, retention: int) -> VacuumResult:
-        """Evict old windows, and give the space back. Raises IngestHeld, ReadOnly."""
+        """Evict old windows, and shrink the state file. Raises IngestHeld, ReadOnly."""
         self._database.take_ingest()
         with self._database.exclusive() as connection:
             before = self._bytes()
             hits, events = self.evict(retention)
-            give_back_freed_pages(connection)  # a state of an older version does not yet
+            give_back_freed_pages(connection)  # states of older versions do not do so yet
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return VacuumResult(hits, events, before, self._bytes())
 
     def release_free_pages(self) -> None:
-        """Give back what deleted rows took, without moving what stays but for the last pages."""
+        """Return freed pages to the file system; this moves only pages at the end of the file."""
         with self._database.exclusive() as connection:
             connection.executescript("PRAGMA incremental_vacuum")  # one page each step
 
     def has_gaps(self) -> bool:
-        """Tell whether windows are gone, so that what comes for them must be looked at."""
+        """Tell whether any windows are incomplete, so that records must be checked against them."""
         return bool(
             self._database.value(
                 "SELECT EXISTS (SELECT 1 FROM series WHERE gone_first IS NOT NULL) "
@@ -127,10 +128,11 @@ class Retention:
         rows: EventColumns,
         widths: Mapping[str, int],
     ) -> set[bytes]:
-        """Remove the matches in evicted windows from ``rows``; return whose were removed.
+        """Remove the matches in evicted windows from ``rows``; return their identities.
 
-        ``widths`` are those of the rules' buckets. The events stay, so that further copies are
-        known as such. Nothing comes any more either for the days that a backfill has loaded.
+        ``widths`` are the bucket widths in seconds, by rule id. The events themselves stay, so that
+        further copies are recognized as duplicates. Matches in the spans that a backfill has loaded
+        are removed in the same way.
         """
         evicted = self.evicted(connection)
         loaded = connection.execute("SELECT first, until FROM loaded_span").fetchall()
@@ -152,7 +154,7 @@ class Retention:
         return dropped
 
     def add_loaded_span(self, connection: sqlite3.Connection, span: tuple[int, int]) -> None:
-        """Note event times ``[first, until)`` whose windows are no longer whole."""
+        """Record a span of event times, ``[first, until)``, whose windows are incomplete."""
         connection.execute("INSERT OR IGNORE INTO loaded_span VALUES (?, ?)", span)
 
     def count_late(
@@ -162,7 +164,7 @@ class Retention:
         rows: Mapping[bytes, KeptEvent],
         ids: FileIds,
     ) -> None:
-        """Count events that came for evicted windows, by their file."""
+        """Add the events that arrived too late for their windows to the counts of their files."""
         counts = Counter(rows[identity].position.source for identity in late)
         connection.executemany(
             "INSERT INTO late (file_id, count) VALUES (?, ?) "
@@ -177,7 +179,7 @@ class Retention:
 
 
 class _OldHits:
-    """The hits that are to be evicted."""
+    """Decides which hits are evicted, and records them."""
 
     def __init__(self, connection: sqlite3.Connection, horizon: int, read_before: float) -> None:
         self._connection = connection
@@ -207,7 +209,7 @@ class _OldHits:
         self.has_changed = False
 
     def without(self, stored: StoredRow) -> StoredRow | None:
-        """Return a row without old matches; None where nothing of it is left to keep."""
+        """Return a row without its old matches; None if nothing of the row need be kept."""
         row = stored.row
         if stored.file_id in self._old_files:
             row = without_matches(row, self._is_old)
@@ -219,10 +221,10 @@ class _OldHits:
         return stored._replace(row=row)
 
     def remember(self) -> None:
-        """Write the evicted buckets of each series.
+        """Write the span of evicted buckets of each series.
 
-        Hits affect windows as far away as the rule's reach, and a window that such a hit touches is
-        derived again as far once more: hence twice the reach.
+        The span is widened by twice the rule's reach: a hit affects windows within one reach, and
+        deriving such a window again needs the hits within one more reach.
         """
         rows = []
         for series, (lowest, highest) in self._evicted.items():
@@ -248,7 +250,7 @@ class _OldHits:
         change_signals(self._connection, unless_evicted)
 
     def _is_old(self, time: int, match: Match) -> bool:
-        """Tell whether a match is old, and then take note of it."""
+        """Tell whether a match is old; if so, record its bucket and count it."""
         series, _ = match
         rule_id = series.rule_id
         width = self._widths.get(rule_id)
@@ -267,7 +269,7 @@ class _OldHits:
 
 
 def _signals_in_use(connection: sqlite3.Connection) -> set[bytes]:
-    """Return the identities of the signals that are near an alert, whosever it is."""
+    """Return the identities of the signals near any alert, even one of another principal."""
     spans = [
         (start - SIGNAL_REACH, until + SIGNAL_REACH)
         for start, until in connection.execute("SELECT start, until FROM alert ORDER BY start")

@@ -1,4 +1,4 @@
-"""The rules: those in use, those switched off, what each found."""
+"""The rules: which are in use, which are switched off, and what each found."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from detector.store.packing.signal_rows import all_signals
 class RuleCount(msgspec.Struct, frozen=True):
     """What a rule has found.
 
-    ``hits`` are events in its windows (one with several keys counts for each), ``alerts`` what came
-    of them.
+    ``hits`` is the number of events in its windows (an event with several keys counts once per
+    key), ``alerts`` the number of alerts that were derived from them.
     """
 
     hits: int = 0
@@ -30,19 +30,19 @@ class RuleCount(msgspec.Struct, frozen=True):
 
 
 class RuleChanges(NamedTuple):
-    """The difference of a rule set to the stored one."""
+    """How a rule set differs from the stored one."""
 
     new: list[Rule]
-    """New or changed, or with windows that cannot be cut in the new mode."""
+    """Rules that are new or changed, or whose windows cannot be recut in the new window mode."""
     recut: list[Rule]
-    """Unchanged, but with windows to cut in the new mode."""
+    """Unchanged rules whose windows must be recut in the new window mode."""
     any_removed: bool
 
 
 class RuleTable:
     """The rules of a state.
 
-    ``in_use`` holds, by rule id, those by which files are searched now.
+    ``in_use`` holds, by rule id, the rules with which files are searched now.
     """
 
     def __init__(self, database: Database, journal: UndoJournal) -> None:
@@ -51,14 +51,14 @@ class RuleTable:
         self.in_use: Mapping[str, Rule] = {}
         self.mode: WindowMode = "tumbling"
         self.generation = 0
-        """That of the rules in use: a file of another one is to be searched again."""
+        """The generation of the rules in use; files of another generation are searched again."""
 
     def widths(self) -> dict[str, int]:
-        """Return the seconds of a bucket of each rule in use."""
+        """Return the bucket width of each rule in use, in seconds, by rule id."""
         return {rule_id: rule.query.window or 1 for rule_id, rule in self.in_use.items()}
 
     def searched_by(self, rule_id: str) -> str | None:
-        """Return the fingerprint of a rule by which the files were searched; None: by none."""
+        """Return the fingerprint of the stored version of a rule; None if it is not stored."""
         found = self._database.rows("SELECT fingerprint FROM rule WHERE rule_id = ?", rule_id)
         return found[0][0] if found else None
 
@@ -69,7 +69,7 @@ class RuleTable:
         )
 
     def switch(self, rule_ids: Sequence[str], on: bool) -> None:
-        """Switch rules on or off, for the next ``use``."""
+        """Switch rules on or off, with effect from the next ``use``."""
         state = "on" if on else "off"
         changes = []
         for rule_id in rule_ids:
@@ -79,7 +79,7 @@ class RuleTable:
             self._journal.decide(connection, f"rule {state}", changes)
 
     def counts(self) -> dict[str, RuleCount]:
-        """Return what each rule has found, without rules that found nothing."""
+        """Return what each rule has found, by rule id; rules that found nothing are left out."""
         hits = dict(
             self._database.rows(
                 "SELECT j.key, sum(j.value) FROM segment, json_each(hits) j GROUP BY j.key"
@@ -104,7 +104,7 @@ class RuleTable:
         return {flag: len(found) for flag, found in sorted(identities.items())}
 
     def compare(self, connection: sqlite3.Connection, rules: RuleSet) -> RuleChanges:
-        """Compare a rule set with that by which the files were searched."""
+        """Compare a rule set with the one that the files were searched with."""
         stored = {
             rule_id: (fingerprint, mode)
             for rule_id, fingerprint, mode in connection.execute(
@@ -125,13 +125,13 @@ class RuleTable:
             if fingerprint != rule.fingerprint:
                 new.append(rule)
             elif mode != rules.mode:
-                # Windows of which some hits were evicted cannot be cut in another mode.
+                # Windows that have lost hits to eviction cannot be recut in another mode.
                 (recut if rule.rule_id in whole else new).append(rule)
         present = {rule.rule_id for rule in rules}
         return RuleChanges(new, recut, bool(stored.keys() - present))
 
     def replace(self, connection: sqlite3.Connection, rules: RuleSet) -> None:
-        """Write the rules by which the files are searched from now on."""
+        """Replace the stored rules by those with which files are searched from now on."""
         connection.execute("DELETE FROM rule")
         connection.executemany(
             "INSERT INTO rule (rule_id, fingerprint, mode, reach) VALUES (?, ?, ?, ?)",

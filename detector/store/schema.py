@@ -28,7 +28,7 @@ from detector.store.packing.conversion import AFTER_PACKING, NEW_BODIES, PACKING
 from detector.store.packing.migration_functions import MigrationFunctions
 
 SQLITE = sqlite3.sqlite_version
-"""The version of the SQLite library that Python brings."""
+"""The version of the SQLite library that Python is linked with."""
 
 APPLICATION_ID = 0x7472_6C68  # "trlh": a file of another program is never taken for a state
 
@@ -350,8 +350,8 @@ SCHEMA_VERSION = len(MIGRATIONS)
 def migrate(connection: sqlite3.Connection) -> None:
     """Migrate the tables to the newest version, in one transaction.
 
-    Tables of the newest version are not written to, so that a state opens on a full disk too.
-    Raises MsgspecError where what is converted is damaged.
+    A state of the newest version is not written to, so that it opens even on a full disk. Raises
+    MsgspecError if a value to convert is damaged.
     """
     functions = MigrationFunctions(connection)
     functions.add("event_identity", 1, _event_identity)
@@ -381,13 +381,13 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _scripts(version: int) -> Sequence[str]:
-    """Return what brings a state of a version to the newest one; version 0 has no tables."""
+    """Return the scripts that bring a state of a version to the newest; version 0 has no tables."""
     if version or len(MIGRATIONS) < MADE_VERSION:
         return MIGRATIONS[version:]
     return new_tables(), *MIGRATIONS[MADE_VERSION:]
 
 
 def _event_identity(body: bytes) -> bytes:
-    """Return the identity of an event that is stored with ``body``."""
+    """Return the identity of the event whose stored body is ``body``."""
     account, event_id, *_ = msgspec.msgpack.decode(body)
     return identity(account, event_id)

@@ -1,4 +1,4 @@
-"""The store: the parts of one state, and what needs several."""
+"""The store: the parts of one state, and the operations that involve several parts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 
 class _Prepared(NamedTuple):
-    """What was read, as it is written; ``to_search`` are chunks that may hold what is watched."""
+    """Reads that are ready to be written; ``to_search`` are chunks that watches must search."""
 
     reads: Sequence[FileRead]
     partial: Partial
@@ -117,10 +117,10 @@ class Store:
         clock: Callable[[], float] = time.time,
         author: str | None = None,
     ) -> Store:
-        """Open or create a state; only to look at where it may not be written.
+        """Open or create a state; open it read-only if it may not be written.
 
-        ``path`` None: a temporary state, which goes with the process. ``author`` None: the user of
-        this system. Raises StateError.
+        ``path`` None: a temporary state, deleted when it is closed. ``author`` None: the system
+        user. Raises StateError.
         """
         with contextlib.ExitStack() as cleanup:
             store = cls(Database.open(path, clock, author))
@@ -132,7 +132,7 @@ class Store:
 
     @classmethod
     def look(cls, path: Path) -> Store:
-        """Open a state that exists to look at it, with no right to write there.
+        """Open an existing state read-only, even where its folder is not writable.
 
         Raises StateError.
         """
@@ -140,14 +140,14 @@ class Store:
 
     @functools.cached_property
     def hunts(self) -> HuntTable:
-        """The records of hunts, which no scan asks for."""
+        """The records of hunts; imported on demand, since no scan needs them."""
         from detector.store.decisions.hunt_table import HuntTable
 
         return HuntTable(self.database, self.journal)
 
     @functools.cached_property
     def exchange(self) -> DecisionExchange:
-        """The exchange of decisions, which few commands ask for."""
+        """The exchange of decisions; imported on demand, since few commands need it."""
         from detector.store.decisions.decision_exchange import DecisionExchange
 
         return DecisionExchange(
@@ -160,21 +160,21 @@ class Store:
 
     @property
     def holder(self) -> str | None:
-        """The other process that ingests; None where there is none."""
+        """The other process that is ingesting; None if there is none."""
         return self.database.holder
 
     @property
     def read_only(self) -> bool:
-        """Whether the state may only be looked at."""
+        """Whether the state may only be read."""
         return self.database.read_only
 
     @property
     def author(self) -> str:
-        """Who decides in this session."""
+        """The name under which decisions are recorded."""
         return self.database.author
 
     def take_ingest(self) -> None:
-        """Become the process that ingests, until ``close``. Raises IngestHeld, StateError."""
+        """Become the ingesting process until ``close``. Raises IngestHeld, StateError."""
         self.database.take_ingest()
 
     def close(self) -> None:
@@ -182,14 +182,14 @@ class Store:
         self.database.close()
 
     def version(self) -> int:
-        """Return a number that changes with each write of another process."""
+        """Return a number that changes with each write by another process."""
         return self.database.version()
 
     def use(self, rules: RuleSet) -> None:
-        """Search by these rules from now on.
+        """Search with these rules from now on.
 
-        A new or changed rule makes the files that were read so far due again. The windows of a
-        changed rule are deleted, since they may not be what it says now; the analyst's decisions
+        A new or changed rule makes all files due to be searched again. The windows of a changed
+        rule are deleted, since its new version may give other windows; the analyst's decisions
         stay. Raises IngestHeld, StateError.
         """
         self.take_ingest()
@@ -213,10 +213,10 @@ class Store:
     def commit(self, reads: Sequence[FileRead], newest_allowed: float = float("inf")) -> None:
         """Write what was read, in one transaction.
 
-        After a crash all of it is there, or the files are read again. Alerts are derived from it by
-        ``derivation.derive``; until then its segments stay fresh, also over a crash. Event times
-        after ``newest_allowed`` (epoch seconds) count, but do not advance the newest event time.
-        Raises IngestHeld, StateError.
+        After a crash either everything is stored, or the files are read again.
+        ``derivation.derive`` then derives the alerts; until it does, the new segments stay marked
+        as fresh, even across a crash. Events after ``newest_allowed`` (epoch seconds) are counted,
+        but do not advance the newest event time. Raises IngestHeld, StateError.
         """
         self.take_ingest()
         prepared = self._prepare(reads, newest_allowed)
@@ -235,9 +235,9 @@ class Store:
     ) -> None:
         """Write the folders that a backfill has read, in one transaction, after their events.
 
-        ``standing``: of the hits in each folder, those that are not copies of others. In ``span``,
-        event times ``[first, until)``, only the hits of alerts were kept; None: all were. Raises
-        IngestHeld, StateError.
+        ``standing`` is the number of hits in each folder that are not copies of others, by path.
+        ``span``: event times ``[first, until)`` for which only the hits of alerts were kept; None
+        if all were kept. Raises IngestHeld, StateError.
         """
         self.take_ingest()
         prepared = self._prepare(reads, newest_allowed)
@@ -251,7 +251,7 @@ class Store:
                 self.retention.add_loaded_span(connection, span)
 
     def extend_baseline(self, spans: ObservationSpans) -> None:
-        """Extend spans of observations. Raises IngestHeld, StateError."""
+        """Add observations to the baseline. Raises IngestHeld, StateError."""
         self.take_ingest()
         with self.database.transaction() as connection:
             self.baseline.extend(connection, spans)
@@ -268,9 +268,10 @@ class Store:
         )
 
     def _whole_packs(self, reads: Sequence[FileRead], partial: Partial) -> Sequence[PackedHits]:
-        """Return the packed hits that are written as they are; the others are added to ``partial``.
+        """Return the packed hits that can be written unchanged; add the others to ``partial``.
 
-        Events that may be copies, or whose windows are gone, are looked at one by one."""
+        Events that may be copies, or that may fall into evicted windows, must be checked one by
+        one."""
         packed = [read.packed for read in reads if read.packed is not None]
         if not packed:
             return packed
@@ -310,11 +311,11 @@ class Store:
             self.files.advance_newest(connection, newest)
 
     def undo(self) -> UndoResult | None:
-        """Undo the current user's latest decision; None where there is none."""
+        """Undo the current user's latest decision; return None if there is none."""
         return self._undo_or_redo(self.journal.undo)
 
     def redo(self) -> UndoResult | None:
-        """Redo the decision undone last; None where another followed."""
+        """Redo the decision that was undone last; return None if another decision followed."""
         return self._undo_or_redo(self.journal.redo)
 
     def _undo_or_redo(
@@ -331,7 +332,7 @@ class Store:
 
 
 def _newest_time(partial: Partial, allowed: float) -> int | None:
-    """Return the newest event time that is allowed, as far as spans show it."""
+    """Return the newest event time up to ``allowed`` that the spans show; None if there is none."""
     of_chunks = [(stats.first, stats.last) for stats in partial.chunks.values()]
     times = [time for time in chain.from_iterable(of_chunks) if time is not None]
     if times and max(times) > allowed:

@@ -1,4 +1,4 @@
-"""The suppressions, and the alerts that each has hidden."""
+"""The suppressions, and which alerts each has hidden."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from detector.triage.suppression_index import SuppressionIndex
 
 
 class SuppressionTable:
-    """The suppressions that were ever made."""
+    """All suppressions that were ever made."""
 
     def __init__(self, database: Database, history: HistoryTable) -> None:
         self._database = database
         self._history = history
 
     def all(self) -> list[Suppression]:
-        """Return every suppression, ended ones too, newest first."""
+        """Return all suppressions, including ended ones, newest first."""
         hidden = dict(
             self._database.rows(
                 "SELECT suppression_id, count(*) FROM hidden GROUP BY suppression_id"
@@ -49,9 +49,9 @@ class SuppressionTable:
         return [suppression for suppression in self._stored() if suppression.active(now)]
 
     def record_hidden(self, connection: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-        """Record which alerts are hidden, and which are still shown.
+        """Record which alerts are hidden, and which are shown despite a matching suppression.
 
-        Suppressions that have expired since are recorded first.
+        Suppressions that have expired in the meantime are recorded first.
         """
         now = self._database.clock()
         suppressions = self._stored()
@@ -77,7 +77,7 @@ class SuppressionTable:
                     )
 
     def record_expired(self) -> None:
-        """Record the suppressions that have expired while nothing was written."""
+        """Record the suppressions that expired while nothing was being written."""
         now = self._database.clock()
         suppressions = self._stored()
         if any(suppression.state(now) == "expired" for suppression in suppressions):
@@ -137,7 +137,7 @@ class SuppressionTable:
     def _add_expired(
         self, connection: sqlite3.Connection, suppressions: Iterable[Suppression]
     ) -> None:
-        """Add the expiry to the history of suppressions that lack it."""
+        """Add an expiry entry to the history of each expired suppression that lacks one."""
         now = self._database.clock()
         for suppression in suppressions:
             if suppression.state(now) != "expired":

@@ -1,8 +1,8 @@
 """The windows: the hits of each series, by bucket of time.
 
-They grow by set union alone. A series is a rule with the values of its keys; a bucket is a span as
-wide as the rule's window. The hits are in the segments; a series has a row of its own only where it
-has alerts, or where windows of it were evicted.
+Windows grow only by set union. A series is a rule together with the values of its keys; a bucket is
+a time span of the width of the rule's window. The hits are stored in the segments; a series has a
+row in the table ``series`` only if it has alerts, or if some of its windows were evicted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _Row = TypeVar("_Row")
 
 
 class WindowTable:
-    """The hits of each rule."""
+    """The hits of all rules."""
 
     def __init__(self, database: Database, segments: SegmentTable) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class WindowTable:
 
     @raises_damaged
     def events(self, window: AlertWindow) -> list[Event]:
-        """Return the committed events of a window, by time."""
+        """Return the committed events of a window, in order of time."""
         query = self._segments.committed
         paths = Paths(query)
         events = []
@@ -50,7 +50,7 @@ class WindowTable:
         return events
 
     def stored(self, query: StateQuery, window: AlertWindow) -> list[StoredRow]:
-        """Return the rows of a window's events, by time and identity."""
+        """Return the rows of a window's events, in order of time and identity."""
         rows = self.rows(query, [window], lambda segment, numbers: map(segment.stored, numbers))
         return sorted(rows[window.alert_id], key=_order)
 
@@ -60,10 +60,11 @@ class WindowTable:
         windows: Iterable[AlertWindow],
         read: Callable[[Segment, Sequence[int]], Iterable[_Row]],
     ) -> dict[str, list[_Row]]:
-        """Return what ``read`` returns of the events of each window, in no order, by alert.
+        """Return what ``read`` returns for the events of each window, by alert id, unordered.
 
-        It is given a segment and the numbers of rows. Each segment is looked up once for all
-        windows, and none is held: the windows of a batch may have more of them than fit in memory.
+        ``read`` is called with a segment and the numbers of its rows. Each segment is loaded once
+        for all windows and then released, since the segments of a batch of windows may not fit in
+        memory together.
         """
         wanted = AlertWindows(windows)
         while True:
@@ -75,13 +76,13 @@ class WindowTable:
                         for alert_id, numbers in wanted.events_in(segment):
                             rows[alert_id] += read(segment, numbers)
                 return rows
-            except SegmentGone:  # it has been merged meanwhile, and there is another
+            except SegmentGone:  # it was merged into another segment in the meantime: start over
                 continue
 
     def hits(
         self, query: StateQuery, series: Series, width: int, start: float, end: float
     ) -> list[Hit]:
-        """Return the hits of a series in ``[start, end)``, by time and identity."""
+        """Return the hits of a series in ``[start, end)``, in order of time and identity."""
         found = []
         for segment in self._segments.between(query, start, end):
             for number in segment.hits_between(series, start, end, width):
@@ -92,7 +93,7 @@ class WindowTable:
 
     @raises_damaged
     def of_alerts(self, query: StateQuery, alert_ids: Iterable[str]) -> Iterator[AlertWindow]:
-        """Yield the windows of alerts, in order of time."""
+        """Yield the windows of alerts, in order of their start."""
         for alert_id, rule_id, key, *rest in query(
             "SELECT alert_id, rule_id, s.key, width, start, until FROM json_each(?) wanted "
             "CROSS JOIN alert ON alert_id = wanted.value JOIN series s USING (series_id) "
@@ -112,7 +113,7 @@ class WindowTable:
         return HitColumns(rule_id, rows)
 
     def mark_rule(self, connection: sqlite3.Connection, rule_id: str) -> None:
-        """Have alerts derived anew from every window of a rule."""
+        """Mark every window of a rule, so that its alerts are derived again."""
         connection.execute(
             "UPDATE segment SET fresh = 1 WHERE EXISTS "
             "(SELECT 1 FROM json_each(hits) WHERE json_each.key = ?)",
@@ -144,13 +145,13 @@ class WindowTable:
 
 
 def stored_series(rule_id: str, key: str) -> Series:
-    """Return the series of a row of ``series``."""
+    """Return the series that a row of the table ``series`` describes."""
     values = msgspec.json.decode(key)
     return Series(rule_id, None if values is None else tuple(values))
 
 
 def key_text(series: Series) -> str:
-    """Return the key of a series as its row has it."""
+    """Return the key of a series as the table ``series`` stores it."""
     return json_text(None if series.key is None else list(series.key))
 
 
