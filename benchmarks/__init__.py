@@ -1,1 +1,1 @@
-"""Benchmarks of speed, size and latency, as ratios to other tools."""
+"""Benchmarks of speed, size and latency, partly as ratios to other tools."""

@@ -92,10 +92,10 @@ def main(arguments: list[str]) -> int:
         )
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
-    )  # as by ctrl-c: what was started and made is cleaned up
+    )  # as with Ctrl-C: processes and files are cleaned up
     try:
         before = shlex.split(given.before)
-        if before:  # not here, where Python would import this version
+        if before:  # run it elsewhere: in this folder Python would import this version
             before = ["env", "--chdir=/", *before]
         scale = replace(QUICK if given.quick else FULL, before=tuple(before))
         return run(given.names or list(BENCHMARKS), scale)
@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(names: list[str], scale: Scale) -> int:
-    """Run benchmarks and print their reports; 1 where one failed."""
+    """Run benchmarks and print their reports; return 1 if any failed."""
     print(_machine(), flush=True)
     budgets: list[Budget] = []
     status = 0
@@ -113,7 +113,7 @@ def run(names: list[str], scale: Scale) -> int:
         with tempfile.TemporaryDirectory(prefix="trailhound-benchmarks-") as folder:
             try:
                 report = BENCHMARKS[name](scale, Path(folder))
-            except Exception as error:  # it costs this benchmark only
+            except Exception as error:  # a failure ends only this benchmark
                 print(f"\n{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
                 status = 1
                 continue

@@ -1,4 +1,4 @@
-"""First paint of the app, and key presses during a backlog."""
+"""Time to first paint of the app, and from key press to paint during a backlog."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from benchmarks.scale import Scale
 
 SIZE = (160, 48)
 _TITLE = "› Alerts".encode()
-"""What the first screen says and nothing that comes before it."""
+"""Text on the first screen that nothing before it contains."""
 _PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
 class Pressed:
-    """Seconds from each key to its paint, and delays of the loop.
+    """Seconds from each key press to its paint, and delays of the event loop.
 
-    ``gaps`` are by how much the event loop was late each time that it was looked at.
+    ``gaps`` are the seconds by which the event loop was late, at each check.
     """
 
     keys: list[float]
@@ -86,15 +86,15 @@ def row(
 
 
 def p95(values: Sequence[float]) -> float:
-    """The value that 95 of 100 do not exceed."""
+    """The value that 95 of 100 values do not exceed."""
     return sorted(values)[int(0.95 * (len(values) - 1))]
 
 
 def _first_paint(scale: Scale, folder: Path) -> tuple[float, list[float]]:
-    """Time bare Python, and the first screen on an empty state."""
+    """Time bare Python, and the first screen with an empty state."""
     home = folder / "home"
     (folder / "empty").mkdir()
-    _paint(folder, home)  # byte code is compiled once
+    _paint(folder, home)  # warm-up: compiles the byte code
     runs = [
         (run([PYTHON, "-c", "pass"], home).seconds, _paint(folder, home))
         for _ in range(2 * scale.rounds)

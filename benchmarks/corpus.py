@@ -1,6 +1,6 @@
-"""Generated logs of any size, the same every time, alerts known beforehand.
+"""Generated logs of any size, reproducible, with a known number of alerts.
 
-What is written depends on a ``Plan`` alone, so a corpus is kept for the next run (``cached``).
+The content depends only on a ``Plan``, so a corpus is cached for later runs (``cached``).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from detector.simulate.organization import ACCOUNTS, ORGANIZATION, REGIONS, STAR
 from detector.simulate.shapes import call, describe_instances, iam_user, role_session
 
 TRAIL_REGIONS = tuple(name for name in REGIONS if name not in ("ap-northeast-3", "sa-east-1"))
-"""The fifteen regions where the organization has its files."""
+"""The fifteen regions for which the organization has files."""
 SWEEP_EVERY = 50_000
-"""Records to one sweep that must be found, and one that stays a region short of it."""
+"""Records per sweep that must be found, and per near miss that lacks one region."""
 _STORM = 3600
-"""Seconds that a storm lasts, however many take part."""
+"""Duration of a storm in seconds, whatever its number of principals."""
 _SWEEPS_PER_FILE = 500
 
 
@@ -38,8 +38,8 @@ _SWEEPS_PER_FILE = 500
 class Plan:
     """Size and kind of a trail.
 
-    In each of ``periods`` of five minutes, each account has a file of ``per_file`` records per
-    region.
+    In each of ``periods`` of five minutes, each account has one file of ``per_file`` records in
+    each region.
     """
 
     periods: int
@@ -48,7 +48,7 @@ class Plan:
     people: CommandLine = USUAL
 
     def times(self, factor: int) -> Plan:
-        """Return the same for longer."""
+        """Return the same plan over ``factor`` times as many periods."""
         return replace(self, periods=self.periods * factor)
 
     @property
@@ -71,7 +71,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Written logs below ``root``, and their size.
+    """Logs written below ``root``, and their size.
 
     ``json`` and ``stored`` are bytes, before and after compression.
     """
@@ -83,7 +83,7 @@ class Corpus:
     json: int
     stored: int
     alerts: int
-    """How many the reference rule must find."""
+    """The number of alerts that the reference rule must find."""
 
     def __str__(self) -> str:
         size = f"{self.records:,} records, {self.json / 1e6:,.0f} MB of JSON"
@@ -94,9 +94,9 @@ class Corpus:
 
 
 def cached(write: Callable[..., Corpus], *args: Any) -> Corpus:
-    """Return the corpus that ``write(root, *args)`` writes, kept since an earlier run.
+    """Return the corpus that ``write(root, *args)`` writes, reusing that of an earlier run.
 
-    It is written again where what generates it has changed.
+    The corpus is written again if the code that generates it has changed.
     """
     name = f"{write.__name__} {args!r} {_generator()}"
     folder = corpora_folder() / hashlib.sha256(name.encode()).hexdigest()[:16]
@@ -111,24 +111,24 @@ def cached(write: Callable[..., Corpus], *args: Any) -> Corpus:
 
 
 def corpora_folder() -> Path:
-    """Return where corpora are kept; it can be deleted at any time."""
+    """Return the folder of cached corpora, which may be deleted at any time."""
     return platformdirs.user_cache_path("trailhound-benchmarks")
 
 
 def _generator() -> str:
-    """Return a hash of the source that generates corpora."""
+    """Return a hash of the source code that generates corpora."""
     paths = [Path(__file__), Path(__file__).with_name("organization.py")]
     paths += sorted(Path(detector.simulate.__path__[0]).glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def write_trail(root: Path, plan: Plan) -> Corpus:
-    """Write trail files in the paths of an organization's trail."""
+    """Write trail files with the paths of an organization's trail."""
     return _write_files(root, trail_files(plan), plan.records, sweeps_before(plan.records))
 
 
 def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
-    """Yield each file of the trail: path and uncompressed content."""
+    """Yield each file of the trail: its path and uncompressed content."""
     for number in range(plan.periods * plan.accounts):
         account, period = _account_and_period(plan, number)
         for region, timed in _group(plan, number).items():
@@ -137,7 +137,7 @@ def trail_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
 
 
 def write_lines(root: Path, plan: Plan) -> Corpus:
-    """Write the same records as one file of lines, by time."""
+    """Write the same records as one JSON Lines file, ordered by time."""
     root.mkdir(parents=True)
     with open(root / "trail.jsonl", "wb") as file:
         for number in range(0, plan.periods * plan.accounts, plan.accounts):
@@ -154,7 +154,7 @@ def write_lines(root: Path, plan: Plan) -> Corpus:
 
 
 def write_storm(root: Path, principals: int) -> Corpus:
-    """Write an hour of trail files in which ``principals`` sweep."""
+    """Write an hour of trail files in which ``principals`` principals each sweep the regions."""
     rng, account = Random(f"storm/{principals}"), next(iter(ACCOUNTS))
     files: dict[tuple[int, str], list[bytes]] = {}
     for number in range(principals):
@@ -171,9 +171,9 @@ def write_storm(root: Path, principals: int) -> Corpus:
 def _storm_sweep(
     rng: Random, account: str, number: int, window: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield a session's GetCallerIdentity and its listing in each region."""
+    """Yield a session's GetCallerIdentity, and its listing in each region."""
     address = f"2001:db8:{number >> 16:x}::{number & 0xFFFF:x}"
-    role = f"job-{number:06d}"  # of one role, the signals of each would be those of all
+    role = f"job-{number:06d}"  # with a common role, sessions would share signals
     who = role_session(account, role, "run", address, agents.KALI_CLI, window - 60)
     first = call(rng, who, window, "sts", "GetCallerIdentity", TRAIL_REGIONS[0])
     yield first.region, _json(first.record)
@@ -183,7 +183,7 @@ def _storm_sweep(
 
 
 def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
-    """Write ``count`` sweeps, each an alert, as files of lines."""
+    """Write ``count`` sweeps, each of which is an alert, as JSON Lines files."""
     root.mkdir(parents=True)
     size = files = 0
     for start in range(first, first + count, _SWEEPS_PER_FILE):
@@ -201,9 +201,9 @@ def write_sweeps(root: Path, count: int, first: int = 0) -> Corpus:
 def sweep(
     number: int, window: int, regions: Sequence[str], account: str = next(iter(ACCOUNTS))
 ) -> dict[str, tuple[int, bytes]]:
-    """Make a sweep by its own principal: time and record by region.
+    """Make a sweep by a principal of its own; return time and record by region.
 
-    The instances of ``regions`` are listed within ``window``.
+    The principal lists the instances of ``regions`` within ``window``.
     """
     kind = "sweep" if len(regions) >= NEEDED else "near-miss"
     rng = Random(f"{kind}/{number}")
@@ -224,7 +224,7 @@ def compress(document: bytes) -> bytes:
 
 
 def sweeps_before(records: int) -> int:
-    """Return how many sweeps the first so many records hold."""
+    """Return the number of sweeps in the first ``records`` records."""
     return -(-records // SWEEP_EVERY)
 
 
@@ -246,7 +246,7 @@ def _account_and_period(plan: Plan, number: int) -> tuple[str, int]:
 
 
 def _group(plan: Plan, number: int) -> dict[str, list[tuple[int, bytes]]]:
-    """Return times and records of one account in one period, by region."""
+    """Return the times and records of one account in one period, by region."""
     account, period = _account_and_period(plan, number)
     rng = Random(f"group/{number}")
     by_region: dict[str, list[tuple[int, bytes]]] = {region: [] for region in TRAIL_REGIONS}

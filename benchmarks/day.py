@@ -18,16 +18,15 @@ from detector.sources.accounting import Accounting
 
 PARTS = 6
 _FIRST = 10_000
-"""The number of the first sweep that is planted beside those of the trail; those have smaller
-ones."""
+"""The number of the first sweep planted in addition to the trail's, which have smaller numbers."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """State of the app after a part of the day.
+    """The app's state after a part of the day.
 
-    ``rss`` and ``state`` are bytes in memory and on disk; ``alerts`` are those of the reference
-    rule, ``all_alerts`` those of all rules.
+    ``rss`` and ``state`` are bytes in memory and on disk; ``alerts`` counts the reference rule's
+    alerts, ``all_alerts`` those of all rules.
     """
 
     sums: Accounting
@@ -41,8 +40,8 @@ class Part:
 class Passed:
     """A whole day: its parts, peak memory, and time.
 
-    Of the first part nothing was read. ``peak`` is in bytes; ``seconds`` until all was read, of
-    which the app took ``cpu``.
+    At the first part nothing was read yet. ``peak`` is in bytes; ``seconds`` is the time until
+    everything was read, ``cpu`` the app's CPU seconds in that time.
     """
 
     parts: list[Part]
@@ -88,7 +87,7 @@ def day(scale: Scale, folder: Path) -> Report:
 
 
 def day_files(plan: Plan) -> Iterator[tuple[Path, bytes]]:
-    """Yield the day's files in order, one with a sweep every period."""
+    """Yield the day's files in order, followed in each period by one with a sweep."""
     trail = trail_files(plan)
     for period in range(plan.periods):
         for _ in range(plan.files_per_period):
@@ -110,7 +109,7 @@ def records_of(plan: Plan) -> int:
 
 
 def _check(end: Part, plan: Plan) -> None:
-    """Raise Lost unless what was found is what was written."""
+    """Raise Lost unless everything written was found, and nothing else."""
     sums, files, records = end.sums, files_of(plan), records_of(plan)
     if (sums.files_read, sums.files_found) != (files, files):
         raise Lost(

@@ -1,4 +1,4 @@
-"""Scans by trailhound, by an earlier version, and by scripts."""
+"""Scans by trailhound, by an earlier version of it, and by scripts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ STDLIB, ORJSON, UNPACK = "Python, gzip + json", "Python, isal + orjson", "isal a
 
 
 class Disagreement(RuntimeError):
-    """A tool that gave another answer than it should."""
+    """A tool gave a wrong answer."""
 
 
 def versions(scale: Scale) -> dict[str, Sequence[str]]:
-    """Return the command of trailhound by version, and without the native cut where it has one."""
+    """Return trailhound's command by version, and one without the native cut if it is built."""
     commands: dict[str, Sequence[str]] = {NOW: TRAILHOUND}
     if cut.is_available():
         commands[IN_PYTHON] = ["env", "TRAILHOUND_NATIVE=0", *TRAILHOUND]
@@ -32,17 +32,17 @@ def versions(scale: Scale) -> dict[str, Sequence[str]]:
 
 
 def scan(root: Path, *options: str, version: Sequence[str] = TRAILHOUND) -> list[str]:
-    """Return the command of a scan, by one process unless overridden."""
+    """Return the command of a scan, with one process unless ``options`` override it."""
     return [*version, "scan", str(root), "--format", "jsonl", "--jobs", "1", *options]
 
 
 def scripts(root: Path) -> dict[str, Sequence[str]]:
-    """Return the commands of the scripts that answer the reference rule's question."""
+    """Return the commands of the scripts that evaluate the reference rule."""
     return {STDLIB: _tool("gzip_json", root), ORJSON: _tool("isal_orjson", root)}
 
 
 def unpacking(root: Path) -> dict[str, Sequence[str]]:
-    """Return the command that only unpacks, below which nothing gets."""
+    """Return the command that only decompresses, the lower bound for every reader."""
     return {UNPACK: _tool("unpack", root)}
 
 
@@ -53,7 +53,7 @@ def _tool(name: str, root: Path) -> Sequence[str]:
 def compare(
     commands: Mapping[str, Sequence[str]], corpus: Corpus, scale: Scale, home: Path
 ) -> dict[str, Measured]:
-    """Measure commands over a corpus, each of which must find its alerts.
+    """Measure commands over a corpus; each of them must find its alerts.
 
     Raises Disagreement.
     """
@@ -71,7 +71,7 @@ def compare(
 
 
 def alerts_found(run: Run) -> int:
-    """Count alerts of the reference rule in a tool's output."""
+    """Count the reference rule's alerts in a tool's output."""
     return sum(
         not line.startswith("{") or json.loads(line)["rule"]["id"] == REFERENCE
         for line in run.output
@@ -79,9 +79,9 @@ def alerts_found(run: Run) -> int:
 
 
 def check_accounting(run: Run, corpus: Corpus) -> None:
-    """Nothing that was written may have been lost. Raises Disagreement."""
+    """Check that no record was lost. Raises Disagreement."""
     all_read = f"{corpus.records:,} seen = {corpus.records:,} "
-    # An earlier version says "kept" of the records that it has read.
+    # An earlier version reports records read as "kept".
     if not any(all_read + word in run.narration for word in ("read", "kept")):
         said = next(
             (line for line in run.narration.splitlines() if line.startswith("records ")), "nothing"
@@ -90,14 +90,14 @@ def check_accounting(run: Run, corpus: Corpus) -> None:
 
 
 def ratio(results: Mapping[str, Measured], tool: str, version: str = NOW) -> float | None:
-    """Return a tool's CPU time, to that of a trailhound version."""
+    """Return a tool's CPU time relative to that of a trailhound version."""
     return results[tool].ratio(results[version]) if version in results else None
 
 
 def budgets_against(
     what: str, tool: str, results: Mapping[str, Measured], limit: float, native_limit: float
 ) -> list[Budget]:
-    """Return the budgets of trailhound's speed to a script's, without and with the native cut."""
+    """Return the budgets of trailhound's speed to a script, without and with native cut."""
     version = IN_PYTHON if IN_PYTHON in results else NOW
     title = f"{what}: to {tool.removeprefix('Python, ')}"
     speed, before = ratio(results, tool, version), ratio(results, tool, BEFORE)
@@ -110,7 +110,7 @@ def budgets_against(
 
 
 def tools_report(title: str, corpus: Corpus, results: Mapping[str, Measured]) -> Report:
-    """Return the table of what each tool took."""
+    """Return the table of each tool's times and memory."""
     rows = [("", "user CPU", "to trailhound", "per record", "user + system", "time", "peak RSS")]
     rows += [
         (

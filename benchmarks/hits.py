@@ -1,4 +1,4 @@
-"""Logs of which three quarters are hits of a built-in rule."""
+"""Logs in which three quarters of the records are hits of a built-in rule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmarks.scale import Scale
 
 _SHARE = 0.75
 _OTHER = "Boto3"
-"""A program whose listings are no hits."""
+"""A program whose listings are not hits."""
 
 
 def hits(scale: Scale, folder: Path) -> Report:
@@ -60,7 +60,7 @@ def hits(scale: Scale, folder: Path) -> Report:
 
 
 def _state(version: Sequence[str], root: Path, folder: Path) -> int:
-    """Return the bytes of a fresh state after a scan of ``root``."""
+    """Return the size in bytes of a new state after a scan of ``root``."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
         path = Path(own) / "hunt.db"
         run(scan(root, "--db", str(path), version=version), folder / "home")

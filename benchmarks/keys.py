@@ -1,4 +1,4 @@
-"""Keys are pressed while alerts arrive, with many in memory already."""
+"""Key presses while alerts arrive, with many alerts already in memory."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from detector.sources.source import Source
 from detector.store import Store
 
 _PAUSE = 0.05
-"""Seconds from one paint to the next key."""
+"""Seconds from a paint to the next key."""
 _IDLE_KEYS = 40
 _SETTLE = 5.0
-"""Seconds in which the list of those in memory is put together."""
+"""Seconds in which the list of the alerts in memory is built."""
 _BATCH = 2_000
 _TURN = 10
-"""Keys in one direction, so that the cursor always moves."""
+"""Key presses in one direction before turning, so that the cursor always moves."""
 
 
 async def press(folder: Path, count: int, records: int) -> tuple[Pressed, Pressed]:
     """Press keys while nothing arrives, then while sweeps are read.
 
-    ``count`` alerts are there before. ``folder/arriving`` is read until all ``records`` are.
+    ``count`` alerts are in memory from the start. ``folder/arriving`` is read until all ``records``
+    records are.
     """
     rules, store = load(), Store.open(folder / "app.db")
     watched = folder / "watched"
@@ -73,7 +74,7 @@ async def _pressed(app: TimedApp, enough: Callable[[int], bool]) -> Pressed:
 
 
 class Holding(Pipeline):
-    """Begins with ``count`` alerts that nothing was read for."""
+    """A pipeline that starts with ``count`` alerts for which nothing was read."""
 
     def __init__(self, store: Store, rules: RuleSet, source: Source, count: int) -> None:
         super().__init__(store, rules, source)

@@ -15,7 +15,7 @@ from benchmarks.scale import Scale
 
 @dataclass(frozen=True)
 class Renamed:
-    """Seconds from a rename until its alert was published, and painted."""
+    """Seconds from a rename until its alert was published, and until it was painted."""
 
     published: float
     painted: float

@@ -14,9 +14,10 @@ from benchmarks.scale import Scale
 
 @dataclass(frozen=True)
 class Step:
-    """A step of work on a list, and its times.
+    """One operation on a list, and its times.
 
-    ``seconds`` that it took, ``gaps`` by which the event loop was late, ``keys`` from key to paint.
+    ``seconds`` is its duration, ``gaps`` the seconds by which the event loop was late, ``keys`` the
+    seconds from key press to paint.
     """
 
     what: str
@@ -27,7 +28,7 @@ class Step:
 
 @dataclass(frozen=True)
 class LongList:
-    """A list of ``rows`` of ``what``, and the memory that it took."""
+    """A list of ``rows`` items of the kind ``what``, and the memory in bytes that it took."""
 
     what: str
     rows: int

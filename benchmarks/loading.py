@@ -1,4 +1,4 @@
-"""Loading of a team's rule files, for the first time and from the cache of compiled rules."""
+"""Loading a team's rule files, the first time and from the cache of compiled rules."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _FORMS: Sequence[tuple[str, str, str, str]] = (
     ("eql", "eql", _EQL, ""),
     ("query", "lucene", _LUCENE, ""),
 )
-"""Types of rules with their languages and queries, as often as teams have them."""
+"""Rule types with their languages and queries, in the proportions that teams have."""
 
 
 def loading(scale: Scale, folder: Path) -> Report:
@@ -120,7 +120,7 @@ def _seconds(measured: Run) -> float:
 
 
 def _load(rules: Path, cache: Path, home: Path) -> Run:
-    """List the rules, with a cache of compiled rules in ``cache``."""
+    """List the rules, with the cache of compiled rules in ``cache``."""
     command = [*TRAILHOUND, "rules", "list", "--no-builtin", "--rules", os.fspath(rules)]
     return run(["env", f"XDG_CACHE_HOME={cache}", *command], home)
 

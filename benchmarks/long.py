@@ -1,4 +1,4 @@
-"""Work on a long list: alerts, or calls of a pivot."""
+"""Operations on a long list: alerts, or the calls of a pivot."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _KEYS = 30
 
 
 async def try_out(state: Path, what: str, rows: int) -> LongList:
-    """Show ``rows`` of ``what``, and work on them.
+    """Show ``rows`` items of the kind ``what``, and work with the list as an analyst does.
 
-    ``what`` is "alerts" or "calls"; the work is what an analyst does.
+    ``what`` is "alerts" or "calls".
     """
     state.with_name("nothing").mkdir(exist_ok=True)
     rules, store = load(), Store.open(state)
@@ -119,7 +119,7 @@ async def try_out(state: Path, what: str, rows: int) -> LongList:
 
 
 def _rest(app: TimedApp, rows: int | None = None) -> bool:
-    """Whether nothing is being arranged, and the list has so many rows."""
+    """Whether no background work is pending, and the list has ``rows`` rows if given."""
     screen = app.screen
     assert isinstance(screen, AlertsScreen | PivotScreen)
     return screen.background.is_settled and (rows is None or len(screen.row_list.rows) == rows)
@@ -145,7 +145,7 @@ async def _scroll(app: TimedApp, screen: ListScreen[Any], steps: list[Step]) -> 
 
 
 class _Calls(PivotScreen):
-    """A pivot that finds so many calls without reading for them."""
+    """A pivot that returns ``count`` calls without reading files."""
 
     def __init__(self, count: int) -> None:
         wanted = Pivot(

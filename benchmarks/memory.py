@@ -1,4 +1,4 @@
-"""What grows with the corpus: nothing but time should."""
+"""Growth with the size of the corpus: only time should grow."""
 
 from __future__ import annotations
 

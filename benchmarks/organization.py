@@ -1,9 +1,9 @@
-"""A generated organization of sessions, each with usual calls of its own.
+"""A generated organization of many sessions, each with its own usual calls.
 
 The calls are those of the simulated organization, with their parameters, responses and programs.
-They are made by many: a session is one run of a workload, with a name, an access key and an address
-of its own, and is followed by another one after an hour. So a trail file has about as many distinct
-calls as a real one: a quarter to a half of its records.
+They are spread over many sessions: a session is one run of a workload, with its own name, access
+key and address, and is followed by another run after an hour. So a trail file has about as many
+distinct calls as a real one: a quarter to a half of its records.
 """
 
 from __future__ import annotations
@@ -24,28 +24,27 @@ from detector.simulate.shapes import call, iam_user
 Record = dict[str, Any]
 
 PERIOD = 300
-"""Seconds that one file of a trail covers."""
+"""Seconds covered by one file of a trail."""
 _HOUR = 12
 """Periods that a session lasts."""
 _SESSIONS_PER_RECORD = 0.08
-"""Sessions of an account in a region, to one record that they make there in a period: 200 in a
-file of 2,500 records."""
+"""Sessions of an account in a region per record there in a period: 200 per 2,500-record file."""
 _FEWEST_SESSIONS = 8
 _CALLS = 8
-"""Kinds of calls that a session makes at most."""
+"""Maximum kinds of calls that a session makes."""
 _CLI_CALLS = 5
-"""Fewer than a burst by the AWS CLI needs: nobody planted one."""
+"""Fewer than a burst by the AWS CLI needs, so that no unplanned alert arises."""
 _SKEW = 2
-"""Few sessions make most of the calls, and few calls most of a session's."""
+"""Few sessions make most of the calls, and few kinds of calls are most of a session's."""
 _OTHERS = 0.15
-"""Share of the sessions that are of AWS services, of other accounts and of IAM users."""
+"""Share of the sessions that belong to AWS services, other accounts and IAM users."""
 _LISTERS = 0.3
-"""Share of the sessions that list instances, of those whose workload does."""
+"""Share of the sessions that list instances, among those whose workload does."""
 _OWN = {"DescribeInstances", "ConsoleLogin", "AssumeRole", "AssumeRoleWithWebIdentity"}
-"""Calls that only those workloads make whose usual calls they are."""
+"""Calls made only by the workloads whose usual calls they are."""
 _SLOTS = ("eventTime", "requestID", "eventID")
 _CUT = "\x1f"
-"""Stands in a text where it is cut; JSON never has it."""
+"""Marks where a text is cut; JSON never contains it."""
 
 _LISTINGS: Sequence[tuple[str, str, Record]] = (
     ("ec2", "DescribeVolumes", {"volumeSet": {}, "filterSet": {}}),
@@ -68,15 +67,15 @@ _LISTINGS: Sequence[tuple[str, str, Record]] = (
 
 
 class CommandLine(NamedTuple):
-    """People on a command line; ``share`` of all records is theirs."""
+    """People on a command line, who make ``share`` of all records."""
 
     share: float = 0.02
     program: str = "aws-cli"
-    """The listings of ``aws-cli`` are hits of a built-in rule, those of others are not."""
+    """Listings by ``aws-cli`` are hits of a built-in rule, those by other programs are not."""
 
 
 class Template(tuple[bytes, ...]):
-    """Record in four parts; time and ids come between them."""
+    """A record in four parts, between which the time and ids are inserted."""
 
     def record(self, time: int, ids: bytes) -> bytes:
         """Return the record at ``time``; ``ids`` are 64 hexadecimal digits."""
@@ -86,7 +85,7 @@ class Template(tuple[bytes, ...]):
 
 @dataclass(frozen=True)
 class _Workload:
-    """What a kind of session calls: records of one program."""
+    """The calls of one kind of session: records of one program."""
 
     calls: tuple[Record, ...]
 
@@ -105,10 +104,10 @@ class _Workload:
 
 class _Workloads(NamedTuple):
     callers: Sequence[_Workload]
-    """Programs and people with an address of their own."""
+    """Programs and people with their own addresses."""
     others: Sequence[_Workload]
     calls: Sequence[Record]
-    """What any of the callers may call beside its usual calls."""
+    """Calls that any caller may make in addition to its usual calls."""
 
 
 USUAL = CommandLine()
@@ -117,7 +116,7 @@ USUAL = CommandLine()
 def records(
     rng: Random, account: str, region: str, period: int, count: int, people: CommandLine
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield times and records of an account in a region and period."""
+    """Yield the times and records of an account in a region and period."""
     sessions = _FEWEST_SESSIONS + int(count * _SESSIONS_PER_RECORD)
     start = START + PERIOD * period
     for _ in range(count):
@@ -135,8 +134,8 @@ def records(
 def _session(account: str, region: str, index: int, hour: int) -> Sequence[Template]:
     """Return the calls of a session.
 
-    Another run of the workload follows every hour. Sessions belong to one region: else a large
-    trail would hold sweeps that nobody planted.
+    Another run of the workload follows every hour. A session belongs to one region: otherwise a
+    large trail would contain sweeps that were not planted.
     """
     name = f"{account}/{region}/{index}"
     rng = Random(name)
@@ -149,7 +148,7 @@ def _session(account: str, region: str, index: int, hour: int) -> Sequence[Templ
         calls += rng.sample(workloads.calls, rng.randint(min(3, room), room))
     rng.shuffle(calls)
     if workload.identity["type"] == "IAMUser":
-        hour = 0  # a long-term key stays
+        hour = 0  # a long-term key stays the same
     issued = START + (hour * _HOUR - index % _HOUR) * PERIOD
     identity = _own_identity(workload.identity, account, f"{region}-{index}", issued)
     address = _own_address(workload.address, f"{name}/{hour}")
@@ -159,7 +158,7 @@ def _session(account: str, region: str, index: int, hour: int) -> Sequence[Templ
 
 @lru_cache(1 << 15)
 def _command_line(account: str, region: str, index: int, program: str) -> Sequence[Template]:
-    """Return the listings that a person makes from a command line."""
+    """Return the listings that a person makes on a command line."""
     name = f"cli/{account}/{region}/{index}"
     rng = Random(name)
     agent = agents.LINUX_CLI.replace("aws-cli", program)
@@ -180,7 +179,7 @@ def _command_line(account: str, region: str, index: int, program: str) -> Sequen
 
 @cache
 def _workloads() -> _Workloads:
-    """Group the simulated records by who calls by what program."""
+    """Group the simulated records by caller and program."""
     groups: dict[tuple[str, str], dict[tuple[str, str], Record]] = {}
     for event in noise():
         who = event.record["userIdentity"]
@@ -204,7 +203,7 @@ def _workloads() -> _Workloads:
 
 
 def _generic(name: str) -> str:
-    """Return an ARN without its account and without what numbers a session."""
+    """Return an ARN without its account and session numbers."""
     return re.sub(r"[0-9a-f]{6,}|\d+", "", name)
 
 
@@ -229,7 +228,7 @@ def _own_identity(identity: Record, account: str, name: str, issued: int) -> Rec
 
 
 def _own_address(address: str, name: str) -> str:
-    """Return an address of the same kind: machine, person, or service."""
+    """Return an address of the same kind: host, person, or service."""
     if address.endswith(".amazonaws.com") or not address[0].isdigit():
         return address
     host = number_of(name, 1 << 16)
@@ -257,7 +256,7 @@ def _template(
     region: str,
     name: str,
 ) -> Template:
-    """Make a template of a record, with own caller and resources."""
+    """Make a template of a record, with its own caller and resources."""
     own = record | dict.fromkeys(_SLOTS, _CUT)
     own |= {"userIdentity": identity, "sourceIPAddress": address, "userAgent": agent}
     text = json.dumps(own, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The app over a tree that another process adds files to."""
+"""The app on a tree to which another process adds files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from detector.sources.directory import Directory
 from detector.store import Store
 
 _AHEAD = 1_000
-"""Files that lie written and not yet read, at most: those of an hour and a half."""
+"""Maximum number of files written but not yet read: those of an hour and a half."""
 _TICK = 0.02
 _PATIENCE = 120.0
-"""Seconds without a file read after which those that are missing are lost."""
+"""Seconds without a file being read after which the missing files count as lost."""
 
 
 async def passing(root: Path, state: Path, plan: Plan) -> Passed:
-    """Let the day pass below ``root``, which is made. Raises Lost."""
+    """Run the app while a day is written below ``root``, a new folder. Raises Lost."""
     root.mkdir()
     rules, store = load(), Store.open(state)
     app = TimedApp(store, rules, Pipeline(store, rules, Directory([root])))
@@ -71,7 +71,7 @@ async def passing(root: Path, state: Path, plan: Plan) -> Passed:
 
 
 async def _until(app: TimedApp, files: int, read: Synchronized[int]) -> None:
-    """Wait until so many files are read and nothing is due.
+    """Wait until ``files`` files are read and the app is up to date.
 
     Raises Lost.
     """
@@ -104,7 +104,7 @@ def _part(app: TimedApp, state: Path) -> Part:
 
 
 def _write(root: Path, plan: Plan, read: Synchronized[int]) -> None:
-    """Write the day by renames, and wait for slow reading."""
+    """Write the day by renames, waiting when the reader falls behind."""
     for number, (path, document) in enumerate(day_files(plan)):
         while number - read.value >= _AHEAD:
             time.sleep(_TICK)

@@ -1,4 +1,4 @@
-"""Pivots: from the question to the first and last row."""
+"""Time of pivots to their first and last row."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from benchmarks.scale import Scale
 
 
 class PivotRun(NamedTuple):
-    """How long a command took that prints rows as it finds them."""
+    """Times of a command that prints rows as it finds them."""
 
     first: float
     """Seconds until the first row."""
     first_cpu: float
-    """Seconds of CPU until then, which other programs on the machine do not change."""
+    """CPU seconds until the first row, which are independent of other programs' load."""
     all: float
     rows: int
     said: str
-    """Its last word: how much was read."""
+    """The last line on standard error: how much was read."""
 
 
 def pivots(scale: Scale, folder: Path) -> Report:
@@ -75,7 +75,7 @@ def pivots(scale: Scale, folder: Path) -> Report:
 
 
 def _alert(alerts: Sequence[str], fewest: bool) -> tuple[str, str]:
-    """Choose an alert by other activity; return principal and time."""
+    """Choose an alert by its amount of other activity; return its principal and time."""
     ordered = sorted(
         (json.loads(line) for line in alerts),
         key=lambda alert: (sum(flag["count"] for flag in alert["flags"]), alert["alert_id"]),
@@ -86,7 +86,7 @@ def _alert(alerts: Sequence[str], fewest: bool) -> tuple[str, str]:
 
 
 def ask(command: Sequence[str], home: Path) -> PivotRun:
-    """Run a command that prints rows as it finds them."""
+    """Time a command that prints rows as it finds them."""
     begun = time.perf_counter()
     with subprocess.Popen(
         command,

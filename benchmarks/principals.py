@@ -1,4 +1,4 @@
-"""Principals and events: what the index costs a scan and a state, and ten questions."""
+"""Principals and events: the index's cost in CPU and bytes, and ten queries."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def principals(scale: Scale, folder: Path) -> Report:
 
 
 def _index_share(corpus: Corpus, folder: Path) -> float:
-    """Return the share of a scan's CPU that the activity of principals takes."""
+    """Return the share of a scan's CPU time spent on the activity of principals."""
     state = folder / "ordinary.db"
     whole = []
     for _ in range(_ROUNDS):
@@ -72,9 +72,10 @@ def _index_share(corpus: Corpus, folder: Path) -> float:
 
 
 def _index_seconds(root: Path) -> float:
-    """Return the CPU seconds of counting a trail's chunks, and of adding the counts up.
+    """Return the CPU seconds of counting the activity in a trail's chunks and summing it up.
 
-    What digesting takes more where activity is counted, each time the least of some rounds."""
+    Counting is the extra time of a digest with activity; each time is the minimum of several
+    rounds."""
     from detector.detection.activity.chunk import activity_of
 
     without, counting, adding = [], [], []
@@ -89,7 +90,7 @@ def _index_seconds(root: Path) -> float:
 
 
 def _digesting(root: Path, counts_activity: bool) -> tuple[float, list[bytes]]:
-    """Digest a trail without rules; return the CPU seconds and the activity of each chunk."""
+    """Digest a trail without rules; return the CPU seconds and each chunk's activity."""
     from detector.detection.digest import digest
     from detector.detection.signature_cache import SignatureCache
     from detector.formats import read_chunks
@@ -107,7 +108,7 @@ def _digesting(root: Path, counts_activity: bool) -> tuple[float, list[bytes]]:
 
 
 def _state_bytes(path: Path) -> tuple[int, int]:
-    """Return the bytes of the tables with their indexes, and the days of principals."""
+    """Return the bytes of the tables with their indexes, and the number of principal-days."""
     with closing(sqlite3.connect(path)) as db:
         size = db.execute(
             "SELECT sum(d.pgsize) FROM dbstat AS d JOIN sqlite_schema AS t ON t.name = d.name "
@@ -119,7 +120,7 @@ def _state_bytes(path: Path) -> tuple[int, int]:
 
 
 def _questions(state: Path, home: Path) -> Sequence[str]:
-    """Return ten filters over what the state holds."""
+    """Return ten filters over the state's content."""
     listed = run([*TRAILHOUND, "principals", "--db", str(state), "--format", "jsonl"], home).output
     rows = [json.loads(line) for line in listed]
     roles = sorted(

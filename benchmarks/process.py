@@ -1,4 +1,4 @@
-"""Whole processes: time, memory, and output."""
+"""Measurement of whole processes: time, memory, and output."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ TRAILHOUND = (PYTHON, "-m", "tui")
 class Run:
     """One process from start to end.
 
-    ``user`` and ``system`` are seconds of CPU, of the process and its children; ``main`` those of
-    the process alone, of both kinds. ``rss`` is the peak of resident memory in bytes; with
-    children, the sum of each one's own peak.
+    ``user`` and ``system`` are CPU seconds of the process and its children; ``main`` is the user
+    and system time of the process alone. ``rss`` is the peak resident memory in bytes; with
+    children, the sum of all their individual peaks.
     """
 
     seconds: float
@@ -42,7 +42,7 @@ class Run:
     rss: int
     output: tuple[str, ...]
     narration: str
-    """What it wrote to standard error."""
+    """The text written to standard error."""
 
     @property
     def cpu(self) -> float:
@@ -50,11 +50,11 @@ class Run:
 
 
 class Failed(RuntimeError):
-    """A process ended badly: its name, its status and its last words."""
+    """A process failed; the message has its command, its status and its last line of output."""
 
 
 def run(command: Sequence[str], home: Path) -> Run:
-    """Run ``command`` with no configuration but that below ``home``.
+    """Run ``command`` with no configuration other than that below ``home``.
 
     Raises Failed.
     """
@@ -72,7 +72,7 @@ def run(command: Sequence[str], home: Path) -> Run:
         peaks = _Peaks(process.pid)
         try:
             _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:  # interrupted: nothing is left running
+        except BaseException:  # interrupted: leave nothing running
             os.killpg(process.pid, signal.SIGKILL)
             raise
         seconds = time.perf_counter() - begun
@@ -82,8 +82,8 @@ def run(command: Sequence[str], home: Path) -> Run:
     if process.returncode:
         last = narration.strip().rpartition("\n")[2]
         raise Failed(f"{' '.join(command)[:200]}: status {process.returncode}: {last[:300]}")
-    # wait4 knows the largest single process exactly, but takes over our own peak; samples know all,
-    # but not the end.
+    # wait4 gives the largest single process's exact peak, but starts from our own; samples cover
+    # all processes, but miss the end.
     exact = (
         usage.ru_maxrss
         if usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -106,7 +106,7 @@ def _text(file: IO[bytes]) -> str:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Ours, without what would slow Python down, and with nobody's configuration."""
+    """Return our environment, without variables that slow Python down or personal configuration."""
     variables = {
         name: value
         for name, value in os.environ.items()
@@ -120,9 +120,9 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class _Peaks(threading.Thread):
-    """Sampler of a process tree's memory, in a thread.
+    """A thread that samples the memory of a process tree.
 
-    Adds up the peaks of the process and of all its descendants.
+    Adds up the peaks of the process and all its descendants.
     """
 
     def __init__(self, pid: int) -> None:
@@ -140,7 +140,7 @@ class _Peaks(threading.Thread):
             self._main = max(self._main, own_cpu(self._pid))
 
     def stop(self) -> tuple[int, float]:
-        """Return bytes of all processes, and CPU seconds of the first alone."""
+        """Return the bytes of all processes, and the CPU seconds of the first alone."""
         self._ended.set()
         self.join()
         return sum(self._peaks.values()), self._main
@@ -155,7 +155,7 @@ def _family(pid: int) -> list[int]:
 
 
 def family_cpu(pid: int) -> float:
-    """Return the CPU seconds of a process and its descendants, with those that have ended."""
+    """Return the CPU seconds of a process and its descendants, including ended ones."""
     total = 0.0
     for member in _family(pid):
         try:
@@ -167,7 +167,7 @@ def family_cpu(pid: int) -> float:
 
 
 def own_cpu(pid: int) -> float:
-    """Return a process's own CPU seconds; 0 where it ended."""
+    """Return a process's own CPU seconds; 0 if it has ended."""
     try:
         times = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     except OSError:
@@ -176,12 +176,12 @@ def own_cpu(pid: int) -> float:
 
 
 def resident() -> int:
-    """Bytes that this process has in memory."""
+    """Return the bytes that this process has in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def peak(pid: int) -> int:
-    """Return a process's peak memory in bytes; 0 where it ended."""
+    """Return a process's peak memory in bytes; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -214,24 +214,24 @@ class Measured:
         return median(run.rss for run in self.runs)
 
     def ratio(self, to: Measured) -> float:
-        """Return the user CPU time relative to ``to``, median over rounds.
+        """Return the user CPU time relative to ``to``, as the median over rounds.
 
-        Both saw the same machine within a round.
+        Within a round, both ran under the same machine load.
         """
         return median(mine.user / its.user for mine, its in zip(self.runs, to.runs, strict=True))
 
     def time_ratio(self, to: Measured) -> float:
-        """Return the elapsed time relative to ``to``, median over rounds."""
+        """Return the elapsed time relative to ``to``, as the median over rounds."""
         return median(
             mine.seconds / its.seconds for mine, its in zip(self.runs, to.runs, strict=True)
         )
 
 
 def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> dict[str, Measured]:
-    """Run each command ``rounds`` times, in turns.
+    """Run each command ``rounds`` times, alternating between commands.
 
-    Each round begins with the next command: what slows the machine for a while so slows all of
-    them. Raises Failed.
+    Each round starts with the next command, so that a temporary slowdown of the machine affects all
+    commands alike. Raises Failed.
     """
     names = list(commands)
     runs: dict[str, list[Run]] = {name: [] for name in names}
@@ -243,9 +243,9 @@ def measure(commands: Mapping[str, Sequence[str]], rounds: int, home: Path) -> d
 
 
 def apart(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Call ``function`` in a process of its own.
+    """Call ``function`` in a separate process.
 
-    This process stays small, below the peaks that it has to tell.
+    This process thereby stays small, below the peaks that it has to report.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()

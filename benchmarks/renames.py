@@ -1,4 +1,4 @@
-"""The app over a large tree into which files are renamed."""
+"""The app on a large tree into which files are renamed."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ from detector.store import Store
 from tui.widgets.row_list import RowList
 
 _FIRST = 10_000
-"""The number of the first sweep that is renamed into the tree; those that lie there have smaller
-ones."""
+"""The number of the first sweep renamed into the tree; sweeps already there have smaller ones."""
 _PATIENCE = 30.0
 """Seconds after which a file counts as overlooked."""
 _TICK = 0.05
 
 
 class Overlooked(RuntimeError):
-    """A file that was renamed into the tree gave no alert."""
+    """A file renamed into the tree caused no alert."""
 
 
 async def renames(root: Path, state: Path, count: int) -> list[Renamed]:
-    """Rename ``count`` files into ``root``, after all was read.
+    """Rename ``count`` files into ``root``, once everything in it was read.
 
     Raises Overlooked.
     """
@@ -79,7 +78,7 @@ def _user(number: int) -> str:
 
 
 def _rename(folder: Path, number: int) -> None:
-    """A file with one sweep appears as by aws s3 sync."""
+    """Make a file with one sweep appear as ``aws s3 sync`` does."""
     name = f"111122223333_CloudTrail_us-east-1_20260301T2355Z_{number:016x}.json.gz"
     swept = sweep(number, START + WINDOW * number, REGIONS)
     records = [record for _, record in swept.values()]
@@ -87,7 +86,7 @@ def _rename(folder: Path, number: int) -> None:
 
 
 class _Timed(Pipeline):
-    """Knows when it published an alert of each user first."""
+    """A pipeline that records when it first published an alert of each user."""
 
     def __init__(self, store: Store, rules: RuleSet, root: Path) -> None:
         super().__init__(store, rules, Directory([root]))
@@ -103,7 +102,7 @@ class _Timed(Pipeline):
 
 
 class _WatchedApp(DrawnApp):
-    """Knows when a text stood on the terminal first."""
+    """An app that records when a text first appeared on the terminal."""
 
     _sought = ""
     _painted: asyncio.Event

@@ -1,4 +1,4 @@
-"""Report of a benchmark: table, remarks, and budgets."""
+"""Reports of benchmarks: table, remarks, and budgets."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class Budget(NamedTuple):
-    """One budget of the design; ``met`` is None if unmeasured."""
+    """One budget of the design; ``met`` is None if it was not measured."""
 
     what: str
     limit: str
     measured: str
     met: bool | None
     before: str = ""
-    """What an earlier version took in the same run."""
+    """The value of an earlier version in the same run."""
 
 
 def at_least(
@@ -44,10 +44,10 @@ def unmeasured(what: str, why: str) -> Budget:
 
 @dataclass(frozen=True)
 class Report:
-    """Table and remarks of a benchmark.
+    """A benchmark's table and remarks.
 
-    ``rows`` begin with the heads of the columns; the first column is text, the others are aligned
-    as numbers.
+    ``rows`` begin with the column headings; the first column is text, the others are right-aligned
+    numbers.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Report:
 
 
 def budget_table(budgets: Sequence[Budget]) -> str:
-    """Return the budgets as a table in Markdown."""
+    """Return the budgets as a Markdown table."""
     says = {True: "kept", False: "missed", None: "not measured"}
     rows = [("", "before", "now", "budget", ""), ("---", "--:", "--:", "--:", "---")]
     rows += [(b.what, b.before, b.measured, b.limit, says[b.met]) for b in budgets]

@@ -1,4 +1,4 @@
-"""Threshold of the reference rule; imports nothing of the product."""
+"""Thresholds of the reference rule; this module imports nothing of the product."""
 
 REFERENCE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 WINDOW = 30

@@ -1,4 +1,4 @@
-"""Cost of a team's rules beside the built-in ones."""
+"""Cost of a team's rules in addition to the built-in ones."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def rules(scale: Scale, folder: Path) -> Report:
 
 
 def _sets() -> dict[str, Path]:
-    """Return the folders of rule files by name."""
+    """Return the folders of rule files, by name."""
     root = os.environ.get(_FOLDERS)
     if not root:
         return {}

@@ -10,30 +10,30 @@ from benchmarks.corpus import Plan
 @dataclass(frozen=True)
 class Scale:
     rounds: int
-    """Runs of each command, of which the median counts."""
+    """Runs of each command; their median counts."""
     ordinary: Plan
     small: Plan
     storms: tuple[int, ...]
-    """Principals of each storm."""
+    """Number of principals in each storm."""
     memory: Plan
     """The 1× corpus of the memory benchmark."""
     watched: Plan
-    """The tree that is watched while the latency is measured."""
+    """The tree that is watched while latency is measured."""
     renames: int
     appearing: Plan
-    """The tree that is written while it is watched, in so many ``folders``."""
+    """The tree that is written while it is watched, into ``folders`` folders."""
     folders: int
     day: Plan
-    """What the app watches arrive for 24 hours."""
+    """The files that arrive in the app over 24 hours."""
     pivot: Plan
     alerts_held: int
-    """Alerts that the app has in memory while keys are pressed."""
+    """Alerts in the app's memory while keys are pressed."""
     calls: int
-    """Calls of a pivot."""
+    """Number of calls in a pivot."""
     arriving: int
-    """Alerts that arrive meanwhile."""
+    """Alerts that arrive while keys are pressed."""
     before: tuple[str, ...] = ()
-    """The command of an earlier version that is measured beside this one."""
+    """The command of an earlier version to measure as well."""
 
 
 QUICK = Scale(

@@ -1,4 +1,4 @@
-"""A trail read with Spark on this machine's cores, beside a scan by two processes."""
+"""A trail read with Spark on this machine's cores, compared with a scan by two processes."""
 
 from __future__ import annotations
 

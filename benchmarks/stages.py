@@ -1,7 +1,7 @@
 """CPU time of a scan by stage.
 
-The way down to each stage is taken in a process of its own. A stage takes what its way takes more
-than that to the stage before.
+Each stage is measured by a process that runs all stages up to it. A stage's time is the difference
+from the previous stage's process.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def stages(scale: Scale, folder: Path) -> Report:
 
 
 def _steps(root: Path, nothing: Path, home: Path) -> list[float]:
-    """Return the CPU seconds of each stage: what the way down to it takes more than to the last.
+    """Return the CPU seconds of each stage, as the difference from the stages before it.
 
-    Each way begins in a process of its own that has imported and loaded everything."""
+    Each measurement runs in its own process, after everything is imported and loaded."""
     begun = run(scan(nothing), home).cpu
     ways = [apart(_reached, root, stage) for stage in (_unpack, _cut, _count, _digest)]
     ends = [begun, *(begun + way for way in ways), run(scan(root), home).cpu]
@@ -69,7 +69,7 @@ def _steps(root: Path, nothing: Path, home: Path) -> list[float]:
 
 
 def _reached(root: Path, stage: Callable[[list[Path], RuleSet], None]) -> float:
-    """Return the CPU seconds of a way through all files."""
+    """Return the CPU seconds of taking all files through a stage."""
     from detector.ingest.garbage import collect_rarely
     from detector.rules.ruleset import load
 

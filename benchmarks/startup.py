@@ -1,4 +1,4 @@
-"""Start-up: imports and the command line, against bare Python."""
+"""Start-up: imports and the command line, compared with bare Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def startup(scale: Scale, folder: Path) -> Report:
         _VERSION: [*TRAILHOUND, "--version"],
         "trailhound rules list": [*TRAILHOUND, "rules", "list"],
     }
-    measure(commands, 1, folder / "home")  # byte code is compiled once
+    measure(commands, 1, folder / "home")  # warm-up: compiles the byte code
     measured = measure(commands, 3 * scale.rounds, folder / "home")
     rows = [
         ("", "time", "to bare Python"),

@@ -1,4 +1,4 @@
-"""Size of the state, by table, and after a vacuum."""
+"""Size of the state, by file, record and table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
 
 _TABLES = 6
-"""Tables that are named, the largest ones."""
+"""Number of tables reported, the largest ones."""
 
 
 def state(scale: Scale, folder: Path) -> Report:
@@ -27,7 +27,7 @@ def state(scale: Scale, folder: Path) -> Report:
         for version, program in versions(scale).items():
             row, size = _measure(folder, f"{what}, {version}", plan, program)
             rows.append(row)
-            per_thousand[version] = size / plan.files / 1e3  # of the small files, the last
+            per_thousand[version] = size / plan.files / 1e3  # the small files' remains
     budget = at_most(
         "small files: state for 1,000 files",
         0.25,
@@ -58,7 +58,7 @@ def _measure(
 
 
 def _shares(path: Path) -> list[tuple[str, float]]:
-    """Return the largest tables with their indexes. Needs SQLite's dbstat table."""
+    """Return the largest tables' shares, with their indexes. Needs SQLite's dbstat table."""
     with closing(sqlite3.connect(path)) as db:
         sizes = db.execute(
             "SELECT t.tbl_name, sum(d.pgsize) AS size FROM dbstat AS d "

@@ -1,4 +1,4 @@
-"""The app with a stopwatch for keys and its event loop."""
+"""The app with a stopwatch for key presses and its event loop."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from tui.widgets.row_list import RowList
 TICK = 0.01
 _PATIENCE = 10.0
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-"""What moves the terminal's own cursor or turns its colours: nothing was painted where there is
-nothing else."""
+"""Codes that move the terminal's own cursor or set colours; alone, they paint nothing."""
 
 
 @asynccontextmanager
 async def lateness() -> AsyncIterator[list[float]]:
-    """Yield seconds by which each tick of the loop was late."""
+    """Yield a list of the seconds by which each tick of the event loop was late."""
     late: list[float] = []
     watching = asyncio.create_task(_watch(late))
     try:
-        await asyncio.sleep(0)  # it is on the watch before anything is done
+        await asyncio.sleep(0)  # let the watch start before anything else
         yield late
         while not late:
             await asyncio.sleep(TICK)
@@ -40,13 +39,13 @@ async def _watch(late: list[float]) -> None:
 
 
 class TimedApp(DrawnApp):
-    """Knows when what a key has changed was written to the terminal."""
+    """An app that records when a key's effect was written to the terminal."""
 
     _from: str | None = None
     _painted: asyncio.Event | None = None
 
     def done(self, reached: Callable[[], bool]) -> bool:
-        """Return ``reached()``; raise once reading has stopped with an error."""
+        """Return ``reached()``; raise RuntimeError if reading has stopped with an error."""
         if self.is_open and self.view_model.error:
             raise RuntimeError(self.view_model.error)
         return reached()
@@ -56,7 +55,7 @@ class TimedApp(DrawnApp):
         return self.view_model.accounting.records_seen if self.view_model.accounting else 0
 
     async def time_key(self, key: str) -> float:
-        """Press ``key``, which moves the cursor: seconds until that is painted."""
+        """Press ``key``, which moves the cursor; return the seconds until that is painted."""
         self._from, self._painted = self._cursor(), asyncio.Event()
         begun = time.perf_counter()
         self.simulate_key(key)

@@ -1,4 +1,4 @@
-"""A storm: many principals sweep all regions within one hour."""
+"""A storm: many principals sweep all regions within an hour."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmarks.report import Report, at_most
 from benchmarks.scale import Scale
 
 _BEFORE = 2_000
-"""Principals up to which the earlier version is measured: beyond, an alert took ever longer."""
+"""Maximum principals for the earlier version, whose time per alert grows with their number."""
 _LIMITS = {False: 1.0, True: 2.0}
-"""Milliseconds of CPU that an alert may take, without a state and with one."""
+"""Maximum milliseconds of CPU per alert, without a state (False) and with one (True)."""
 
 
 def storm(scale: Scale, folder: Path) -> Report:

@@ -1,4 +1,4 @@
-"""Made-up alerts and calls as the app has them in memory."""
+"""Made-up alerts and calls as the app holds them in memory."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ SEVERITIES = ("low", "low", "low", "medium", "high")
 
 
 def alerts(first: int, count: int) -> Iterator[Alert]:
-    """Yield sweeps, numbered from ``first``, a window apart.
+    """Yield sweeps, numbered from ``first``, one window apart.
 
-    They are of a few thousand principals, some in a rhythm.
+    They come from a few thousand principals in rotation.
     """
     for number in range(first, first + count):
         time, who = START + WINDOW * number, number % _PRINCIPALS
@@ -72,7 +72,7 @@ def alerts(first: int, count: int) -> Iterator[Alert]:
 
 
 def calls(first: int, count: int) -> Iterator[EventRow]:
-    """Yield calls of one principal, numbered from ``first``, a second apart."""
+    """Yield calls of one principal, numbered from ``first``, one second apart."""
     account = _ACCOUNTS[0]
     arn = f"arn:aws:iam::{account}:user/busy"
     for number in range(first, first + count):

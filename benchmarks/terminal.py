@@ -1,4 +1,4 @@
-"""The app on a terminal that draws everything and shows nothing."""
+"""The app on a terminal that receives all output and shows nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.model.opened import Opened
 
 
 class DrawnApp(HuntApp):
-    """Is told of everything that is written to the terminal."""
+    """An app whose ``written`` is called with everything written to the terminal."""
 
     CSS_PATH = str(Path(inspect.getfile(HuntApp)).parent / HuntApp.CSS_PATH)
 
@@ -27,7 +27,7 @@ class DrawnApp(HuntApp):
         return _Terminal
 
     def written(self, text: str) -> None:
-        """This has just been written."""
+        """Handle text that has just been written."""
 
 
 class _Terminal(HeadlessDriver):

@@ -1,4 +1,4 @@
-"""Ordinary logs, by trailhound and by scripts: trail files, lines, small files."""
+"""Scans of ordinary logs by trailhound and by scripts: trail files, lines, small files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tree that grows while it is watched; nothing is lost."""
+"""A tree that grows while it is watched; no file may be lost."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from benchmarks.writers import WRITERS
 from detector.sources.accounting import Accounting
 
 _PATIENCE = 60.0
-"""Seconds without anything new, after the last file was written, from which what is missing is
-lost."""
+"""Seconds without news, once the last file was written, after which files count as lost."""
 
 
 class Lost(RuntimeError):
-    """Files or alerts that were written and not found."""
+    """Files or alerts were written but not found."""
 
 
 @dataclass(frozen=True)
 class WatchedTree:
-    """Result of watching a tree.
+    """The result of watching a tree.
 
-    ``written`` and ``read`` are seconds until the last file was there, and was committed.
+    ``written`` and ``read`` are seconds until the last file was written, and until it was
+    committed.
     """
 
     sums: Accounting
@@ -41,7 +41,7 @@ class WatchedTree:
     read: float
     cpu: float
     backlog: int
-    """Files at most that were written and not yet read."""
+    """Maximum number of files that were written but not yet read."""
 
 
 def tree(scale: Scale, folder: Path) -> Report:
@@ -78,7 +78,7 @@ def tree(scale: Scale, folder: Path) -> Report:
 
 
 def _check(result: WatchedTree, plan: Plan) -> None:
-    """Raise Lost unless all that was written was found."""
+    """Raise Lost unless everything written was found."""
     sums = result.sums
     if (sums.files_read, sums.files_found) != (plan.files, plan.files):
         raise Lost(
@@ -96,7 +96,7 @@ def _check(result: WatchedTree, plan: Plan) -> None:
 
 
 def _watch(root: Path, state: Path, plan: Plan, folders: int) -> WatchedTree:
-    """Watch ``root`` while another process writes it."""
+    """Watch ``root`` while another process writes files into it."""
     from detector.ingest.pipeline import Pipeline, Update
     from detector.rules.ruleset import load
     from detector.sources.directory import Directory
@@ -120,10 +120,10 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> WatchedTree:
     with ThreadPoolExecutor(1) as pool:
         writing.start()
         while not count.value and writing.is_alive():
-            time.sleep(0.01)  # until the writer has loaded what it writes
+            time.sleep(0.01)  # until the writer has started up
         begun, cpu = time.perf_counter(), time.process_time()
         reading = pool.submit(Pipeline(store, load(), Directory([root])).run, stop, publish)
-        reading.add_done_callback(lambda _: updated.set())  # if it fails, nobody waits for it
+        reading.add_done_callback(lambda _: updated.set())  # if it fails, stop waiting
         try:
             while (
                 sums.files_read < plan.files
@@ -143,7 +143,7 @@ def _watch(root: Path, state: Path, plan: Plan, folders: int) -> WatchedTree:
 
 
 def _write(root: Path, plan: Plan, folders: int, count: Synchronized[int]) -> None:
-    """Write the trail, dealt out among folders and tools."""
+    """Write the trail's files in turn into all folders, by all tools."""
     files = zip(trail_files(plan), cycle(WRITERS.values()), strict=False)
     for number, ((path, document), write) in enumerate(files):
         folder = root / f"{number % folders % 50:02}" / f"{number % folders:04}"

@@ -1,4 +1,4 @@
-"""Bytes written to the terminal for a screen and a key."""
+"""Bytes written to the terminal for screens and key presses."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from detector.store import Store
 SIZES = ((80, 24), (160, 48))
 _MOVES = 20
 _QUIET = 0.5
-"""Seconds without a byte after which a screen stands; longer than the cursor must rest for the
-whole sentence."""
+"""Seconds without output after which a screen is complete.
+
+Longer than the cursor must rest for its full sentence to appear."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """Bytes for each action.
+    """Bytes written for each action.
 
-    For the first screen, each move of the cursor, opening an alert and coming back, a second.
+    The actions are the first screen, a cursor move, opening an alert, going back, and an idle
+    second.
     """
 
     first: int
@@ -89,7 +91,7 @@ async def _watch(app: CountingApp, size: tuple[int, int]) -> Written:
 
 
 class CountingApp(DrawnApp):
-    """App that counts bytes; its clock ticks only when asked."""
+    """An app that counts bytes written; its clock ticks only when told to."""
 
     def __init__(self, store: Store, rules: RuleSet, pipeline: Pipeline) -> None:
         super().__init__(store, rules, pipeline)

@@ -1,4 +1,4 @@
-"""The workbench: a variant over 31 days held, as the cursor keys ask for it, and a grid of 40."""
+"""The workbench: variants over 31 days of hits, as cursor keys request them, and a grid of 40."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.scale import QUICK, Scale
 _START = 1_772_323_200
 _REGIONS = [f"region-{number}" for number in range(17)]
 _HOURLY, _POLLING = 8, 2
-"""Roles that list all regions every hour, and those that list two regions every minute."""
+"""Roles that list all regions every hour, and roles that list two regions every minute."""
 _RULE = "393ef120-63d1-11ef-8e38-f661ea17fbce"
 
 

@@ -1,4 +1,4 @@
-"""Ways in which copying tools let a file appear."""
+"""The ways in which copying tools make a file appear."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Small whole programs that trailhound is compared with."""
+"""Small complete programs with which trailhound is compared."""

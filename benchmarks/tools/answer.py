@@ -1,4 +1,4 @@
-"""The reference rule as someone would script it."""
+"""The reference rule as a person would script it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from benchmarks.rule import NEEDED, WINDOW
 
 
 def files() -> list[Path]:
-    """The files below the folder named on the command line."""
+    """Return the files below the folder named on the command line."""
     return sorted(path for path in Path(sys.argv[1]).rglob("*") if path.is_file())
 
 
 def print_alerts(records: Iterable[dict[str, Any]]) -> None:
-    """Print a line per principal and window that meet the rule."""
+    """Print one line for each principal and window that match the rule."""
     regions: dict[tuple[int, str], set[str]] = defaultdict(set)
     for record in records:
         if (

@@ -1,4 +1,4 @@
-"""The reference rule with gzip and json of the stdlib."""
+"""The reference rule with the standard library's gzip and json."""
 
 from __future__ import annotations
 

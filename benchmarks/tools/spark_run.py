@@ -1,4 +1,4 @@
-"""Read a trail with Spark on two cores of this machine; print what it took as JSON."""
+"""Read a trail with Spark on two cores of this machine; print its costs as JSON."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def main(root: str, first: int, last: int) -> None:
         }.items():
             builder = builder.config(option, value)
         session = builder.getOrCreate()
-        session.range(10).count()  # what is loaded at the first job is start-up too
+        session.range(10).count()  # loading for the first job is start-up too
         engine = SparkEngine(session, str(folder / "work"))
         state = folder / "state.db"
         store = Store.open(state)
@@ -72,7 +72,7 @@ def main(root: str, first: int, last: int) -> None:
 
 
 def _shuffled(path: Path) -> int:
-    """Return the bytes that tasks wrote for a shuffle, from Spark's own log of events."""
+    """Return the bytes that tasks wrote for shuffles, according to Spark's event log."""
     total = 0
     for line in path.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)

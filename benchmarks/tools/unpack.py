@@ -1,4 +1,4 @@
-"""Unpacking alone, below which nothing that reads logs can get."""
+"""Decompression alone: the lower bound for any program that reads logs."""
 
 from __future__ import annotations
 
