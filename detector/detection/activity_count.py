@@ -1,4 +1,4 @@
-"""The count of what the records of a chunk show of each principal."""
+"""Counts the activity of each principal in a chunk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def count_activity(records: Records, events: ChunkEvents) -> ChunkActivity:
 
 
 class _Counter:
-    """The counts of a chunk's events, with the numbers of their parts."""
+    """Counts a chunk's events, and numbers the parts that the counts refer to."""
 
     def __init__(self, records: Records, groups: CallGroups) -> None:
         self._records = records
@@ -50,7 +50,7 @@ class _Counter:
         self._openings: dict[SessionOpening, tuple[int, int]] = {}
 
     def _groups_of(self, calls: set[int]) -> set[int]:
-        """Return the groups of some calls, given by their numbers."""
+        """Return the numbers of the groups whose call is one of ``calls``, given by number."""
         if not calls:
             return calls
         return {group for group, call in enumerate(self._groups.numbers) if call in calls}
@@ -67,7 +67,7 @@ class _Counter:
         )
 
     def add_origin(self, origin: OriginFacts, events: OriginEvents) -> None:
-        """Count the events of an origin, most of which are within an hour."""
+        """Count the events of an origin; the fast path is for origins within one hour."""
         actor, traits = origin.client.activity()
         parts = self._traits[traits], self._regions[origin.region]
         groups, first, last = events.groups, events.first, events.last
@@ -88,7 +88,7 @@ class _Counter:
     def _add_group(self, group: int, caller: Actor | None, parts: tuple[int, int]) -> None:
         """Count the events of a group by their times.
 
-        ``caller`` is None where only a whole record names it; ``parts`` are the numbers of traits
+        ``caller`` is None if only the whole record names it; ``parts`` are the numbers of traits
         and region."""
         call = self._groups.calls[self._groups.numbers[group]]
         for actor, indexes in self._by_actor(caller, self._groups.members[group]):
@@ -104,7 +104,7 @@ class _Counter:
     def _by_actor(
         self, known: Actor | None, indexes: Sequence[int]
     ) -> Iterable[tuple[Actor, Sequence[int]]]:
-        """Return events by caller: one, but for those that only the whole record names."""
+        """Return the events by caller: all by ``known``; if None, by the caller in each record."""
         if known is not None:
             return ((known, indexes),)
         by_actor: dict[Actor, list[int]] = defaultdict(list)
@@ -115,7 +115,7 @@ class _Counter:
     def _by_outcome(
         self, call: CallFacts, indexes: Sequence[int]
     ) -> Iterable[tuple[CallOutcome, Sequence[int]]]:
-        """Return sign-ins by outcome: one that failed may have a message without a code."""
+        """Return sign-ins by outcome: a failed one may have an error message without a code."""
         by_outcome: dict[CallOutcome, list[int]] = defaultdict(list)
         for index in indexes:
             raw = self._records.canonical(index)
@@ -126,7 +126,7 @@ class _Counter:
     def _count(
         self, parts: tuple[int, int, int], outcome: CallOutcome, indexes: Sequence[int]
     ) -> None:
-        """Count events of a client in a region with one outcome, by day."""
+        """Count, by day, events of a client in a region that have the same outcome."""
         known = [self._times[index] for index in indexes]
         first, last = min(known), max(known)
         day = first // DAY
@@ -161,7 +161,7 @@ class _Counter:
     def add_openings(self, opener: Actor, indexes: Iterable[int]) -> None:
         """Add the sessions that calls to STS opened.
 
-        Of those that a service opens, which are many, only the role is kept."""
+        Services open many sessions; of these, only the role is kept."""
         is_service = opener.kind == "service"
         for index in indexes:
             opened = opened_by_record(self._records.encoded(index))
@@ -179,7 +179,7 @@ class _Counter:
 
 
 def _hours_of(times: Iterable[int], first: int, last: int) -> int:
-    """Return the bits of the hours of the day that have a time."""
+    """Return a bit set of the hours of the day in which any of ``times`` lies."""
     if first // HOUR == last // HOUR:
         return 1 << first % DAY // HOUR
     bits = 0

@@ -1,6 +1,6 @@
-"""The alert: what was found, its context, its lifecycle and its triage.
+"""The alert: its finding, context, lifecycle and triage.
 
-Only the lifecycle depends on the order in which records came.
+Only the lifecycle depends on the order in which records arrived.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SEVERITIES = ("low", "medium", "high", "critical")
 
 
 class Flag(msgspec.Struct, frozen=True, gc=False):
-    """A correlated signal: how often, and its first and last time."""
+    """A flag on an alert: how often it was raised, and when first and last, in epoch seconds."""
 
     flag: str
     count: int
@@ -31,7 +31,7 @@ class Flag(msgspec.Struct, frozen=True, gc=False):
     last: int
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that JSON output and exports have of a flag."""
+        """Return the flag as an object for JSON output and exports."""
         return {
             "flag": self.flag,
             "count": self.count,
@@ -43,7 +43,7 @@ class Flag(msgspec.Struct, frozen=True, gc=False):
 class Risk(msgspec.Struct, frozen=True, gc=False):
     """A score from 0 to 100, its severity and its summands.
 
-    A part is (what, points); the parts are in the order in which they are added."""
+    ``parts`` are (source, points), in the order in which they are added."""
 
     score: int
     severity: str
@@ -51,17 +51,17 @@ class Risk(msgspec.Struct, frozen=True, gc=False):
 
 
 class AlertContext(msgspec.Struct, frozen=True, gc=False):
-    """What is known around an alert."""
+    """An alert's context: its flags, baseline and risk."""
 
     flags: list[Flag] = []
     baseline: Baseline | None = None
-    """What is usual for its principal and account; None until all known files were read."""
+    """The history of its principal and account; None until all known files were read."""
     risk: Risk | None = None
-    """The rule's score with the points of the flags; None until these are known."""
+    """The rule's score plus the points of the flags; None until the flags are known."""
 
 
 class Lifecycle(msgspec.Struct, frozen=True, gc=False):
-    """How an alert came about: its revision, and the ids of the alerts that it supersedes."""
+    """An alert's revision, whether it is settled, and the ids of the alerts that it supersedes."""
 
     revision: int = 1
     settled: bool = False
@@ -69,10 +69,10 @@ class Lifecycle(msgspec.Struct, frozen=True, gc=False):
 
 
 class Handling(msgspec.Struct, frozen=True, gc=False):
-    """Who has an alert, and what its notes say.
+    """Who an alert is assigned to, and what its notes say.
 
-    ``verdict`` is that of the latest note that has decided; ``tickets`` are in the order in which
-    they were written."""
+    ``notes`` is their number; ``verdict`` comes from the latest note with a verdict; ``tickets``
+    are in the order in which they were written."""
 
     assignee: str = ""
     notes: int = 0
@@ -83,7 +83,7 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
 class Triage(msgspec.Struct, frozen=True, gc=False):
     """What was decided on an alert.
 
-    ``broke_through``: the novelties for which the suppressions that match it do not hide it."""
+    ``broke_through`` are the novelties that keep matching suppressions from hiding the alert."""
 
     status: Status = "open"
     suppressed_by: str | None = None
@@ -92,7 +92,7 @@ class Triage(msgspec.Struct, frozen=True, gc=False):
 
 
 class Alert(msgspec.Struct, frozen=True, gc=False):
-    """The view over the four parts of an alert, each with one writer.
+    """An alert: four parts, each with a single writer.
 
     ``derive`` makes the finding, ``correlate`` the context, the store the lifecycle; analysts and
     their suppressions decide the triage."""
@@ -275,9 +275,10 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
         }
 
     def flat_core(self) -> dict[str, Any]:
-        """Return the fields that alerts of every rule have alike, for a SIEM to map.
+        """Return the fields that the alerts of all rules have in common, for a SIEM to map.
 
-        Severity and score are the alert's, with its context; those under ``rule`` the rule's."""
+        Severity and score are the alert's, including its context; those under ``rule`` are the
+        rule's."""
         facets, attack = self.facets, self.rule.attack
         return {
             "principal": self.principal or None,

@@ -1,8 +1,8 @@
 """The baseline: when principals, keys and regions were observed.
 
-An observation has a span of event times over all records. Spans only widen, by minimum and maximum,
-so the baseline is a pure function of the records read, whatever their order, and older logs that
-come later correct it.
+Each observation has the span of its event times over all records. Spans are only ever widened
+(minimum and maximum), so the baseline is a pure function of the set of records read, and older logs
+that arrive later correct it.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ ObservationKind = Literal[
 ]
 
 ENOUGH_HISTORY = 10 * DAY
-"""Seconds of history from which "never seen before" means something.
+"""Seconds of history that are needed before "never seen before" means anything.
 
 Elastic's new-terms rules look back 5 to 10 days."""
 NEW_PRINCIPAL_AGE = DAY
-"""Seconds before a window within which a principal's first call makes it new there."""
+"""A principal is new in a window if it first called less than this many seconds before it."""
 
 
 Observation = tuple[ObservationKind, str, str]
-"""Something that was observed of an account, a principal or a key, the subject.
+"""An observation: its kind, its subject (an account, principal or key) and the observed value.
 
-The last is what was observed of the subject, ``""`` for the subject itself."""
+The value is ``""`` if the observation is that the subject itself occurred."""
 
 ObservationSpans = dict[Observation, tuple[int, int]]
 """First and last event time of each observation, in epoch seconds."""
 
 
 class Baseline(msgspec.Struct, frozen=True, gc=False):
-    """What the baseline says of one alert; times in epoch seconds.
+    """The baseline of one alert; times in epoch seconds.
 
     ``since`` is when the account's history begins; ``principal_first`` and ``key_first`` are the
     first observations of the alert's principal and of its newest long-term key; ``unused_regions``
-    are those of its regions in which nothing of the account was changed before.
-    ``from_selection``: logs of a backfill were read, which hold selected calls only: then what was
-    before is not known, however long the history."""
+    are the alert's regions in which the account had changed nothing before. ``from_selection``:
+    logs of a backfill were read, which hold only selected calls; what happened before is then
+    unknown, however long the history is."""
 
     since: int | None = None
     principal_first: int | None = None
@@ -68,7 +68,8 @@ class Baseline(msgspec.Struct, frozen=True, gc=False):
         return not self.from_selection and self.history_before(start) >= ENOUGH_HISTORY
 
     def newest_first(self) -> int | None:
-        """Return the later of the first observations of principal and key."""
+        """Return when the principal or its key was first observed, whichever is later; None if
+        unknown."""
         firsts = (self.principal_first, self.key_first)
         return max((first for first in firsts if first is not None), default=None)
 
@@ -76,17 +77,17 @@ class Baseline(msgspec.Struct, frozen=True, gc=False):
 class RegionHistory(msgspec.Struct, frozen=True):
     """The first calls in a region, in epoch seconds.
 
-    ``seen`` is the account's first, ``changed`` the first that changed something, ``principal`` the
-    principal's."""
+    ``seen`` is the account's first call, ``changed`` the account's first call that changed
+    something, ``principal`` the principal's first call."""
 
     seen: int | None = None
     changed: int | None = None
     principal: int | None = None
 
     def label(self, start: int | None) -> str:
-        """Return how usual the region was before ``start`` (None: ever).
+        """Return how usual the region was before ``start`` (None: at any time).
 
-        ``new`` without a call, ``unusual`` where nothing was changed in it, ``used`` otherwise."""
+        ``new``: no call; ``unusual``: calls, but none that changed anything; ``used`` otherwise."""
 
         def is_before(first: int | None) -> bool:
             return first is not None and (start is None or first < start)
@@ -99,7 +100,7 @@ class RegionHistory(msgspec.Struct, frozen=True):
 def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]:
     """Judge whether an alert's principal was new at ``start``.
 
-    Returns the answer, None where there is too little history, and a text that says why.
+    Returns the answer (None if there is too little history) and a text that explains it.
     """
     if baseline is None:
         return None, "not determined yet"
@@ -121,20 +122,20 @@ def first_seen(baseline: Baseline | None, start: int) -> tuple[bool | None, str]
 
 
 def is_new(first: int, start: int) -> bool:
-    """Return whether a principal first observed then is new."""
+    """Return whether a principal that was first observed at ``first`` is new at ``start``."""
     return first > start - NEW_PRINCIPAL_AGE
 
 
 def is_long_term(access_key: str) -> bool:
-    """Return whether an access key is not one of a session."""
+    """Return whether an access key is a long-term key, not that of a session."""
     return access_key.startswith("AKIA")
 
 
 class ObservedOrigin(NamedTuple):
-    """What is observed of a caller and the region that it called, whatever it called.
+    """What is observed of a caller in a region, whatever it called.
 
-    ``key`` is a long-term access key. What is not known is ``""``. The observations that follow
-    from it are made once for many chunks."""
+    ``key`` is a long-term access key. Unknown parts are ``""``. Spans are collected by this tuple;
+    its observations are derived once for many chunks."""
 
     account: str
     principal: str
@@ -142,7 +143,7 @@ class ObservedOrigin(NamedTuple):
     region: str
 
     def observations(self) -> Iterator[Observation]:
-        """Yield what is observed of its parts."""
+        """Yield the observations that follow from the parts."""
         account, principal, key, region = self
         if account:
             yield "account", account, ""
@@ -162,9 +163,9 @@ ChangedRegion = tuple[str, str]
 
 
 class OriginSpans(msgspec.Struct):
-    """First and last event time of callers in regions, and of what was changed there.
+    """First and last event times, in epoch seconds: of callers in regions, and of changes there.
 
-    In epoch seconds. A union of such is one again, whatever the order."""
+    ``unite`` is commutative and associative."""
 
     seen: dict[ObservedOrigin, tuple[int, int]] = {}
     changed: dict[ChangedRegion, tuple[int, int]] = {}
@@ -173,12 +174,12 @@ class OriginSpans(msgspec.Struct):
         return len(self.seen) + len(self.changed)
 
     def unite(self, other: OriginSpans) -> None:
-        """Widen the spans over others."""
+        """Widen the spans to include those of ``other``."""
         widen_spans(self.seen, other.seen.items())
         widen_spans(self.changed, other.changed.items())
 
     def observations(self) -> ObservationSpans:
-        """Return the span of each observation that was made."""
+        """Return the span of each observation."""
         spans: ObservationSpans = {}
         for origin, span in self.seen.items():
             widen_spans(spans, [(each, span) for each in origin.observations()])
@@ -193,7 +194,7 @@ _K = TypeVar("_K")
 def widen_spans(
     spans: dict[_K, tuple[int, int]], others: Iterable[tuple[_K, tuple[int, int]]]
 ) -> None:
-    """Widen the span of each key over another one. The keys of a large log run through here."""
+    """Widen each key's span to include the given one. A hot path for large logs."""
     for key, span in others:
         known = spans.setdefault(key, span)
         if known is not span:
@@ -203,23 +204,25 @@ def widen_spans(
 
 
 def principal_of(arn: str) -> str:
-    """Return the principal behind an ARN: the role of an assumed-role session.
+    """Return the principal behind an ARN.
 
-    Session names come and go."""
+    For an assumed-role session, this is the ARN without the session's name, which varies."""
     return arn.rsplit("/", 1)[0] if ":assumed-role/" in arn else arn
 
 
 def agent_family(user_agent: str) -> str:
-    """Return the first program of a user agent without version: ``aws-cli``."""
+    """Return the first program that a user agent names, without its version: ``aws-cli``."""
     return user_agent.lstrip("[").split("/", 1)[0].split(" ", 1)[0][:64]
 
 
 _PLAIN_ADDRESS = late_pattern(r"(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}")
-"""The form of all addresses but those with a zone or an embedded IPv4 address."""
+"""Matches all addresses except those with a zone or an embedded IPv4 address."""
 
 
 def network_of(address: str) -> str | None:
-    """Return the network of an address: its /24 (IPv6: /48)."""
+    """Return the network of an address: its /24 (IPv6: /48).
+
+    A service's name is returned as it is; None for any other text."""
     try:
         if not _PLAIN_ADDRESS.fullmatch(address):
             return str(_network(address))

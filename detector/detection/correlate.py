@@ -1,10 +1,10 @@
 """Correlation: signals near an alert become its flags.
 
-A signal is an event of the alert's related principals, within ``SIGNAL_REACH`` of its window, that
-a flag rule matches. Signals are searched in the logs, in the files whose span of event times
-overlaps, and each is kept once, whichever alerts it is near; the baseline is made of spans. So an
-alert's flags depend on the records alone: what arrives later is searched when it arrives, and
-revises them.
+A signal is an event that a flag rule matches, by the alert's related principals and within
+``SIGNAL_REACH`` of its window. The logs are searched for signals, in the files whose event times
+overlap. Each signal is kept once, however many alerts it is near; the baseline consists of spans.
+An alert's flags therefore depend on the records alone: records that arrive later are searched then,
+and revise the flags.
 """
 
 from __future__ import annotations
@@ -34,16 +34,15 @@ SIGNAL_REACH = 30 * 60
 
 
 OwnEvent = tuple[str, int, int]
-"""Where the record of an alert's own event is: the path, the offset of the chunk, the index
-there."""
+"""The location of one of an alert's own events: path, chunk offset, index in the chunk."""
 
 
 class OwnCall(msgspec.Struct, frozen=True, gc=False):
-    """An alert's own event, which is no signal of it, and what it is asked for."""
+    """An alert's own event, which is not a signal of it: only the fields that flags need."""
 
     identity: bytes
     other_id: str | None
-    """Its id; None where that is the UUID in lower case that the identity is."""
+    """Its id; None if the id is the identity as a lower-case UUID."""
     time: int
     error_code: str
     user_agent: str
@@ -54,9 +53,10 @@ class OwnCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class PendingSearch(NamedTuple):
-    """An alert whose signals are to be searched.
+    """An alert whose signals are to be searched for.
 
-    ``searched`` is the file sequence up to which that was done, ``own`` are the alert's events."""
+    Files up to the sequence number ``searched`` have been searched; ``own`` are the alert's
+    events."""
 
     request: SearchRequest[RelatedPrincipals]
     searched: int
@@ -64,7 +64,7 @@ class PendingSearch(NamedTuple):
 
 
 class ChunkRef(NamedTuple):
-    """A chunk of a file: event times, principals, the file's sequence."""
+    """A chunk of a file, with its event times, its principals and the file's sequence number."""
 
     path: str
     offset: int
@@ -77,7 +77,7 @@ class ChunkRef(NamedTuple):
 def find_hops(
     searches: Iterable[PendingSearch], openings: Iterable[Event]
 ) -> dict[str, RelatedPrincipals]:
-    """Return the related principals of alerts to which others add some, by alert.
+    """Return, by alert id, the related principals of the alerts that gain some by a hop.
 
     ``openings`` are the signals that opened a session."""
     by_name: dict[str, list[Event]] = defaultdict(list)
@@ -104,9 +104,9 @@ def group_by_file(
 ) -> Iterator[tuple[str, ChunkRequests]]:
     """Group the chunks to search by file, with the requests for each.
 
-    A chunk is searched for an alert where it is near in time, newer than the alert's last search,
-    and has records of its related principals beside the alert's own. ``searches`` are in order of
-    start; the chunks of a file follow each other in ``chunks``."""
+    A chunk is searched for an alert if it is near in time, is newer than the alert's last search,
+    and has records of the alert's related principals other than its own events. ``searches`` are in
+    order of start; in ``chunks``, the chunks of a file are adjacent."""
     planner = _SearchPlanner(searches)
     for path, of_file in groupby(chunks, attrgetter("path")):
         requests = {}
@@ -119,7 +119,7 @@ def group_by_file(
 
 
 class _SearchPlanner:
-    """Which searches a chunk is due for."""
+    """Plans for which searches a chunk must be read."""
 
     def __init__(self, searches: Sequence[PendingSearch]) -> None:
         self._searches = searches
@@ -145,7 +145,7 @@ class _SearchPlanner:
                 self._own[path, offset].setdefault(member, []).append(index)
 
     def request_for(self, chunk: ChunkRef) -> ChunkRequest:
-        """Return what to search in a chunk."""
+        """Return the requests for a chunk."""
         near = range(
             bisect_left(self._starts, chunk.first - self._longest),
             bisect_right(self._starts, chunk.last),
@@ -156,9 +156,10 @@ class _SearchPlanner:
         )
 
     def _due(self, chunk: ChunkRef, near: range) -> set[int]:
-        """Return the joined searches of which one of ``near`` is due for a chunk.
+        """Return the joined searches with a member in ``near`` for which a chunk must be searched.
 
-        It is where the chunk has records of its principals beside its own events."""
+        That is the case if the chunk has records of the principals other than the member's own
+        events."""
         due = {
             number
             for number in self._of_anybody
@@ -176,7 +177,7 @@ class _SearchPlanner:
         return due
 
     def _members_due(self, number: int, chunk: ChunkRef, near: range) -> Iterator[int]:
-        """Yield the searches joined as ``number`` that reach a chunk which is new to them."""
+        """Yield those members of a joined search that reach the chunk and have not searched it."""
         members = self._joined[number].members
         for member in members[bisect_left(members, near.start) : bisect_left(members, near.stop)]:
             request, searched, _ = self._searches[member]
@@ -193,7 +194,7 @@ class _JoinedSearch(NamedTuple):
 
 
 def _joined(searches: Iterable[PendingSearch]) -> list[_JoinedSearch]:
-    """Join searches, which are in order of start."""
+    """Join searches for the same principals; ``searches`` are in order of start."""
     joined: list[_JoinedSearch] = []
     last: dict[bytes, int] = {}
     for member, (request, *_) in enumerate(searches):
@@ -219,9 +220,9 @@ def context_of(
 ) -> AlertContext:
     """Derive an alert's flags and risk.
 
-    The flags come from its signals, as ``signal_flags``, from its own ``events`` (which are not
-    needed unless ``has_event_flags``) and from the baseline."""
-    if not finding.event_ids:  # an alert about a log file: its risk is the rule's
+    The flags come from its signals (``signal_flags``), from its own ``events`` (only needed if
+    ``has_event_flags``) and from the baseline."""
+    if not finding.event_ids:  # an alert about a log file has the rule's risk
         return AlertContext([], None, table.risk(finding.rule.risk_score, [], []))
     flags = [*signal_flags, *_event_flags(events), *_baseline_flags(finding, baseline)]
     flags.sort(key=lambda flag: (-table.flags.get(flag.flag, 0), flag.flag))
@@ -230,7 +231,7 @@ def context_of(
 
 
 def has_event_flags(finding: Finding) -> bool:
-    """Return whether events of an alert raise flags by themselves."""
+    """Return whether an alert's own events raise flags."""
     facets = finding.facets
     return bool(facets.denied or tool_signatures_of(facets.user_agents))
 

@@ -1,4 +1,4 @@
-"""Derivation: what rules find in changed windows, by a pure function."""
+"""Derivation: a pure function from a series' hits to a rule's findings."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from detector.rules.rule_summary import WindowMode
 
 
 def max_gap(rule: Rule, mode: WindowMode) -> int:
-    """Return the seconds over which hits of a series affect each other.
+    """Return the seconds over which the hits of a series affect each other.
 
-    0: each bucket stands by itself.
+    0: each tumbling window is independent.
     """
     query = rule.query
     if query.window is None or (query.shape == "window" and mode == "tumbling" and not rule.gap):
@@ -30,10 +30,10 @@ def max_gap(rule: Rule, mode: WindowMode) -> int:
 
 
 def supersede_window(rule: Rule) -> int:
-    """Return the seconds within which an alert supersedes a withdrawn one.
+    """Return the seconds within which a new alert supersedes a withdrawn one.
 
-    An overlapping one it supersedes in any case. The first event with a new value moves when an
-    earlier one becomes known.
+    An overlapping alert is superseded in any case. Only rules for new terms need more: their alert
+    moves when an earlier event with the new value arrives.
     """
     if rule.query.shape != "terms":
         return 0
@@ -51,8 +51,8 @@ def derive(
 ) -> Iterator[Finding]:
     """Derive the findings of a rule that begin in ``[start, end)``.
 
-    ``hits`` are those of one series in order of time; hits as far as ``max_gap`` before and after
-    are given too, since they affect the alerts."""
+    ``hits`` are those of one series in order of time, including those up to ``max_gap`` before
+    ``start`` and after ``end``, since they affect the alerts."""
     query, series = rule.query, as_series(hits)
     match query.shape:
         case "filter" if query.window is None:
@@ -78,7 +78,7 @@ def _windows(
     start: float,
     end: float,
 ) -> Iterator[Finding]:
-    """Derive the alerts of a rule with aggregates over windows that affect each other."""
+    """Derive the alerts of a rule with aggregates whose windows affect each other."""
     for span in window_spans(rule, mode, key, hits, start, end):
         finding = window_finding(rule, mode, key, span)
         if finding is not None:
@@ -93,9 +93,9 @@ def _separate_windows(
     start: float,
     end: float,
 ) -> Iterator[Finding]:
-    """Derive the alerts of windows that never overlap nor are merged.
+    """Derive the alerts of windows that neither overlap nor are merged.
 
-    Whether one is an alert and what it shows comes of the same row."""
+    One result row decides whether a window is an alert and what the alert shows."""
     query = rule.query
     width = query.window
     assert width is not None
@@ -111,11 +111,11 @@ def _separate_windows(
 def window_finding(
     rule: Rule, mode: WindowMode, key: tuple[Value, ...], span: HitSpan
 ) -> Finding | None:
-    """Make the finding of a span that ``window_spans`` found; None where no row is left of it."""
+    """Make the finding of a span from ``window_spans``; None if the query returns no row for it."""
     query = rule.query
     inputs = span.hits.inputs()
     columns = query.result(span.start, key, inputs, span.end)
-    if columns is None:  # parts of the span meet the conditions, all of it does not
+    if columns is None:  # parts of a merged span meet the conditions, the whole does not
         columns = query.result(span.start, key, inputs, span.end, conditions=False)
     if columns is None:
         return None
@@ -147,16 +147,16 @@ def window_spans(
     start: float = -math.inf,
     end: float = math.inf,
 ) -> Iterator[HitSpan]:
-    """Find the spans of a rule with aggregates over windows that are alerts.
+    """Find the windows, merged into spans, for which a rule with aggregates raises an alert.
 
-    The arguments are those of ``derive``; of the hits, only times and inputs are read."""
+    The arguments are those of ``derive``; only the hits' times and inputs are read."""
     query = rule.query
     looks_back = query.shape == "lookback"
     width = query.window
     assert width is not None
 
     def meets(group: HitGroup, window_start: int) -> bool:
-        # A span that looks back is known by its last hit.
+        # A lookback span is anchored at its last hit.
         anchor = window_start + width - 1 if looks_back else window_start
         return (
             start <= anchor < end
@@ -175,23 +175,23 @@ def window_spans(
     else:
         find_starts = window.tumbling
     starts = find_starts(series.times, inputs, width, query.sliding_aggregator, meets)
-    # Two tumbling windows never overlap, and stay two unless the rule merges what lies close.
+    # Tumbling windows never overlap; they are merged only if the rule has a gap.
     yield from window.merge_spans(series, starts, width, rule.gap)
 
 
 DistinctValues = Callable[[int], Set[Any]]
-"""Return the distinct values of an input of hits by its index; TypeError where some are lists.
+"""Returns the distinct values of the hits' input at an index; TypeError if some are lists.
 
-``EVENT_TIME`` may stand among them for times that differ."""
+They may include ``EVENT_TIME``, a placeholder for times that differ."""
 
 
 def values_in(inputs: Sequence[Inputs]) -> DistinctValues:
-    """Return the distinct values in rows of inputs."""
+    """Return a function that collects the distinct values in rows of inputs."""
     return lambda index: {row[index] for row in inputs}
 
 
 def may_raise_alert(rule: Rule, count: int, values: DistinctValues) -> bool:
-    """Tell whether hits of a series are enough for an alert; True where that is not known."""
+    """Return whether ``count`` hits of a series may be enough for an alert; True if unknown."""
     query = rule.query
     if count < query.min_hits:
         return False
@@ -201,18 +201,20 @@ def may_raise_alert(rule: Rule, count: int, values: DistinctValues) -> bool:
 
 
 def is_long_enough(rule: Rule, first: int, last: int) -> bool:
-    """Tell whether hits may raise an alert by their first and last time, in epoch seconds.
+    """Return whether the span of hits' times may be long enough for an alert; True if unknown.
 
-    True where that is not known. The times are those that the hits' inputs have."""
+    ``first`` and ``last`` are in epoch seconds, and are the times in the hits' inputs."""
     return all(least.has(first, last) for least in rule.query.min_spans)
 
 
 def has_distinct(values: DistinctValues, least: Iterable[tuple[int, int]]) -> bool:
-    """Tell whether hits may have enough distinct values; True where that is not known."""
+    """Return whether hits may have enough distinct values; True if unknown.
+
+    ``least`` are pairs of an input's index and the least number of its distinct values."""
     for index, number in least:
         try:
             distinct = values(index)
-        except TypeError:  # several values of one hit, as a list
+        except TypeError:  # a hit with several values has a list
             continue
         if len(distinct) < number and EVENT_TIME not in distinct:
             return False
@@ -222,7 +224,7 @@ def has_distinct(values: DistinctValues, least: Iterable[tuple[int, int]]) -> bo
 def _grouped_events(
     rule: Rule, key: tuple[Value, ...], hits: HitSeries, start: float, end: float
 ) -> Iterator[Finding]:
-    """Derive one alert for an event and those that follow it within the rule's gap."""
+    """Derive one alert for an event and the events that follow within the rule's gap."""
     gap = rule.query.window
     assert gap is not None
     times = [time for time in hits.times if start <= time < end]
@@ -240,7 +242,7 @@ def _grouped_events(
 def _new_terms(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Finding]:
-    """Derive an alert for each hit with none shortly before it."""
+    """Derive an alert for each hit that has no other hit within the history before it."""
     history = rule.query.window
     assert history is not None
     last: int | None = None
@@ -254,7 +256,7 @@ def _new_terms(
 def _sequences(
     rule: Rule, key: tuple[Value, ...], hits: Sequence[Hit], start: float, end: float
 ) -> Iterator[Finding]:
-    """Derive an alert for each span of sequences whose last events are in ``[start, end)``."""
+    """Derive an alert for each span of overlapping sequences that complete in ``[start, end)``."""
     query = rule.query
     assert query.sequence is not None and query.window is not None
     complete = (
@@ -312,7 +314,7 @@ def _finding(
 
 
 def _distinct(ordered: list[str]) -> list[str]:
-    """Return texts in order without those that are there again: a set of many takes memory."""
+    """Return sorted texts without duplicates; no set is built unless there are some."""
     if any(before == text for before, text in pairwise(ordered)):
         return list(dict.fromkeys(ordered))
     return ordered

@@ -1,7 +1,7 @@
-"""The core function: a chunk's bytes become a mergeable partial result.
+"""The core function: it turns a chunk's bytes into a mergeable partial result.
 
 The live tail, the process pool and a cluster all call ``digest``; ``merge`` is commutative,
-associative and idempotent, so the split and the order of the work cannot change the result.
+associative and idempotent, so neither the split nor the order of the work changes the result.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ from detector.rules.dispatch import Dispatch
 class ChunkStats(msgspec.Struct):
     """The accounting of one chunk: seen = kept + skipped + rejected.
 
-    The chunk ends before byte ``end``. ``hits`` of the kept records passed some rule; ``first`` and
-    ``last`` span the event times of the kept ones. ``bridged`` records came by EventBridge, and
-    ``bridged_read_only`` of a chunk that has such are read-only calls."""
+    The chunk ends before byte ``end``. ``hits`` counts the kept records that passed some rule;
+    ``first`` and ``last`` span the event times of the kept records. ``bridged`` counts the records
+    that came through EventBridge; in a chunk with such records, ``bridged_read_only`` counts the
+    read-only calls."""
 
     end: int
     seen: int = 0
@@ -42,15 +43,15 @@ class ChunkStats(msgspec.Struct):
     first: int | None = None
     last: int | None = None
     principal_index: bytes = b""
-    """Which principals are in the chunk and where, by ``principal_index.encode``."""
+    """Which records have which principals, encoded by ``principal_index.encode``."""
     activity: bytes = b""
-    """What the records show of each principal, by ``ChunkActivity.encode``."""
+    """The activity of each principal, encoded by ``ChunkActivity.encode``."""
     bridged: int = 0
     bridged_read_only: int = 0
 
 
 class Partial(msgspec.Struct, eq=True):
-    """What some chunks hold for some rules; a union counts once."""
+    """The result of evaluating some rules over some chunks; a chunk in a union counts once."""
 
     chunks: dict[tuple[str, int], ChunkStats] = {}
     """By file and offset."""
@@ -70,7 +71,7 @@ class Partial(msgspec.Struct, eq=True):
 def merge(partials: Iterable[Partial]) -> Partial:
     """Return the union of partials as a new one.
 
-    Where two records claim one identity, the smaller one by value stands, whichever came first.
+    If two records have the same identity, the smaller one by value is kept, whichever came first.
     """
     union = Partial()
     for partial in partials:
@@ -88,10 +89,10 @@ class DigestResult(NamedTuple):
 
 
 class DocumentsResult(NamedTuple):
-    """What several documents hold, and the seconds that each rule took.
+    """The result of several documents, and the seconds that each rule took.
 
-    ``stats`` are those of each, None of one that is to be digested by itself; ``partial`` has what
-    else is in all of them."""
+    ``stats`` has one item per document: None for a document that must be digested separately.
+    ``partial`` has the hits and observations of all other documents."""
 
     stats: list[ChunkStats | None]
     partial: Partial
@@ -107,9 +108,9 @@ def digest(
 ) -> DigestResult:
     """Evaluate the rules of ``dispatch`` over one chunk of the file ``source``.
 
-    A pure function: ``cache`` only saves work. What principals do is counted, and where they do it
-    observed, unless nobody will ask (``counts_activity``). Raises formats.Incomplete or
-    formats.Unreadable where the chunk is no JSON.
+    A pure function: ``cache`` only saves work. With ``counts_activity``, the activity of principals
+    is counted and their regions are observed. Raises formats.Incomplete or formats.Unreadable if
+    the chunk is not JSON.
     """
     records = parse_records(chunk, cache.heads)
     events = _group(records, cache, dispatch, counts_activity)
@@ -129,9 +130,9 @@ def digest_documents(
     cache: SignatureCache,
     counts_activity: bool = True,
 ) -> DocumentsResult:
-    """Evaluate rules over several small files at once, each a compressed trail file.
+    """Evaluate rules over several small compressed trail files at once.
 
-    As ``digest`` over each, with the text that it unpacks to."""
+    ``texts`` are the decompressed files. Equivalent to ``digest`` for each file."""
     result = DocumentsResult([], Partial(), {})
     parsed = parse_documents(texts, cache.heads)
     if parsed is None:
@@ -173,7 +174,7 @@ def _digest_events(
         stats.activity = count_activity(records, events).encode()
     rule_seconds: dict[str, float] = {}
     if events.candidates:
-        assert events.callers is not None  # as candidates come from a table that has them
+        assert events.callers is not None  # candidates come from a table with callers
         hits = HitCollector(records, dispatch, source, chunk.offset, found, events.callers)
         rule_seconds = _collect_hits(hits, events, stats)
         cache.heads.keep(hits.kept_bytes)
@@ -181,7 +182,7 @@ def _digest_events(
 
 
 def _collect_hits(hits: HitCollector, events: ChunkEvents, stats: ChunkStats) -> dict[str, float]:
-    """Collect the hits of a chunk, and count them; return the seconds that each rule took."""
+    """Collect and count the hits of a chunk; return the seconds that each rule took."""
     hits.collect(events.candidates)
     stats.hits = hits.count
     if hits.too_deep:
@@ -193,7 +194,7 @@ def _collect_hits(hits: HitCollector, events: ChunkEvents, stats: ChunkStats) ->
 def _group(
     records: Records, cache: SignatureCache, dispatch: Dispatch, counts_activity: bool
 ) -> ChunkEvents:
-    """Return the events of a chunk, with the calls of each origin where they are asked for."""
+    """Return the events of a chunk; with ``counts_activity``, also the calls of each origin."""
     cache.follow_heads()
     events = ChunkEvents()
     group_by_number(records.groups, events, cache, dispatch, counts_activity)
@@ -227,7 +228,7 @@ def _sum_counts(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str,
 
 
 def _post_openings(records: Records, events: ChunkEvents) -> PostingLists:
-    """Return the principals of the records that may open a session, with the key of the session."""
+    """Return postings of the records that may open a session, by principal and session key."""
     postings: defaultdict[PrincipalHashes, list[int]] = defaultdict(list)
     for hashes, indexes in events.openings:
         for index in indexes:

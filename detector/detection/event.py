@@ -1,6 +1,6 @@
-"""The event: what is kept of a record that a rule matched.
+"""The event: the part of a record that is kept if a rule matches it.
 
-Events are kept as rows, whose parts are shared between them; one is made whole only to be shown.
+Events are kept as rows that share parts; a whole ``Event`` is only made to be shown.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Position(msgspec.Struct, frozen=True, order=True, gc=False, array_like=Tru
 
 
 class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
-    """What is kept of a record; ``position`` leads to all of it.
+    """The fields of a record that are kept; ``position`` locates the whole record.
 
-    ``account`` is the recipient account; that of the caller where the log names none. ``time`` is
-    in seconds since the Unix epoch. The other strings are the log's own, ``""`` where it had none.
+    ``account`` is the recipient account; the caller's if the log names none. ``time`` is in seconds
+    since the Unix epoch. The other strings are as in the log, ``""`` if it has none.
     """
 
     account: str
@@ -54,7 +54,7 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
 
     @property
     def identity(self) -> bytes:
-        """The key by which copies of the event are one."""
+        """The key that all copies of the event share."""
         return identity(self.account, self.event_id)
 
     @classmethod
@@ -65,7 +65,7 @@ class Event(msgspec.Struct, frozen=True, order=True, gc=False, array_like=True):
 
 
 class EventClient(NamedTuple):
-    """The part of an event that says who called, by the names of an ``Event``."""
+    """The part of an event that says who called; fields are named as in ``Event``."""
 
     account: str
     identity_type: str
@@ -79,7 +79,7 @@ class EventClient(NamedTuple):
 
     @classmethod
     def of(cls, record: Record | RecordView) -> EventClient:
-        """Return who called in a record."""
+        """Return the client of a record."""
         caller = record.caller
         context = caller.session_context
         attributes = context.attributes if context else None
@@ -97,7 +97,7 @@ class EventClient(NamedTuple):
 
 
 class EventCall(NamedTuple):
-    """The part of an event that says what was called, by the names of an ``Event``."""
+    """The part of an event that says what was called; fields are named as in ``Event``."""
 
     provider: str
     action: str
@@ -105,47 +105,47 @@ class EventCall(NamedTuple):
 
     @classmethod
     def of(cls, head: Record | RecordView | EventSignature, error_message: str | None) -> EventCall:
-        """Return what was called by a head, and whether that failed by a message alone."""
+        """Return the call of a head; a call with an error message but no code failed, too."""
         error = head.error_code or ("error" if error_message else "")
         return cls(head.event_source or "", head.event_name or "", error)
 
 
 class Series(NamedTuple):
-    """A rule with the values of its keys; those of a rule without a window are None.
+    """A rule and the values of its keys; ``key`` is None for a rule without a window.
 
-    Such a rule keeps each event by itself: its key is the event's account and id."""
+    A rule without a window has one alert per event, keyed by the event's account and id."""
 
     rule_id: str
     key: tuple[Value, ...] | None
 
 
 EVENT_TIME: Any = b""
-"""Stands among the inputs of a match for the event's time, which hardly two events share.
+"""A placeholder among the inputs of a match for the event's time, so that events can share them.
 
-No value of a record is bytes, and packing them asks nothing of Python."""
+It cannot collide with a value, as no value of a record is bytes; and bytes are cheap to pack."""
 EVENT_REGION: Any = b"r"
-"""Stands for the event's region, in which the calls of a sweep differ."""
+"""A placeholder for the event's region, in which the calls of a sweep differ."""
 
 Match = tuple[Series, Inputs]
 """The series that an event is a hit of, with the inputs of the rule's aggregates.
 
-``inputs_at`` returns the inputs with the event's time and region, where ``EVENT_TIME`` and
-``EVENT_REGION`` stand for them."""
+``inputs_at`` replaces the placeholders ``EVENT_TIME`` and ``EVENT_REGION`` by the event's time and
+region."""
 Matches = tuple[Match, ...]
 Stale = tuple[tuple[int, Matches], ...]
-"""The matches of records that claimed the same identity at another time, by their time.
+"""The matches of records with the same identity but another time, by that time.
 
-Their inputs say the region."""
+Their inputs have the region, not a placeholder."""
 
 
 def uuid_text(identity: bytes) -> str:
-    """Return the UUID that an identity is, in lower case."""
+    """Return an identity as a UUID in lower case."""
     digits = identity.hex()
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def inputs_at(inputs: Inputs, time: int, region: str) -> Inputs:
-    """Return the inputs of an event at ``time``, in epoch seconds, in ``region``."""
+    """Return inputs with ``time``, in epoch seconds, and ``region`` in place of placeholders."""
     if EVENT_TIME not in inputs:
         return inputs_in(inputs, region)
     moment = time * 1000
@@ -153,7 +153,7 @@ def inputs_at(inputs: Inputs, time: int, region: str) -> Inputs:
 
 
 def inputs_in(inputs: Inputs, region: str) -> Inputs:
-    """Return the inputs of an event in ``region``."""
+    """Return inputs with ``region`` in place of its placeholder."""
     if EVENT_REGION not in inputs:
         return inputs
     named = present(region)
@@ -161,7 +161,7 @@ def inputs_in(inputs: Inputs, region: str) -> Inputs:
 
 
 def inputs_without_time(inputs: Inputs, time: int) -> Inputs:
-    """Return the inputs with ``EVENT_TIME`` for what is the event's time."""
+    """Return inputs with ``EVENT_TIME`` in place of the event's time, in epoch seconds."""
     moment = time * 1000
     if moment not in inputs:
         return inputs
@@ -171,11 +171,11 @@ def inputs_without_time(inputs: Inputs, time: int) -> Inputs:
 
 
 class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """An event, known by its identity, in parts that it shares with others.
+    """An event without its identity, in parts that it shares with other events.
 
-    ``event_id`` is None where it is the UUID in lower case that the identity is. ``matches`` are
-    the rules' hits; an event that is none is kept as a signal, or so that copies are known.
-    ``stale`` is empty unless records contradict each other."""
+    ``event_id`` is None if it is the identity as a lower-case UUID. ``matches`` are empty for an
+    event that no rule matches; it is kept as a signal, or to recognize copies. ``stale`` is empty
+    unless records with the same identity contradict each other."""
 
     time: int
     client: EventClient
@@ -196,24 +196,24 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         position: Position,
         matches: Matches = (),
     ) -> tuple[bytes, KeptEvent]:
-        """Return identity and event of a record, whose JSON is ``raw``."""
+        """Return the identity and the event of a record, whose JSON is ``raw``."""
         name = event_id(record, raw)
         key, event = cls.of_view(record, position).at(name, time, position, matches)
         return key, msgspec.structs.replace(event, issued_key=issued_key(record))
 
     @classmethod
     def of_view(cls, record: Record | RecordView, position: Position) -> KeptEvent:
-        """Return the event of a record, without time, id, issued key and matches."""
+        """Return the event of a record without time, id, issued key and matches."""
         client, call = EventClient.of(record), EventCall.of(record, record.error_message)
         return cls(0, client, call, record.aws_region or "", "", None, position)
 
     @property
     def is_hit(self) -> bool:
-        """Whether some rule matches it, or has matched a record that it stands for."""
+        """Whether some rule matches it, or matched another record with the same identity."""
         return bool(self.matches or self.stale)
 
     def named(self, name: str) -> tuple[bytes, KeptEvent]:
-        """Return identity and event of a record with this id that is the same but for it."""
+        """Return the identity and the event of a record that differs only in its id, ``name``."""
         key = identity(self.client.account, name)
         implied = _unless_implied(key, name)
         return key, self if implied is None else msgspec.structs.replace(self, event_id=implied)
@@ -221,20 +221,20 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def at(
         self, name: str, time: int, position: Position, matches: Matches
     ) -> tuple[bytes, KeptEvent]:
-        """Return identity and event of a record that is the same but for this."""
+        """Return the identity and the event of a record that differs only in these values."""
         key, event = self.named(name)
         return key, msgspec.structs.replace(event, time=time, position=position, matches=matches)
 
     def placed(self, time: int, position: Position) -> KeptEvent:
-        """Return the event of a record that is the same but for time and place."""
+        """Return the event of a record that differs only in its time and position."""
         return self._with(time, self.region, position)
 
     def made_in(self, region: str) -> KeptEvent:
-        """Return the event of a call that is the same but for its region."""
+        """Return the event of a call that differs only in its region."""
         return self._with(self.time, region, self.position)
 
     def _with(self, time: int, region: str, position: Position) -> KeptEvent:
-        # Thrice as fast as to replace them by name: this runs for each hit of a sweep.
+        # Three times as fast as msgspec.structs.replace; this runs for each hit of a sweep.
         return KeptEvent(
             time,
             self.client,
@@ -249,7 +249,7 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     @classmethod
     def of_event(cls, event: Event) -> tuple[bytes, KeptEvent]:
-        """Return identity and row of an event, without matches."""
+        """Return the identity and the row of an event, without matches."""
         key = event.identity
         row = cls(
             time=event.time,
@@ -263,11 +263,11 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return key, row
 
     def id_of(self, key: bytes) -> str:
-        """Return the event's id as the log has it; its identity is ``key``."""
+        """Return the event's id as in the log; ``key`` is its identity."""
         return self.event_id or uuid_text(key)
 
     def event(self, key: bytes) -> Event:
-        """Return the event, whose identity is ``key``, as a whole."""
+        """Return the whole event; ``key`` is its identity."""
         client, call = self.client, self.call
         return Event(
             account=client.account,
@@ -290,11 +290,12 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
 
     def content(self, key: bytes) -> bytes:
-        """Return by what two records that claim the identity ``key`` are compared."""
+        """Return the value by which two records with the identity ``key`` are compared."""
         return msgspec.msgpack.encode(msgspec.structs.astuple(self.event(key))[:-1])
 
     def is_copy(self, other: KeptEvent) -> bool:
-        """Tell whether another row of the same identity is the same but for its place."""
+        """Return whether another row of the same identity differs at most in position and
+        matches."""
         return (
             self.time == other.time
             and self.client == other.client
@@ -308,9 +309,9 @@ class KeptEvent(msgspec.Struct, frozen=True, gc=False, array_like=True):
 def unite_events(
     key: bytes, one: KeptEvent, other: KeptEvent, is_placed: bool = False
 ) -> KeptEvent:
-    """Return what stands of two rows of the identity ``key``: the smaller record, all matches.
+    """Merge two rows of the identity ``key``: the smaller record, with the matches of both.
 
-    Of two copies the one at the smaller position stands, or ``one`` where ``is_placed``."""
+    Of two copies, the one at the smaller position is kept; ``one`` if ``is_placed``."""
     if one.is_copy(other):
         if one.matches == other.matches and one.stale == other.stale:
             if is_placed or _place(one) <= _place(other):
@@ -334,9 +335,9 @@ def unite_events(
 def _add_matches(
     found: dict[bytes, Match], matches: Iterable[Match], time: int, region: str
 ) -> None:
-    """Add matches at ``time`` by their series; of two with one the smaller inputs stand.
+    """Add matches at ``time`` by their series; if a series has two, the smaller inputs are kept.
 
-    Their inputs say the region: that of the record which stands may be another one."""
+    The region is filled in, as the record that is kept may have another one."""
     for series, inputs in matches:
         inputs = inputs_in(inputs, region)
         name = msgspec.msgpack.encode(series)
@@ -346,7 +347,7 @@ def _add_matches(
 
 
 def _content(inputs: Inputs, time: int) -> bytes:
-    """Return by what inputs at ``time``, which say the region, are compared."""
+    """Return the value by which inputs at ``time`` are compared; they have the region."""
     return msgspec.msgpack.encode(inputs_at(inputs, time, ""))
 
 
@@ -355,13 +356,13 @@ def _sorted(found: dict[bytes, Match]) -> Matches:
 
 
 def _place(row: KeptEvent) -> tuple[bytes, int, int]:
-    """Return the order of places. A file's name need not be text that can be encoded."""
+    """Return a sort key for positions; file names need not be valid UTF-8."""
     position = row.position
     return os.fsencode(position.source), position.offset, position.index
 
 
 def _unless_implied(key: bytes, name: str) -> str | None:
-    """Return an event's id; None where the identity ``key`` says it."""
+    """Return an event's id; None if it follows from the identity ``key``."""
     return None if len(name) == 36 and name.replace("-", "") == key.hex() else name
 
 

@@ -1,6 +1,6 @@
-"""What a rule found: the part of an alert that follows from its window's set of hits alone.
+"""The finding: the part of an alert that depends on its window's set of hits alone.
 
-The same records give the same finding with the same id, in whatever order they came.
+The same records give the same finding with the same id, in whatever order they arrived.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Window(msgspec.Struct, frozen=True, gc=False):
 class Facets(msgspec.Struct, frozen=True, gc=False):
     """The distinct values over an alert's events, each list sorted.
 
-    Suppressions match them, and lists show them."""
+    Suppressions are matched against them, and lists show them."""
 
     regions: list[str]
     accounts: list[str]
@@ -42,7 +42,7 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
     user_agents: list[str]
     error_codes: list[str]
     denied: int
-    """How many of the events failed."""
+    """The number of events that failed."""
 
     @property
     def names(self) -> list[str]:
@@ -67,7 +67,7 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
         regions: Iterable[str],
         denied: int,
     ) -> Facets:
-        """Collect the facets of events from the distinct parts of these.
+        """Collect the facets of events from their distinct parts.
 
         ``denied`` is the number of events that failed."""
 
@@ -89,9 +89,9 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """What a rule found in a window, or in an event where it only filters.
+    """What a rule found in a window, or in one event if the rule only filters.
 
-    ``window`` is None for a rule that only filters: it gives one alert an event. Times are epoch
+    ``window`` is None for a rule that only filters: it raises one alert per event. Times are epoch
     seconds."""
 
     alert_id: str

@@ -1,7 +1,8 @@
-"""The hits of a chunk: which of its events pass which rules, and as what they are kept.
+"""The hits of a chunk: which of its events pass which rules, and what is kept of them.
 
-The records of one signature mostly have one caller too: what rules say of them is asked once. What
-a rule reads further is noted, and those that agree in it too are not asked for again.
+Most records of a signature also have the same caller, so the rules are evaluated once for all of
+them. If a rule reads further fields, their names are noted, and records with the same values in
+them share the outcome, too.
 """
 
 from __future__ import annotations
@@ -40,25 +41,26 @@ from detector.rules.dispatch import Dispatch
 from detector.rules.rule import Rule
 
 _VIEWS_LIMIT = 4
-"""Of the views of a signature that are remembered; most have one."""
+"""How many views are remembered per signature; most signatures have one."""
 _VIEW_BYTES = 4096
-"""Of the caller and the error message of a view that is remembered."""
+"""The greatest size of a remembered view's caller and error message together."""
 _OUTCOMES_LIMIT = 16
-"""Of the outcomes of a view that are remembered; most have one or two."""
+"""How many outcomes are remembered per view; most views have one or two."""
 _ANSWERS_LIMIT = 4
-"""Of the views of a client's call that are remembered for other regions."""
+"""How many views of a client's call are remembered for other regions."""
 _OWN_ATTRIBUTES = {"document", "event_time", *OWN_ATTRIBUTES}
-"""The attributes of a record that hardly two have in common."""
+"""The attributes whose values hardly any two records share."""
 _UNKNOWN: Any = object()
-"""Stands for what is not known to follow from a view."""
+"""Marks a view whose event is not known yet."""
 
 
 class HitCollector:
     """Evaluates rules over the records of a chunk.
 
-    Events that are hits are added to ``found``; ``callers`` are known by what they refuse.
-    ``count`` are the hits, ``too_deep`` the records that are nested too deep to be read;
-    ``rule_seconds`` are what each rule took; ``kept_bytes`` what signatures have come to keep."""
+    Hits are added to ``found``; ``callers`` remembers which callers refuse which rules. ``count``
+    is the number of hits, ``too_deep`` that of records nested too deep to be read; ``rule_seconds``
+    has the seconds that each rule took, ``kept_bytes`` is about how much memory signatures have
+    gained."""
 
     def __init__(
         self,
@@ -102,9 +104,9 @@ class HitCollector:
             self.count += self._found.add_runs(events, chunk, runs, times)
 
     def _limit(self, group: SignatureGroup, verdicts: dict[Any, ViewVerdict], known: int) -> bool:
-        """Count what a group has come to keep, which is dropped where it is much.
+        """Count the bytes of the verdicts that a group gained; drop all its verdicts if too large.
 
-        Tells whether it is kept."""
+        ``known`` is the number of verdicts before. Returns whether they are kept."""
         if len(verdicts) > known:
             new = islice(verdicts, known, None)
             sizes = list(map(view_size, new))
@@ -115,15 +117,15 @@ class HitCollector:
         return True
 
     def _is_refused(self, caller: int, group: SignatureGroup) -> bool:
-        """Check whether a caller has refused what a group asks since the runs were cut."""
+        """Return whether a caller was found to refuse the group's rules after the runs were cut."""
         return self._callers.refuses(caller, group.facts.question)
 
     def _event_of_run(
         self, runs: RecordRuns, number: int, group: SignatureGroup, views: dict[int, Any]
     ) -> KeptEvent | None:
-        """Return the event of all records of a run, but for what is each one's own.
+        """Return the event that all records of a run share, apart from their own fields.
 
-        None where none is a hit, or each was added by itself."""
+        None if none is a hit, or if the hits were added one by one."""
         raw = self._records.raw_hit(runs.first(number))
         answer: RuleOutcome | None = raw and group.facts.asked.answers.get(raw[0])
         if answer is not None:
@@ -139,7 +141,7 @@ class HitCollector:
     def _judge_run(
         self, runs: RecordRuns, number: int, group: SignatureGroup, raw: RawHit | None
     ) -> tuple[KeptEvent | None, bool]:
-        """Return the event of a run, and whether it is that of all others of the view."""
+        """Return the event of a run, and whether it holds for all other runs of the view."""
         verdicts: dict[Any, ViewVerdict] = group.facts.verdicts
         known = len(verdicts)
         if raw is None:
@@ -164,7 +166,7 @@ class HitCollector:
     def _collect_decoded(
         self, index: int, group: SignatureGroup, verdicts: dict[Any, ViewVerdict]
     ) -> None:
-        """Add a hit whose fields must be decoded."""
+        """Evaluate a record whose fields must be decoded, and add it if it is a hit."""
         fields = read_hit_fields(self._records.encoded(index))
         if fields is None:
             self._collect_whole(index, group.facts.asked.rules)
@@ -182,9 +184,10 @@ class HitCollector:
         identity: bytes = b"",
         name: str | None = None,
     ) -> None:
-        """Add a hit of which its view may not tell all, by its identity or its id.
+        """Evaluate a record whose view may not decide; add a hit by its identity or its id
+        (``name``).
 
-        One with an identity is not added where this settles what is said of all of its run."""
+        A record given by identity is not added if its outcome settles that of its whole run."""
         try:
             outcome = verdict.settled or self._outcome_of(index, group, verdict, fields)
             if verdict.settled is not None and name is None:
@@ -209,7 +212,7 @@ class HitCollector:
         return self._chunk
 
     def _event_of(self, index: int, outcome: RuleOutcome, verdict: ViewVerdict) -> KeptEvent | None:
-        """Return a record's event, but for what is each one's own; None where it is no hit."""
+        """Return a record's event without time, id and position; None if it is not a hit."""
         event = outcome.event
         if event is None or not (outcome.own or verdict.timed):
             return event
@@ -219,10 +222,10 @@ class HitCollector:
     def _verdict_of(
         self, group: SignatureGroup, view: RawView, verdicts: dict[Any, ViewVerdict]
     ) -> ViewVerdict:
-        """Return the verdict on a view that is new; one that its caller decides is not kept."""
+        """Make the verdict on a new view; it is not kept if the caller alone decides."""
         asked = group.facts.asked
         answer: RuleOutcome | None = asked.answers.get(view)
-        if answer is not None:  # kept with the client, and not once more here
+        if answer is not None:  # the client keeps it already
             event = answer.event_in(group.facts.origin.region)
             return ViewVerdict(view, [], [], settled=answer._replace(event=event))
         left = self._dispatch.of_caller(asked.rules, view[0])
@@ -237,7 +240,7 @@ class HitCollector:
     def _outcome_of(
         self, index: int, group: SignatureGroup, verdict: ViewVerdict, fields: HitFields | None
     ) -> RuleOutcome | None:
-        """Return what rules say of records like one; None where it has to be evaluated whole."""
+        """Return the outcome of a record; None if the whole record must be evaluated."""
         values = None
         if verdict.outcomes:
             values = raw_values(self._records.encoded(index), verdict.reads)
@@ -267,14 +270,15 @@ class HitCollector:
         return outcome
 
     def _share(self, outcome: RuleOutcome, group: SignatureGroup, verdict: ViewVerdict) -> None:
-        """Remember an outcome for the same call in other regions: a sweep asks in all of them."""
+        """Remember an outcome for the same call in other regions, as a sweep calls in all of
+        them."""
         answers, view = group.facts.asked.answers, verdict.view
         if len(answers) < _ANSWERS_LIMIT and view_size(view) <= _VIEW_BYTES:
             answers[view] = outcome
             self.kept_bytes += view_size(view) + outcome.size
 
     def _matches_of(self, index: int, outcome: RuleOutcome) -> Sequence[Match]:
-        """Return the matches of a record, with the inputs that are its own."""
+        """Return the matches of a record, with its own values filled in."""
         if not outcome.own:
             return outcome.matches
         read = texts(self._records.encoded(index), OWN_ATTRIBUTES)
@@ -287,7 +291,7 @@ class HitCollector:
         ]
 
     def _timed_matches(self, index: int, verdict: ViewVerdict) -> list[Match]:
-        """Return the matches of a record by the rules that depend on its time."""
+        """Return the matches of a record with the rules that depend on its time."""
         if not verdict.timed:
             return []
         time: Any = self._records.times[index]

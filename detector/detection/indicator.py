@@ -1,6 +1,6 @@
 """Indicators: addresses, networks, keys, ARNs, accounts, event ids and user agents.
 
-All of a list are looked for at once in an event.
+An event is checked for all indicators of a list at once.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from detector.text.late_pattern import late_pattern
 IndicatorKind = Literal["address", "network", "key", "arn", "account", "event", "agent"]
 
 MAX_INDICATORS = 10_000
-"""Lines of a list that are taken; more are said to be left out."""
+"""The greatest number of indicators in a list; further ones are reported as refused."""
 _KEY = late_pattern(r"(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,124}")
 _ACCOUNT = late_pattern(r"[0-9]{12}")
 _EVENT = late_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Indicator(msgspec.Struct, frozen=True, order=True):
-    """A value to look for; ``text`` is as written, ``value`` in the form that is compared."""
+    """A value to look for: ``text`` is as written, ``value`` is the form that is compared."""
 
     kind: IndicatorKind
     value: str
@@ -36,18 +36,18 @@ class Indicator(msgspec.Struct, frozen=True, order=True):
 
 
 class IndicatorList(msgspec.Struct, frozen=True):
-    """Indicators without repetitions, and the lines that were not taken with the reason."""
+    """Distinct indicators, and the texts that were refused, each with the reason."""
 
     indicators: tuple[Indicator, ...]
     refused: tuple[str, ...] = ()
 
 
 def parse_indicators(text: str) -> IndicatorList:
-    """Read a list: one a line, or several with commas or blanks between addresses and ids.
+    """Parse a list with one indicator per line, or several separated by commas or blanks.
 
-    A line after ``#`` is a comment. Defanged addresses (``203.0.113[.]7``) are read. What is no
-    address, network, key, ARN, account or event id is a part of a user agent, if it has four
-    characters.
+    ``#`` starts a comment. Defanged addresses (``203.0.113[.]7``) are accepted. Text that is not an
+    address, network, key, ARN, account or event id is taken as a part of a user agent if it has a
+    run of at least four characters that JSON does not escape.
     """
     found: dict[tuple[IndicatorKind, str], Indicator] = {}
     refused = []
@@ -67,7 +67,7 @@ def parse_indicators(text: str) -> IndicatorList:
 
 
 def _parts(line: str) -> Sequence[str]:
-    """Cut a line into its values where all of them are values; else it is one text."""
+    """Split a line into values if each part is a known value; else return it whole."""
     parts = [part.strip("\"'") for part in re.split(r"[\s,;]+", line)]
     parts = [part for part in parts if part]
     kinds = [_kind_of(part) for part in parts]
@@ -115,7 +115,7 @@ def _indicator(text: str) -> Indicator | None:
 
 
 class IndicatorMatcher:
-    """Tells which of some indicators an event has."""
+    """Finds the indicators that an event has."""
 
     def __init__(self, indicators: Iterable[Indicator]) -> None:
         self.indicators = tuple(indicators)
@@ -128,7 +128,7 @@ class IndicatorMatcher:
         self._agents = [each for each in self.indicators if each.kind == "agent"]
 
     def of_event(self, event: Event) -> list[Indicator]:
-        """Return the indicators that an event has, in order."""
+        """Return the indicators that an event has, sorted."""
         address = ip_from_text(event.source_address)
         values: list[tuple[IndicatorKind, str]] = [
             ("address", address or ""),
@@ -151,9 +151,9 @@ class IndicatorMatcher:
         return sorted(found)
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Return the keys that the records of keys and ARNs have; None where some have none.
+        """Return the principal keys of records with these keys and ARNs; None if others are wanted.
 
-        Addresses and networks have no keys, and are left out.
+        Addresses and networks have no principal keys, and are ignored.
         """
         keys: set[str] = set()
         for each in self.indicators:
@@ -173,7 +173,7 @@ class IndicatorMatcher:
         return any(each.kind in ("address", "network") for each in self.indicators)
 
     def network_test(self) -> Callable[[str], bool]:
-        """Return a test for the networks of the baseline that may hold a wanted address."""
+        """Return a test for whether a network of the baseline may contain a wanted address."""
         networks = [
             ipaddress.ip_network(each.value, strict=False)
             for each in self.indicators
@@ -195,7 +195,8 @@ class IndicatorMatcher:
         return is_wanted
 
     def required_substrings(self) -> Sequence[bytes] | None:
-        """Return bytes of which each record with an indicator has one, in any case, else None."""
+        """Return substrings one of which each matching record has, ignoring case; None if
+        unknown."""
         parts = []
         for each in self.indicators:
             if each.kind == "network" or (each.kind == "address" and ":" in each.value):

@@ -1,6 +1,6 @@
-"""Alerts about log files that are missing or modified, by CloudTrail's digests.
+"""Alerts about log files that are missing or modified according to CloudTrail's digest files.
 
-Such an alert has no events. Its times are those of the events in the file, by the digest.
+Such an alert has no events. Its times are those of the file's events as the digest states them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from detector.rules.rule_summary import RuleSummary
 
 
 class IntegrityFinding(msgspec.Struct, frozen=True):
-    """A log file that is not as its digest says.
+    """A log file that does not match its digest.
 
     ``oldest`` and ``newest`` span its event times, in epoch seconds."""
 
@@ -58,7 +58,7 @@ OBJECT_KEY_FIELD, _DIGEST_COLUMN = "aws.s3.object.key", "digest.path"
 
 
 def integrity_alert(finding: IntegrityFinding) -> Alert:
-    """Return the alert for a finding; a file has one id."""
+    """Return the alert for a finding; its id depends on the rule and the file alone."""
     rule = INTEGRITY_RULES[finding.kind]
     facets = Facets.of([])
     file = trail_file(finding.name)
@@ -93,7 +93,7 @@ def integrity_sentence(alert: Alert) -> str | None:
 
 
 def log_file_name(alert: Alert) -> str | None:
-    """Return the log file's name of an alert about one, else None."""
+    """Return the name of the log file that an alert is about; None for other alerts."""
     if alert.rule.id not in _KINDS:
         return None
     return str(alert.key.get(OBJECT_KEY_FIELD)).rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Related principals: one ARN, role or access key, and one AssumeRole hop."""
+"""Related principals: those that share an ARN, role or access key, and those one hop away."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detector.text.late_pattern import late_pattern
 
 
 class Caller(Protocol):
-    """Who called, by the names of an ``Event``."""
+    """Who called; attributes are named as in ``Event``."""
 
     @property
     def arn(self) -> str: ...
@@ -40,7 +40,7 @@ class PrincipalNames(msgspec.Struct, frozen=True):
 
 
 class RelatedPrincipals(msgspec.Struct, frozen=True):
-    """The principals that count as an alert's.
+    """The principals whose events count for an alert.
 
     ``own`` are those of its events, ``hop`` those one AssumeRole away, in either direction."""
 
@@ -56,11 +56,11 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         return bool(self.own.arns or self.own.roles or self.own.keys)
 
     def includes(self, event: SessionCaller, _record: Record | None = None) -> bool:
-        """Return whether an event is by these principals, or opened their session."""
+        """Return whether an event is by one of these principals, or opened a session of theirs."""
         return self.has_session(event, event.issued_key)
 
     def has_session(self, caller: Caller, issued_key: str) -> bool:
-        """Return whether a caller is one of these principals, or opened their session."""
+        """Return whether a caller is one of these principals, or opened a session of theirs."""
         return self.has_caller(caller) or (bool(issued_key) and issued_key in self.own.keys)
 
     def has_caller(self, caller: Caller) -> bool:
@@ -75,9 +75,9 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         )
 
     def with_hops(self, events: Iterable[SessionCaller]) -> RelatedPrincipals:
-        """Add the principals that ``events`` show to be one hop away.
+        """Return these principals with those that ``events`` show to be one hop away.
 
-        They are the keys that own calls issued, and the callers that issued an own key."""
+        These are the keys issued by own calls, and the callers whose calls issued an own key."""
         own = self.own
         arns, keys = set(self.hop.arns), set(self.hop.keys)
         for event in events:
@@ -96,14 +96,14 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         return RelatedPrincipals(own, hop)
 
     def names(self) -> set[str]:
-        """Return all names, as events have them."""
+        """Return all names in the form that events have."""
         own, hop = self.own, self.hop
         return {*own.arns, *own.roles, *own.keys, *hop.arns, *hop.roles, *hop.keys}
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Return keys of which every included record has one, else None.
+        """Return keys at least one of which every included record has; None if unknown.
 
-        A record has them by ``caller_keys``, or by ``issued_keys``."""
+        A record's keys are those of ``caller_keys`` and ``issued_keys``."""
         arns = (*self.own.arns, *self.hop.arns)
         keys = {*self.own.keys, *self.hop.keys, *map(principal_of, arns)}
         for role in self.own.roles:
@@ -114,7 +114,7 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
         return frozenset(keys)
 
     def required_substrings(self) -> list[bytes] | None:
-        """Return bytes of which every included record has one, else None."""
+        """Return substrings at least one of which every included record has; None if unknown."""
         substrings = {required_substring(name.rpartition(":")[2]) for name in self.names()}
         if None in substrings:
             return None
@@ -122,11 +122,11 @@ class RelatedPrincipals(msgspec.Struct, frozen=True):
 
 
 STS = "sts.amazonaws.com"
-"""The service whose calls open sessions: its records may have a key that the call issued."""
+"""The service whose calls open sessions; its records may contain a key that the call issued."""
 
 
 def caller_keys(head: Head | EventSignature) -> set[str]:
-    """Return the keys of a record's caller: principal and access key."""
+    """Return the principal keys of a record's caller: its principal and its access key."""
     caller = head.caller
     keys = {caller.arn and principal_of(caller.arn), caller.access_key_id}
     return {key for key in keys if key}
@@ -136,7 +136,7 @@ _ACCESS_KEY_ID = late_pattern(rb'"accessKeyId"\s*:\s*"([^"]+)"')
 
 
 def issued_keys(record: bytes | msgspec.Raw) -> set[str]:
-    """Return the access keys in a record of STS, issued ones included."""
+    """Return all access keys in a record of STS, including issued ones."""
     return {key.decode(errors="replace") for key in _ACCESS_KEY_ID.findall(record)}
 
 
@@ -152,7 +152,7 @@ def session_principal(role_arn: str) -> str | None:
 
 
 _UNESCAPED_RUN = late_pattern(r"[A-Za-z0-9_.-]+")
-"""Characters that JSON always writes as they are."""
+"""A run of characters that JSON never escapes."""
 _COMMON_RUNS = frozenset(
     {
         "assumed-role",
@@ -165,11 +165,11 @@ _COMMON_RUNS = frozenset(
         "amazonaws.com",
     }
 )
-"""Runs that the ARNs of many principals have."""
+"""Runs that are common to the ARNs of many principals."""
 
 
 def required_substring(text: str) -> bytes | None:
-    """Return the most selective part of ``text`` that JSON leaves unescaped."""
+    """Return the most selective run in ``text`` that JSON never escapes; None if all are short."""
     runs = [run for run in _UNESCAPED_RUN.findall(text) if len(run) >= 4]
     selective = [run for run in runs if run not in _COMMON_RUNS] or runs
     if not selective:

@@ -1,4 +1,4 @@
-"""Search files again for the records of a span of time."""
+"""Searches files again for records in a span of time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Selector(Protocol):
         """Return whether the event of this record is selected."""
 
     def principal_keys(self) -> frozenset[str] | None:
-        """Return keys of which each selected record has one, else None.
+        """Return keys at least one of which each selected record has; None if unknown.
 
-        A record has them by ``principal.caller_keys`` or ``principal.issued_keys``."""
+        A record's keys are those of ``principal.caller_keys`` and ``principal.issued_keys``."""
 
     def required_substrings(self) -> Sequence[bytes] | None:
-        """Return bytes of which each selected record has one, else None."""
+        """Return substrings at least one of which each selected record has; None if unknown."""
 
 
 S = TypeVar("S", bound=Selector)
@@ -40,7 +40,7 @@ S = TypeVar("S", bound=Selector)
 class SearchRequest(NamedTuple, Generic[S]):
     """A search for the events of ``selector`` in ``[start, end)``, epoch seconds.
 
-    ``name`` tells the requests apart."""
+    ``name`` identifies the request."""
 
     name: str
     selector: S
@@ -53,7 +53,7 @@ class SearchRequest(NamedTuple, Generic[S]):
 
 
 class RecordMatch(NamedTuple):
-    """A selected record; ``raw`` is as the file has it."""
+    """A selected record; ``raw`` is its text as in the file."""
 
     event: Event
     record: Record
@@ -67,9 +67,9 @@ Predicate = Callable[[EventSignature], object]
 def scan_file(
     path: str, file: BinaryIO, request: SearchRequest[S], offsets: Sequence[int] | None
 ) -> Iterator[list[RecordMatch]]:
-    """Scan an open file for one request; yield each chunk's matches.
+    """Scan an open file for one request; yield the list of matches of each chunk.
 
-    So the caller can stop between chunks. ``offsets`` are those of the chunks to scan, None: all.
+    The caller can stop between chunks. ``offsets`` are those of the chunks to scan; None: all.
     Raises OSError and Unreadable.
     """
     patterns = _patterns(request.selector)
@@ -96,14 +96,14 @@ def chunks_at(file: BinaryIO, offsets: Iterable[int]) -> Iterator[Chunk]:
                     yield chunk
                 remaining = [offset for offset in remaining if offset > chunk.offset]
                 if not remaining or not (chunk.decompressed or remaining[0] == chunk.end):
-                    # Seek. A file that has grown may be cut elsewhere than when it was read.
+                    # Seek: a file that has grown may now be split into chunks differently.
                     break
             else:
                 return
 
 
 def _patterns(selector: Selector) -> Callable[[bytes | memoryview], bool] | None:
-    """Return a test for the bytes that a selector requires; None where it requires none."""
+    """Return a test for the substrings that a selector requires; None if it requires none."""
     substrings = selector.required_substrings()
     if substrings is None:
         return None
@@ -115,7 +115,7 @@ def _has_one(data: memoryview | bytes, is_in: Callable[[bytes | memoryview], boo
 
 
 class _RequestsByKey(Generic[S]):
-    """The requests that may select a record, by the record's principal keys."""
+    """Finds the requests that may select a record, by the record's principal keys."""
 
     def __init__(self, requests: Sequence[SearchRequest[S]]) -> None:
         self._requests = requests
@@ -142,7 +142,7 @@ def scan_chunk(
     """Search all records of a chunk."""
     records = parse_records(chunk)
     by_key = _RequestsByKey(requests)
-    # Where the keys of a record tell nothing, its bytes may.
+    # If a selector has no principal keys, the record's bytes may still rule it out.
     patterns = {
         request.name: _patterns(request.selector)
         for request in requests
@@ -178,7 +178,7 @@ def scan_chunk(
 
 
 def decode_record(records: RawRecords, index: int) -> Record | None:
-    """Decode a record; None if nested too deep or no longer there."""
+    """Decode a record; None if it is nested too deep or no longer there."""
     try:
         return records.record(index)
     except (ValueError, RecursionError, IndexError):

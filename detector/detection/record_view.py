@@ -1,7 +1,8 @@
-"""The part of a record that is known without decoding it whole.
+"""The part of a record that is known without decoding the whole record.
 
-Nearly all hits of a busy log are told by their signatures and callers. A rule is asked once for
-what they say; one that reads further says so, and gets the whole record.
+The signature and the caller decide nearly all hits of a busy log, so a rule is evaluated once for
+all records that share them. If a rule reads further fields, this is noted, and it gets the whole
+record.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from detector.text.capped import TEXT_CAP
 
 
 class HitFields(msgspec.Struct, gc=False):
-    """What an event has beside its signature; the caller is decoded once for equal ones.
+    """The fields of an event in addition to its signature; equal callers are decoded once.
 
-    The error's fields are unset where the record does not have them; of the code the rest is in
-    the signature."""
+    The error's fields are unset if the record lacks them; the error code's value is in the
+    signature."""
 
     eventID: str | None = None
     errorCode: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -35,20 +36,20 @@ class HitFields(msgspec.Struct, gc=False):
 
     @property
     def decided_by(self) -> tuple[bytes, str | msgspec.UnsetType | None, bool]:
-        """What a view is made of beside the signature."""
+        """The fields that, in addition to the signature, make up a view."""
         return bytes(self.userIdentity), self.errorMessage, self.errorCode is msgspec.UNSET
 
 
 _decoder = msgspec.json.Decoder(HitFields)
 _message_decoder = msgspec.json.Decoder(str | None)
 _SOME_CODE = msgspec.Raw(b'""')
-"""Stands for the error code of a view, which says only that there is one."""
+"""A placeholder for a view's error code; a view only says whether there is one."""
 
 
 def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
     """Decode the fields of a hit; None for a record that must be decoded whole.
 
-    Such are those without an id, those with odd types, and those whose texts may have to be cut."""
+    That is a record without an id, with odd types, or with texts that may have to be truncated."""
     if memoryview(raw).nbytes > TEXT_CAP:
         return None
     try:
@@ -59,9 +60,9 @@ def read_hit_fields(raw: bytes | msgspec.Raw) -> HitFields | None:
 
 
 def fields_of_view(view: RawView) -> HitFields | None:
-    """Return the fields of a hit, without an id, of which a view has the JSON.
+    """Return the fields of a hit, except its id, from the JSON in a view.
 
-    None for one that must be decoded whole: its error message is no text."""
+    None for a record that must be decoded whole, as its error message is not a text."""
     caller, message, has_code = view
     try:
         text = _message_decoder.decode(message) if message else msgspec.UNSET
@@ -71,9 +72,10 @@ def fields_of_view(view: RawView) -> HitFields | None:
 
 
 class RecordView(CallerView):
-    """What a signature, a caller and an error message tell of a record.
+    """A record as far as its signature, caller and error message show it.
 
-    It is read as a ``Record`` is. Any other field raises NotInView, whatever it is."""
+    It has the attributes of a ``Record``; reading a field that it does not know raises
+    NotInView."""
 
     def __init__(
         self, signature: EventSignature, identity: UserIdentity | None, fields: HitFields
@@ -96,7 +98,7 @@ class RecordView(CallerView):
 
     @classmethod
     def of(cls, signature: EventSignature, fields: HitFields) -> Self | None:
-        """Return the view of a record; None where its caller has odd types."""
+        """Return the view of a record; None if its caller has odd types."""
         try:
             identity = decode_caller(fields.userIdentity)
         except (ValueError, RecursionError):
@@ -104,17 +106,18 @@ class RecordView(CallerView):
         return cls(signature, identity, fields)
 
     def has_field(self, name: str) -> bool:
-        """Check whether the log has a field of the error, be it null."""
+        """Return whether the record has an error field, even if null. Raises NotInView for
+        others."""
         if name not in self._present:
             raise NotInView(name)
         return self._present[name]
 
 
 class NotedRecord(RecordView):
-    """A whole record, decoded where more is read than its view has.
+    """A whole record that is only decoded if an attribute beyond its view is read.
 
-    ``read`` are the names of the attributes that were read of it then; ``reads_region`` tells
-    whether its region was, which its view has."""
+    ``read`` are the names of these attributes; ``reads_region`` says whether the region, which is
+    part of the view, was read."""
 
     decode: Callable[[], Record]
 
@@ -145,7 +148,7 @@ class NotedRecord(RecordView):
 
     @cached_property
     def identity_document(self) -> dict[str, Any]:
-        """The part of the record's document that the caller is, or all of it."""
+        """The caller's part of the record's document if that is enough; else the whole document."""
         try:
             return super().identity_document
         except NotInView:
@@ -153,7 +156,7 @@ class NotedRecord(RecordView):
             return document
 
     def has_field(self, name: str) -> bool:
-        """Check whether the log has a top-level field, be it null."""
+        """Return whether the record has a top-level field, even if null."""
         try:
             return super().has_field(name)
         except NotInView:

@@ -1,4 +1,4 @@
-"""Risk: a rule's score plus the points of flags and tools."""
+"""The risk of an alert: its rule's score plus points for flags and tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RiskError(Exception):
 
 
 class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Points by flag and tool leaning; lowest score of each severity."""
+    """Points by flag (``flags``) and by tool leaning (``tells``); each severity's lowest score."""
 
     flags: dict[str, int]
     tells: dict[str, int]
@@ -28,13 +28,13 @@ class RiskTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def fingerprint(self) -> str:
-        """A hash that changes when a sum could."""
+        """A hash of the table; it changes whenever a risk might."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:20]
 
     def risk(self, score: int, flags: Sequence[Flag], tools: Sequence[ToolSignature]) -> Risk:
         """Add the points of flags and tools to a rule's ``score``.
 
-        One signature of each leaning counts, whatever their number."""
+        Of the tools of one leaning, only the first counts."""
         parts = [("rule", score)]
         parts += [(flag.flag, self.flags.get(flag.flag, 0)) for flag in flags]
         by_leaning = {tool.leaning: tool.name for tool in reversed(tools)}
@@ -66,9 +66,9 @@ def risk_sentence(risk: Risk) -> str:
 
 
 def load_risk_table(override: Path | None = None) -> RiskTable:
-    """Load the built-in table, overridden by the file ``override``.
+    """Load the built-in table, overridden by the TOML file ``override`` if it exists.
 
-    Raises RiskError.
+    Raises RiskError if that file is invalid.
     """
     table = _built_in_table()
     if override is None or not override.exists():

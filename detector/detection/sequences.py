@@ -1,9 +1,10 @@
-"""Sequences: spans in which events of several steps follow each other.
+"""Sequences: spans in which events of several steps follow each other, as in EQL.
 
-Times are whole seconds, so that the order of events within one is not known: there they may stand
-in any order, and nothing that happened is missed. Each span is the shortest that ends at its last
-event. What ends a sequence (``until``) ends what began before its second, and was not complete.
-What must be missing between two events ends what waits for the second one since an earlier second.
+Times are whole seconds, so the order of events within a second is unknown: any order is accepted
+there, so that nothing is missed. Each span is the shortest that ends at its last event. An
+``until`` event ends the incomplete sequences that began before its second. An event that must be
+missing between two steps ends the sequences that have waited for the second step since an earlier
+second.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ def find_sequences(
 ) -> Iterator[tuple[int, int]]:
     """Yield the first and last second of each complete sequence, in order of the last.
 
-    ``hits`` are those of one series in order of time, their first inputs the steps that they are,
-    as bits. The last second is less than ``width`` after the first, and never decreases. A chain
-    begins where the correlated steps of its first second do."""
+    ``hits`` are those of one series in order of time; the first input of each is a bit set of the
+    steps that it matches. The last second is less than ``width`` after the first, and never
+    decreases. A chain of correlated steps begins where the steps of its first second begin."""
     tracker = _tracker_of(sequence, sequence.width or width)
     correlated = _CorrelatedSteps(sequence)
     until = _bit(sequence.until)
@@ -49,9 +50,9 @@ def _tracker_of(sequence: CompiledSequence, width: int) -> _Ordered | _Sample | 
 def sequence_spans(
     hits: Sequence[Hit], spans: Iterable[tuple[int, int]], ending: int
 ) -> Iterator[HitSpan]:
-    """Join spans that overlap, each with its hits without those that only end sequences.
+    """Join spans that overlap; yield each with its hits, except those that only end sequences.
 
-    ``ending``: the steps of these, as bits."""
+    ``ending`` is the bit set of the steps that only end sequences."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
         while joined and first <= joined[-1][1]:
@@ -63,7 +64,7 @@ def sequence_spans(
 
 
 def _bit(step: int | None) -> int:
-    """Return the bit of a step; no bit of none."""
+    """Return the bit of a step; 0 for None."""
     if step is None:
         return 0
     return 1 << step
@@ -76,18 +77,18 @@ def _steps_of(hit: Hit) -> int:
 
 
 def _by_second(hits: Sequence[Hit]) -> Iterator[tuple[int, list[Hit], Counter[int]]]:
-    """Yield each second with its events, and how many of these are which steps."""
+    """Yield each second with its events, and the number of events by bit set of steps."""
     for time, group in groupby(hits, key=lambda hit: hit.time):
         inside = list(group)
         yield time, inside, Counter(map(_steps_of, inside))
 
 
 class _Ordered:
-    """The sequences that are begun: of each length the one that began last.
+    """The incomplete sequences: of each length, the one that began last.
 
-    Of two of a length the one that began last is complete wherever the other is, so that no other
-    needs to be kept; a longer one never began later than a shorter one. ``missing``: by length, the
-    step whose events end those of that length."""
+    That one completes whenever another of the same length would, so no other needs to be kept. A
+    longer one never began later than a shorter one. ``missing`` are pairs of a length and the step
+    whose events end the sequences of that length."""
 
     def __init__(
         self,
@@ -117,19 +118,20 @@ class _Ordered:
         return self._starts[-1] if len(self._order) in extended else None
 
     def _interrupt(self, extended: Container[int], steps: Counter[int]) -> None:
-        """End what waits for its next event from before this second, where one must be missing."""
+        """End the sequences of earlier seconds for which a step occurred that must be missing."""
         for length, missing in self._missing:
             if length not in extended and any(bits & missing for bits in steps):
                 self._starts[length] = None
 
     def end(self, time: int) -> None:
-        """End what began before ``time``."""
+        """End the sequences that began before ``time``."""
         for length, start in enumerate(self._starts):
             if start is not None and start < time:
                 self._starts[length] = None
 
     def _reachable(self, steps: Counter[int]) -> Iterator[tuple[int, int]]:
-        """Yield lengths that the events of one second reach, and the least length from which."""
+        """Yield each length that the events of a second reach, and the least length to start
+        from."""
         matching = _Matching(self._order, steps, self._reuse)
         for length in range(1, len(self._order) + 1):
             matching.add(length - 1)
@@ -138,9 +140,9 @@ class _Ordered:
 
 
 class _Matching:
-    """A run of places in the order, each filled by an event of its own.
+    """A bipartite matching of events to a run of places in the order; each has its own event.
 
-    ``first``: the least place such that all from it to the last added one are filled."""
+    ``first``: the least place such that all places from it to the last added one are filled."""
 
     def __init__(self, order: list[int], steps: Counter[int], reuse: bool) -> None:
         self.first = 0
@@ -149,16 +151,16 @@ class _Matching:
         if reuse:
             self._left = dict.fromkeys(steps, len(order))
         self._filled: dict[int, int] = {}
-        """By place, the steps of the event that fills it."""
+        """The bit set of the event that fills each place."""
 
     def add(self, place: int) -> None:
-        """Fill one more place; the first ones are given up until it can be filled."""
+        """Fill one more place; give up the first places until it can be filled."""
         while self.first <= place and not self._fill(place, set()):
             self._give_up(self.first)
             self.first += 1
 
     def _fill(self, place: int, tried: set[int]) -> bool:
-        """Fill a place by an event that is left, or by one whose place another can fill."""
+        """Fill a place with a free event, or with one whose place another event can take over."""
         for bits in self._left:
             if not bits & self._order[place] or bits in tried:
                 continue
@@ -180,18 +182,18 @@ class _Matching:
 
 
 class _Sample:
-    """The last events of each kind, where each step needs one of its own, in any order."""
+    """Samples: each step needs an event of its own, in any order. Keeps the last events."""
 
     def __init__(self, order: Sequence[int], width: int) -> None:
         self._order = [1 << step for step in order]
         self._width = width
         self._last: dict[int, deque[int]] = defaultdict(lambda: deque(maxlen=len(self._order)))
-        """The times of events by the steps that they are; more than there are places need none."""
+        """The times of events by bit set of steps; no more are kept than there are places."""
 
     def advance(self, time: int, steps: Counter[int]) -> int | None:
         """Add the events of a second; return the start of the sample that they complete.
 
-        The later events get the places first: one that has a place keeps one, so that no other
+        Later events get places first, and an event with a place never loses all places. So no other
         choice of events begins later."""
         fresh = [bits for bits in steps if any(bits & step for step in self._order)]
         for bits in fresh:
@@ -211,12 +213,12 @@ class _Sample:
         return None
 
     def end(self, time: int) -> None:
-        """End what began before ``time``."""
+        """End the sequences that began before ``time``."""
         for bits, times in self._last.items():
             self._last[bits] = deque((at for at in times if at >= time), times.maxlen)
 
     def _fill(self, bits: int, filled: dict[int, int], tried: set[int]) -> bool:
-        """Give an event a place that is free, or one whose event can have another."""
+        """Give an event a free place, or one whose event can move to another place."""
         for place, step in enumerate(self._order):
             if bits & step and place not in tried:
                 tried.add(place)
@@ -227,7 +229,7 @@ class _Sample:
 
 
 class _Unordered:
-    """The last event of each step, where they may come in any order."""
+    """Sequences whose steps may occur in any order. Keeps the last time of each step."""
 
     def __init__(self, order: Sequence[int], width: int) -> None:
         self._steps = {1 << step for step in order}
@@ -246,24 +248,25 @@ class _Unordered:
         return start
 
     def end(self, time: int) -> None:
-        """End what began before ``time``."""
+        """End the sequences that began before ``time``."""
         self._last = {step: last for step, last in self._last.items() if last >= time}
 
 
 _Advance = Callable[[int, Sequence[Hit], Counter[int]], int | None]
-"""Takes a second, its events, and how many are which steps; returns the start of what it completes.
-"""
+"""Takes a second, its events and their number by bit set of steps.
+
+Returns the start of the correlated step that they complete, None if they complete none."""
 
 
 class _CorrelatedSteps:
-    """The steps of a chain that events make together, second by second."""
+    """The steps of a chain that several events complete together, second by second."""
 
     def __init__(self, sequence: CompiledSequence) -> None:
         self._advances = [(step.step, _advance_of(step)) for step in sequence.correlated]
         self._begins: dict[int, int] = {}
 
     def complete(self, time: int, hits: Sequence[Hit], steps: Counter[int]) -> None:
-        """Add to the steps of a second those that its events complete."""
+        """Add to ``steps`` the correlated steps that the events of a second complete."""
         for step, advance in self._advances:
             start = advance(time, hits, steps)
             if start is not None:
@@ -271,7 +274,7 @@ class _CorrelatedSteps:
                 self._begins[time] = min(self.begin_of(start), self.begin_of(time))
 
     def begin_of(self, time: int) -> int:
-        """Return the first second of what is complete at a time."""
+        """Return the first second of the correlated steps that were completed at ``time``."""
         return self._begins.get(time, time)
 
 
@@ -287,7 +290,7 @@ def _advance_of(step: CorrelatedStep) -> _Advance:
 
 
 class _Counted:
-    """The events of a correlated step, of each group those that are not too old."""
+    """A correlated step that counts events: keeps the events of each group within its width."""
 
     def __init__(self, step: CorrelatedStep) -> None:
         self._step = step
@@ -295,7 +298,7 @@ class _Counted:
         self._events: dict[tuple[Any, ...], deque[Hit]] = defaultdict(deque)
 
     def advance(self, time: int, hits: Sequence[Hit], _steps: Counter[int]) -> int | None:
-        """Add the events of a second; return the first one of those that are the step now."""
+        """Add the events of a second; return the first second of the step that they complete."""
         changed = set()
         for hit in hits:
             if _steps_of(hit) & self._mask:

@@ -1,4 +1,4 @@
-"""The events of a chunk by who called from where, and what follows from a signature's parts."""
+"""Caches of the facts that are derived from signatures and their parts."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ from detector.rules.rule import Rule
 from detector.text.value_cache import CACHE_LIMIT, ValueCache
 
 _CANDIDATES_LIMIT = 64
-"""Of the candidates that are remembered of who calls; most calls have the same few."""
+"""How many sets of candidates are remembered per origin; most calls have the same few."""
 _CALLS_LIMIT = 16
-"""Of the calls that are remembered of a client."""
+"""How many calls are remembered per client."""
 _GENERATION = 1 << 17
-"""Records after which it is forgotten who made none of them and none of those that follow."""
+"""The number of records after which the origins that made none of them are forgotten."""
 
 
 class SelectedRules(msgspec.Struct, eq=False):
-    """The rules that records of an origin, or of a client anywhere, may match.
+    """The rules that records of an origin, or of a client in any region, may match.
 
-    They are kept by the candidates of the calls that it made, with the ``verdicts`` of the tests
-    that these ask."""
+    ``rules`` are by the candidates of the calls made; ``verdicts`` are the results of the
+    candidates' tests."""
 
     rules: dict[Candidates, Sequence[Rule]] = {}
     verdicts: OriginVerdicts = msgspec.field(default_factory=OriginVerdicts)
@@ -54,7 +54,7 @@ class SelectedRules(msgspec.Struct, eq=False):
     def of(
         self, candidates: Candidates, origin: Origin, call: ApiCall, dispatch: Dispatch
     ) -> Sequence[Rule]:
-        """Return those of ``candidates`` that records of a call by an origin may match."""
+        """Return the candidate rules that records of a call by an origin may match."""
         rules = self.rules.get(candidates)
         if rules is None:
             rules = dispatch.select(candidates, join_parts(origin, call), self.verdicts)
@@ -68,8 +68,7 @@ class SelectedRules(msgspec.Struct, eq=False):
 class AskedRules(msgspec.Struct, frozen=True, eq=False):
     """The ``rules`` of ``dispatch`` that records of a client's call may match.
 
-    ``answers`` are what they say of the records wherever the call is made, by what a view of one
-    shows beside the signature."""
+    ``answers`` are their outcomes, valid in every region, by the view of a record."""
 
     dispatch: Dispatch
     rules: Sequence[Rule]
@@ -77,11 +76,11 @@ class AskedRules(msgspec.Struct, frozen=True, eq=False):
 
 
 class ClientFacts(msgspec.Struct, eq=False):
-    """What follows from a client: whose it is, and what is observed of it anywhere.
+    """The facts derived from a client.
 
-    ``anywhere`` are account, principal and long-term key, by which alerts are judged; ``counted``
-    is what ``activity`` returned; ``asked`` are rules by the calls that it made, where no region
-    decides."""
+    ``anywhere`` has the account, principal and long-term key, without a region; ``counted`` caches
+    the result of ``activity``; ``asked`` are the rules for the calls that it made, if they do not
+    depend on the region."""
 
     client: Client
     anywhere: ObservedOrigin
@@ -92,7 +91,7 @@ class ClientFacts(msgspec.Struct, eq=False):
 
     @classmethod
     def of(cls, client: Client) -> ClientFacts:
-        """Work out what follows from a client."""
+        """Derive the facts of a client."""
         named, recipient, _, _ = client
         caller = named or NO_CALLER
         arn, key = caller.arn or "", caller.access_key_id or ""
@@ -105,14 +104,14 @@ class ClientFacts(msgspec.Struct, eq=False):
         )
 
     def observed_in(self, region: str) -> ObservedOrigin:
-        """Return all that is observed of calls in a region."""
+        """Return the observed origin of calls in a region."""
         account, principal, key, _ = self.anywhere
         return ObservedOrigin(account, principal, key, region)
 
     def activity(self) -> tuple[Actor | None, Traits]:
-        """Return who called, and what is counted of the calls.
+        """Return who called, and the traits of the calls.
 
-        None where only a whole record names the caller."""
+        The actor is None if only the whole record names the caller."""
         if self.counted is None:
             self.counted = self._actor(), self._traits()
         return self.counted
@@ -132,12 +131,12 @@ class ClientFacts(msgspec.Struct, eq=False):
 
 
 class CallFacts(NamedTuple):
-    """What follows from a call.
+    """The facts derived from a call.
 
-    ``skip_reason`` says why its records are no events, None where they are; ``may_open_session`` is
-    true for calls to STS, whose responses may carry a session's access key; ``changes`` says that
-    it is no read, ``is_named`` that it has a source and a name, ``is_sign_in`` that a message alone
-    tells whether it failed, which a signature lacks."""
+    ``skip_reason`` says why its records are not events, None if they are; ``may_open_session`` is
+    true for calls to STS, whose responses may carry a session's access key; ``changes``: it is not
+    read-only; ``is_named``: it has a source and a name; ``is_sign_in``: only the error message,
+    which is not part of a signature, tells whether it failed."""
 
     skip_reason: str | None
     may_open_session: bool
@@ -148,10 +147,10 @@ class CallFacts(NamedTuple):
 
 
 class OriginFacts(msgspec.Struct, eq=False):
-    """What follows from a client and the region that it called.
+    """The facts derived from a client and the region that it called.
 
-    ``changed`` is what is observed of a call there that is no read. What few origins are asked for
-    is made when it is."""
+    ``changed`` is the observation that a call which is not read-only makes. ``seen`` and
+    ``selected`` are made when first needed, as few origins need them."""
 
     client: ClientFacts
     region: str
@@ -161,13 +160,13 @@ class OriginFacts(msgspec.Struct, eq=False):
 
     @classmethod
     def of(cls, client: ClientFacts, region: str) -> OriginFacts:
-        """Work out what follows from a client's calls in a region."""
+        """Derive the facts of a client's calls in a region."""
         account = client.anywhere.account
         changed = (account, region) if account and region else None
         return cls(client, region, changed)
 
     def observed_for(self, counts_activity: bool) -> ObservedOrigin:
-        """Return what is observed, without the region unless activity is counted."""
+        """Return the observed origin; without the region unless activity is counted."""
         if not counts_activity:
             return self.client.anywhere
         if self.seen is None:
@@ -179,7 +178,7 @@ class OriginFacts(msgspec.Struct, eq=False):
     ) -> AskedRules:
         """Return the rules that records of a call by this origin may match.
 
-        ``candidates`` are those of the call, ``origin`` are this one's parts."""
+        ``candidates`` are those of the call, ``origin`` are the parts of this origin."""
         if candidates.reads_region:
             if self.selected is None:
                 self.selected = SelectedRules()
@@ -195,15 +194,15 @@ class OriginFacts(msgspec.Struct, eq=False):
 
 
 _SIGN_IN = "signin.amazonaws.com"
-"""The service that says by a message alone that a call failed."""
+"""The service whose failed calls may have only an error message, no code."""
 
 
 class SignatureFacts(msgspec.Struct, eq=False):
-    """What follows from a signature, which has the ``parts`` of an origin and a call.
+    """The facts derived from a signature; ``parts`` are its origin and its call.
 
-    ``asked`` are the rules that its records may match, ``question`` the bit by which their callers
-    refuse all of them, ``head`` the number of the head that has the signature; ``verdicts`` are
-    what the rules say of the records, by what a view of a record shows beside the signature."""
+    ``asked`` are the rules that its records may match, ``question`` is the bit that says that a
+    caller refuses all of them (0: none), ``head`` is the number of the signature's head;
+    ``verdicts`` are the rules' outcomes by the view of a record."""
 
     parts: tuple[Origin, ApiCall]
     origin: OriginFacts
@@ -214,14 +213,14 @@ class SignatureFacts(msgspec.Struct, eq=False):
 
     @property
     def signature(self) -> EventSignature:
-        """The signature, made anew: few are asked for it."""
+        """The signature; it is not cached, as it is rarely needed."""
         return join_parts(*self.parts)
 
 
 class SignatureCache:
-    """Caches of what follows from signatures, and from each part of one.
+    """Caches of the facts derived from signatures and their parts.
 
-    They change speed only, never a result."""
+    They only affect speed, never a result."""
 
     def __init__(self, limit: int = CACHE_LIMIT) -> None:
         self.heads = KnownHeads(3 * limit)
@@ -233,7 +232,9 @@ class SignatureCache:
         self._records = 0
 
     def trim(self, records: int) -> None:
-        """Forget what is much and what was not asked for, behind a chunk of so many records."""
+        """Limit the caches' size, after a chunk with ``records`` records.
+
+        After each generation of records, origins that made none of them are forgotten."""
         self.heads.trim()
         self._records += records
         if self._records < _GENERATION:
@@ -245,19 +246,19 @@ class SignatureCache:
         self.clients = {key: each for key, each in self.clients.items() if each in clients}
 
     def forget(self) -> None:
-        """Forget all that follows from heads."""
+        """Forget all heads and the facts derived from them."""
         self.heads.forget()
         self.follow_heads()
 
     def follow_heads(self) -> None:
-        """Forget the parts of heads that were forgotten: those of one origin have one object."""
+        """Forget the parts of heads if the heads were forgotten: an origin must have one object."""
         if self._generation != self.heads.generation:
             self._generation = self.heads.generation
             self._origins.clear()
             self.clients.clear()
 
     def origin_facts(self, origin: Origin) -> OriginFacts:
-        """Return what follows from an origin, the same until heads are forgotten."""
+        """Return the facts of an origin: the same object until heads are forgotten."""
         facts = self._origins.get(origin)
         if facts is None:
             client = self._client_facts(origin[:4])

@@ -1,8 +1,8 @@
 """Sweeps: one principal's alerts that belong together, and their recurrence.
 
-What one principal did in one go may be several windows, of several rules. Alerts that share a key
-of their principal (the ARN, for a session that of its role; the role; the access key) and lie near
-each other are one sweep. All of it is a function of the set of alerts: their order does not matter.
+A principal's burst of activity may raise several alerts, by several rules. Alerts that are close in
+time and share a key of their principal (the ARN, for a session that of its role; the role; the
+access key) form one sweep. Sweeps are a function of the set of alerts: order does not matter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from detector.detection.baseline import principal_of
 from detector.text.time import DAY, HOUR, format_time
 
 MAX_PAUSE = 5 * 60
-"""Seconds between the events of two alerts within which both are one sweep."""
+"""The greatest pause, in seconds, between the events of two alerts of one sweep."""
 
 
 class Sweep(msgspec.Struct, frozen=True):
@@ -56,9 +56,8 @@ class Sweep(msgspec.Struct, frozen=True):
 
     @property
     def worst(self) -> Alert:
-        """The alert with the highest risk.
-
-        Of equals it is the one with the most regions and events, then the first."""
+        """The alert with the highest score; ties go to most regions, most events, then the
+        first."""
         return max(
             self.alerts,
             key=lambda alert: (alert.score, len(alert.facets.regions), alert.event_count),
@@ -66,16 +65,17 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 class RecurringSweep(msgspec.Struct, frozen=True):
-    """A row of a list: sweeps of one principal that recur."""
+    """A row of a list: the recurring sweeps of one principal, or a single sweep."""
 
     sweeps: tuple[Sweep, ...]
     recurrence: Recurrence
 
 
 class Recurrence(msgspec.Struct, frozen=True):
-    """How often sweeps came; ``period`` seconds apart, None if irregular.
+    """How often sweeps occurred; ``period`` is in seconds, None if irregular.
 
-    ``first`` is the time of the first; ``regions`` are the fewest and the most of one sweep."""
+    ``first`` is the time of the first; ``regions`` are the least and greatest number of regions in
+    a sweep."""
 
     times: int
     period: int | None
@@ -114,11 +114,11 @@ _PERIODS = {
     7 * DAY: "week",
 }
 _MIN_TIMES = 3
-"""Times from which there can be a period."""
+"""The least number of sweeps that can have a period."""
 _MAX_DRIFT = 0.1
-"""Share of the period by which a run may be off."""
+"""How far a run may be off schedule, as a share of the period."""
 _MIN_KEPT = 2 / 3
-"""Share of the runs of a schedule that must have come for it to be one."""
+"""The share of a schedule's runs that must have occurred."""
 
 
 def group_sweeps(alerts: Iterable[Alert]) -> list[Sweep]:
@@ -143,13 +143,13 @@ def group_sweeps(alerts: Iterable[Alert]) -> list[Sweep]:
 
 
 def sweep_keys(alert: Alert) -> set[str]:
-    """Return the keys of which two alerts of one principal share one."""
+    """Return the keys of an alert's principal; alerts of one principal share at least one."""
     facets = alert.facets
     return {*(principal_of(arn) for arn in facets.arns), *facets.roles, *facets.access_keys}
 
 
 def recurrence_of(sweeps: Sequence[Sweep]) -> Recurrence:
-    """Determine how regularly one or more sweeps came."""
+    """Determine how regularly one or more sweeps occurred."""
     times = sorted(sweep.first_event for sweep in sweeps)
     region_counts = [len(sweep.regions) for sweep in sweeps]
     return Recurrence(
@@ -158,9 +158,9 @@ def recurrence_of(sweeps: Sequence[Sweep]) -> Recurrence:
 
 
 def group_recurring(sweeps: Iterable[Sweep]) -> list[RecurringSweep]:
-    """Group recurring sweeps of a principal into rows, in time order.
+    """Group recurring sweeps of a principal into rows, in order of time.
 
-    A sweep of another severity has a row of its own: it must not hide among the others."""
+    Sweeps of different severity are never in one row, lest the worse hide among the others."""
     groups: dict[tuple[str, str], list[Sweep]] = defaultdict(list)
     for sweep in sorted(sweeps, key=lambda sweep: _order(sweep.alerts[0])):
         groups[sweep.principal or sweep.sweep_id, sweep.worst.severity].append(sweep)
@@ -175,7 +175,7 @@ def group_recurring(sweeps: Iterable[Sweep]) -> list[RecurringSweep]:
 
 
 def _period(times: Sequence[int]) -> int | None:
-    """Return the period of ascending times, some of which may be missing."""
+    """Return the period of ascending times, some of which may be missing; None if irregular."""
     if len(times) < _MIN_TIMES:
         return None
     gaps = [later - earlier for earlier, later in pairwise(times)]
@@ -190,12 +190,12 @@ def _period(times: Sequence[int]) -> int | None:
 
 
 def _order(alert: Alert) -> tuple[int, int, str]:
-    # By its events: a long window says nothing of how long the principal was active.
+    # By events, as a long window does not mean that the principal was active for long.
     return alert.first_event, alert.last_event, alert.alert_id
 
 
 class _DisjointSets:
-    """The numbers 0 to ``count`` - 1, joined to sets (union-find)."""
+    """Disjoint sets of the numbers 0 to ``count`` - 1 (union-find)."""
 
     def __init__(self, count: int) -> None:
         self._parents = list(range(count))

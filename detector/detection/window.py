@@ -1,12 +1,12 @@
 """Windows: sets of hits, and the spans that meet a rule.
 
 A hit is an event that passed a rule's filter. The hits of a series are collected by event identity,
-so a window only grows by set union, and what is derived depends on the set alone.
+so a window only grows by set union, and the results depend on the set alone.
 
 Tumbling windows are aligned to the Unix epoch, ``[floor(t / W) * W, + W)``, as ES|QL's DATE_TRUNC
-aligns spans of a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and
-meets the rule. Lookback finds every span of the last ``W`` seconds up to a hit: what a rule that
-looks back so far would see just after it. Spans that overlap are merged.
+aligns intervals of a fixed length. Sliding finds every span ``[t, t + W)`` that starts at a hit and
+meets the rule. Lookback finds every span of the last ``W`` seconds up to a hit: what a rule with
+that lookback would see right after the hit. Spans that overlap are merged.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Hit(NamedTuple):
 
 
 class HitSeries(Sequence[Hit]):
-    """The hits of a series, which need not be made to be counted."""
+    """The hits of a series; a ``Hit`` is only made when it is accessed."""
 
     @property
     @abstractmethod
     def times(self) -> Sequence[int]:
-        """The times of the hits, in epoch seconds; those of many are copied each time."""
+        """The times of the hits, in epoch seconds; each access may copy them."""
 
     @abstractmethod
     def inputs(self) -> Sequence[Inputs]:
@@ -62,7 +62,7 @@ class HitSeries(Sequence[Hit]):
 
 
 class ListedHits(HitSeries):
-    """Hits that were made one by one."""
+    """A series of hits that are already made."""
 
     def __init__(self, hits: Sequence[Hit]) -> None:
         self._hits = hits
@@ -95,7 +95,7 @@ class ListedHits(HitSeries):
 
 
 def as_series(hits: Sequence[Hit]) -> HitSeries:
-    """Return hits of one series as such."""
+    """Return hits of one series as a ``HitSeries``."""
     return hits if isinstance(hits, HitSeries) else ListedHits(hits)
 
 
@@ -108,9 +108,9 @@ class HitSpan(NamedTuple):
 
 
 class HitAggregator(Protocol):
-    """A group of hits that a condition is evaluated on.
+    """A group of hits on which a condition is evaluated.
 
-    Inputs are added, and retracted in the order in which they were added."""
+    Inputs are retracted in the order in which they were added."""
 
     def add(self, row: Inputs, /) -> None: ...
     def retract(self) -> None: ...
@@ -140,7 +140,8 @@ def tumbling(
 
 
 def epoch_windows(times: Sequence[int], width: int) -> Iterator[tuple[int, int, int]]:
-    """Yield each epoch-aligned window with hits: its start, its first hit and that after it."""
+    """Yield each epoch-aligned window with hits: its start, and its hits' slice ``[first,
+    end)``."""
     first = 0
     while first < len(times):
         start = times[first] // width * width
@@ -156,7 +157,7 @@ def sliding(
     new_group: Callable[[], A],
     meets: Callable[[A, int], bool],
 ) -> Iterator[int]:
-    """Yield the starts of spans from a hit that meet a rule.
+    """Yield the starts of the spans beginning at a hit that meet a rule.
 
     The arguments are those of ``tumbling``."""
     group, upcoming = new_group(), 0
@@ -177,7 +178,7 @@ def lookback(
     new_group: Callable[[], A],
     meets: Callable[[A, int], bool],
 ) -> Iterator[int]:
-    """Yield the starts of spans to a hit that meet a rule.
+    """Yield the starts of the spans ending at a hit that meet a rule.
 
     The arguments are those of ``tumbling``."""
     group, coming, oldest = new_group(), iter(inputs), 0
@@ -196,7 +197,8 @@ def merge_spans(
 ) -> Iterator[HitSpan]:
     """Merge spans of ``width`` seconds that overlap, or begin soon after a merged one began.
 
-    ``starts`` ascend; soon is less than ``duration`` seconds: what begins later begins anew."""
+    ``starts`` ascend; soon means less than ``duration`` seconds. A later start begins a new
+    span."""
     spans: list[tuple[int, int]] = []
     last: int | None = None
     for start in starts:

@@ -1,8 +1,9 @@
 """The activity of principals by day: counts, spans and values, over all records.
 
-A chunk's activity follows from the parts of its records' signatures. Activities add up: counts are
-summed over chunks, spans widen, values are united. So the activity of a trail is the same in any
-order and split; a record that was delivered twice is counted twice, which only counts show.
+A chunk's activity follows from the parts of its records' signatures. Activities are additive:
+counts are summed over chunks, spans are widened and sets of values are united. The result therefore
+does not depend on the order of the records or on how they are split into chunks. A record that was
+delivered twice is counted twice; only the counts show this.
 """
 
 from __future__ import annotations
@@ -26,20 +27,24 @@ VALUE_KINDS: tuple[ActivityKind, ...] = (
     "session",
     "key",
 )
-"""What is counted of a principal. A call is ``ec2.amazonaws.com:DescribeInstances``, an account the
-one that was called, a session the name of a role session, a key a long-term access key."""
+"""The kinds of values counted for a principal: ``region``; ``call``, e.g.
+``ec2.amazonaws.com:DescribeInstances``; ``network``; ``program``; ``account``, the account called;
+``session``, the name of a role session; ``key``, a long-term access key."""
 
 VALUE_LIMITS: dict[ActivityKind, int] = {"call": 512, "account": 512}
 VALUE_LIMIT = 128
-"""Values of a kind that are kept of a principal and day.
+"""How many values of a kind are kept per principal and day, unless ``VALUE_LIMITS`` has the kind.
 
-Of more values those with the smallest checksums stay, so what is kept never depends on order."""
+If there are more, those with the smallest checksums are kept, so the choice does not depend on the
+order."""
 MORE = ""
-"""The value that says that there were more values than are kept; it counts nothing."""
+"""A placeholder value for the values that were dropped; its counts are 0."""
 
 
 class ValueCount(msgspec.Struct, array_like=True, gc=False):
-    """How often a principal did something in a day; the span is 0 for calls."""
+    """How often a value occurred in a principal's calls of a day.
+
+    ``first`` and ``last`` are epoch seconds; for values of kind ``call``, both are 0."""
 
     calls: int = 0
     failed: int = 0
@@ -48,7 +53,7 @@ class ValueCount(msgspec.Struct, array_like=True, gc=False):
     last: int = 0
 
     def add(self, other: ValueCount) -> None:
-        """Add the counts of other records, and widen the span over theirs."""
+        """Add the counts of other records, and widen the span to include theirs."""
         self.calls += other.calls
         self.failed += other.failed
         self.denied += other.denied
@@ -56,10 +61,10 @@ class ValueCount(msgspec.Struct, array_like=True, gc=False):
 
 
 class DayActivity(msgspec.Struct, array_like=True):
-    """What a principal did on a day of UTC, or on several.
+    """What a principal did on one UTC day, or on several.
 
-    ``failed`` calls have an error code, ``denied`` ones are refused for want of permission,
-    ``writes`` are not read-only. ``first`` and ``last`` are epoch seconds; ``hours`` has a bit for
+    ``failed`` calls have an error code, ``denied`` calls lacked a permission, ``writes`` are not
+    read-only. ``first`` and ``last`` are epoch seconds; ``hours`` has a bit for
     each hour of the day with a call."""
 
     calls: int = 0
@@ -72,7 +77,7 @@ class DayActivity(msgspec.Struct, array_like=True):
     values: dict[str, dict[str, ValueCount]] = {}
 
     def count(self, span: ValueCount, hours: int) -> None:
-        """Count calls in these hours of the day."""
+        """Add the counts and the span of calls that were made in these ``hours`` of the day."""
         self.calls += span.calls
         self.failed += span.failed
         self.denied += span.denied
@@ -96,7 +101,7 @@ class DayActivity(msgspec.Struct, array_like=True):
 
 
 def _widen(activity: ValueCount | DayActivity, first: int, last: int) -> None:
-    """Widen a span over ``[first, last]``."""
+    """Widen a span to include ``[first, last]``."""
     if not activity.last or first < activity.first:
         activity.first = first
     if last > activity.last:
@@ -104,29 +109,29 @@ def _widen(activity: ValueCount | DayActivity, first: int, last: int) -> None:
 
 
 class SessionOpening(NamedTuple):
-    """That a caller opened a role session or a federated one, by a call to STS."""
+    """A call to STS by which ``opener`` opened a role session or a federated session."""
 
     opener: Actor
     opened: Actor
 
 
 class Activity(msgspec.Struct):
-    """What some chunks show: each principal by number of the day since the epoch, and openings.
+    """The activity in some chunks: by principal and day, and the sessions opened.
 
-    An opening has its first and last time."""
+    Each opening has the first and last time at which it occurred, in epoch seconds."""
 
     days: dict[PrincipalDay, DayActivity] = {}
     openings: dict[SessionOpening, tuple[int, int]] = {}
 
     def day(self, key: PrincipalDay) -> DayActivity:
-        """Return what is counted of a principal on a day, to be added to."""
+        """Return the mutable counts of a principal on a day; they are created if missing."""
         known = self.days.get(key)
         if known is None:
             self.days[key] = known = DayActivity(values={})
         return known
 
     def add_opening(self, opening: SessionOpening, span: tuple[int, int]) -> None:
-        """Widen the span of an opening."""
+        """Add an opening, or widen its span."""
         first, last = span
         known_first, known_last = self.openings.get(opening, span)
         self.openings[opening] = min(first, known_first), max(last, known_last)
@@ -140,11 +145,11 @@ class Activity(msgspec.Struct):
 
 
 PrincipalDay = tuple[PrincipalKind, str, int]
-"""A principal, and a number of a day since the epoch."""
+"""A principal's kind and name, and the number of a day since the epoch."""
 
 
 def limit_values(kind: str, counts: dict[str, ValueCount]) -> None:
-    """Drop what is over the limit of a kind, and say so by ``MORE``."""
+    """Drop the values beyond the limit of a kind, and add ``MORE`` if any were dropped."""
     limit = VALUE_LIMITS.get(kind, VALUE_LIMIT)  # type: ignore[call-overload]
     if len(counts) <= limit:
         return
@@ -171,7 +176,7 @@ def activity_days(since: int | None, until: int | None) -> tuple[int, int]:
 
 
 ALL_DAYS = (0, 1 << 32)
-"""The half-open range of days that any event is on."""
+"""A half-open range of days that contains every event."""
 
 
 def merged(days: Mapping[int, DayActivity]) -> DayActivity:
@@ -183,5 +188,5 @@ def merged(days: Mapping[int, DayActivity]) -> DayActivity:
 
 
 def shown_values(counts: Mapping[str, ValueCount]) -> Iterator[tuple[str, ValueCount]]:
-    """Yield the values of a kind without the mark that there are more."""
+    """Yield the values of a kind with their counts, except the placeholder ``MORE``."""
     return ((value, count) for value, count in counts.items() if value != MORE)

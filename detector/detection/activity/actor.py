@@ -7,12 +7,12 @@ from typing import Literal, NamedTuple
 import msgspec
 
 PrincipalKind = Literal["user", "root", "role", "federated", "service", "account", "external", ""]
-"""What a principal is. ``external``: a caller without an ARN whom an identity provider names;
-``""``: nobody is named."""
+"""The kind of a principal. ``external``: a caller without an ARN, named by an identity provider;
+``""``: the record names nobody."""
 
 
 class Actor(NamedTuple):
-    """Who called: a principal, and the role session in which it did (``""``: none)."""
+    """Who called: a principal, and the role session in which it called (``""``: none)."""
 
     kind: PrincipalKind
     name: str
@@ -28,7 +28,7 @@ NOBODY = Actor("", "")
 
 
 def actor_of_arn(arn: str) -> Actor:
-    """Return the principal of a caller's ARN, with its session."""
+    """Return the principal and session that a caller's ARN names."""
     *_, resource = arn.split(":", 5)
     form, _, rest = resource.partition("/")
     if form == "assumed-role":
@@ -50,7 +50,7 @@ _KINDS_OF_RESOURCES: dict[str, PrincipalKind] = {
 def actor_without_arn(
     invoked_by: str | None, address: str | None, account: str | None
 ) -> Actor | None:
-    """Return the service or account that called without an ARN; None where neither is known."""
+    """Return the service or account that called without an ARN; None if neither is known."""
     if invoked_by:
         return Actor("service", invoked_by)
     if address and address.endswith(".amazonaws.com"):
@@ -73,7 +73,9 @@ _named_decoder = msgspec.json.Decoder(_NamedRecord)
 
 
 def actor_of_record(record: bytes | msgspec.Raw) -> Actor:
-    """Return the caller of a record whose head names nobody: whom an identity provider named."""
+    """Return the externally authenticated caller of a record whose head names nobody.
+
+    ``NOBODY`` if the record names no user."""
     try:
         identity = _named_decoder.decode(record).user_identity
     except (ValueError, RecursionError):
@@ -118,7 +120,7 @@ _sts_decoder = msgspec.json.Decoder(_StsRecord)
 
 
 def opened_by_record(record: bytes | msgspec.Raw) -> Actor | None:
-    """Return the session that a call to STS opened; None where it opened none."""
+    """Return the session that a call to STS opened; None if it opened none."""
     try:
         response = _sts_decoder.decode(record).response_elements
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""The activity of a chunk: counts for each client, region and day, without names repeated.
+"""The activity of a chunk: counts by client, region and day, with dictionary-encoded names.
 
-There are fewer names than counts, and the same come in every chunk. So chunks are added up by their
-parts first, and only the sum is spread over what is counted of a principal.
+There are far fewer names than counts, and most names recur in every chunk. Chunks are therefore
+summed by group first; only the sums are then added to the counts of each principal.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from detector.text.numbers import Numbers
 
 
 class GroupCount(msgspec.Struct, array_like=True, gc=False):
-    """The records of a client in a region on a day; the first three are numbers of parts.
+    """The calls of a client in a region on a day.
 
-    ``first`` and ``last`` are epoch seconds, ``hours`` has a bit for each hour of the day with a
-    call, ``calls`` are how often each outcome came, by its number."""
+    ``actor``, ``traits`` and ``region`` are indexes into the lists of ``ChunkActivity``. ``first``
+    and ``last`` are epoch seconds, ``hours`` has a bit for each hour of the day with a call,
+    ``calls`` has the number of calls by the index of their outcome."""
 
     actor: int
     traits: int
@@ -39,7 +40,7 @@ class GroupCount(msgspec.Struct, array_like=True, gc=False):
 
 
 class ChunkActivity(msgspec.Struct, array_like=True):
-    """The counts of a chunk, with the parts that their numbers mean."""
+    """The counts of a chunk, with the dictionaries that their indexes refer to."""
 
     actors: list[Actor] = []
     traits: list[Traits] = []
@@ -49,7 +50,7 @@ class ChunkActivity(msgspec.Struct, array_like=True):
     openings: list[tuple[SessionOpening, tuple[int, int]]] = []
 
     def encode(self) -> bytes:
-        """Return the counts as bytes; none where nothing was counted."""
+        """Return the counts as MessagePack; ``b""`` if nothing was counted."""
         if not self.groups:
             return b""
         return msgspec.msgpack.encode(self)
@@ -59,7 +60,7 @@ _decoder = msgspec.msgpack.Decoder(ChunkActivity)
 
 
 class _PairedActivity(msgspec.Struct, array_like=True):
-    """The form that a state of an earlier version may hold: each trait with its kind."""
+    """The form that state written by an earlier version may have: each trait with its kind."""
 
     actors: list[Actor]
     traits: list[tuple[tuple[str, str], ...]]
@@ -106,7 +107,7 @@ def networks_of(activity: bytes) -> set[str]:
 
 
 class _Sum:
-    """The counts of a group over chunks; its calls are by the number of an outcome."""
+    """The counts of a group over all chunks; ``calls`` are by the index of the outcome."""
 
     __slots__ = ("calls", "first", "hours", "last")
 
@@ -118,7 +119,7 @@ class _Sum:
 
 
 def activity_of(chunks: Iterable[bytes]) -> Activity:
-    """Return the sum of the activities of chunks, by ``ChunkActivity.encode``."""
+    """Return the sum of chunks' activities, each encoded by ``ChunkActivity.encode``."""
     activity = Activity({}, {})
     actors, traits = Numbers[Actor](), Numbers[Traits]()
     regions, outcomes = Numbers[str](), Numbers[CallOutcome]()
@@ -174,7 +175,7 @@ def _spread(
     of_group: _Sum,
     outcomes: Sequence[CallOutcome],
 ) -> None:
-    """Add the counts of a group to all that is counted of its principal, its ``values`` too."""
+    """Add the counts of a group to its principal's day, and to each of the group's ``values``."""
     day = activity.day((actor.kind, actor.name, number))
     by_call = day.values.setdefault("call", {})
     calls = failed = denied = 0

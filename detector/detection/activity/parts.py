@@ -1,4 +1,4 @@
-"""What is counted of the parts of a signature: a client's traits, a call's outcome."""
+"""The parts of a signature that activity counts: a client's traits and a call's outcome."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from detector.cloudtrail.record import ApiCall
 from detector.detection.activity.activity import ActivityKind
 
 Traits = tuple[str, str, str, str]
-"""The network, program, account and long-term key of a client in any call; ``""``: none."""
+"""A client's network, program, account and long-term key; ``""``: none."""
 TRAIT_KINDS: tuple[ActivityKind, ...] = ("network", "program", "account", "key")
-"""What each of the traits is."""
+"""The kinds of the four ``Traits``, in order."""
 
 
 class CallOutcome(NamedTuple):
-    """What is counted of a call: its name with the service, and how it ended."""
+    """A call as it is counted: ``label``, its service and name, and how it ended."""
 
     label: str
     is_failed: bool
@@ -23,7 +23,7 @@ class CallOutcome(NamedTuple):
 
     @classmethod
     def of(cls, call: ApiCall) -> CallOutcome:
-        """Return what is counted of a call."""
+        """Return the outcome of a call."""
         source, name, read_only, _, error = call
         return cls(
             f"{source or ''}:{name or ''}", bool(error), is_denial(error), read_only is False
@@ -31,7 +31,7 @@ class CallOutcome(NamedTuple):
 
 
 def is_denial(error: str | None) -> bool:
-    """Return whether an error code says that a permission was missing."""
+    """Return whether an error code means that a permission was missing."""
     return error is not None and any(word in error for word in _DENIALS)
 
 

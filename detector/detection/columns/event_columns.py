@@ -1,4 +1,4 @@
-"""Events by identity, as columns: an object for each kind of event, not for each event."""
+"""Events by identity in columnar form: one object per kind of event, not per event."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from detector.formats.native.columns import IDENTITY, RowOrder, gather, identiti
 
 
 class EventColumns(Mapping[bytes, KeptEvent]):
-    """Events by identity, one a row.
+    """Events by identity, one per row.
 
-    ``identities`` follow each other. ``kinds`` are events of which many rows have all but identity,
-    time and position; ``kind`` is the number of each row's. ``chunks`` are file and offset,
-    ``chunk`` the number of each row's, ``index`` the record's there. Records that claim one
-    identity may be added: until ``unite`` is called, or anything is asked by identity, each has
-    a row."""
+    ``identities`` are concatenated. A kind is an event without identity, time and position, which
+    many rows share: ``kind`` has, by row, an index into ``kinds``. ``chunk`` has, by row, an index
+    into ``chunks``, each a file and an offset; ``index`` is the record's index in that chunk.
+    Several records with the same identity may be added: each has its own row until ``unite`` is
+    called or an event is looked up by identity."""
 
     def __init__(self, events: Mapping[bytes, KeptEvent] | None = None) -> None:
         self.identities = bytearray()
@@ -34,7 +34,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self.chunk = array("i")
         self.index = array("q")
         self._kind_numbers: dict[int, int] = {}
-        """By the id of the kind, which is held."""
+        """By the ``id()`` of the kind, which ``kinds`` keeps alive."""
         self._chunk_numbers: dict[tuple[str, int], int] = {}
         self._rows: dict[bytes, int] | None = None
         self._is_united = True
@@ -59,7 +59,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return identity in self._by_identity()
 
     def __setitem__(self, identity: bytes, event: KeptEvent) -> None:
-        """Put another event in the place of one that is here."""
+        """Replace an event that is present. Raises KeyError if it is not."""
         self._set(self._by_identity()[identity], event)
 
     @property
@@ -81,7 +81,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         times: Sequence[int],
         indexes: Sequence[int],
     ) -> None:
-        """Add events of a kind; ``chunk`` is the number of theirs."""
+        """Add events of a kind; ``chunk`` is the number of the chunk that they are in."""
         self._rows, self._is_united = None, False
         self.identities += identities
         self.times.extend(times)
@@ -96,10 +96,10 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         runs: RecordRuns,
         times: Sequence[int | None],
     ) -> int:
-        """Add the records of runs, each of which has one event but for what is a row's own.
+        """Add the records of runs; all records of a run share one kind of event.
 
-        None where a run has no hits. ``times`` are those of the records of the chunk, of which
-        ``chunk`` is the number. Returns how many were added."""
+        ``events`` has the kind of each run, None for a run without hits. ``times`` are those of all
+        records of the chunk, whose number is ``chunk``. Returns the number of events added."""
         self._rows, self._is_united = None, False
         kinds = [-1 if event is None else self._kind_number(event) for event in events]
         rows = runs.rows(kinds, times)
@@ -111,9 +111,9 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return len(rows.times)
 
     def add_all(self, other: EventColumns) -> None:
-        """Add the events of others."""
+        """Add all events of ``other``."""
         if not other.added:
-            return  # as of most small files
+            return  # as for most small files
         self._rows, self._is_united = None, False
         kinds = list(map(self._kind_number, other.kinds))
         chunks = [self.chunk_number(*place) for place in other.chunks]
@@ -124,14 +124,14 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self.chunk.extend(gather(array("i", chunks), other.chunk))
 
     def chunk_number(self, source: str, offset: int) -> int:
-        """Return the number of a chunk."""
+        """Return the number of a chunk, which is added if it is new."""
         number = self._chunk_numbers.setdefault((source, offset), len(self.chunks))
         if number == len(self.chunks):
             self.chunks.append((source, offset))
         return number
 
     def unite(self) -> None:
-        """Leave one row of each identity."""
+        """Merge rows with the same identity."""
         if not self._is_united:
             if IdentitySet().add_all(bytes(self.identities)) < len(self.times):
                 self._unite(self.names())
@@ -151,7 +151,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return dict(zip(self._by_identity(), self.times, strict=True))
 
     def without(self, identities: Collection[bytes]) -> EventColumns:
-        """Return the events but for some."""
+        """Return the events except those with one of ``identities``."""
         self.unite()
         if not identities:
             return self
@@ -171,7 +171,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return changed
 
     def with_own_kinds(self) -> EventColumns:
-        """Return the events with a copy of each kind, those with one identity by themselves."""
+        """Return the events with a copy of each kind; rows with the same identity stay separate."""
         changed = self.selected([True] * self.added)
         changed._set_tables(list(map(msgspec.structs.replace, self.kinds)), changed.chunks)
         return changed
@@ -191,14 +191,14 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return number
 
     def _by_identity(self) -> dict[bytes, int]:
-        """Return the rows by identity."""
+        """Return the row number of each identity."""
         self.unite()
         if self._rows is None:
             self._rows = {identity: row for row, identity in enumerate(self.names())}
         return self._rows
 
     def _unite(self, names: Sequence[bytes]) -> None:
-        """Leave one row of each identity, where the first of them is."""
+        """Merge the rows of each identity into the first of them."""
         first: dict[bytes, int] = {}
         stands = bytearray(b"\1") * len(names)
         for row, identity in enumerate(names):
@@ -215,7 +215,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         self.kind, self.chunk, self.index = left.kind, left.chunk, left.index
 
     def _set(self, row: int, event: KeptEvent, kind: int | None = None) -> None:
-        """Put an event in the place of a row's; it may be of this ``kind``."""
+        """Overwrite a row with an event; ``kind`` is the number of a kind that it may be of."""
         place = event.position
         if kind is None or not _is_of_kind(event, self.kinds[kind]):
             kind = self._kind_number(event)

@@ -1,7 +1,7 @@
-"""Which identities are stored, at some fourteen bytes each.
+"""A set of stored identities that takes about fourteen bytes each.
 
-Copies of an event may come in any file. Whether an identity is new is asked of every hit, so it is
-answered from memory; where it is not, the segments tell.
+Copies of an event may arrive in any file. Every hit is checked for a new identity, so the check is
+made in memory; only if the identity may be known are the segments read.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from detector.formats.native.columns import IDENTITY, MarkTable
 
 _BITS = 6
-"""Of the size of the first table."""
+"""Size of the first table, as a power of two."""
 
 
 class IdentitySet:
-    """Marks of identities; an identity without a mark is new.
+    """A set of hashes (marks) of identities; an identity without a mark is new.
 
-    Identities may share a mark, so one whose mark is in here need not be stored."""
+    Identities may share a mark, so an identity whose mark is present is not necessarily stored."""
 
     def __init__(self) -> None:
-        # At random: who writes a log must not know which marks have one place.
+        # Random, so that nobody who writes a log can choose identities that collide.
         self._table = MarkTable.of_size(_BITS, secrets.randbits(64) | 1)
         self._count = 0
 
@@ -29,22 +29,22 @@ class IdentitySet:
         return self.has_any(identity)
 
     def has_any(self, identities: bytes) -> bool:
-        """Tell whether one of the identities that follow each other may be in here."""
+        """Return whether any of the concatenated identities may be present."""
         return bool(self.among(identities))
 
     def among(self, identities: bytes) -> Sequence[int]:
-        """Return the numbers of those that may be in here, of identities that follow each other."""
+        """Return the indexes of those concatenated identities that may be present."""
         return self._table.find(identities) if self._count else ()
 
     def add_all(self, identities: bytes) -> int:
-        """Add identities that follow each other; return how many marks are new."""
+        """Add concatenated identities; return how many marks are new."""
         self._make_room(len(identities) // IDENTITY)
         added = self._table.add(identities)
         self._count += added
         return added
 
     def _make_room(self, count: int) -> None:
-        """Have at most three quarters of the table taken, after so many more."""
+        """Grow the table so that ``count`` more marks fill at most three quarters of it."""
         before = self._table
         bits = before.bits
         while 4 * (self._count + count) > 3 << bits:

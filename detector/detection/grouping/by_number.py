@@ -1,8 +1,8 @@
-"""The events of a chunk from its records by the numbers of their heads.
+"""Groups the records of a chunk into events, by the numbers of their heads.
 
-They are summed by what is observed of them and by principal, natively where there is the library.
-What runs here runs once for each observation of a chunk, not for each distinct call; and for calls
-of which some rule may match.
+Events are summed by observation and by principal, in native code if the library is available. The
+code here runs once per observation of a chunk, not per distinct call, and for those calls that some
+rule may match.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
 
 _UNNUMBERED = 1 << 63
-"""The bit of the sets of candidates that have none of their own; these are asked for each head."""
+"""The bit shared by all sets of candidates beyond 63; these are evaluated for each head."""
 _CALLER_QUESTIONS = 64
-"""Of the sets of rules of which it is remembered who refuses them, a bit each."""
+"""For how many sets of rules it is remembered which callers refuse them; one bit each."""
 _NOWHERE = "", ""
 _K = TypeVar("_K", bound=Hashable)
 
@@ -60,10 +60,9 @@ def group_by_number(
     dispatch: Dispatch,
     counts_activity: bool,
 ) -> None:
-    """Add the events of a chunk's groups, whose table has the heads of the cache.
+    """Add the events of a chunk's groups; their table has the heads of the cache.
 
-    Those of an origin are listed by their calls, and observed in its region, unless nobody will ask
-    what principals do (``counts_activity``)."""
+    With ``counts_activity``, an origin's events are listed by call and observed in its region."""
     known = _facts_of(groups, cache, dispatch, counts_activity)
     if isinstance(groups, HeadGroups):
         sums = sum_groups(groups, counts_activity)
@@ -79,9 +78,9 @@ def group_documents(
     dispatch: Dispatch,
     counts_activity: bool,
 ) -> list[ChunkEvents]:
-    """Return the events of each document that was cut, as of a chunk; none of one that was not.
+    """Return the events of each document; those of a document that was not cut are empty.
 
-    What is observed in all of them is added to ``seen``."""
+    The observations of all documents are added to ``seen``."""
     known = _facts_of(documents.groups, cache, dispatch, counts_activity)
     every = []
     all_sums = sum_documents(documents, counts_activity)
@@ -96,7 +95,7 @@ def group_documents(
 def _facts_of(
     groups: RecordGroups, cache: SignatureCache, dispatch: Dispatch, counts_activity: bool
 ) -> NumberedFacts:
-    """Return what follows from the table of groups, of all that it has."""
+    """Return the facts derived from the groups' table, updated for all its entries."""
     known: NumberedFacts = groups.table.facts
     if known is None or not known.is_for(dispatch, counts_activity):
         known = NumberedFacts(groups.table, cache, dispatch, counts_activity)
@@ -108,7 +107,7 @@ def _facts_of(
 def _add_events(
     groups: RecordGroups, sums: GroupSums, events: ChunkEvents, known: NumberedFacts
 ) -> None:
-    """Add the events of groups by their sums."""
+    """Add the events of groups, given their sums."""
     known.observe(sums, events.seen)
     events.span = sums.span
     events.postings = sums.postings
@@ -145,14 +144,14 @@ def _list_groups(
         if events is None:
             by_origin[origin] = OriginEvents(groups, first, last)
             continue
-        # Of two texts that decode alike there are two numbers, and one origin.
+        # Two texts that decode to the same origin have two numbers.
         events.groups += groups
         events.first, events.last = min(events.first, first), max(events.last, last)
     return by_origin
 
 
 class _Numbers(dict[_K, int]):
-    """The numbers of keys, in the order in which they were first asked for."""
+    """Numbers keys in the order in which they are first looked up."""
 
     def __init__(self, *first: _K) -> None:
         super().__init__()
@@ -165,7 +164,7 @@ class _Numbers(dict[_K, int]):
 
 
 class _Origins(dict[int, OriginFacts]):
-    """What follows from the origins of a table, by their numbers."""
+    """The facts derived from the origins of a table, by number; they are made on lookup."""
 
     def __init__(self, table: HeadParts, cache: SignatureCache) -> None:
         super().__init__()
@@ -178,10 +177,10 @@ class _Origins(dict[int, OriginFacts]):
 
 
 class NumberedFacts:
-    """What follows from the origins and calls of a table, by their numbers.
+    """The facts derived from the origins and calls of a table, by number.
 
-    ``calls`` are what follows from calls. ``callers`` are known by what they refuse. Origins are
-    observed in their regions where activity is counted."""
+    ``calls`` are the facts of calls; ``callers`` remembers which callers refuse which rules.
+    Origins are observed with their regions if activity is counted."""
 
     def __init__(
         self, table: HeadParts, cache: SignatureCache, dispatch: Dispatch, counts_activity: bool
@@ -204,11 +203,11 @@ class NumberedFacts:
         self._learned = 1
 
     def is_for(self, dispatch: Dispatch, counts_activity: bool) -> bool:
-        """Tell whether this is what follows for these rules, with or without activity."""
+        """Return whether the facts are valid for these rules and this ``counts_activity``."""
         return self.dispatch is dispatch and self._counts_activity == counts_activity
 
     def learn(self) -> None:
-        """Tell the table what follows from its origins and calls that came since the last time."""
+        """Derive facts from the table's new origins and calls, and store them in the table."""
         self._learn_origins()
         table = self._table
         for number in range(len(self.calls), len(table.calls)):
@@ -236,12 +235,12 @@ class NumberedFacts:
             table.name_posting(number, posting_name(hashes))
 
     def observe(self, sums: GroupSums, seen: OriginSpans) -> None:
-        """Widen the spans of what is observed of events."""
+        """Widen the spans of observations in ``seen`` to include those of ``sums``."""
         widen_spans(seen.seen, _spans_of(self._observed.by_number, sums.observed))
         widen_spans(seen.changed, _spans_of(self._changed.by_number, sums.changed))
 
     def turn(self) -> set[OriginFacts]:
-        """Forget who made no call since the last time; return the origins that are left."""
+        """Forget origins without a call since the last turn; return the facts of the others."""
         callers = self._table.take_callers()
         for number in self.origins.keys() - callers:
             del self.origins[number]
@@ -253,18 +252,18 @@ class NumberedFacts:
         return left
 
     def origin_of(self, number: int) -> OriginFacts:
-        """Return what follows from the origin of a head."""
+        """Return the facts derived from a head's origin."""
         return self.origins[self._table.parts(number)[0]]
 
     def call_of(self, number: int) -> CallFacts:
-        """Return what follows from the call of a head."""
+        """Return the facts derived from a head's call."""
         call: CallFacts = self.calls[self._table.parts(number)[1]]
         return call
 
     def judged(self, number: int) -> SignatureFacts | None:
-        """Return what follows from a head, with the rules that its records may match.
+        """Return the facts derived from a head, with the rules that its records may match.
 
-        None where there are no such rules."""
+        None if there are no such rules, which is remembered."""
         if number in self._judged:
             return self._judged[number]
         table = self._table
@@ -284,14 +283,14 @@ class NumberedFacts:
         return facts
 
     def _question_of(self, candidates: Candidates) -> int:
-        """Return the bit of the candidates of a call; 0 where it has none."""
+        """Return the bit of a call's set of candidates; 0 if it is empty."""
         if not candidates:
             return 0
         number = self._questions.setdefault(candidates, len(self._questions))
         return min(1 << number, _UNNUMBERED)
 
     def _caller_question_of(self, asked: AskedRules) -> int:
-        """Return the bit by which callers refuse all of some rules; 0 where none can."""
+        """Return the bit that says that a caller refuses all these rules; 0 if there is none."""
         question = self._questions_of_rules.get(asked)
         if question is None:
             question = self._questions_of_rules[asked] = self._new_question(asked.rules)
@@ -306,6 +305,6 @@ class NumberedFacts:
 
 
 def _spans_of(keys: Sequence[_K], spans: NumberedSpans) -> Iterator[tuple[_K, tuple[int, int]]]:
-    """Yield the first and last time of each key that has a number."""
+    """Yield each numbered key with its first and last time."""
     numbers, firsts, lasts = spans
     return zip(map(keys.__getitem__, numbers), zip(firsts, lasts, strict=True), strict=True)

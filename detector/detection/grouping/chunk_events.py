@@ -1,4 +1,4 @@
-"""What the records of a chunk show together, however they were grouped."""
+"""The events of a chunk, independent of how its records were grouped."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NO_POSTINGS = EncodedPostings(0, b"")
 
 
 class CallGroups(NamedTuple):
-    """The groups of a chunk, each the records of one call by one origin.
+    """The groups of a chunk: each has the records of one call by one origin.
 
-    ``numbers`` are those of their calls in ``calls``, ``sizes`` how many records each has,
-    ``members`` return the indexes of its records."""
+    By group, ``numbers`` has the index of its call in ``calls``, ``sizes`` its number of records,
+    ``members`` the indexes of its records."""
 
     numbers: Sequence[int] = ()
     calls: Sequence[CallFacts] = ()
@@ -30,7 +30,7 @@ class CallGroups(NamedTuple):
 
 
 class OriginEvents(msgspec.Struct, gc=False):
-    """The events of one origin in a chunk, by groups, and their first and last time."""
+    """The events of one origin in a chunk: their groups, and their first and last time."""
 
     groups: list[int]
     first: int
@@ -38,15 +38,15 @@ class OriginEvents(msgspec.Struct, gc=False):
 
 
 class ChunkEvents(msgspec.Struct):
-    """The records of a chunk, and those of them that are events.
+    """The events of a chunk, and counts of the records that are not events.
 
-    ``seen`` is what is observed of the events, with first and last time; of documents that are
-    grouped together, what is observed in all. ``span`` is the first and last time of this chunk's
-    events, None where it has none. ``postings`` say where the records of principals are, but for
-    those of ``openings``, which may have the key of a session beside. ``skipped`` and ``rejected``
-    count the records that are no events, by reason. Of ``candidates`` rules may match, in the order
-    of the first record of each, but for those of ``callers`` who are known to refuse it.
-    ``by_origin`` and ``groups`` are empty where the calls of origins were not asked for."""
+    ``seen`` has the observations; documents that are grouped together share one. ``span`` is the
+    first and last time of this chunk's events, None without events. ``postings`` locate the records
+    of principals, except those in ``openings``, whose records may also have the key of a session.
+    ``skipped`` and ``rejected`` count the records that are not events, by reason. ``candidates``
+    are the groups that rules may match, in the order of their first records; ``callers`` knows
+    which callers refuse the rules. ``by_origin`` and ``groups`` are empty unless activity is
+    counted."""
 
     seen: OriginSpans = msgspec.field(default_factory=OriginSpans)
     span: tuple[int, int] | None = None
@@ -60,9 +60,9 @@ class ChunkEvents(msgspec.Struct):
     groups: CallGroups = CallGroups()
 
     def skip(self, reason: str, count: int) -> None:
-        """Count records that are no events by what they are."""
+        """Count records that are skipped because of what they are."""
         self.skipped[reason] = self.skipped.get(reason, 0) + count
 
     def reject(self, reason: str, count: int) -> None:
-        """Count records that are no events by what they lack."""
+        """Count records that are rejected because of what they lack."""
         self.rejected[reason] = self.rejected.get(reason, 0) + count

@@ -1,4 +1,4 @@
-"""What rules say of alike records, and what that is remembered by."""
+"""The outcomes of rules for records that are alike, and the views that they are cached by."""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from detector.rules.rule import Rule
 
 
 class RuleOutcome(NamedTuple):
-    """What rules say of records that agree in all that the rules read of them.
+    """The outcome of rules for records that agree in all fields that the rules read.
 
-    ``event`` is theirs but for time, id and position; None where no rule may match. ``own`` are the
-    inputs of matches that are each record's own: the match's index, the input's, the attribute."""
+    ``event`` is the records' event without time, id and position; None if no rule can match.
+    ``own`` lists the inputs that each record fills in: index of the match, index of the input,
+    attribute."""
 
     matches: Matches
     event: KeptEvent | None
     own: tuple[tuple[int, int, str], ...] = ()
 
     def event_in(self, region: str) -> KeptEvent | None:
-        """Return the event of such records in a region, of rules that do not read it otherwise."""
+        """Return the event in another region; only valid if the rules do not read the region."""
         if self.event is None or self.event.region == region:
             return self.event
         return self.event.made_in(region)
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes."""
+        """The approximate size in bytes."""
         return 64 * sum([len(inputs) for _, inputs in self.matches])
 
 
 class ViewVerdict(msgspec.Struct, gc=False):
-    """What rules say of the records of a view.
+    """The outcomes of rules for the records of a view.
 
-    ``outcomes`` are by the values of the attributes ``reads``, which rules read beyond the view.
-    ``settled`` is that of all records, where nothing more of them has to be read. ``timed`` are the
-    rules that depend on an event's time: they are asked for each record."""
+    ``reads`` are the attributes that rules read beyond the view; ``outcomes`` are by their values.
+    ``settled`` is the outcome of all records, if nothing more of them has to be read. ``timed`` are
+    the rules that depend on an event's time; they are evaluated for each record."""
 
     view: Any
     rules: list[Rule]
@@ -48,10 +49,10 @@ class ViewVerdict(msgspec.Struct, gc=False):
 
 
 NO_HITS = ViewVerdict(None, [], [], settled=RuleOutcome((), None))
-"""That on records whose caller no rule wants."""
+"""The verdict on records whose caller no rule can match."""
 
 
 def view_size(view: tuple[bytes, Any, bool]) -> int:
-    """Return about how many bytes a view takes."""
+    """Return the approximate size of a view in bytes."""
     caller, message, _ = view
     return len(caller) + (len(message) if message else 0)

@@ -1,4 +1,4 @@
-"""The asking of rules about a record."""
+"""Evaluates rules on a record."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _NOWHERE = Position("", 0, 0)
 
 
 class RuleAsker:
-    """Asks rules; ``seconds`` are what each took."""
+    """Evaluates rules; ``seconds`` has the time that each took, by rule id."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
 
     def ask(self, verdict: ViewVerdict, record: NotedRecord) -> tuple[RuleOutcome, bool]:
-        """Return what rules say of records like one, and whether that may be of its region only."""
+        """Return the outcome for records like one, and whether it may hold in its region only."""
         matches: list[Match] = []
         own: list[tuple[int, int, str]] = []
         for rule in verdict.rules:
@@ -48,7 +48,7 @@ class RuleAsker:
                 own += [(len(matches), *each) for each in inputs_told.own]
                 matches.append((series, _anywhere(inputs, inputs_told)))
             self.seconds[rule.rule_id] += perf_counter() - begun
-        is_of_region = record.reads_region  # the event, made next, has it in any case
+        is_of_region = record.reads_region  # before the event is made, which reads it
         event = None
         if matches or verdict.timed:
             event = KeptEvent(
@@ -75,7 +75,7 @@ class RuleAsker:
 
 
 def _anywhere(inputs: Inputs, told: SharedInputs) -> Inputs:
-    """Return inputs with marks for the event's time and region."""
+    """Return inputs with placeholders for the event's time and region."""
     if not told.times and not told.regions:
         return inputs
     values = list(inputs)
@@ -87,9 +87,9 @@ def _anywhere(inputs: Inputs, told: SharedInputs) -> Inputs:
 
 
 def _matches(rule: Rule, rows: Sequence[tuple[tuple[Any, ...], Inputs]]) -> list[Match]:
-    """Return the matches of an event by the rows that a rule makes of it.
+    """Return the matches of an event, given the rows that a rule makes of it.
 
-    Of two rows with one key the smaller inputs stand."""
+    Of several rows with the same key, the smallest inputs are kept."""
     if len(rows) == 1:
         key, inputs = rows[0]
         return [(Series(rule.rule_id, key if rule.query.window else None), inputs)]

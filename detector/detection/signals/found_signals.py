@@ -1,4 +1,4 @@
-"""The signals that a search found, as columns."""
+"""The signals that a search found, in columnar form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Flags = tuple[str, ...]
 class Signal(NamedTuple):
     """An event near an alert, with the flags it raises.
 
-    It has none where it only opens a session."""
+    ``flags`` is empty if the event only opens a session."""
 
     identity: bytes
     row: KeptEvent
@@ -26,20 +26,20 @@ class Signal(NamedTuple):
 
 
 class Signals:
-    """Signals by the kinds of their ``events``, of which each raises the same flags.
+    """Signals as ``events`` whose kinds determine their flags.
 
-    Several records may claim the identity of one event: each is one of these. Of files that are
-    ``unread``, some signals may be missing, for the reason that is given."""
+    Several records may have the same identity; each is a signal of its own. ``unread`` has the
+    reasons, by path, why signals of some files may be missing."""
 
     def __init__(self) -> None:
         self.events = EventColumns()
         self.unread: dict[str, str] = {}
         self._flags: dict[int, Flags] = {}
-        """By the ids of kinds, which the events hold."""
+        """By the ``id()`` of the kind, which ``events`` keeps alive."""
 
     @classmethod
     def of(cls, signals: Iterable[Signal]) -> Signals:
-        """Return single signals as columns."""
+        """Collect single signals."""
         found = cls()
         for identity, row, flags in signals:
             place = row.position
@@ -52,7 +52,7 @@ class Signals:
         return _restore, (self.events, flags, self.unread)
 
     def __iter__(self) -> Iterator[Signal]:
-        """Yield each signal by itself."""
+        """Yield each signal."""
         for kind, identity, row in self.events.rows():
             yield Signal(identity, row, self._flags[id(kind)])
 
@@ -65,7 +65,7 @@ class Signals:
         times: Sequence[int],
         indexes: Sequence[int],
     ) -> None:
-        """Add signals that are one event but for identity, time and place.
+        """Add signals that differ only in identity, time and position.
 
         ``chunk`` is their file and the chunk's offset in it."""
         kind = self._kind(event, flags)
@@ -80,9 +80,9 @@ class Signals:
         runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
-        """Add the signals of runs: of each its event, None where it is left out, and its flags.
+        """Add the signals of runs; ``events`` and ``flags`` have one item per run.
 
-        ``times`` are those of the chunk's records."""
+        An event of None leaves out its run. ``times`` are those of the chunk's records."""
         kinds = [
             None if event is None else self._kind(event, raised)
             for event, raised in zip(events, flags, strict=True)
@@ -90,16 +90,16 @@ class Signals:
         self.events.add_runs(kinds, self.events.chunk_number(*chunk), runs, times)
 
     def _kind(self, event: KeptEvent, flags: Flags) -> KeptEvent:
-        """Return an event as the kind of signals that raise these flags."""
+        """Return the event as a kind with these flags; a copy if it already has other flags."""
         if self._flags.setdefault(id(event), flags) != flags:
             event = msgspec.structs.replace(event)
             self._flags[id(event)] = flags
         return event
 
     def add_all(self, other: Signals) -> None:
-        """Add the signals of others.
+        """Add all signals of ``other``.
 
-        Another process sends a kind once, however many of its files have it."""
+        Another process sends each kind once, however many files share it."""
         self.unread |= other.unread
         if any(self._flags.get(id(kind), flags) != flags for kind, flags in other.kinds()):
             other = _restore(other.events.with_own_kinds(), [flags for _, flags in other.kinds()])
@@ -112,7 +112,7 @@ class Signals:
             yield kind, self._flags[id(kind)]
 
     def names(self) -> set[str]:
-        """Return the names of callers, and the keys of the sessions that they opened."""
+        """Return the names of all callers, and the keys of the sessions that they opened."""
         found: set[str] = set()
         for kind in self.events.kinds:
             client = kind.client
@@ -126,12 +126,12 @@ class Signals:
         return [row.event(identity) for _, identity, row in selected.events.rows()]
 
     def flagged(self) -> Signals:
-        """Return those that raise flags."""
+        """Return the signals that raise flags."""
         raises = [bool(flags) for _, flags in self.kinds()]
         return self._selected([raises[number] for number in self.events.kind])
 
     def outside(self, paths: Container[str]) -> Signals:
-        """Return those that are in none of these files."""
+        """Return the signals that are in none of these files."""
         is_outside = [path not in paths for path, _ in self.events.chunks]
         return self._selected([is_outside[number] for number in self.events.chunk])
 
@@ -155,5 +155,5 @@ def _restore(
 
 
 def missing_flags(unread: Mapping[str, str]) -> list[str]:
-    """Say of which files signals may be missing, and why, in a line each."""
+    """Return a line for each file whose signals may be missing, with the reason."""
     return [f"flags may be missing: {path}: {why}" for path, why in sorted(unread.items())]

@@ -1,4 +1,4 @@
-"""The spans of time in which a caller's records are searched for, found by the caller's names."""
+"""Finds, by a caller's names, the spans of time in which its records are searched for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RelatedRequest = SearchRequest[RelatedPrincipals]
 
 
 class TimeSpans:
-    """Spans ``[start, end)`` of epoch seconds, which are united where they overlap or touch."""
+    """Spans ``[start, end)`` of epoch seconds; those that overlap or touch are united."""
 
     def __init__(self, spans: Iterable[tuple[int, int]]) -> None:
         self._starts: list[int] = []
@@ -33,16 +33,16 @@ class TimeSpans:
         return number >= 0 and time < self._ends[number]
 
     def have_all(self, first: int, last: int) -> bool:
-        """Tell whether all times between two are in one and the same span."""
+        """Return whether one span contains both times and all between them."""
         number = bisect_right(self._starts, first) - 1
         return number >= 0 and last < self._ends[number]
 
 
 class RequestedSpans:
-    """The spans of requests, by the names that the requests select callers by.
+    """The spans of requests, by the names by which the requests select callers.
 
-    Thousands of requests may share a role, and thousands of records a caller: what is asked of a
-    caller is worked out once."""
+    Thousands of requests may share a role, and thousands of records a caller, so the spans of each
+    caller are computed once."""
 
     def __init__(self, requests: Sequence[RelatedRequest]) -> None:
         self._requests = requests
@@ -63,9 +63,10 @@ class RequestedSpans:
                     by_name[name].append(number)
 
     def of(self, caller: Caller, issued_key: str) -> TimeSpans:
-        """Return when calls are searched for; ``issued_key`` is that of the session they opened.
+        """Return when calls of a caller are searched for.
 
-        ``RelatedPrincipals.has_session`` tells it of one request."""
+        ``issued_key`` is the key of the session that they opened, ``""`` if none. A request selects
+        them as ``RelatedPrincipals.has_session`` does."""
         names = caller.arn, caller.access_key, caller.role_arn, issued_key
         spans = self._known.get(names)
         if spans is None:

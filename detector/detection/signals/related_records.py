@@ -1,8 +1,8 @@
-"""Search files again for the records of related principals.
+"""Searches files again for the records of related principals.
 
-The records of a chunk are grouped by their heads, as when they were read. What a head tells is
-asked once for all of its records, and the rest of an event is made once for those that have it in
-common; only calls to STS and odd records are decoded whole.
+The records of a chunk are grouped by their heads, as when they were first read. Each head is
+evaluated once for all its records, and the rest of an event is made once for the records that share
+it; only calls to STS and odd records are decoded whole.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class ChunkRequest(NamedTuple):
 
 
 ChunkRequests = Mapping[int, ChunkRequest]
-"""What to search in the chunks of a file, by their offset."""
+"""The requests for the chunks of a file, by chunk offset."""
 
 
 class RelatedSink(Protocol):
-    """Takes the records of related principals that a search finds in the chunks of a file."""
+    """Receives the records of related principals that a search finds in the chunks of a file."""
 
     def add(
         self,
@@ -51,10 +51,10 @@ class RelatedSink(Protocol):
         columns: RelatedRows,
         decode: Callable[[int], Record | None],
     ) -> None:
-        """Add records that are one event but for identity, time and place.
+        """Add records that differ only in identity, time and position.
 
-        ``chunk`` is the offset of theirs, ``answer`` what their signature was asked. ``decode``
-        returns the whole record of an index, None where there is none."""
+        ``chunk`` is the offset of their chunk, ``answer`` the answer for their signature.
+        ``decode`` returns the whole record at an index, None if it cannot be decoded."""
 
     def add_runs(
         self,
@@ -64,12 +64,14 @@ class RelatedSink(Protocol):
         runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
-        """Add the records of runs, of which each has an answer that needs no record, and an event;
-        None where it is left out. ``times`` are those of the chunk's records."""
+        """Add the records of runs whose answers need no record.
+
+        ``answers`` and ``events`` have one item per run; an event of None leaves out its run.
+        ``times`` are those of the chunk's records."""
 
 
 class RelatedRows(NamedTuple):
-    """What the events of records have by themselves; the identities follow each other."""
+    """The columns in which the events of records differ; the identities are concatenated."""
 
     identities: bytes
     times: Sequence[int]
@@ -83,10 +85,10 @@ def search_file(
     sink: RelatedSink,
     opener: Callable[[str], BinaryIO] = open_file,
 ) -> None:
-    """Search the chunks of a file, by offset, for the records that any of their requests selects.
+    """Search chunks of a file for the records that any of the chunk's requests selects.
 
-    ``heads`` are those of files that were searched before. Raises OSError and Unreadable, after the
-    matches before that.
+    ``heads`` are those of files searched before. Raises OSError and Unreadable; what was found
+    before has then been passed to ``sink``.
     """
     with opener(path) as file:
         for chunk in chunks_at(file, requests.keys()):
@@ -109,7 +111,7 @@ def _add_match(match: RecordMatch, heads: SearchedHeads, sink: RelatedSink) -> N
 
 
 class _ChunkSearch:
-    """The search of a chunk by its principal index."""
+    """Searches a chunk by its principal index."""
 
     def __init__(
         self,
@@ -149,9 +151,9 @@ class _ChunkSearch:
     def _unless_added(
         self, group: SearchedGroup, event: KeptEvent | None, runs: RecordRuns, number: int
     ) -> KeptEvent | None:
-        """Return the event of a run that a request selects as a whole.
+        """Return the event of a run if the whole run is selected and its answer needs no record.
 
-        Of another, what is selected is added."""
+        Otherwise add the selected records one by one, and return None."""
         head, _, span = group
         if event is None:
             self._add_decoded(head, runs.run(number).indexes)
@@ -164,7 +166,7 @@ class _ChunkSearch:
         return None
 
     def _wanted(self, index: PrincipalIndex) -> list[SearchedGroup]:
-        """Return the records that may be related, of the heads that are searched."""
+        """Return the groups of records that may be by related principals."""
         keys = {key for it in self._requests for key in it.selector.principal_keys() or ()}
         wanted = {record for _, records in index.lookup(set(hashes_of(keys))) for record in records}
         has_times = self._records.has_times
@@ -178,7 +180,7 @@ class _ChunkSearch:
         return groups
 
     def _add_decoded(self, head: SearchedHead, indexes: Sequence[int]) -> None:
-        """Add those records of some that a request selects, of which each is decoded whole."""
+        """Decode each of these records, and add those that a request selects."""
         for index in indexes:
             record = decode_record(self._records, index)
             time: Any = self._records.times[index]
@@ -194,7 +196,7 @@ class _ChunkSearch:
     def _add_selected(
         self, head: SearchedHead, event: KeptEvent, identities: bytes, indexes: Sequence[int]
     ) -> None:
-        """Add those records of a run whose time is in a span that is searched."""
+        """Add those records of a run whose time is in a searched span."""
         times: Sequence[Any] = self._records.times
         spans = self._spans.of(event.client, event.issued_key)
         chosen = [

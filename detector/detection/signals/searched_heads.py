@@ -1,4 +1,4 @@
-"""What a search asks of heads, and what their events have in common."""
+"""The heads that a search has seen, its answers for them, and their events' common parts."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from detector.formats.native.groups import RawView
 from detector.formats.native.hit_runs import Questions
 
 _CALLERS, _CALLER_BYTES = 1 << 15, 24 << 20
-"""Of the callers and views that are known, and of the callers' bytes: of files of all regions, one
-after another, before those of the next minutes."""
+"""The limits of remembered callers and views, and of the callers' bytes: enough for the files of
+all regions, which are read before those of the next minutes."""
 _NOWHERE = Position("", 0, 0)
 
 
 class SignatureAnswer(Protocol):
-    """What is told of the records of a signature."""
+    """The answer of a search for the records of a signature."""
 
     @property
     def needs_records(self) -> bool:
-        """Whether each is decoded for it."""
+        """Whether each record must be decoded for it."""
 
 
 Asked = Callable[[EventSignature], SignatureAnswer | None]
-"""What is asked of a signature, of which the records are searched unless it answers None."""
+"""Returns the answer for a signature; None if its records are not searched."""
 
 
 class SearchedHead(msgspec.Struct, eq=False):
-    """What a head answers, and its number.
+    """A head with its answer and its number.
 
-    ``may_open_session``: it is of a call to STS, whose records stand each by itself."""
+    ``may_open_session``: the call is to STS, so each record must be looked at separately."""
 
     signature: EventSignature
     answer: Any
@@ -51,7 +51,7 @@ class SearchedHead(msgspec.Struct, eq=False):
 class SearchedGroup(NamedTuple):
     """Records of a head in a chunk, by their indexes in order.
 
-    All of their times are in ``span``, from the first to the last, where it is known."""
+    ``span`` is their first and last time; None if unknown."""
 
     head: SearchedHead
     indexes: list[int]
@@ -59,16 +59,16 @@ class SearchedGroup(NamedTuple):
 
 
 class _Table(NamedTuple):
-    """What is known of a table of heads: these by their numbers, and callers with their views.
+    """What is remembered with a table of heads: its heads by number, and callers with their views.
 
-    Of a view the event is known that its records have in common."""
+    A view is remembered with the event that its records share."""
 
     heads: dict[int, SearchedHead]
     callers: HitCallers
 
 
 class SearchedHeads:
-    """The heads of files that were searched before, and asked the same."""
+    """The heads of all files searched so far, with their answers to the same question."""
 
     def __init__(self, ask: Asked) -> None:
         self.ask = ask
@@ -77,7 +77,7 @@ class SearchedHeads:
         self._clients: dict[tuple[bytes, str | None, str | None, str | None], EventClient] = {}
 
     def parse(self, chunk: Chunk, is_verbatim: bool) -> Records:
-        """Find the records of a chunk. Raises Incomplete or Unreadable."""
+        """Parse the records of a chunk. Raises Incomplete or Unreadable."""
         records = parse_records(chunk, self._known, is_verbatim)
         if self._generation != self._known.generation:
             self._generation = self._known.generation
@@ -85,7 +85,7 @@ class SearchedHeads:
         return records
 
     def groups(self, records: Records, wanted: Set[int]) -> Iterator[SearchedGroup]:
-        """Yield the records of the heads that answer, where one of these is wanted."""
+        """Yield the groups of records whose head has an answer and of which one is wanted."""
         groups = records.groups
         heads = _known_of(groups.table).heads
         for group, (number, indexes) in enumerate(groups.listed()):
@@ -99,18 +99,19 @@ class SearchedHeads:
     def hit_runs(
         self, records: Records, groups: Sequence[SearchedGroup]
     ) -> tuple[RecordRuns, dict[int, Any]]:
-        """Cut groups of records into runs; and return the views that are known, by number."""
+        """Cut groups of records into runs; return these, and the events of known views by
+        number."""
         callers = _known_of(records.groups.table).callers
         questions = Questions(callers, [0] * len(groups), [each.head.number for each in groups])
         indexes = [group.indexes for group in groups]
-        runs = records.hit_runs(indexes, questions)  # which may forget the views
+        runs = records.hit_runs(indexes, questions)  # may forget views
         return runs, callers.views
 
     def event_of(self, head: SearchedHead, records: Records, index: int) -> KeptEvent | None:
-        """Return what the events of a run have in common, by its first record.
+        """Return the event that the records of a run share, by its first record at ``index``.
 
-        None where each must be decoded."""
-        # The key that a call to STS issued stands beyond its view.
+        None if each record must be decoded."""
+        # A view lacks the key that a call to STS issued.
         raw = None if head.may_open_session else records.raw_hit(index)
         return None if raw is None else self._new_event(head.signature, raw[0])
 

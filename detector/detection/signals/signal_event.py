@@ -1,7 +1,7 @@
-"""A signal as bytes, which sort by its time and then by its event's identity.
+"""Signals encoded as bytes that sort by time and then by the event's identity.
 
-Thousands of alerts are near thousands of signals: bytes are compared at once, and the collector of
-garbage does not look at them.
+Thousands of alerts may be near thousands of signals: bytes compare fast, and the garbage collector
+does not track them.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 from functools import lru_cache
 
 SignalEvent = bytes
-"""The time of a signal, as ``moment`` has it, and the identity of its event."""
+"""The time of a signal, encoded by ``moment``, followed by its event's identity."""
 HOUR = 3600
 """Seconds."""
 HOUR_SIZE, MOMENT_SIZE = 8, 10
-"""The bytes of an hour and of a time in it."""
+"""Sizes in bytes of an encoded hour and of an encoded time."""
 _EARLIEST = -(1 << 63)
 
 
 @lru_cache(4096)
 def moment(time: int) -> bytes:
-    """Return a time in epoch seconds as bytes: its hour, and two of the second in it."""
+    """Encode a time in epoch seconds: its hour, and two bytes for the second in the hour."""
     hour, second = divmod(time, HOUR)
     return hour_bytes(hour) + second.to_bytes(2, "big")
 
 
 def hour_bytes(hour: int) -> bytes:
-    """Return an hour since the epoch as bytes."""
+    """Encode an hour since the epoch."""
     return (hour - _EARLIEST).to_bytes(HOUR_SIZE, "big")
 
 

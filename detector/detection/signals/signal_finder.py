@@ -1,4 +1,4 @@
-"""Find signals: the events that flag rules match, among the records of related principals."""
+"""Finds signals: events by related principals that flag rules match."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from detector.text.value_cache import ValueCache
 def flagging_events(rules: Iterable[Rule]) -> Dispatch:
     """Select the rules whose flag is raised by single events.
 
-    A flag rule of another shape raises its flag by the windows that it finds."""
+    Flag rules of other shapes raise their flag by the windows that they find."""
     return Dispatch(rule for rule in rules if rule.flag and rule.query.shape == "filter")
 
 
@@ -45,19 +45,19 @@ def flags_of(event: Event, record: Record, flagging: Dispatch) -> Flags:
 
 
 class _RaisedFlags(NamedTuple):
-    """The flags that records of a signature raise, and the rules to ask for more."""
+    """The flags that all records of a signature raise, and the rules that may raise more."""
 
     certain: Flags
     asked: tuple[Rule, ...]
 
     @property
     def needs_records(self) -> bool:
-        """Whether each record is asked for more."""
+        """Whether rules must be evaluated on each record."""
         return bool(self.asked)
 
     @classmethod
     def of(cls, rules: Iterable[Rule]) -> _RaisedFlags:
-        """Tell the flags of rules that records of a signature may match."""
+        """Return the flags of the rules that records of a signature may match."""
         certain, asked = set(), []
         for rule in rules:
             if rule.flag and rule.query.prefilter.is_exact:
@@ -67,11 +67,11 @@ class _RaisedFlags(NamedTuple):
         return cls(tuple(sorted(certain)), tuple(asked))
 
     def unless_empty(self, signature: EventSignature) -> Self | None:
-        """Return these flags; None where there are none, and no session may be opened."""
+        """Return these flags; None if there are none and the call cannot open a session."""
         return self if self.certain or self.asked or signature.event_source == STS else None
 
     def raised_by(self, decode: Callable[[], Record | None], time: int) -> Flags:
-        """Return the flags that a record raises, sorted; it is decoded where rules ask for it."""
+        """Return the flags that a record raises, sorted; it is only decoded if rules need it."""
         if not self.asked:
             return self.certain
         record = decode()
@@ -80,7 +80,7 @@ class _RaisedFlags(NamedTuple):
 
 
 class _CallFlags(NamedTuple):
-    """The flags of a call, or the candidates for them where these depend on who calls."""
+    """The flags of a call, or the candidate rules if these depend on who calls."""
 
     candidates: Candidates | None
     flags: _RaisedFlags | None
@@ -95,7 +95,7 @@ def _matches(rule: Rule, record: Record | None, time: int) -> bool:
 
 
 class SignalFinder:
-    """Finds signals in files, and keeps what it learned of calls and callers for the next file."""
+    """Finds signals in files; what it learns of calls and callers is kept for the next file."""
 
     def __init__(self, flagging: Dispatch) -> None:
         self._flagging = flagging
@@ -109,8 +109,9 @@ class SignalFinder:
         found: Signals,
         opener: Callable[[str], BinaryIO] = open_file,
     ) -> None:
-        """Search the signals in a file, and add them to ``found``; a file that cannot be read is
-        noted there."""
+        """Search a file for signals and add them to ``found``.
+
+        If the file cannot be read, the reason is noted in ``found.unread``."""
         try:
             search_file(path, requests, self._heads, _SignalSink(path, found), opener)
         except OSError as error:
@@ -119,7 +120,7 @@ class SignalFinder:
             found.unread[path] = error.reason.detail
 
     def _flags_of(self, signature: EventSignature) -> _RaisedFlags | None:
-        """Return the flags of a signature; None where its records are no signals."""
+        """Return the flags of a signature; None if its records are not signals."""
         candidates, flags = self._of_call[api_call_of(signature)]
         if candidates is not None:
             rules = self._flagging.select(candidates, signature, OriginVerdicts())
@@ -138,7 +139,7 @@ class SignalFinder:
 
 
 class _SignalSink:
-    """Adds those of a file's related records to ``found`` that are signals, or open a session."""
+    """Adds to ``found`` the related records of a file that are signals or open a session."""
 
     def __init__(self, path: str, found: Signals) -> None:
         self._path = path
@@ -152,7 +153,7 @@ class _SignalSink:
         columns: RelatedRows,
         decode: Callable[[int], Record | None],
     ) -> None:
-        """Add records that are one event but for identity, time and place."""
+        """Add records that differ only in identity, time and position."""
         if not answer.needs_records:
             self._add(chunk, answer.certain, event, *columns)
             return
@@ -181,7 +182,7 @@ class _SignalSink:
         runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
-        """Add the records of runs: they open no session, and their answers are certain."""
+        """Add the records of runs, which open no session and whose flags are certain."""
         flags = [answer.certain for answer in answers]
         left = [event if raised else None for event, raised in zip(events, flags, strict=True)]
         if any(event is not None for event in left):

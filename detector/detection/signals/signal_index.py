@@ -1,7 +1,7 @@
-"""The signals near alerts, each kept once, found by principal and time.
+"""An index of signals by principal and time; each signal is kept once.
 
-Thousands of alerts may be near thousands of signals. So no alert has signals of its own: what it
-has is looked up among those of its callers, in order of time, and counted by their places.
+Thousands of alerts may be near thousands of signals, so alerts do not store their signals. They are
+looked up in the sorted signals of the alert's callers, and counted as index ranges.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from detector.detection.signals.signal_event import (
 
 
 class SignalCaller(NamedTuple):
-    """Who called, by the names of an ``Event``."""
+    """Who called; fields are named as in ``Event``."""
 
     arn: str
     access_key: str
@@ -30,7 +30,7 @@ class SignalCaller(NamedTuple):
 
 
 class SignalKey(NamedTuple):
-    """What signals have in common: who called, which flag they raise, which session they open."""
+    """What signals are grouped by: caller, flag raised, and key of the session opened."""
 
     caller: SignalCaller
     flag: str
@@ -38,11 +38,11 @@ class SignalKey(NamedTuple):
 
 
 _Timelines = dict[str, list[SignalEvent]]
-"""Signals by flag, those of each in order of time."""
+"""Signals by flag, in order of time."""
 
 
 class _Span(NamedTuple):
-    """Signals of a flag, ``[first, last)`` of a timeline."""
+    """Signals of a flag: the slice ``[first, last)`` of a timeline."""
 
     flag: str
     events: Sequence[SignalEvent]
@@ -50,12 +50,12 @@ class _Span(NamedTuple):
     last: int
 
     def holds(self, event: SignalEvent) -> bool:
-        """Tell whether a signal is among them."""
+        """Return whether a signal is in the span."""
         number = bisect_left(self.events, event, self.first, self.last)
         return number < self.last and self.events[number] == event
 
     def ends(self, own: Set[bytes]) -> Iterator[int]:
-        """Yield the times of the first and the last signal that is not an alert's own."""
+        """Yield the times of the first and the last signal whose identity is not in ``own``."""
         numbers = range(self.first, self.last)
         for order in (numbers, reversed(numbers)):
             for number in order:
@@ -66,7 +66,7 @@ class _Span(NamedTuple):
 
 
 class SignalIndex:
-    """Signals by caller. Those of one identity have one time."""
+    """Signals by caller. All signals with the same identity have the same time."""
 
     def __init__(self, signals: Mapping[SignalKey, Iterable[SignalEvent]]) -> None:
         ordered = {key: sorted(set(events)) for key, events in signals.items()}
@@ -76,7 +76,7 @@ class SignalIndex:
         """By identity."""
         disputed = _disputed(ordered, len(self._events))
         self._disputed: list[tuple[SignalKey, SignalEvent]] = []
-        """Those whose identity records of several callers claim: these count once for an alert."""
+        """Signals whose identity records of several callers share; an alert counts each once."""
         self._timelines: dict[SignalCaller, _Timelines] = {}
         self._of_name: dict[str, list[SignalCaller]] = defaultdict(list)
         self._of_role: dict[str, _Timelines] = {}
@@ -97,10 +97,10 @@ class SignalIndex:
     def flags(
         self, related: RelatedPrincipals, start: int, end: int, own: Callable[[], Set[bytes]]
     ) -> list[Flag]:
-        """Return the flags that signals of principals in ``[start, end)`` raise, by name.
+        """Return the flags that signals of related principals in ``[start, end)`` raise, by name.
 
-        ``own`` returns the identities of those that do not count, which is asked only where some
-        would."""
+        ``own`` returns the identities of events that do not count; it is only called if there are
+        signals."""
         spans: dict[str, list[_Span]] = defaultdict(list)
         for span in self._spans(related, start, end):
             spans[span.flag].append(span)
@@ -114,7 +114,7 @@ class SignalIndex:
     def events(
         self, related: RelatedPrincipals, start: int, end: int, own: Set[bytes]
     ) -> dict[str, list[tuple[int, bytes]]]:
-        """Return what ``flags`` counts, as time and identity, by flag, in order of both."""
+        """Return the signals that ``flags`` counts, by flag, as sorted (time, identity)."""
         found: _Timelines = defaultdict(list)
         for span in self._spans(related, start, end):
             events = span.events[span.first : span.last]
@@ -139,8 +139,8 @@ class SignalIndex:
             self._issuing[issued_key].append((key, events))
 
     def _spans(self, related: RelatedPrincipals, start: int, end: int) -> Iterator[_Span]:
-        """Yield the signals of principals in a span of time, each once."""
-        # The time alone is smaller than a signal of that time.
+        """Yield the signals of related principals in a span of time, each once."""
+        # An encoded time sorts before every signal of that time.
         begin, stop = moment(start), moment(end)
         for flag, events in self._timelines_of(related):
             first = bisect_left(events, begin)
@@ -151,7 +151,7 @@ class SignalIndex:
     def _timelines_of(
         self, related: RelatedPrincipals
     ) -> Iterator[tuple[str, Sequence[SignalEvent]]]:
-        """Yield the signals that are related by flag, each once, in parts."""
+        """Yield the related signals, each once, as (flag, timeline)."""
         own, hop = related.own, related.hop
         for role in own.roles:
             yield from self._of_role.get(role, {}).items()
@@ -164,7 +164,7 @@ class SignalIndex:
         yield from self._others(related)
 
     def _others(self, related: RelatedPrincipals) -> Iterator[tuple[str, Sequence[SignalEvent]]]:
-        """Yield what opened a related session, and once what is disputed."""
+        """Yield the signals that opened a related session, and disputed signals once."""
         for issued_key in related.own.keys:
             for key, events in self._issuing.get(issued_key, ()):
                 if not related.has_caller(key.caller):
@@ -178,9 +178,9 @@ class SignalIndex:
 
 
 def _disputed(signals: Mapping[SignalKey, Sequence[SignalEvent]], count: int) -> set[bytes]:
-    """Return the identities that records of several callers claim, or of several sessions.
+    """Return the identities shared by records of several callers or several opened sessions.
 
-    ``count``: how many identities there are."""
+    ``count`` is the number of distinct identities."""
     claims: dict[tuple[SignalCaller, str], list[Sequence[SignalEvent]]] = defaultdict(list)
     for key, events in signals.items():
         claims[key.caller, key.issued_key].append(events)
@@ -200,7 +200,7 @@ def _disputed(signals: Mapping[SignalKey, Sequence[SignalEvent]], count: int) ->
 def _flag(
     name: str, spans: Sequence[_Span], own_events: Iterable[SignalEvent], own: Set[bytes]
 ) -> Flag | None:
-    """Count the signals of spans but the alert's own; None where there are no others."""
+    """Count the signals of spans except the alert's own; None if there are no others."""
     count = sum(span.last - span.first for span in spans)
     count -= sum(span.holds(event) for event in own_events for span in spans)
     if not count:
