@@ -1,1 +1,1 @@
-"""Tables of the user's that ENRICH and LOOKUP JOIN read."""
+"""The user's lookup tables, which ENRICH and LOOKUP JOIN read."""

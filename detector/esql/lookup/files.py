@@ -1,4 +1,4 @@
-"""Read tables from CSV and Parquet files."""
+"""Read lookup tables from CSV and Parquet files."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from detector.text.installation import extra_command
 from detector.text.visible import visible
 
 FILE_CAP = 64 << 20
-"""Bytes of a file."""
+"""The largest accepted file, in bytes."""
 ROWS_CAP = 1_000_000
 _SEPARATORS = (",", ";", "\t")
 _MAGIC = b"PAR1"
 
 
 class LookupSource(NamedTuple):
-    """Where a table lies, and the column that ENRICH looks up."""
+    """The file of a table and its key column for ENRICH."""
 
     path: Path
     key: str
 
 
 class Lookups:
-    """The tables that queries may name; each is read when it is first asked for."""
+    """The tables that queries may name; each is read on first use."""
 
     def __init__(self, sources: Mapping[str, LookupSource]) -> None:
         self.sources = dict(sources)
         self._tables: dict[str, LookupTable] = {}
 
     def table(self, name: str) -> LookupTable:
-        """Return a table. Raises LookupFileError."""
+        """Return a table, reading it if necessary. Raises LookupFileError."""
         if name not in self._tables:
             source = self.sources.get(name)
             if source is None:
@@ -74,7 +74,7 @@ def read_lookup(source: LookupSource) -> LookupTable:
 
 
 def _content(path: Path) -> bytes:
-    """Read a plain file of at most so many bytes. Raises LookupFileError."""
+    """Read a regular file of at most ``FILE_CAP`` bytes. Raises LookupFileError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
@@ -152,7 +152,7 @@ def _parquet_columns(content: bytes) -> dict[str, LookupColumn]:
 
 
 def _parquet_column(array: Any) -> LookupColumn:
-    """Make a column in the type that the file says; other types become their texts."""
+    """Make a column of the type in the file; values of unsupported types become text."""
     from pyarrow import types
 
     kind = array.type

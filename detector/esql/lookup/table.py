@@ -1,4 +1,4 @@
-"""Tables in memory, looked up by the values of a column."""
+"""In-memory lookup tables, indexed by the values of columns."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from detector.ecs.values import Type, ip_from_text, number_from_text
 from detector.text.time import parse_milliseconds
 
 RowsByValue = Mapping[tuple[Any, ...], list[int]]
-"""The indexes of a table's rows, by their values in some columns."""
+"""The indexes of a table's rows, by their values in certain columns."""
 
 
 class LookupFileError(Exception):
-    """A table that cannot be used; the message is one line with what to do."""
+    """An unusable table; the message is one line that says what to do."""
 
 
 class LookupColumn(msgspec.Struct, frozen=True):
-    """A column: its values in the type that they all fit, and as they are written."""
+    """A column: its typed values and their source texts; ``many``: values may be lists."""
 
     type: Type
     many: bool
@@ -29,7 +29,7 @@ class LookupColumn(msgspec.Struct, frozen=True):
 
 
 class LookupTable(msgspec.Struct, frozen=True):
-    """A table; ``key`` is the column that ENRICH looks up, ``digest`` changes with the content."""
+    """A table; ``key`` is ENRICH's key column, ``digest`` changes with the content."""
 
     columns: Mapping[str, LookupColumn]
     key: str
@@ -37,7 +37,7 @@ class LookupTable(msgspec.Struct, frozen=True):
     _indexes: dict[tuple[tuple[str, Type], ...], RowsByValue] = msgspec.field(default_factory=dict)
 
     def rows_by(self, columns: Iterable[tuple[str, Type]]) -> RowsByValue:
-        """Index the rows by columns, each read in the type of what is looked up in it."""
+        """Return the index of the rows by columns, each converted to the type of its lookups."""
         wanted = tuple(columns)
         if wanted not in self._indexes:
             self._indexes[wanted] = self._index(wanted)
@@ -55,7 +55,7 @@ class LookupTable(msgspec.Struct, frozen=True):
 
 
 def _converted(text: str | None, type: Type) -> Any:
-    """Read a text in a type; None where it does not fit."""
+    """Convert a text to a type; None if it is not a value of the type."""
     if text is None or type == "keyword":
         return text
     if type == "ip":
@@ -72,10 +72,10 @@ _GUESSES: tuple[Type, ...] = ("boolean", "long", "double", "date")
 
 
 def column_of_texts(texts: Sequence[str | None]) -> LookupColumn:
-    """Make a column of texts, in the type that all of them are written in; text otherwise.
+    """Make a column from texts, with the first type that fits all of them, otherwise keyword.
 
-    A number is one as it is usually written: ``0123`` is text, an account id of twelve digits a
-    number."""
+    Numbers must be written in the usual form: ``0123`` is text, but an account id of twelve digits
+    without a leading zero is a number."""
     known = [text for text in texts if text is not None]
     for type in _GUESSES if known else ():
         values = [_converted(text, type) for text in known]

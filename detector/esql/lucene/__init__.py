@@ -1,1 +1,1 @@
-"""Lucene's query language, as Elasticsearch's ``query_string`` reads it."""
+"""Lucene's query language, as Elasticsearch's ``query_string`` interprets it."""

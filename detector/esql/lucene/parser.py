@@ -1,8 +1,8 @@
-"""Parse a Lucene query into the syntax tree that ES|QL has too.
+"""Parse a Lucene query into the syntax tree shared with ES|QL.
 
-The meaning is that of Elasticsearch's ``query_string`` on keyword fields. Clauses are required
-(``AND``, ``+``), prohibited (``NOT``, ``-``) or optional, as Lucene's classic parser marks them:
-beside a required clause an optional one decides nothing, so ``a OR b AND c`` is ``b AND c``.
+The semantics are those of Elasticsearch's ``query_string`` on keyword fields. Clauses are required
+(``AND``, ``+``), prohibited (``NOT``, ``-``) or optional, as in Lucene's classic parser: next to a
+required clause, an optional one has no effect, so ``a OR b AND c`` means ``b AND c``.
 Source: Lucene's ``QueryParserBase.addClause``, Elasticsearch's ``QueryStringQueryParser``.
 """
 
@@ -23,14 +23,14 @@ _ORDERS = (">=", "<=", ">", "<")
 def parse_lucene(text: str, outer: Span | None = None) -> ast.Expression:
     """Parse a query.
 
-    ``outer``: the place of the query where it stands in another one. Raises EsqlError at the first
-    place where the text is no query that trailhound supports.
+    ``outer`` is the query's span if it is embedded in another query. Raises EsqlError at the first
+    position that is not a query supported by trailhound.
     """
     return _parse(text, outer)[0]
 
 
 def idle_clauses(text: str) -> list[Span]:
-    """Return where optional clauses stand that decide nothing, since others are required."""
+    """Return the spans of optional clauses that have no effect because others are required."""
     return _parse(text)[1]
 
 
@@ -55,20 +55,20 @@ def _tokens(text: str, outer: Span | None) -> list[LuceneToken]:
 
 
 class _Clause(NamedTuple):
-    """A clause of a group; ``occur`` is Lucene's mark: must, should or must_not."""
+    """A clause of a group; ``occur`` is Lucene's ``must``, ``should`` or ``must_not``."""
 
     occur: str
     condition: ast.Expression
 
 
 class _Parser:
-    """A recursive-descent reader of tokens; ``field`` is the one that a group is about."""
+    """A recursive-descent parser; ``field`` arguments are the field to which a group applies."""
 
     def __init__(self, tokens: list[LuceneToken]) -> None:
         self.tokens = tokens
         self.index = 0
         self.idle: list[Span] = []
-        """Optional clauses beside required ones."""
+        """The spans of optional clauses next to required ones."""
 
     def peek(self, ahead: int = 0) -> LuceneToken:
         return self.tokens[min(self.index + ahead, len(self.tokens) - 1)]
@@ -102,7 +102,7 @@ class _Parser:
         return ""
 
     def clause(self, field: ast.Column | None) -> ast.Expression:
-        """Parse a condition or a group, with the boost after it."""
+        """Parse a condition or a group, and skip the boost after it."""
         token = self.peek()
         if token.kind in ("term", "wildcard") and self.peek(1).kind == ":":
             field = self.field()
@@ -121,7 +121,7 @@ class _Parser:
         return condition
 
     def skip_boost(self) -> None:
-        """Skip a boost: it orders what is found, and nothing is ordered here."""
+        """Skip a boost, which only affects scoring. Raises EsqlError for a fuzzy term."""
         if self.peek().kind == "fuzzy":
             raise EsqlError(
                 self.peek().span, "~ (fuzzy terms, words near each other) is not supported"
@@ -156,7 +156,7 @@ class _Parser:
         return _field_condition(field, token)
 
     def refuse_words_side_by_side(self) -> None:
-        """Refuse two words in a row: of a keyword field they are one value with a blank."""
+        """Raise EsqlError for adjacent words: Lucene reads them as one value with a blank."""
         token, following = self.peek(), self.peek(1)
         if following.kind == "term" and self.peek(2).kind != ":":
             both = f"{token.text} {following.text}"
@@ -173,7 +173,7 @@ def _unexpected(token: LuceneToken, expected: str) -> EsqlError:
 def _add_clause(
     clauses: list[_Clause], conjunction: str, modifier: str, condition: ast.Expression
 ) -> None:
-    """Add a clause; an AND makes the one before it required too."""
+    """Add a clause; an AND also makes the previous clause required."""
     if conjunction == "and" and clauses and clauses[-1].occur == "should":
         clauses[-1] = clauses[-1]._replace(occur="must")
     occur = modifier
@@ -183,7 +183,7 @@ def _add_clause(
 
 
 def _joined(clauses: list[_Clause], span: Span) -> ast.Expression:
-    """Return the condition of a group of clauses."""
+    """Build the condition of a group of clauses."""
     required = [clause.condition for clause in clauses if clause.occur == "must"]
     if not required:
         optional = [clause.condition for clause in clauses if clause.occur == "should"]
@@ -225,7 +225,7 @@ def _field_condition(field: ast.Column, token: LuceneToken) -> ast.Expression:
 
 
 def _range(field: ast.Column, token: LuceneToken) -> ast.Expression:
-    """Build a range; ``*`` is an open end, and brackets of both kinds can be mixed."""
+    """Build a range condition; ``*`` is an open end, and both kinds of brackets can be mixed."""
     bounds: list[tuple[str, str]] = []
     low, high = token.bounds
     if low != "*":

@@ -1,6 +1,6 @@
-"""Cut a Lucene query into tokens.
+"""Split a Lucene query into tokens.
 
-Source: the grammar of Lucene's classic query parser. Joining words are upper case only.
+Source: the grammar of Lucene's classic query parser. AND, OR and NOT must be in upper case.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _SIGNS = {"!": "not", "+": "plus", "-": "minus"}
 class LuceneToken(NamedTuple):
     """A token.
 
-    ``kind``: a group of the expression, a sign, ``and``, ``or`` or ``not``; a term with ``*`` or
-    ``?`` is a ``wildcard``."""
+    ``kind`` is the name of a group in ``_TOKEN``, a sign or its name, ``and``, ``or``, ``not`` or
+    ``end``; a term with ``*`` or ``?`` is a ``wildcard``."""
 
     kind: str
     text: str
     span: Span
     bounds: tuple[str, str] = ("", "")
-    """The two ends of a range."""
+    """The lower and upper end of a range."""
 
 
 def lucene_tokens(text: str) -> list[LuceneToken]:
-    """Cut a query into tokens, of which the last is the ``end``. Raises EsqlError."""
+    """Split a query into tokens; the last has the kind ``end``. Raises EsqlError."""
     tokens: list[LuceneToken] = []
     position = 0
     while position < len(text):
@@ -88,5 +88,5 @@ def _unexpected(text: str, position: int) -> EsqlError:
 
 
 def unescape(text: str) -> str:
-    """Take the backslashes out of a term: each makes the next character a plain one."""
+    """Remove the backslashes that escape characters in a term; decode ``\\uXXXX``."""
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else match[2], text)
