@@ -1,1 +1,1 @@
-"""The query languages, on one syntax tree, compiled to closures."""
+"""The query languages, which share one syntax tree and are compiled to closures."""

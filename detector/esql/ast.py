@@ -1,4 +1,4 @@
-"""The syntax tree of all query languages, before any name is resolved."""
+"""The syntax tree of all query languages, before names are resolved."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from detector.esql.errors import Span
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A part of a query.
 
-    Equality and the printed form ignore the span. The printed form (``repr``) is part of every
-    rule's fingerprint, which is stored: a class or a field that is renamed keeps the name that it
-    prints.
+    Equality and ``repr`` ignore the span. The ``repr`` is part of every rule's fingerprint, which
+    is stored, so a renamed class or field must keep its old name in the ``repr``.
     """
 
     span: Span
@@ -36,7 +35,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Expression(Node, frozen=True):
-    """A part of a query that has a value."""
+    """A node that has a value."""
 
 
 class Literal(Expression, frozen=True):
@@ -55,11 +54,11 @@ class Column(Expression, frozen=True):
 
 
 class OptionalColumn(Column, frozen=True):
-    """A column that is null where no field has its name (EQL's ``?name``)."""
+    """A column that is null if no field has its name (EQL's ``?name``)."""
 
 
 class Call(Expression, frozen=True):
-    """``name(arguments)``; ``on_rows`` is ``count(*)``."""
+    """``name(arguments)``; ``on_rows`` marks ``name(*)``, as in ``count(*)``."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -71,7 +70,7 @@ class Not(Expression, frozen=True):
 
 
 class Logic(Expression, frozen=True):
-    """All of ``operands`` (``and``), or one of them (``or``)."""
+    """The conjunction (``and``) or disjunction (``or``) of ``operands``."""
 
     operator: str
     operands: tuple[Expression, ...]
@@ -99,7 +98,7 @@ class In(Expression, frozen=True):
 
 
 class Like(Expression, frozen=True):
-    """``value like patterns``, or ``rlike`` where ``regular``."""
+    """``value like patterns``, or ``rlike`` if ``regular``."""
 
     value: Expression
     patterns: tuple[str, ...]
@@ -107,7 +106,7 @@ class Like(Expression, frozen=True):
 
 
 class InsensitiveLike(Expression, frozen=True):
-    """As ``Like``, whatever the letter case is."""
+    """Case-insensitive ``Like``."""
 
     value: Expression
     patterns: tuple[str, ...]
@@ -115,10 +114,10 @@ class InsensitiveLike(Expression, frozen=True):
 
 
 class AnyValue(Expression, frozen=True):
-    """EQL's condition on fields: true if it is for some value of each field, else false.
+    """EQL's condition on fields: true if it holds for some value of each field, otherwise false.
 
-    A field that stands in it several times is any of its values each time; one without a value is
-    null."""
+    Each occurrence of a field stands for any of its values independently; a field without a value
+    is null."""
 
     condition: Expression
 
@@ -130,8 +129,8 @@ class IsNull(Expression, frozen=True):
 class FieldMatch(Expression, frozen=True):
     """KQL's condition on a field.
 
-    True if one of the field's values matches, else false, also without a value. ``operator``:
-    ``:`` equal, ``*`` like ``value`` as a pattern, ``regexp`` like it as Lucene's expression,
+    True if one of the field's values matches, otherwise false, even without a value. ``operator``:
+    ``:`` equals ``value``, ``*`` matches it as a wildcard pattern, ``regexp`` as a Lucene regex,
     ``exists``, or one of ``< <= > >=``.
     """
 
@@ -140,7 +139,7 @@ class FieldMatch(Expression, frozen=True):
     value: str
 
     def __repr__(self) -> str:
-        """The printed form, under the name that fingerprints know."""
+        """Return the form that fingerprints contain, with the class's former name."""
         return f"Holds(field={self.field!r}, operator={self.operator!r}, value={self.value!r})"
 
 
@@ -154,10 +153,10 @@ class RangeMatch(Expression, frozen=True):
 class ValueMatch(Expression, frozen=True):
     """Sigma's condition on a field.
 
-    True if one of the field's values passes for one of ``values``, else false, also without a
-    value. ``operator``: ``equal``, ``contains``, ``startswith``, ``endswith``, ``like`` (``*`` and
-    ``?``; ``\\`` takes what follows as it is), ``regex``, ``cidr``, one of ``< <= > >=``, or
-    ``null``, which is true without a value. Case counts only where ``cased``."""
+    True if one of the field's values satisfies the operator with one of ``values``, otherwise
+    false, even without a value. ``operator``: ``equal``, ``contains``, ``startswith``,
+    ``endswith``, ``like`` (``*`` and ``?``; ``\\`` escapes), ``regex``, ``cidr``, one of
+    ``< <= > >=``, or ``null``, which is true without a value. Case matters only if ``cased``."""
 
     field: Column
     operator: str
@@ -166,7 +165,7 @@ class ValueMatch(Expression, frozen=True):
 
 
 class SameText(Expression, frozen=True):
-    """Sigma's comparison of two fields: a value of ``left`` passes for a value of ``right``.
+    """Sigma's comparison of two fields: true if some value of ``left`` matches one of ``right``.
 
     ``operator``: ``equal``, ``contains``, ``startswith`` or ``endswith``."""
 
@@ -177,7 +176,7 @@ class SameText(Expression, frozen=True):
 
 
 class Matching(Expression, frozen=True):
-    """The names of those conditions that are true: a multivalue, null without one."""
+    """The names of the conditions that are true, as a multivalue; null if none is."""
 
     names: tuple[str, ...]
     conditions: tuple[Expression, ...]
@@ -189,21 +188,21 @@ class Cast(Expression, frozen=True):
 
 
 class Named(Node, frozen=True):
-    """An expression with a name, by default its own text."""
+    """An expression with a name, which defaults to its text."""
 
     name: str
     expression: Expression
 
 
 class Aggregation(Node, frozen=True):
-    """A column that STATS computes, over the rows where ``condition`` is true."""
+    """A column that STATS computes over the rows for which ``condition`` is true, None: all."""
 
     named: Named
     condition: Expression | None
 
 
 class Command(Node, frozen=True):
-    """A step of a query, between two pipes."""
+    """A command of a query, between pipes."""
 
 
 class From(Command, frozen=True):
@@ -277,20 +276,20 @@ class Grok(Command, frozen=True):
 
 
 class Step(Node, frozen=True):
-    """A filter of a sequence, and the expressions that its events are grouped by."""
+    """A step of a sequence: its filter and the expressions by which its events are grouped."""
 
     condition: Expression
     by: tuple[Expression, ...]
 
 
 class Sequence(Command, frozen=True):
-    """Events of several steps that come one after the other, in place of all other commands.
+    """Events that match several steps one after the other; replaces all other commands.
 
-    ``order``: the indexes of the steps, as their events must follow each other; a step may stand
-    several times. ``until``: the index of the step that ends what was begun before it.
-    ``key_names``: the names of what the steps are grouped by. ``width``: the last event is less
-    than so many seconds after the first; None where the rule must say. ``ordered``: False where the
-    steps may come in any order. ``reuse``: one event may stand for several steps.
+    ``order``: the indexes of the steps in the required order of their events; a step may occur
+    several times. ``until``: the index of the step that ends sequences begun before it.
+    ``key_names``: the names of the grouping keys. ``width``: the last event must be less than this
+    many seconds after the first; None if the rule determines it. ``ordered``: False if the steps
+    may come in any order. ``reuse``: one event may match several steps.
     """
 
     steps: tuple[Step, ...]
@@ -305,19 +304,20 @@ class Sequence(Command, frozen=True):
 class GappedSequence(Sequence, frozen=True):
     """A sequence with events that must be missing between others.
 
-    ``missing``: how many of ``order`` come before, and the index of the step that must not."""
+    ``missing``: pairs of the number of steps in ``order`` before the gap, and the index of the step
+    that must not occur in it."""
 
     missing: tuple[tuple[int, int], ...] = ()
 
 
 class Correlated(Node, frozen=True):
-    """A step that events make together: it is complete at the last of them.
+    """A step of several events; it is complete at the last of them.
 
     ``step``: its index, as in ``Sequence.order``. ``of``: the indexes of the steps of its events.
-    ``kind``: ``count`` of the events, ``values``, distinct ones of the column ``value``, or a
-    sequence ``in order`` or in ``any order``. ``keys``: columns that its events agree in too.
-    ``bounds``: comparisons of the number, as operator and limit. ``width``: the last event is less
-    than so many seconds after the first."""
+    ``kind``: ``count`` counts the events, ``values`` the distinct values of the column ``value``;
+    ``in order`` and ``any order`` are sequences. ``keys``: additional columns by which its events
+    are grouped. ``bounds``: comparisons of the count, as pairs of operator and limit. ``width``:
+    the last event must be less than this many seconds after the first."""
 
     step: int
     of: tuple[int, ...]
@@ -329,15 +329,17 @@ class Correlated(Node, frozen=True):
 
 
 class Chain(Sequence, frozen=True):
-    """A sequence of which some steps are correlated, in an order in which none needs a later one.
+    """A sequence with correlated steps, sorted so that none depends on a later one.
 
-    The indexes of these follow those of ``steps``; ``width`` is that of the sequence alone."""
+    Their indexes follow those of ``steps``; ``width`` applies only to the outermost sequence."""
 
     correlated: tuple[Correlated, ...] = ()
 
 
 class Enrich(Command, frozen=True):
-    """Columns of the rows of ``table`` whose key is ``match``; ``fields`` None is all of them."""
+    """Adds columns of the rows of ``table`` whose key equals ``match``.
+
+    ``match`` None means the column named like the key, ``fields`` None all columns."""
 
     table: str
     match: Column | None
@@ -345,9 +347,9 @@ class Enrich(Command, frozen=True):
 
 
 class LookupJoin(Command, frozen=True):
-    """The rows of ``table`` that agree in ``pairs``: a column here, and one there.
+    """Joins the rows of ``table`` that are equal in ``pairs`` of a query and a table column.
 
-    ``shared``: both have one name."""
+    ``shared``: the columns of each pair have the same name."""
 
     table: str
     pairs: tuple[tuple[Column, Column], ...]

@@ -1,4 +1,4 @@
-"""The operators of comparisons, whatever language they are written in."""
+"""The comparison operators of all query languages."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     **INEQUALITIES,
 }
 FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-"""The operators that mean the same with their sides exchanged."""
+"""The operator that means the same with its operands exchanged; others stay the same."""

@@ -1,4 +1,4 @@
-"""DISSECT: a text cut at fixed delimiters.
+"""DISSECT: splits a text at fixed delimiters.
 
 Source: Elastic's ES|QL reference, "Process data with DISSECT".
 """
@@ -16,10 +16,10 @@ PartValues = list[str | None]
 
 
 class _Key(msgspec.Struct, frozen=True):
-    """One ``%{+name/2->}``: its column, and the delimiter after it.
+    """A key such as ``%{+name/2->}``: its column and the delimiter after it.
 
-    ``name`` None: the part is skipped. ``order`` sorts the parts that are joined. ``padded``: the
-    delimiter may be repeated.
+    ``name`` None: the part is skipped. ``order`` is the position of the part among joined ones.
+    ``padded``: the delimiter may be repeated.
     """
 
     name: str | None
@@ -31,10 +31,10 @@ class _Key(msgspec.Struct, frozen=True):
 def compile_dissect(
     pattern: str, separator: str
 ) -> tuple[list[str], Callable[[str], PartValues | None]]:
-    """Compile a pattern to column names and a function that cuts texts.
+    """Compile a pattern to column names and a function that splits texts.
 
-    The function returns the columns' values, or None for a text that does not fit. Parts of one
-    ``+name`` are joined by ``separator``. Raises ValueError for an invalid pattern.
+    The function returns the columns' values, or None for a text that does not match. The parts of
+    the same ``+name`` are joined by ``separator``. Raises ValueError for an invalid pattern.
     """
     prefix, keys = _parse(pattern)
     names = list(dict.fromkeys(key.name for key in keys if key.name is not None))
@@ -76,7 +76,7 @@ def _cut(text: str, prefix: str, keys: list[_Key]) -> list[str] | None:
 
 
 def _parse(pattern: str) -> tuple[str, list[_Key]]:
-    """Return the text before the first key, and the keys."""
+    """Return the literal text before the first key, and the keys."""
     matches = list(re.finditer(r"%\{([^}]*)\}", pattern))
     if not matches:
         raise ValueError("the pattern has no %{key}")
@@ -97,7 +97,7 @@ def _key(text: str, number: int, delimiter: str) -> _Key:
     modifier = _MODIFIER.search(name)
     if modifier is None:
         return _Key(name or None, number, padded, delimiter)
-    # As in Elasticsearch, what stands before a modifier is no part of the name.
+    # As in Elasticsearch, text before a modifier is not part of the name.
     name = modifier[2]
     if modifier[1] in "*&":
         raise ValueError(f"reference keys such as %{{{text}}} are not supported by ES|QL")
@@ -112,4 +112,4 @@ def _key(text: str, number: int, delimiter: str) -> _Key:
 
 
 _MODIFIER = late_pattern(r"([+*&?])(.*)", re.DOTALL)
-"""The first modifier of a key, wherever it stands, and the name after it."""
+"""The first modifier of a key, at any position, and the name after it."""

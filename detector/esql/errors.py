@@ -1,4 +1,4 @@
-"""The refusal of a query, with its place."""
+"""The error of an unsupported or invalid query, with its position."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from detector.text.visible import visible
 
 
 class Span(msgspec.Struct, frozen=True):
-    """A part of a query's text.
+    """A span of a query's text: ``text[start:end]``.
 
-    ``line`` and ``column`` count from 1; the part is ``text[start:end]``.
+    ``line`` and ``column`` count from 1.
     """
 
     line: int
@@ -29,7 +29,7 @@ def span_at(text: str, start: int, end: int) -> Span:
 
 
 class EsqlError(Exception):
-    """The refusal of a query: a line of message and a span."""
+    """An invalid or unsupported query: a one-line message and the span that it concerns."""
 
     def __init__(self, span: Span, message: str) -> None:
         self.message = visible(message, 400)  # it may quote the query
@@ -46,5 +46,5 @@ class EsqlError(Exception):
 
 
 def too_deep() -> EsqlError:
-    """Make the refusal that stands for a RecursionError."""
+    """Return the error that replaces a RecursionError."""
     return EsqlError(QUERY_START, "the query is nested too deeply")

@@ -1,4 +1,4 @@
-"""Refuse searches of fields that cannot be as Elasticsearch's are."""
+"""Reject searches of fields whose Elasticsearch semantics are not supported."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from detector.esql.errors import EsqlError
 
 
 def check_searchable(field: ast.Column) -> None:
-    """Refuse a field whose values are words of a text, or all that is below it."""
+    """Raise EsqlError for an analyzed text field, or for a search in a whole flattened object."""
     if field.name.endswith(".text"):
         raise EsqlError(
             field.span,

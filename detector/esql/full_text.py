@@ -1,6 +1,6 @@
-"""Read ES|QL's searches of fields: the operator ``:``, and the functions that search.
+"""Compile ES|QL's full-text search: the operator ``:`` and the search functions.
 
-On keyword fields they are exact: one of the values is the text. They are true or false, never null.
+On keyword fields they match exactly: one of the values equals the text. They are never null.
 Source: Elastic's ES|QL reference, "Search functions".
 """
 
@@ -17,7 +17,7 @@ _OF_QUERIES = {"kql": kql.parse_kql, "qstr": parse_lucene}
 
 
 def search_condition(call: ast.Call) -> ast.Expression:
-    """Build the condition of a call of a search function. Raises EsqlError."""
+    """Build the condition of a search function's call. Raises EsqlError for bad arguments."""
     if call.name == "multi_match":
         return _multi_match(call)
     parse = _OF_QUERIES.get(call.name)
@@ -32,7 +32,7 @@ def search_condition(call: ast.Call) -> ast.Expression:
 
 
 def _multi_match(call: ast.Call) -> ast.Expression:
-    """Build the condition that a constant is in one of several fields."""
+    """Build the condition that one of several fields has a constant as a value."""
     if len(call.arguments) < 2:
         raise EsqlError(call.span, "multi_match takes a constant and the fields to search")
     value, *fields = call.arguments
@@ -41,9 +41,10 @@ def _multi_match(call: ast.Call) -> ast.Expression:
 
 
 def match_condition(field: ast.Expression, value: ast.Expression, span: Span) -> ast.FieldMatch:
-    """Build the condition that one of a field's values is ``value``. Raises EsqlError.
+    """Build the condition that one of a field's values equals ``value``. Raises EsqlError.
 
-    A cast of the field says which of its types is searched: it has one here."""
+    A cast of the field selects one of several mapped types; it is ignored, as fields have one type
+    here."""
     if isinstance(field, ast.Cast):
         field = field.operand
     if not isinstance(field, ast.Column):

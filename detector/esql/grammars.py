@@ -1,7 +1,7 @@
-"""The parsers of the query languages, loaded from tables that are generated.
+"""The parsers of the query languages, loaded from generated tables.
 
-Building the tables takes longer than anything else at start, so they are a module,
-``grammar_tables``. After a change of a grammar generate it again:
+Building the tables would take longer than anything else at startup, so they are generated into the
+module ``grammar_tables``. Generate it again after changing a grammar:
 
     python -m detector.esql.grammars > tables.py && mv tables.py detector/esql/grammar_tables.py
 """
@@ -27,7 +27,7 @@ LANGUAGES = tuple(_OPTIONS)
 def load_parser(language: str) -> Lark:
     """Load a language's parser from its tables.
 
-    The tables fit one version of lark; with another one the parser is built from the grammar.
+    The tables fit one version of lark; with any other, the parser is built from the grammar.
     """
     import lark
 
@@ -49,7 +49,7 @@ def build_parser(language: str) -> Lark:
 
 
 def grammar_digest(language: str) -> str:
-    """Hash a grammar and the options that its parser is built with."""
+    """Hash a language's grammar and parser options."""
     return hashlib.sha256(f"{_grammar(language)}{_OPTIONS[language]}".encode()).hexdigest()
 
 
@@ -58,7 +58,7 @@ def _grammar(language: str) -> str:
 
 
 def _tables_module() -> str:
-    """Generate the text of ``grammar_tables`` from the grammars, by the installed lark."""
+    """Generate the text of ``grammar_tables`` from the grammars with the installed lark."""
     from pprint import pformat
 
     import lark

@@ -1,9 +1,9 @@
-"""GROK: columns from a text by a regular expression with named parts.
+"""GROK: extracts columns from a text with a regex that has named groups.
 
-``%{NAME:column:type}`` uses one of the patterns below, ``(?<column>…)`` names a part of one's own.
-The expression is searched anywhere in the text. Source: Elastic's ES|QL reference, "Process data
-with GROK"; the expressions are Oniguruma's, in its Ruby form. The named patterns are written for
-trailhound, after what the usual names stand for.
+``%{NAME:column:type}`` uses one of the patterns below, ``(?<column>…)`` is a named group. The regex
+is searched anywhere in the text. Source: Elastic's ES|QL reference, "Process data with GROK"; the
+syntax is Oniguruma's Ruby syntax. The named patterns were written for trailhound to match what
+their usual names stand for.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ _MOST_NESTED = 20
 class ExtractedColumn(msgspec.Struct, frozen=True):
     """A column of GROK or DISSECT.
 
-    ``repeated``: its name stands more than once in the pattern, so it can have several values.
+    ``repeated``: its name occurs more than once in the pattern, so it can be multivalued.
     """
 
     type: Type
@@ -103,7 +103,7 @@ class ExtractedColumn(msgspec.Struct, frozen=True):
 
 
 ColumnValues = list[list[Any]]
-"""For each column its values in one text."""
+"""The values of each column in one text."""
 
 
 def compile_grok(
@@ -136,7 +136,7 @@ def compile_grok(
 
 
 def different_types(name: str, first: Type, second: Type) -> str:
-    """Word the refusal of a column that would have two types."""
+    """Return the error message for a column that would have two types."""
     return f"the column {name} is defined with different types: {first} and {second}"
 
 
@@ -159,8 +159,8 @@ def _converted(text: str, type: Type) -> Any:
 class _Translation:
     """Translates a pattern to Python's syntax.
 
-    ``groups`` are the label, column and type of each named part: a column's name is no name of a
-    group in Python.
+    ``groups`` has the label, column and type of each named group; labels are needed because a
+    column's name may not be a valid group name in Python.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Parse the paths of ES|QL's ``json_extract``: a subset of JSONPath (RFC 9535).
 
-``user.name``, ``items[0]``, ``['user.name']``, with or without ``$.`` before.
+Examples are ``user.name``, ``items[0]`` and ``['user.name']``; a leading ``$.`` is optional.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST_INDEX = 2**31 - 1
 
 @lru_cache(1024)
 def parse_json_path(path: str) -> tuple[str | int, ...]:
-    """Return the keys and indexes of a path, from the root on. Raises ValueError."""
+    """Return the keys and indexes of a path from the root. Raises ValueError if it is invalid."""
     position = 0
     if path.startswith("$"):
         if path[1:2] not in ("", ".", "["):
@@ -48,7 +48,7 @@ def parse_json_path(path: str) -> tuple[str | int, ...]:
 
 
 def _bracket(path: str, position: int) -> tuple[str | int, int]:
-    """Read a quoted key or an index; return it and where it ends."""
+    """Parse a quoted key or an index in brackets; return it and the position after it."""
     match = _QUOTED.match(path, position)
     if match is not None:
         quoted = match[1] if match[1] is not None else match[2]

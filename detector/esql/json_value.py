@@ -1,7 +1,7 @@
-"""Find a value in a text of JSON, as Elasticsearch's parser reads it.
+"""Find a value in a JSON text, with the semantics of Elasticsearch's parser.
 
-The text is read up to the value and not after it, so that what comes later may be broken. Comments
-are blanks, and a key that comes twice in an object is an error where it is read.
+The text is read only up to the end of the value, so the rest may be invalid. Comments count as
+blanks, and a duplicate key in an object is an error if it is read.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _MOST_DEPTH = 1000
 
 
 def json_value(text: str, path: Sequence[str | int]) -> str | None:
-    """Return the value at a path: a string, a word, a number or a structure as it is written.
+    """Return the value at a path: a decoded string, or the source text of any other value.
 
-    None for null. Raises ValueError where there is none, or the text before its end is no JSON."""
+    None for null. Raises ValueError if there is no such value, or if the text up to its end is not
+    JSON."""
     position = _after_blanks(text, text.startswith("\ufeff"))
     for segment in path:
         opening = text[position : position + 1]
@@ -56,7 +57,7 @@ def _after_blanks(text: str, position: int) -> int:
 
 
 def _find_member(text: str, position: int, key: str) -> int:
-    """Return where the value of a key begins, in the object at ``position``."""
+    """Return the start of a key's value in the object at ``position``."""
     seen: set[str] = set()
     position = _after_blanks(text, position + 1)
     while text[position : position + 1] != "}":
@@ -68,7 +69,7 @@ def _find_member(text: str, position: int, key: str) -> int:
 
 
 def _find_element(text: str, position: int, index: int) -> int:
-    """Return where an element begins, in the array at ``position``."""
+    """Return the start of an element in the array at ``position``."""
     position = _after_blanks(text, position + 1)
     count = 0
     while text[position : position + 1] != "]":
@@ -80,7 +81,7 @@ def _find_element(text: str, position: int, index: int) -> int:
 
 
 def _member_name(text: str, position: int, seen: set[str]) -> tuple[str, int]:
-    """Read a key and the colon; return it and where its value begins."""
+    """Read a key and its colon; return the key and the start of its value."""
     match = _STRING.match(text, position)
     if match is None:
         _fail()
@@ -95,7 +96,7 @@ def _member_name(text: str, position: int, seen: set[str]) -> tuple[str, int]:
 
 
 def _next_item(text: str, position: int, closing: str) -> int:
-    """Return where the next item or the closing bracket is, after an item."""
+    """Return the position of the next item or the closing bracket after an item."""
     position = _after_blanks(text, position)
     if text[position : position + 1] == closing:
         return position
@@ -108,9 +109,9 @@ def _next_item(text: str, position: int, closing: str) -> int:
 
 
 def _skip_value(text: str, position: int, depth: int = 0) -> int:
-    """Return where the value at ``position`` ends; ``depth`` are the structures around it."""
+    """Return the end of the value at ``position``, which is nested in ``depth`` structures."""
     opened: list[set[str] | None] = []
-    """The keys of each object that is open; None for an array."""
+    """The keys read so far of each open object; None for an open array."""
     while True:
         opening = text[position : position + 1]
         if opening and opening in "{[":
@@ -152,7 +153,7 @@ def _skip_scalar(text: str, position: int) -> int:
 
 
 def _decode_string(written: str) -> str:
-    """Return a string of JSON; half a surrogate pair is U+FFFD, as in Lucene's texts."""
+    """Decode a JSON string; a lone surrogate becomes U+FFFD, as in Lucene."""
     if "\\" not in written:
         return written[1:-1]
     text: str = json.loads(written)

@@ -1,6 +1,6 @@
-"""Parse KQL text into the syntax tree that ES|QL has too.
+"""Parse KQL text into the syntax tree shared with ES|QL.
 
-KQL's own conditions are ``ast.FieldMatch``. Source: Kibana's documentation of its query language.
+A KQL condition is an ``ast.FieldMatch``. Source: Kibana's documentation of its query language.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _JOINING_WORDS = {"_OR": "or", "_AND": "and", "NOT": "not"}
 def parse_kql(text: str, outer: Span | None = None) -> ast.Expression:
     """Parse a condition.
 
-    ``outer``: the span that all parts get, of the string in an ES|QL query. Raises EsqlError at the
-    first place where the text is no KQL that trailhound supports.
+    ``outer`` is the span that all nodes get if the text is a string in an ES|QL query. Raises
+    EsqlError at the first position that is not KQL supported by trailhound.
     """
     from lark import UnexpectedCharacters, UnexpectedToken
 
@@ -42,7 +42,7 @@ def parse_kql(text: str, outer: Span | None = None) -> ast.Expression:
 
 
 def _refusal(builder: _Builder, parser: Lark, error: UnexpectedToken) -> EsqlError:
-    """Return the refusal of a token; a string that is not closed anywhere comes first."""
+    """Return the error for an unexpected token; an unclosed string anywhere takes precedence."""
     from lark import UnexpectedCharacters
 
     try:
@@ -53,7 +53,7 @@ def _refusal(builder: _Builder, parser: Lark, error: UnexpectedToken) -> EsqlErr
 
 
 class _Builder:
-    """Builds conditions from lark's trees, and refusals from its errors."""
+    """Builds conditions from lark's trees, and EsqlErrors from lark's errors."""
 
     def __init__(self, text: str, outer: Span | None) -> None:
         self.text = text
@@ -72,7 +72,7 @@ class _Builder:
     def condition(self, tree: Any, field: ast.Column | None = None) -> ast.Expression:
         """Build a condition.
 
-        ``field`` is the one whose values a list in brackets holds; None outside of such lists.
+        ``field`` is the field of the enclosing list of values in parentheses, None outside of one.
         """
         parts = tree.children
         match tree.data:
@@ -112,7 +112,7 @@ class _Builder:
         check_searchable(field)
         return ast.FieldMatch(field, "*" if has_wildcard else ":", value, span=span)
 
-    # refusals
+    # errors
 
     def unexpected_character(self, start: int) -> EsqlError:
         character = self.text[start]
@@ -120,7 +120,7 @@ class _Builder:
         return EsqlError(self.span(start, len(self.text)), message)
 
     def unexpected_token(self, error: UnexpectedToken, tokens: Sequence[Token]) -> EsqlError:
-        """Make the refusal of a token, or of a condition before it."""
+        """Return the error for an unexpected token, or for an invalid condition before it."""
         from lark import Token
 
         parser = error.interactive_parser
@@ -150,7 +150,7 @@ class _Builder:
         return len(self.text) if token.type == "$END" else token.start_pos or 0
 
     def earlier_refusal(self, stack: Sequence[Any]) -> EsqlError | None:
-        """Build the conditions before an error; return the first refusal of one."""
+        """Build the conditions before an error; return the first error of one, if any."""
         field = None
         try:
             for part in _flattened(stack):
@@ -163,7 +163,7 @@ class _Builder:
         return None
 
     def no_field(self, before: Sequence[Token]) -> EsqlError:
-        """Refuse the words before an error, after which no operator stands."""
+        """Return the error for words before a position that no operator follows."""
         words = [before[-1]]
         for token in reversed(before[:-1]):
             if token.type != "WORD" or words[0].type != "WORD":
@@ -189,7 +189,7 @@ class _Builder:
 
 
 def _flattened(parts: Iterable[Any]) -> Iterator[Any]:
-    """Yield the trees of rules, without lark's own for repetitions."""
+    """Yield the trees of grammar rules; descend into lark's trees for repetitions."""
     for part in parts:
         rule = getattr(part, "data", "")
         if rule.startswith("_"):
@@ -212,7 +212,7 @@ def _first_token(tree: Any) -> Token:
 def _literal(tokens: Sequence[Token]) -> tuple[str, bool]:
     """Return the text of a literal, and whether it has wildcards.
 
-    A text with wildcards is escaped for ``like.wildcard``.
+    A text with wildcards is returned as a pattern for ``like.wildcard``.
     """
     if tokens[0].type == "QUOTED":
         return _unescaped(tokens[0][1:-1]), False

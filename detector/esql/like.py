@@ -1,4 +1,4 @@
-"""Match the patterns of LIKE, RLIKE, KQL and EQL."""
+"""Compile the patterns of LIKE, RLIKE, KQL and EQL."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _TOKENS = re.compile(r"\\(.)|(.)", re.DOTALL)
 def matcher(
     patterns: Sequence[str], regular: bool, span: Span, ignore_case: bool = False
 ) -> Callable[[str], bool]:
-    """Compile patterns to a test of a whole text.
+    """Compile patterns to a test whether one of them matches a whole text.
 
-    One of them must match. ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span``
-    for an invalid pattern.
+    ``regular`` patterns are those of RLIKE. Raises EsqlError at ``span`` for an invalid pattern.
     """
     if len(patterns) == 1 and not regular and not ignore_case:
         test = _test_of_parts(patterns[0])
@@ -38,14 +37,14 @@ def matcher(
 
 
 def escape_wildcards(text: str) -> str:
-    """Return the pattern of LIKE that only ``text`` matches."""
+    """Return the LIKE pattern that matches only ``text``."""
     return re.sub(r"([\\*?])", r"\\\1", text)
 
 
 def wildcard(pattern: str) -> str:
-    """Translate a pattern of LIKE to RE2's syntax.
+    """Translate a LIKE pattern to RE2's syntax.
 
-    ``*`` is any text, ``?`` one character; ``\\`` takes what follows as it is.
+    ``*`` matches any text, ``?`` one character; ``\\`` escapes the next character.
     """
     return glob_regex(
         (escaped or plain, not escaped and plain in ("*", "?"))
@@ -54,9 +53,9 @@ def wildcard(pattern: str) -> str:
 
 
 def _test_of_parts(pattern: str) -> Callable[[str], bool] | None:
-    """Make a test of a pattern such as ``a*``, ``*a``, ``a*b`` or ``*a*``; None for others.
+    """Compile a pattern such as ``a``, ``a*``, ``*a``, ``a*b`` or ``*a*``; None for others.
 
-    Most patterns are so, and need no automaton."""
+    Most patterns have such a form and need no automaton."""
     parts = [""]
     for escaped, plain in _TOKENS.findall(pattern):
         if plain == "?":
@@ -81,5 +80,5 @@ def _test_of_parts(pattern: str) -> Callable[[str], bool] | None:
 
 
 def _has_surrogate(pattern: str) -> bool:
-    """Tell whether a pattern has what stands for several characters to RE2."""
+    """Tell whether a pattern has a character that represents several characters to RE2."""
     return encodable(pattern) != pattern or "\U0010ffff" in pattern

@@ -1,8 +1,8 @@
-"""Translate RLIKE's language, which is Lucene's, to RE2's syntax.
+"""Translate Lucene's regex syntax, which RLIKE uses, to RE2's.
 
-There ``^`` and ``$`` are plain characters, ``@`` is any text, ``#`` matches nothing, ``"…"`` is
-literal, and a quantifier applies to what it follows even if that is quantified. A pattern always
-matches the whole text. Source of the language: Lucene's documentation of ``RegExp``.
+In Lucene, ``^`` and ``$`` are plain characters, ``@`` matches any text, ``#`` matches nothing,
+``"…"`` is literal, and a quantifier may follow another quantifier. A pattern always matches the
+whole text. Source: Lucene's documentation of ``RegExp``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def translate(pattern: str) -> str:
 
 
 class _Reader:
-    """A recursive-descent reader of one pattern; its methods return RE2's syntax."""
+    """A recursive-descent parser for a pattern; its methods return RE2 syntax."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
@@ -126,7 +126,7 @@ class _Reader:
         return f"(?:{re.escape(text)})"
 
     def character_class(self) -> str:
-        """Read characters and ranges up to ``]``; the ``[`` is read already."""
+        """Parse characters and ranges up to ``]``, after the ``[``."""
         negation = ""
         if self.peek() == "^":
             negation = self.take()

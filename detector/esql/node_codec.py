@@ -1,6 +1,6 @@
-"""Encode syntax trees as lists, for files: without their places in the text.
+"""Encode syntax trees as lists for storage in files, without their spans.
 
-What is decoded can be nothing but nodes, whatever the file says.
+Decoding can only create nodes and constants, whatever the file contains.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from detector.esql.tree_walk import PartsReader, node_classes, part_names, parts
 
 
 def encode_node(value: Any) -> Any:
-    """Encode a node as its class and fields, a tuple without class."""
+    """Encode a node as a list of its class name and fields; a tuple has an empty name."""
     if isinstance(value, tuple):
         return ["", *map(encode_node, value)]
     if not isinstance(value, ast.Node):
@@ -25,12 +25,12 @@ def encode_node(value: Any) -> Any:
 
 @cache
 def _all_parts(kind: type[ast.Node]) -> PartsReader:
-    """Return what reads all fields of a node of a class."""
+    """Return a function that reads all fields of a class's node, except the span."""
     return parts_reader(part_names(kind))
 
 
 def decode_node(value: Any) -> Any:
-    """Decode a node. Raises ValueError or KeyError for what is none."""
+    """Decode a node. Raises ValueError or KeyError if it is invalid."""
     if type(value) is not list:
         return value
     name, *encoded = value

@@ -14,14 +14,14 @@ from detector.esql.grammars import load_parser
 def parse_query(text: str) -> Tree:
     """Parse a query.
 
-    Raises EsqlError at the first place where the text is no ES|QL that trailhound supports.
+    Raises EsqlError at the first position that is not ES|QL supported by trailhound.
     """
     tree: Tree = _parse(text, "query")
     return tree
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse one expression."""
+    """Parse a single expression. Raises EsqlError."""
     expression: Expression = _parse(text, "expression")
     return expression
 

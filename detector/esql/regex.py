@@ -1,15 +1,15 @@
-"""Run regular expressions by RE2 with the meaning of Python's ``re``.
+"""Run regular expressions with RE2 and the semantics of Python's ``re``.
 
-They are those of GROK and ``replace``. Python's own parser reads an expression, so its syntax,
-classes and flags mean the same; the parsed tree is written in RE2's syntax. RE2 has no look-around,
-and its word boundaries are those of ASCII.
-So assertions (``\\b``, ``(?!x)``, ``$``) are not written as such: for each text, Python first finds
-the positions at which an assertion holds, these positions are marked by characters of a private
-range that are inserted in the text, and RE2's expression matches such a mark in the assertion's
-stead. Before each other character it skips the marks.
+GROK and ``replace`` use them. Python's own parser parses an expression, so its syntax, classes and
+flags have the same meaning; the parsed tree is then written in RE2's syntax. RE2 has no
+look-around, and its word boundaries are ASCII-only.
 
-What cannot take linear time is refused: back-references, look-around of several characters, atomic
-groups, possessive quantifiers.
+Therefore assertions (``\\b``, ``(?!x)``, ``$``) are emulated: for each text, Python first finds the
+positions at which an assertion holds. Characters of a private range (marks) are inserted there, and
+RE2's expression matches a mark instead of the assertion. Before any other character it skips marks.
+
+Constructs that cannot run in linear time are rejected: back-references, look-around of several
+characters, atomic groups, possessive quantifiers.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from detector.text.late_pattern import late_pattern
 from detector.text.linear_regex import compile_regex, encodable
 
 Spans = list[tuple[int, int]]
-"""The start and end of a match and of each group; -1, -1 for a group that took no part."""
+"""The start and end of a match and of each group; (-1, -1) for a group that did not match."""
 
 _NO_SPAN = -1, -1
 _MOST_REPEATS = 1000  # RE2's own limit
 _MOST_COPIES = 32
-_MOST_ASSERTIONS = 12  # different ones, a bit of a mark each
+_MOST_ASSERTIONS = 12  # distinct ones; each has a bit in a mark
 _FIRST_MARK = 0xE000
 _LAST_MARK = _FIRST_MARK + (1 << _MOST_ASSERTIONS) - 1
-_TOP_BIT = 1 << _MOST_ASSERTIONS - 1  # of the first assertion, whose marks are then one range
+_TOP_BIT = 1 << _MOST_ASSERTIONS - 1  # for the first assertion, so that its marks are one range
 _MARKS = f"\\x{{{_FIRST_MARK:X}}}-\\x{{{_LAST_MARK:X}}}"
 _MARK = late_pattern(f"[{chr(_FIRST_MARK)}-{chr(_LAST_MARK)}]")
-_NO_MARK = chr(_LAST_MARK + 1)  # of the private range too: nothing tells it from a mark of a text
+_NO_MARK = chr(_LAST_MARK + 1)  # replaces characters of a text that look like marks; private too
 
 _SPACE = (
     r"\t-\r\x1C-\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}"
@@ -68,7 +68,7 @@ _UNSUPPORTED_FLAGS = {re.ASCII: "a", re.LOCALE: "L"}
 class Regex:
     """A compiled expression.
 
-    ``groups`` counts its groups, ``group_numbers`` has the numbers of those with names.
+    ``groups`` is the number of groups, ``group_numbers`` has the numbers of the named ones.
 
     Raises ValueError for an expression that is invalid, unsupported or too large.
     """
@@ -96,16 +96,16 @@ class Regex:
         self._regex = compile_regex(translated)
 
     def search(self, text: str) -> Spans | None:
-        """Return the spans of the first match."""
+        """Return the spans of the first match, or None."""
         return next(self.matches(text), None)
 
     def matches(self, text: str) -> Iterator[Spans]:
-        """Yield the spans of each match, from the left.
+        """Yield the spans of each match, from left to right.
 
-        After an empty match the search goes on a character later, as Java's does.
+        After an empty match, the search continues one character later, as in Java.
         """
         data, starts, indexes = self._encoded(text)
-        start = 0  # of the characters
+        start = 0  # a character index
         while start <= len(text):
             match = self._regex.search(data, starts[start])
             if match is None:
@@ -116,10 +116,10 @@ class Regex:
             start = high + (low == high)
 
     def _encoded(self, text: str) -> tuple[bytes, Sequence[int], Sequence[int]]:
-        """Encode a text, with marks before each character and at the end.
+        """Encode a text as UTF-8, with marks before each character and at the end.
 
-        Also returned: the offset at which the marks of each character begin, and for each byte the
-        index of its character.
+        Also return the byte offset at which each character's marks begin, and the character index
+        of each byte.
         """
         if not self._copies and text.isascii():
             identity = range(len(text) + 1)
@@ -137,7 +137,7 @@ class Regex:
         return b"".join(pieces), starts, indexes
 
     def _marks(self, text: str) -> Iterable[str]:
-        """Return a mark for each position: which assertions hold there."""
+        """Return a mark for each position, which encodes the assertions that hold there."""
         bits = [0] * (len(text) + 1)
         for number, assertion in enumerate(self._assertions):
             for match in assertion.finditer(text):
@@ -169,7 +169,7 @@ def _unsupported(construct: str) -> ValueError:
 class _Translation:
     """Writes a parsed expression in RE2's syntax.
 
-    ``native``: without marks, for an expression whose assertions RE2 has.
+    ``native``: without marks, for an expression whose assertions RE2 supports.
     """
 
     def __init__(self, native: bool = False) -> None:
@@ -205,7 +205,7 @@ class _Translation:
         low, high, items = argument
         endless = high is ops.MAXREPEAT
         if endless and items.getwidth()[0] == 0:
-            # Engines differ in when they leave such a loop, and in what its groups hold then.
+            # Engines differ in when they leave such a loop and in the resulting group spans.
             raise ValueError(
                 "a repetition without end of what may be empty is not supported; "
                 "repeat what takes at least one character"
@@ -279,7 +279,7 @@ class _Translation:
         return f"[{self._holding(op, argument, flags)}]"
 
     def _holding(self, op: Any, argument: Any, flags: int) -> str:
-        """Return the class of the marks of positions where an assertion holds."""
+        """Return the members of the class of marks in which an assertion holds."""
         key = repr((op, argument)), flags
         if key not in self._numbers:
             if len(self._numbers) == _MOST_ASSERTIONS:
@@ -292,7 +292,7 @@ class _Translation:
 
 
 def _native(op: Any, position: Any, flags: int) -> str | None:
-    """Return RE2's form of an assertion, None if it has none."""
+    """Return RE2's form of an assertion; None if RE2 lacks it."""
     if op is not ops.AT:
         return None
     native: str | None = _ANCHORS.get(position)
@@ -302,9 +302,9 @@ def _native(op: Any, position: Any, flags: int) -> str | None:
 
 
 def _consecutive_assertions(items: Any) -> int:
-    """Bound the number of assertions that a match makes at one position.
+    """Return an upper bound of the number of assertions that a match tests at one position.
 
-    So many copies of each mark are put there, since an assertion takes one.
+    Each assertion consumes a mark, so this many copies of a mark are inserted at each position.
     """
     most = run = 0
     for op, argument in items:
@@ -337,9 +337,9 @@ def _code_points(low: int, high: int) -> str:
 
 
 def _compiled(items: list[tuple[Any, Any]], flags: int) -> re.Pattern[str]:
-    """Compile a part of a parsed expression by Python.
+    """Compile a part of a parsed expression with Python's ``re``.
 
-    Only assertions and single characters, which take constant time at a position.
+    Used only for assertions and single characters, which take constant time per position.
     """
     compiled: re.Pattern[str] = _compiler.compile(_subpattern(items, flags), flags)
     return compiled
@@ -352,9 +352,9 @@ def _subpattern(items: list[tuple[Any, Any]], flags: int) -> Any:
 
 
 def _scanned(op: Any, argument: Any, flags: int) -> str:
-    """List the members of a class by trying every character.
+    """Return the ranges of a class by testing every character.
 
-    For classes such as ``[^\\W_]``: RE2 has no difference of classes.
+    This is for classes such as ``[^\\W_]``, because RE2 cannot subtract classes.
     """
     members = _subpattern([(op, argument)], flags)
     runs = _compiled([(ops.MAX_REPEAT, (1, ops.MAXREPEAT, members))], flags)

@@ -1,4 +1,4 @@
-"""Turn lark's errors in ES|QL into refusals."""
+"""Turn lark's errors in ES|QL into EsqlErrors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ UNSUPPORTED_COMMANDS = (
     "highlight",
     "ip_location",
 )
-"""Commands of ES|QL that are refused by their name."""
+"""ES|QL commands that are rejected by name."""
 _REMEDIES = {
     "change_point": (
         ": it wants all buckets of time at once; compare buckets by a second stats, such as "
@@ -76,7 +76,7 @@ _REMEDIES = {
     "ip_location": ": it reads databases of Elasticsearch; enrich by a table of yours",
     "user_agent": ": user_agent.name and user_agent.original are fields already",
 }
-"""What to do instead."""
+"""What to do instead of using an unsupported command."""
 
 _SIGNS = {
     "VBAR": "|",
@@ -129,7 +129,7 @@ _OPERATORS = {
 
 
 def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
-    """Turn lark's error into a refusal that says what was expected."""
+    """Turn lark's error into an EsqlError that says what was expected."""
     start, expected = _error_position(text, error)
     span = span_at(text, start, start + 1)
     word = (re.match(r"[\w@.]+|[=!<>&~]+|\S", text[start:]) or [""])[0]
@@ -167,7 +167,7 @@ def explain_error(text: str, error: UnexpectedInput) -> EsqlError:
 
 
 def _error_position(text: str, error: UnexpectedInput) -> tuple[int, Collection[str]]:
-    """Return where an error is, and the terminals that were expected there."""
+    """Return an error's offset and the terminals that were expected there."""
     if isinstance(error, UnexpectedToken):
         expected = error.accepts or error.expected
         if error.token.type == "$END":

@@ -1,7 +1,7 @@
-"""Read what takes ``@timestamp`` in ES|QL without naming it.
+"""Expand the ES|QL functions that use ``@timestamp`` implicitly.
 
-``trange`` is a condition: the start is left out of a range, and the end is in it. ``earliest`` and
-``latest`` are aggregates by the time.
+``trange`` is a condition on a range that excludes its start and includes its end. ``earliest`` and
+``latest`` are aggregates ordered by time.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from detector.esql.tree_walk import join_conditions, walk
 
 _TIME = "@timestamp"
 TIMED_AGGREGATES = {"earliest": "first", "latest": "last"}
-"""Aggregate -> the one that has the time as its second argument."""
+"""The aggregate, with the time as its second argument, to which each is expanded."""
 
 
 def timed_aggregate(call: ast.Call) -> ast.Call:
-    """Build ``first(x, @timestamp)`` of ``earliest(x)``, and likewise. Raises EsqlError."""
+    """Expand ``earliest(x)`` to ``first(x, @timestamp)``, and ``latest`` to ``last``.
+
+    Raises EsqlError for a wrong number of arguments."""
     if len(call.arguments) != 1:
         raise EsqlError(call.span, f"{call.name} takes 1 argument, not {len(call.arguments)}")
     time = ast.Column(_TIME, span=call.span)
@@ -50,7 +52,7 @@ def _timespan(argument: ast.Expression) -> ast.Timespan:
 
 
 def _date(argument: ast.Expression) -> ast.Expression:
-    """Return a constant date: a text, milliseconds, or an expression of constants."""
+    """Return a constant date from a text, milliseconds or an expression of constants."""
     if any(isinstance(node, ast.Column) for node in walk(argument)):
         raise EsqlError(argument.span, "trange takes constants")
     if isinstance(argument, ast.Literal) and isinstance(argument.value, int):

@@ -1,4 +1,4 @@
-"""Turn lark's trees into syntax trees."""
+"""Turn lark's parse trees into syntax trees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detector.esql.time_range import TIMED_AGGREGATES, time_range_condition, tim
 
 
 def build(text: str, tree: Tree[Token]) -> Any:
-    """Build the syntax tree of a text from lark's tree."""
+    """Build the syntax tree of a text from lark's parse tree."""
     return _Builder(text).transform(tree)
 
 
@@ -281,7 +281,7 @@ class _Builder(Transformer[Token, Any]):
 
     def _whole(self, token: Token) -> int:
         self._finite(token)
-        return int(token.lstrip("0") or "0")  # of any number of zeros, which int() does not take
+        return int(token.lstrip("0") or "0")  # int() limits the digits, leading zeros included
 
     def _finite(self, token: Token) -> float:
         number = float(token)

@@ -1,4 +1,4 @@
-"""Walk syntax trees, and put conditions together."""
+"""Walk syntax trees and join conditions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PartsReader = Callable[[Any], tuple[Any, ...]]
 
 
 def walk(part: object) -> Iterator[ast.Node]:
-    """Yield the nodes of a part of a tree: each before those in it, from the left."""
+    """Yield the nodes of a part of a tree in preorder, from left to right."""
     stack = [part]
     while stack:
         top = stack.pop()
@@ -28,7 +28,7 @@ def walk(part: object) -> Iterator[ast.Node]:
 
 @cache
 def node_classes() -> dict[str, Any]:
-    """List the classes of nodes by name."""
+    """Return the node classes by name."""
     return {
         item.__name__: item
         for item in vars(ast).values()
@@ -38,12 +38,12 @@ def node_classes() -> dict[str, Any]:
 
 @cache
 def part_names(kind: Any) -> tuple[str, ...]:
-    """Return the names of the fields of a node's class, without the span."""
+    """Return the names of a node class's fields, without the span."""
     return tuple(name for name in kind.__struct_fields__ if name != "span")
 
 
 def parts_reader(names: Sequence[str]) -> PartsReader:
-    """Return what reads these fields of a node."""
+    """Return a function that reads these fields of a node as a tuple."""
     match names:
         case []:
             return lambda _: ()
@@ -54,7 +54,7 @@ def parts_reader(names: Sequence[str]) -> PartsReader:
 
 @cache
 def _children_reader(kind: Any) -> PartsReader:
-    """Return what reads the fields of a node of a class that may hold nodes, the last one first."""
+    """Return a function that reads a node's fields that may hold nodes, the last one first."""
     written: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         written |= vars(base).get("__annotations__", {})
@@ -63,7 +63,7 @@ def _children_reader(kind: Any) -> PartsReader:
 
 
 def _may_hold_nodes(annotation: str) -> bool:
-    """Check whether the annotation of a field names a class of nodes."""
+    """Tell whether the annotation of a field names a node class."""
     return not node_classes().keys().isdisjoint(re.findall(r"\w+", annotation))
 
 
@@ -71,7 +71,7 @@ _OF_TIME = ("now", "tbucket")
 
 
 def depends_on_time(part: ast.Node | str) -> bool:
-    """Check whether a node, or its printed form, uses the current time."""
+    """Tell whether a node, given as such or as its ``repr``, uses the current time."""
     if isinstance(part, str):
         return any(f"Call(name='{name}'" in part for name in _OF_TIME)
     return any(isinstance(node, ast.Call) and node.name in _OF_TIME for node in walk(part))
@@ -80,7 +80,9 @@ def depends_on_time(part: ast.Node | str) -> bool:
 def join_conditions(
     operator: str, conditions: Sequence[ast.Expression], span: Span = QUERY_START
 ) -> ast.Expression:
-    """Join conditions by ``and`` or ``or``: one stands by itself, none is what that is of none."""
+    """Join conditions with ``and`` or ``or``.
+
+    A single condition is returned unchanged; without any, ``and`` gives true, ``or`` false."""
     if not conditions:
         return ast.Literal(operator == "and", span=span)
     if len(conditions) == 1:
