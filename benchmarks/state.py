@@ -27,7 +27,7 @@ def state(scale: Scale, folder: Path) -> Report:
         for version, program in versions(scale).items():
             row, size = _measure(folder, f"{what}, {version}", plan, program)
             rows.append(row)
-            per_thousand[version] = size / plan.files / 1e3  # the small files' remains
+            per_thousand[version] = size / plan.files / 1e3  # small files come last
     budget = at_most(
         "small files: state for 1,000 files",
         0.25,

@@ -1,4 +1,4 @@
-"""Names of principals for people."""
+"""Readable names of principals."""
 
 from __future__ import annotations
 

@@ -348,7 +348,7 @@ def loads(raw: bytes | bytearray | msgspec.Raw, type: Any = Any) -> Any:
 
 
 def _no_value(_: str) -> None:
-    """Read NaN and Infinity as null: data frames write missing values so."""
+    """Read NaN and Infinity as null: data frames write missing values this way."""
 
 
 def _parse_int(digits: str) -> int | str:

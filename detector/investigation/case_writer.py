@@ -245,7 +245,7 @@ def _write(make_files: Callable[[], Mapping[str, bytes]], made: float, out: Path
 def _read_others(
     rows: Sequence[EventRow], own: Sequence[Event], signals: Mapping[str, Sequence[Event]]
 ) -> tuple[list[EventRow], list[tuple[Event, str]]]:
-    """Read the alert's events that the pivot lacks; return their rows, and those not readable."""
+    """Read the alert's events missing in the pivot; return their rows, and unreadable events."""
     known = {row.event.identity for row in rows}
     own_keys = {event.identity for event in own}
     flagged: dict[bytes, list[str]] = {}

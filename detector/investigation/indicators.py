@@ -19,8 +19,9 @@ from detector.text.time import format_time
 class IndicatorSelector:
     """The events that contain any of the indicators.
 
-    If every indicator is an address, a network, a key or an ARN, and ``store`` has counted all its
-    files, only the principals that called from a wanted network are searched.
+    If every indicator is an address, a network, a key or an ARN, only matching callers are
+    searched: these keys and ARNs, and the principals that called from a wanted network. For
+    networks and addresses this needs a ``store`` that has counted all its files.
     """
 
     ignores_case = True

@@ -30,9 +30,9 @@ from detector.text.time import DAY, format_time
 RISK_WINDOW = 7 * DAY
 """Default number of seconds over which a principal's risk is summed up."""
 UNCOMMON_AMONG = 2
-"""Maximum number of principals making a call for the call to be uncommon."""
+"""A call is uncommon if at most this many principals made it."""
 _FEWEST_PRINCIPALS = 5
-"""Number of principals from which calls can be judged uncommon."""
+"""Minimum number of principals for judging calls as uncommon."""
 
 
 class PrincipalRow(msgspec.Struct, frozen=True, gc=False):
@@ -279,7 +279,7 @@ def is_new_principal(first_seen: int, history_since: int, newest: int) -> bool:
 
 _MOST = 0.8
 _HOURLY = 20
-"""Average hours with calls per day from which a rhythm is hourly."""
+"""Average hours with calls per day from which the rhythm is hourly."""
 _WEEK = 7
 
 

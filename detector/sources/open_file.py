@@ -82,7 +82,7 @@ def is_of_this_process(path: str) -> bool:
 def has_identity(path: str, identity: tuple[int, int]) -> bool:
     """Tell whether a path leads to the file with this identity.
 
-    Always true for an object, whose identity is not checked.
+    Always true for an object in a bucket, whose identity is not checked.
     """
     if is_remote(path):
         return True

@@ -122,7 +122,7 @@ class S3Bucket:
     def in_scope(self, path: str) -> bool:
         """Tell whether a path is a prefix that was listed.
 
-        Expired objects stay read; only a failed listing ends, once the listing succeeds.
+        Expired objects still count as read; only a failed listing is cleared, once it succeeds.
         """
         return path in self._listed
 

@@ -42,7 +42,7 @@ class Settling:
 
     def __init__(self) -> None:
         self._looks: dict[str, tuple[tuple[int, int, int], float]] = {}
-        """Each file's last state, and since when it has had it, by the monotonic clock."""
+        """Each file's last seen state, and since when it has been in it (monotonic clock)."""
 
     def paths(self) -> list[str]:
         """Return the paths of the files that are waiting."""

@@ -1,4 +1,4 @@
-"""Removal of secrets from texts that may be shared: library messages quote whole addresses."""
+"""Masking of secrets in texts that may be shared: library messages quote whole addresses."""
 
 from __future__ import annotations
 

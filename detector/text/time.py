@@ -24,14 +24,14 @@ _DATE_TIME = late_pattern(
 )
 _SECOND_SUFFIXES = {f"{second:02}Z": second for second in range(60)}
 _YEAR_9999 = 253_370_764_800
-"""Limit of times, a year before the calendar's end, so that a window's end can still be written."""
+"""Upper bound of times, a year before the calendar's end, so that window ends stay printable."""
 
 
 def parse_time(text: str | None) -> int | None:
     """Parse an ISO 8601 time, such as an ``eventTime``, to epoch seconds.
 
-    None if the text is no usable time, or before 1970 or after 9998. Fractions are dropped, and a
-    missing zone means UTC.
+    None if the text is not a usable time, or is before 1970 or after 9998. Fractions are dropped,
+    and a missing zone means UTC.
     """
     if not (text and len(text) <= 40):
         return None
@@ -86,7 +86,7 @@ def parse_date_span(text: str) -> tuple[int, int] | None:
 
     ``2026`` is the year, ``2026-03-01`` the day, ``2026-03-01T11:30`` the minute; fractions are
     dropped, and without an offset (``+05:30``) the time is UTC. None if the text has another form;
-    raises ValueError for a date that is in no calendar.
+    raises ValueError for a date or time that does not exist.
     """
     match = _DATE_SPAN.fullmatch(text)
     if not match:

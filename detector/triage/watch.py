@@ -1,4 +1,4 @@
-"""Watches: indicators whose next sightings an analyst wants to know about."""
+"""Watches: indicators of which an analyst wants to see every new sighting."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Watch(msgspec.Struct, frozen=True):
 class Sighting(NamedTuple):
     """An event with a watched indicator.
 
-    ``found`` is the time when the sighting was written to the state, so sightings that were
-    acknowledged are never later than the acknowledgement. Both times are epoch seconds."""
+    ``found`` is when the sighting was written to the state; for an acknowledged sighting it is
+    never later than the acknowledgement. Both times are epoch seconds."""
 
     watch_id: str
     identity: bytes

@@ -68,7 +68,7 @@ def _term_condition(field: str, values: Sequence[FilterValue]) -> str | None:
 def _text_conditions(field: str, value: FilterValue) -> list[str] | None:
     text = _longest_run(value)
     if field in ("principal", "role"):
-        text = text.rpartition("/")[2]  # an ARN is shown shortened
+        text = text.rpartition("/")[2]  # ARNs are shown in shortened form
     if not text or not text.isascii():  # other letters have several case variants
         return None
     folded = literal(text.lower())

@@ -28,7 +28,7 @@ class FolderSize(NamedTuple):
 class Engine(Protocol):
     """An engine that reads folders of trail files and stores rows. Methods raise EngineError.
 
-    Stored rows have a name, which can serve as a folder's name."""
+    Rows are stored under names that are valid as folder names."""
 
     def finished(self) -> set[str]:
         """Return the names of rows that were marked as complete."""

@@ -169,7 +169,7 @@ class DayLoader:
         return [self._place(path, partial) for path, partial in partials.items()]
 
     def _place(self, path: str, partial: Partial) -> FileRead:
-        """Return the read of a file whose row exists only as the place of its events."""
+        """Return the read of a file whose row exists only for the position of its events."""
         generation = self._store.rules.generation
         file = SourceFile(path, 0, _number_of(path), 0, 0)
         return FileRead(FileRow(file, "read", generation=generation, files=0), partial)

@@ -81,7 +81,7 @@ def prune_hits(rows: Iterable[StepRow], rules: RuleSet, prunable: Span) -> Itera
 
 
 def prunable_span(rules: RuleSet, loaded: Span, late: int) -> Span | None:
-    """Return the span of event times to which no further events can add alerts; None: no span.
+    """Return the span of event times whose alerts no further event can change; None if empty.
 
     At both ends of ``loaded``, windows may continue in files that are not loaded; in the last
     ``late`` seconds, events may still be delivered."""
@@ -128,7 +128,7 @@ def _needed(
     width = rule.query.window or 1
     extents = [alert.extent for alert in alerts]
     if rule.query.shape == "terms":
-        # Other hits of an alert's second count as the alert's own.
+        # Other hits in the same second as an alert count as the alert's own.
         near = [*_run_ends(hits, width), *_within(sorted(extents), hits)]
     else:
         margin = 2 * max_gap(rule, rules.mode)

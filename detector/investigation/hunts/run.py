@@ -17,7 +17,7 @@ from detector.text.plural import plural
 from detector.triage.hunt_record import HuntQuery, HuntRecord, HuntScope
 
 MOST_ROWS = 10_000
-"""Maximum rows kept of a run; LIMIT or STATS helps to see more."""
+"""Maximum rows kept of a run; with more, the user needs LIMIT or STATS."""
 
 _EVER = 1 << 40
 """A time later than any in a log, in epoch seconds."""
