@@ -1,1 +1,1 @@
-"""The rows of log files, many packed into one."""
+"""The rows of log files, of which many are packed into one database row."""

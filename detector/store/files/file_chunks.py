@@ -1,6 +1,7 @@
-"""The rows of chunks: the event times and principals of what is read of a file at once.
+"""The rows of chunks: the event times and principals of each chunk of a file.
 
-Most files are one chunk with few principals: it has no row, and is in the row of its file.
+A chunk is the part of a file that is read at once. Most files are a single chunk with few
+principals; such a chunk has no row of its own, but is stored in the row of its file.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from detector.sources.day_folder import is_day_folder
 from detector.store.files.stored_file import StoredFile
 
 LONGEST_INDEX = 256
-"""Bytes of the index of principals of a chunk without a row."""
+"""The largest principal index, in bytes, of a chunk without a row of its own."""
 
 
 def put_chunks(
     connection: sqlite3.Connection, path: str, row: StoredFile, chunks: Mapping[int, ChunkStats]
 ) -> None:
-    """Write the chunks of a file, by offset, before their span is added to its row."""
+    """Write the chunks of a file, by offset.
+
+    Must be called before their time span is added to the row of the file."""
     brought = [
         (offset, chunk.first, chunk.last, chunk.principal_index)
         for offset, chunk in chunks.items()

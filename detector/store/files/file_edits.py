@@ -1,8 +1,8 @@
-"""The changes of a transaction to the rows of files.
+"""The changes that a transaction makes to the rows of files.
 
-The packs of a folder are in order of names, so that one pack may have a file, however many there
-are. Where files come by their names, as those of a trail do, each pack is filled before the next;
-one that others come between is cut into equal ones.
+The packs of a folder hold disjoint ranges of names, so only one pack can contain a given file. If
+files arrive in order of their names, as those of a trail do, each pack is filled before the next is
+begun. A pack that overflows because files arrive out of order is cut into packs of equal size.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from detector.store.files.stored_file import StoredFile, pack_files, unpack_file
 from detector.store.packing.file_key import PathParts, path_parts
 
 FULL_PACK = 64
-"""Files of a pack at most."""
+"""The most files in a pack."""
 
 _name = attrgetter("name")
 
 
 class FileEdits:
-    """The rows of files, to be changed and written."""
+    """Rows of files that are changed in memory and written together."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._folders: dict[tuple[bytes, bytes], _Folder] = {}
 
     def get(self, path: str) -> StoredFile | None:
-        """Return the row of a file, for changes; None where there is none."""
+        """Return the row of a file, to be changed in place; None if there is none."""
         place = path_parts(path)
         return self._folder(place).get(place.name)
 
     def known(self, path: str) -> StoredFile:
-        """Return the row of a file that has one, for changes. Raises UnknownFile."""
+        """Return the row of a file, to be changed in place. Raises UnknownFile if there is none."""
         row = self.get(path)
         if row is None:
             raise UnknownFile(path)
         return row
 
     def get_or_add(self, path: str, file_id: int) -> StoredFile:
-        """Return the row of a file, for changes; a new one with this id where there is none."""
+        """Return the row of a file, to be changed in place; add one with this id if needed."""
         place = path_parts(path)
         folder = self._folder(place)
         return folder.get(place.name) or folder.add(StoredFile(place.name, file_id))
 
     def remove(self, path: str) -> StoredFile | None:
-        """Remove the row of a file; return it."""
+        """Remove the row of a file and return it; return None if there is none."""
         place = path_parts(path)
         return self._folder(place).remove(place.name)
 
     def put(self, path: str, row: StoredFile) -> None:
-        """Add a row that was removed, at a path that has none."""
+        """Add a removed row at a path that has no row."""
         place = path_parts(path)
         row.name = place.name
         self._folder(place).add(row)
 
     def where(self, condition: Callable[[StoredFile], bool]) -> Iterator[StoredFile]:
-        """Yield the rows for which a condition holds, for changes.
+        """Yield the rows for which a condition holds, to be changed in place.
 
-        Raises MsgspecError where one is damaged."""
+        Raises MsgspecError if a pack is damaged."""
         for prefix, suffix in self._connection.execute(
             "SELECT prefix, suffix FROM folder"
         ).fetchall():
             yield from self._folder(PathParts(prefix, suffix, b"")).where(condition)
 
     def write(self) -> None:
-        """Write what was changed, at the end of the transaction."""
+        """Write all changes, at the end of the transaction."""
         for folder in self._folders.values():
             folder.write()
 
@@ -84,7 +84,7 @@ class FileEdits:
 
 
 class _Folder:
-    """The packs of a folder, ``key`` its prefix and suffix."""
+    """The packs of a folder; ``key`` is its prefix and suffix."""
 
     def __init__(self, connection: sqlite3.Connection, key: tuple[bytes, bytes]) -> None:
         self._connection = connection
@@ -121,7 +121,7 @@ class _Folder:
         yield from filter(condition, self._added.values())
 
     def write(self) -> None:
-        """Write what was changed, and what was added where its name belongs."""
+        """Write the changed rows, and put each added row into the pack where its name belongs."""
         added = sorted(self._added.values(), key=_name)
         for number, row in enumerate(added):
             behind = self._packs_where("last_name >= ?2 ORDER BY last_name LIMIT 1", row.name)
@@ -136,7 +136,7 @@ class _Folder:
                 self._insert(sorted(pack.rows.values(), key=_name))
 
     def _append(self, rows: Sequence[StoredFile]) -> None:
-        """Add rows whose names are behind all others."""
+        """Add rows whose names sort after all others."""
         for last in self._packs_where("1 ORDER BY last_name DESC LIMIT 1"):
             room = max(FULL_PACK - len(last.rows), 0)
             last.add(rows[:room])
@@ -144,14 +144,14 @@ class _Folder:
         self._insert(rows)
 
     def _insert(self, rows: Sequence[StoredFile]) -> None:
-        """Write packs of about equal size, as few as hold these rows, which are in order."""
+        """Write rows, which are in order, as the fewest packs possible, of about equal size."""
         packs = -(-len(rows) // FULL_PACK)
         for pack in range(packs):
             part = rows[len(rows) * pack // packs : len(rows) * (pack + 1) // packs]
             insert_pack(self._connection, self._id(), part)
 
     def _id(self) -> int:
-        """Return the id of the folder, which may be new."""
+        """Return the id of the folder; add the folder if it is new."""
         if self._folder_id is None:
             ((self._folder_id,),) = self._connection.execute(
                 "INSERT INTO folder (prefix, suffix) VALUES (?, ?) RETURNING folder_id", self._key
@@ -159,7 +159,7 @@ class _Folder:
         return self._folder_id
 
     def _pack_with(self, name: bytes) -> _Pack | None:
-        """Return the pack that has a file, for changes."""
+        """Return the pack that holds a file, and mark the pack as changed."""
         for pack in self._packs_where("last_name >= ?2 AND first_name <= ?2", name):
             if name in pack.rows:
                 pack.is_changed = True
@@ -167,7 +167,7 @@ class _Folder:
         return None
 
     def _packs_where(self, condition: str, *names: bytes) -> Iterator[_Pack]:
-        """Yield the packs for which an SQL condition held before the changes."""
+        """Yield the packs whose stored columns, before any changes, satisfy an SQL condition."""
         for (pack_id,) in self._connection.execute(
             f"SELECT pack_id FROM file_pack WHERE folder_id = ?1 AND {condition}",
             (self._folder_id, *names),
@@ -181,7 +181,7 @@ class _Folder:
 
 
 class _Pack:
-    """The rows of a pack by name."""
+    """The rows of a pack, by name."""
 
     def __init__(self, rows: dict[bytes, StoredFile]) -> None:
         self.rows = rows
@@ -193,7 +193,7 @@ class _Pack:
 
 
 def insert_pack(connection: sqlite3.Connection, folder_id: int, rows: Sequence[StoredFile]) -> None:
-    """Write a pack of some rows of a folder."""
+    """Write rows of a folder as one pack."""
     names = [row.name for row in rows]
     ids = [row.file_id for row in rows]
     connection.execute(

@@ -1,6 +1,7 @@
-"""The table of packs of files, as it is read.
+"""Queries on the packs of files.
 
-A pack has the rows of files of one folder, and columns that tell which packs a query must unpack.
+A pack holds the rows of files of one folder, and columns by which a query selects the packs that it
+must unpack.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from detector.store.packing.state_query import StateQuery
 
 
 class FileSums(msgspec.Struct, array_like=True, frozen=True):
-    """What the files of a pack in one state, for one reason, add up to."""
+    """The totals of those files of a pack that have the same state and reason."""
 
     state: FileState
     reason: str | None
@@ -40,21 +41,21 @@ class FilePack(NamedTuple):
     body: bytes
 
     def rows(self) -> list[StoredFile]:
-        """Return the rows of its files. Raises MsgspecError where it is damaged."""
+        """Return the rows of its files. Raises MsgspecError if the pack is damaged."""
         return unpack_files(self.body)
 
     def ids(self) -> Iterator[tuple[str, int]]:
-        """Yield path and id of each file. Raises MsgspecError where it is damaged."""
+        """Yield the path and id of each file. Raises MsgspecError if the pack is damaged."""
         for name, file_id in unpack_ids(self.body):
             yield self.path(name), file_id
 
     def path(self, name: bytes) -> str:
-        """Return the path of a file."""
+        """Return the path of the file with this name."""
         return os.fsdecode(self.prefix + name + self.suffix)
 
 
 def packs_where(query: StateQuery, condition: str, *parameters: Any) -> Iterator[FilePack]:
-    """Yield the packs for which an SQL condition holds, by the first event time."""
+    """Yield the packs for which an SQL condition holds, in order of the first event time."""
     return map(
         FilePack._make,
         query(
@@ -66,7 +67,7 @@ def packs_where(query: StateQuery, condition: str, *parameters: Any) -> Iterator
 
 
 def packs_with(query: StateQuery, path: str) -> Iterator[FilePack]:
-    """Yield the packs that may have the file of a path."""
+    """Yield the packs that may hold the file at ``path``."""
     return packs_where(
         query,
         "prefix = ? AND suffix = ? AND ? BETWEEN first_name AND last_name",
@@ -75,16 +76,16 @@ def packs_with(query: StateQuery, path: str) -> Iterator[FilePack]:
 
 
 def all_files(query: StateQuery) -> Iterator[tuple[str, StoredFile]]:
-    """Yield every file with its path. Raises MsgspecError where a pack is damaged."""
+    """Yield every file with its path. Raises MsgspecError if a pack is damaged."""
     for pack in packs_where(query, "1"):
         for row in pack.rows():
             yield pack.path(row.name), row
 
 
 def files_in_state(query: StateQuery, state: FileState) -> list[tuple[str, StoredFile]]:
-    """Return the files in a state that is not "read", by path.
+    """Return the files in a state other than "read", in order of path.
 
-    Raises MsgspecError where a pack is damaged."""
+    Raises MsgspecError if a pack is damaged."""
     found = [
         (pack.path(row.name), row)
         for pack in packs_where(query, "unread > 0")
@@ -95,20 +96,20 @@ def files_in_state(query: StateQuery, state: FileState) -> list[tuple[str, Store
 
 
 def sums_of_files(query: StateQuery) -> list[FileSums]:
-    """Return what all packs add up to. Raises MsgspecError where one is damaged."""
+    """Return the sums of all packs. Raises MsgspecError if one is damaged."""
     rows = query("SELECT sums FROM file_pack")
     return [each for (sums,) in rows for each in _sums_decoder.decode(sums)]
 
 
 class Paths(dict[int, str]):
-    """The paths of files by id. Raises UnknownFile."""
+    """The paths of files by id, read on demand. Raises UnknownFile."""
 
     def __init__(self, query: StateQuery) -> None:
         self._query = query
         self._unpacked: set[bytes] = set()
 
     def __missing__(self, file_id: int) -> str:
-        # Files that came together have ids that follow each other, so the first pack mostly has it.
+        # Files that arrive together have consecutive ids, so mostly the first pack has the file.
         for most in (1, -1):
             for pack in map(
                 FilePack._make,
@@ -129,7 +130,7 @@ class Paths(dict[int, str]):
 
 
 class FileIds(dict[str, int]):
-    """The ids of files that have been written, by path. Raises UnknownFile."""
+    """The ids of stored files by path, read on demand. Raises UnknownFile."""
 
     def __init__(self, query: StateQuery) -> None:
         self._query = query

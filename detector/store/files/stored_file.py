@@ -1,7 +1,7 @@
-"""The row of a log file, and the packing of many into one.
+"""The row of a log file, and the packing of many into one database row.
 
-A state has as many as there are files. Packed, a file of a few records takes some 70 bytes, where a
-row of its own with what finds it took 280.
+A state has one such row per log file. Packed, a file of a few records takes some 70 bytes; a
+database row of its own with its index entries took 280.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from detector.sources.accounting import FileState
 from detector.sources.source import SourceFile
 
 _LEVEL = 1
-"""Of compression: higher ones gain a hundredth."""
+"""The compression level; higher levels save only one percent more."""
 
 
 class StoredFile(msgspec.Struct, gc=False):
     """How a file was read, and what it held.
 
-    Up to ``files`` it has the fields of a ``FileRow``. ``seen`` are its records, ``hits`` those
-    that rules counted, with the ``duplicate`` ones. ``first`` and ``last`` are its span of event
-    times, in epoch seconds as ``read_at``. ``sequence`` grows with each read that brought records.
+    The fields up to ``files`` are those of ``FileRow``. ``seen`` is the number of records, ``hits``
+    the number of those that rules counted, including ``duplicate`` copies. ``first`` and ``last``
+    are the span of event times; they and ``read_at`` are in epoch seconds. ``sequence`` grows with
+    each read that brought records.
     """
 
     name: bytes
-    """What stands between the prefix and the suffix of its folder."""
+    """The part of the path between the prefix and the suffix of its folder."""
     file_id: int
     device: int = 0
     inode: int = 0
@@ -51,14 +52,14 @@ class StoredFile(msgspec.Struct, gc=False):
     read_at: int = 0
     sequence: int = 0
     principal_index: bytes | None = None
-    """Of the only chunk, which has the span of the file; None where chunks have rows."""
+    """The index of the only chunk, whose span is that of the file; None if chunks have rows."""
 
     def source(self, path: str) -> SourceFile:
-        """Return the file as it was found at its path."""
+        """Return the file as it was found at ``path``."""
         return SourceFile(path, self.device, self.inode, self.size, self.mtime_ns)
 
     def overlaps(self, start: int, end: int) -> bool:
-        """Tell whether the span of event times has some in ``[start, end)``."""
+        """Tell whether the span of event times overlaps ``[start, end)``."""
         return (
             self.first is not None
             and self.last is not None
@@ -67,7 +68,7 @@ class StoredFile(msgspec.Struct, gc=False):
         )
 
     def extend_span(self, first: int, last: int) -> None:
-        """Extend the span of event times."""
+        """Extend the span of event times to include ``first`` and ``last``."""
         if self.first is None or first < self.first:
             self.first = first
         if self.last is None or last > self.last:
@@ -75,14 +76,14 @@ class StoredFile(msgspec.Struct, gc=False):
 
 
 class _IdColumns(msgspec.Struct, array_like=True):
-    """Names and ids of many files, without the columns behind them."""
+    """The names and ids of many files, without the columns that follow."""
 
     name: list[bytes]
     file_id: list[int]
 
 
 class _Columns(_IdColumns, array_like=True):
-    """The fields of many files, each a list; of ``_DIFFERENCES`` those to the one before."""
+    """The fields of many files, each as a list; ``_DIFFERENCES`` are delta-encoded."""
 
     device: list[int]
     inode: list[int]
@@ -110,13 +111,14 @@ _DIFFERENCES = [
     StoredFile.__struct_fields__.index(field)
     for field in ("file_id", "size", "mtime_ns", "first", "last", "read_at", "sequence")
 ]
-"""Not the inode, which may have 64 bits: a difference of two would have more."""
+"""The delta-encoded fields, without the inode: the difference of two 64-bit inodes may need more
+than 64 bits."""
 _decoder = msgspec.msgpack.Decoder(_Columns)
 _id_decoder = msgspec.msgpack.Decoder(_IdColumns)
 
 
 def pack_files(files: Iterable[StoredFile]) -> bytes:
-    """Pack the rows of some files."""
+    """Return the packed rows of files."""
     columns: list[Any] = list(zip(*map(_fields, files), strict=True))
     for field in _DIFFERENCES:
         columns[field] = _differences(columns[field])
@@ -124,7 +126,7 @@ def pack_files(files: Iterable[StoredFile]) -> bytes:
 
 
 def unpack_files(body: bytes) -> list[StoredFile]:
-    """Return packed rows. Raises msgspec.MsgspecError where they are damaged."""
+    """Return the rows in a packed body. Raises msgspec.MsgspecError if it is damaged."""
     columns: list[Any] = list(msgspec.structs.astuple(_decoder.decode(_inflated(body))))
     for field in _DIFFERENCES:
         columns[field] = _sums(columns[field])
@@ -135,7 +137,7 @@ def unpack_files(body: bytes) -> list[StoredFile]:
 
 
 def unpack_ids(body: bytes) -> Iterable[tuple[bytes, int]]:
-    """Return names and ids of packed rows. Raises msgspec.MsgspecError where they are damaged."""
+    """Return the names and ids in a packed body. Raises msgspec.MsgspecError if it is damaged."""
     columns = _id_decoder.decode(_inflated(body))
     return zip(columns.name, accumulate(columns.file_id), strict=False)
 
@@ -148,7 +150,7 @@ def _inflated(body: bytes) -> bytes:
 
 
 def _differences(values: Sequence[int | None]) -> Iterable[int | None]:
-    """Return by how much each number differs from the one before, of those that are there."""
+    """Delta-encode numbers; None values stay, and are skipped by the differences."""
     present = [value for value in values if value is not None]
     differences = map(sub, present, chain((0,), present))
     if len(present) == len(values):
@@ -157,7 +159,7 @@ def _differences(values: Sequence[int | None]) -> Iterable[int | None]:
 
 
 def _sums(differences: Sequence[int | None]) -> Iterable[int | None]:
-    """Return the numbers whose ``_differences`` these are."""
+    """Decode what ``_differences`` has encoded."""
     if None not in differences:
         return accumulate(cast("Sequence[int]", differences))
     values = accumulate(each for each in differences if each is not None)

@@ -1,1 +1,1 @@
-"""How a state is opened: who ingests, what may only be read, who decides."""
+"""How a state is opened: the ingest lock, the connections, and the author of decisions."""

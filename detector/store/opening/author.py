@@ -1,4 +1,4 @@
-"""The author of decisions, where none is named."""
+"""The default author of decisions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 
 
 def current_user() -> str:
-    """Return the login name of the current user, or their id."""
-    import getpass  # for the terminal: few commands ask for a name
+    """Return the login name of the current user, or the numeric user id if it has no name."""
+    import getpass  # on demand: it loads terminal handling, and few commands need a name
 
     try:
         return getpass.getuser()

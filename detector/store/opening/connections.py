@@ -1,4 +1,4 @@
-"""Connections to a state file: to write, to read, and to look where nothing may be written."""
+"""Connections to a state file: for writing, for reading, and for read-only folders."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from detector.store.errors import UNREADABLE, StateError, translate_sqlite_error
 from detector.store.schema import migrate
 
 _BUSY_SECONDS = 30
-"""How long a transaction waits for those of other processes: an ingest of much takes seconds."""
+"""How long a transaction waits for other processes; a large ingest transaction takes seconds."""
 
 PAGE_SIZE = 2048
-"""Bytes. Most tables have few rows, and pages are left half empty by rows of some kilobytes."""
+"""In bytes. Small, because most tables have few rows, and rows of some kilobytes leave larger pages
+half empty."""
 
 
 def connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
-    """Open a connection that writes; the file is made if need be. Raises StateError."""
+    """Open a connection for writing; create the file if it is missing. Raises StateError."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -39,22 +40,24 @@ def connect_to_write(path: Path, durable: bool) -> sqlite3.Connection:
 
 
 def migrate_file(path: Path, durable: bool = True) -> None:
-    """Make the tables, or bring them to the newest version. Raises StateError."""
+    """Create the tables, or migrate them to the newest version. Raises StateError."""
     with (
         translate_sqlite_errors(path),
         contextlib.closing(connect_to_write(path, durable)) as connection,
     ):
         if durable and not path.stat().st_size:
             _begin_file(connection)
-        # Before the write-ahead log, so that the file itself names its program at once.
+        # Migrate before switching to the write-ahead log, so that the application id is in the file
+        # itself at once.
         migrate(connection)
         connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_file(connection: sqlite3.Connection) -> None:
-    """Write the first page, which gives freed pages back and names its program at once.
+    """Write the first page, with auto-vacuum enabled and with the application id.
 
-    A file that names none is refused by another process, and by the next one after a crash."""
+    A file without the application id would be refused by other processes, and after a crash by the
+    next start."""
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     connection.execute("BEGIN")
     give_back_freed_pages(connection)
@@ -63,14 +66,14 @@ def _begin_file(connection: sqlite3.Connection) -> None:
 
 
 def give_back_freed_pages(connection: sqlite3.Connection) -> None:
-    """Have the state keep what is needed to give freed pages back, from its making or VACUUM on."""
+    """Enable incremental vacuum, with effect from the creation of the file or the next VACUUM."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
 
 
 def connect_to_read(path: Path, immutable: bool = False) -> sqlite3.Connection:
     """Open a connection that never changes the file. Raises StateError.
 
-    ``immutable``: nobody else changes it either, so that no lock is needed.
+    ``immutable``: no other process changes the file either, so no lock is needed.
     """
     options = "mode=ro&immutable=1" if immutable else "mode=ro"
     with translate_sqlite_errors(path):
@@ -85,7 +88,11 @@ def connect_to_read(path: Path, immutable: bool = False) -> sqlite3.Connection:
 def connect_to_look(
     path: Path, holder: str | None, cleanup: contextlib.ExitStack
 ) -> sqlite3.Connection:
-    """Open a connection that needs no right to write; on a copy where there is no other way."""
+    """Open a connection that needs no write permission, if necessary on a temporary copy.
+
+    A copy is needed if the state must be migrated, or if its write-ahead log cannot be read in
+    place. Raises StateError.
+    """
     is_at_rest = holder is None and not _size(_write_ahead_log(path))
     try:
         connection = connect_to_read(path, immutable=is_at_rest)
@@ -94,7 +101,7 @@ def connect_to_look(
     except StateError:
         if is_at_rest:
             raise
-        version = 0  # SQLite must write beside the file to read it: not here
+        version = 0  # SQLite must write next to the file to read its write-ahead log: use a copy
     if version > schema.SCHEMA_VERSION:
         raise StateError(
             f"{path}: written by a newer trailhound: update trailhound, or use --db FILE"
@@ -107,7 +114,7 @@ def connect_to_look(
 
 
 def connect_to_examine(path: Path, cleanup: contextlib.ExitStack) -> sqlite3.Connection:
-    """Open a connection to a state that may be damaged, or lie where nothing may be written.
+    """Open a connection to a state that may be damaged, or whose folder may be read-only.
 
     Raises StateError.
     """
@@ -115,7 +122,7 @@ def connect_to_examine(path: Path, cleanup: contextlib.ExitStack) -> sqlite3.Con
     try:
         connection.execute("PRAGMA schema_version").fetchone()
     except UNREADABLE as error:
-        # SQLite must write beside a write-ahead log to read it.
+        # SQLite must write to the folder of a write-ahead log to read it.
         if getattr(error, "sqlite_errorcode", -1) & 0xFF != sqlite3.SQLITE_CANTOPEN:
             return connection
         file = path
@@ -150,7 +157,7 @@ def _size(path: Path) -> int:
 
 
 def temporary_folder(cleanup: contextlib.ExitStack) -> Path:
-    """Make a folder that goes with the process. Raises StateError."""
+    """Create a temporary folder that ``cleanup`` deletes. Raises StateError."""
     try:
         return Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="trailhound-")))
     except OSError as error:

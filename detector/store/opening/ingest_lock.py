@@ -1,4 +1,4 @@
-"""The right to ingest: one process has it at a time, and it ends with that process."""
+"""The right to ingest: one process at a time holds it, at the longest until that process ends."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from detector.store.lock_file import find_holder, take_lock
 
 _TRIES = 3
-"""How often the lock is tried: a process that only asks who holds it has it for a moment."""
+"""How often to try the lock, since a process that only asks for the holder takes it briefly."""
 
 
 class IngestLock:
-    """The lock beside the state, which the system releases with its holder.
+    """The lock file next to the state; the system releases the lock when its holder ends.
 
-    ``state`` is the path of the state; None: a temporary one, of which nobody else knows.
+    ``state`` is the path of the state; None for a temporary state, which no other process opens.
     """
 
     def __init__(self, state: Path | None) -> None:
@@ -25,7 +25,7 @@ class IngestLock:
         self._mutex = threading.Lock()
 
     def take(self) -> bool:
-        """Take the lock, unless another process has it. Raises StateError."""
+        """Take the lock; return False if another process holds it. Raises StateError."""
         with self._mutex:
             if self._state is None or self._release is not None:
                 return True
@@ -38,7 +38,7 @@ class IngestLock:
             return False
 
     def holder(self) -> str | None:
-        """Return the other process that has the lock; None where there is none."""
+        """Return the other process that holds the lock; None if there is none."""
         if self._state is None or self._release is not None:
             return None
         return find_holder(self._state)

@@ -1,4 +1,4 @@
-"""The windows of alerts, and which rows of a segment are events of them."""
+"""The windows of alerts, and which rows of a segment are events in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detector.store.segments.segment_spans import SegmentSpan
 
 
 class AlertWindow(NamedTuple):
-    """The span of an alert's series in which its events are."""
+    """The time span of a series that holds the events of an alert."""
 
     alert_id: str
     series: Series
@@ -25,7 +25,7 @@ class AlertWindow(NamedTuple):
 
 
 class _Bucket(NamedTuple):
-    """A span of a series. Of a rule that filters, it may be that of many alerts."""
+    """A time span of a series. With a filter rule, many alerts may share it."""
 
     start: int
     until: int
@@ -34,7 +34,7 @@ class _Bucket(NamedTuple):
 
 
 class AlertWindows:
-    """The windows of some alerts, to be asked segment by segment."""
+    """The windows of some alerts, to look up segment by segment."""
 
     def __init__(self, windows: Iterable[AlertWindow]) -> None:
         names: dict[Series, dict[tuple[int, int, int], set[str]]] = {}
@@ -50,7 +50,7 @@ class AlertWindows:
             for series, buckets in self._buckets.items()
         }
         self._starts: list[int] = []
-        """Of the spans in which there are windows, which do not overlap."""
+        """The starts of the merged spans that contain windows; these spans do not overlap."""
         self._ends: list[int] = []
         for start, until in sorted({span[:2] for spans in names.values() for span in spans}):
             if self._ends and start <= self._ends[-1]:
@@ -61,12 +61,12 @@ class AlertWindows:
 
     @property
     def start(self) -> int:
-        """The time from which on there are windows."""
+        """The start of the first window; 0 without any."""
         return self._starts[0] if self._starts else 0
 
     @property
     def end(self) -> int:
-        """The time from which on there are none."""
+        """The end of the last window, exclusive; 0 without any."""
         return self._ends[-1] if self._ends else 0
 
     def overlap(self, span: SegmentSpan) -> bool:
@@ -75,7 +75,7 @@ class AlertWindows:
         return number < len(self._ends) and self._starts[number] <= span.last
 
     def events_in(self, segment: Segment) -> Iterator[tuple[str, Sequence[int]]]:
-        """Yield alerts, each with the numbers of rows of a segment that are events of it."""
+        """Yield (alert id, numbers of the segment's rows that are events of the alert)."""
         for series in segment.series:
             for bucket in self._near(series, segment):
                 numbers = segment.hits_between(series, *bucket[:3])
@@ -89,7 +89,7 @@ class AlertWindows:
                         yield alert_id, numbers
 
     def _near(self, series: Series, segment: Segment) -> Iterator[_Bucket]:
-        """Yield the spans of a series that overlap that of a segment."""
+        """Yield the spans of a series that overlap the time span of a segment."""
         buckets = self._buckets.get(series, ())
         if not buckets:
             return
@@ -104,6 +104,6 @@ class AlertWindows:
 
 
 def _alert_of(segment: Segment, number: int, rule_id: str) -> str:
-    """Return the id of the alert that a rule without a window gives a row."""
+    """Return the id of the alert that a rule without a window derives from a row."""
     event_id = segment.event_id(number)
     return name_alert(rule_id, event_id, (segment.client(number).account, event_id))

@@ -1,7 +1,7 @@
-"""All hits of a rule, as columns by series: made once, and then asked many times.
+"""All hits of a rule as columns by series, built once for many queries.
 
-What an alert's windows need of a hit, its time and its inputs, lies in lists; all else stays packed
-and is unpacked where a hit is shown.
+The times and inputs of hits, from which alerts are derived, and their callers and regions are held
+in lists; everything else stays packed until a hit is shown.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from detector.esql.plan.accumulators import Inputs
 from detector.store.packing.segment import Segment
 
 _UNPACKED = 8
-"""Segments that are held unpacked; each has thousands of hits."""
+"""How many segments are kept unpacked; each has thousands of hits."""
 _ROW_BITS = 32
 
 
 class SeriesHits(msgspec.Struct):
-    """The hits of a series by time and identity: their times, inputs, callers and regions.
+    """The hits of a series as columns, in order of time and identity.
 
-    ``places``: the segment and the row of each, in one number."""
+    ``places`` holds the segment and the row of each hit, combined in one number."""
 
     times: list[int] = msgspec.field(default_factory=list)
     inputs: list[Inputs] = msgspec.field(default_factory=list)
@@ -50,14 +50,14 @@ class SeriesHits(msgspec.Struct):
 
 
 class HitColumns:
-    """The hits of a rule; ``packed`` are its segments in order of their first time."""
+    """The hits of a rule; ``packed`` are its segments, in order of their first time."""
 
     def __init__(self, rule_id: str, packed: Sequence[tuple[bytes, bytes]]) -> None:
         self.rule_id = rule_id
         self._packed = packed
         self._unpacked: OrderedDict[int, Segment] = OrderedDict()
         self._stale: list[tuple[int, int]] = []
-        """Segment and row of each event that contradicting records claim."""
+        """(segment, row) of each event whose identity contradicting records claim."""
         self._by_width: dict[int, Mapping[Series, SeriesHits]] = {}
         self._series: dict[Series, SeriesHits] = defaultdict(SeriesHits)
         spans = []
@@ -70,12 +70,12 @@ class HitColumns:
                 self._sort(hits)
 
     def __len__(self) -> int:
-        """The number of hits; one with several keys counts for each."""
+        """The number of hits; a hit with several keys counts once per key."""
         return sum(map(len, self._series.values()))
 
     @property
     def span(self) -> tuple[int, int] | None:
-        """The first and the last time of a hit; None without any."""
+        """The times of the first and the last hit; None without any."""
         times = [hits.times for hits in self._series.values() if hits.times]
         if not times:
             return None
@@ -84,7 +84,7 @@ class HitColumns:
     def series(self, width: int) -> Mapping[Series, SeriesHits]:
         """Return the hits by series, for buckets of ``width`` seconds.
 
-        The width matters only where records contradict each other in one identity."""
+        The width matters only for events whose identity contradicting records claim."""
         if not self._stale:
             return self._series
         if width not in self._by_width:
@@ -92,7 +92,7 @@ class HitColumns:
         return self._by_width[width]
 
     def hits(self, hits: SeriesHits, first: int, end: int) -> list[Hit]:
-        """Return hits whole: those from index ``first`` to ``end``."""
+        """Return the complete hits with indexes ``[first, end)``."""
         whole = []
         for index in range(first, end):
             number, row = divmod(hits.places[index], 1 << _ROW_BITS)
@@ -113,7 +113,7 @@ class HitColumns:
         return segment
 
     def _add(self, segment_number: int, segment: Segment) -> None:
-        """Add the hits of a segment."""
+        """Add the hits of a segment, and note its rows with stale matches for later."""
         is_of_rule = [series.rule_id == self.rule_id for series in segment.series]
         wanted = [
             [
@@ -137,7 +137,7 @@ class HitColumns:
                     hits.places.append(base | row)
 
     def _sort(self, hits: SeriesHits) -> None:
-        """Sort the hits of a series, whose segments overlap."""
+        """Sort the hits of a series by time and identity, since its segments overlap."""
         if all(before < after for before, after in pairwise(hits.times)):
             return
         order = sorted(range(len(hits)), key=lambda index: self._order(hits, index))
@@ -156,7 +156,7 @@ class HitColumns:
         return bytes(identities[row * 16 : row * 16 + 16])
 
     def _with_stale(self, width: int) -> dict[Series, SeriesHits]:
-        """Return the hits, with those of contradicting records."""
+        """Return the hits by series, including those of contradicting records."""
         found = dict(self._series)
         for series, hit, place in self._stale_hits(width):
             hits = found.get(series)

@@ -1,4 +1,4 @@
-"""The event times of segments."""
+"""The time spans of segments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class SegmentSpan(NamedTuple):
-    """The event times of a segment."""
+    """The times of the first and the last event of a segment, in epoch seconds."""
 
     first: int
     last: int

@@ -1,8 +1,8 @@
 """The table of segments: one row for up to thousands of events.
 
-Each commit appends what it brought. Small segments are merged by tiers of size, and what is merged
-is cut anew in order of time, so that a span of time is in few of them. A segment never changes: one
-with other rows has another id.
+Each commit appends its events as new segments. Small segments are merged by size tier, and merged
+rows are cut into segments again in order of time, so that a time span is spread over few segments.
+A segment is immutable: if its rows change, a new segment with another id replaces it.
 """
 
 from __future__ import annotations
@@ -27,25 +27,24 @@ from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.segments.segment_spans import SegmentSpan
 
 _MERGED = 8
-"""Segments of one tier that are merged."""
+"""How many segments of one tier cause a merge."""
 _MERGED_ROWS = 8 * SEGMENT_ROWS
-"""Rows that are merged at once; a thousand take a megabyte."""
+"""How many rows are merged at once; a thousand take a megabyte."""
 _UNPACKED_PARTS = 16 * SEGMENT_ROWS
-"""Parts of the segments that are held unpacked; a thousand take about a megabyte."""
+"""How many parts of segments are cached unpacked; a thousand take about a megabyte."""
 _FEW = 16
-"""Identities up to which searching is faster than an index."""
+"""Up to this many identities, a byte search is faster than building an index."""
 
 
 class RowPlace(NamedTuple):
-    """Where an event is stored."""
+    """Where an event is stored: the segment, and the number of the row in it."""
 
     segment_id: int
     number: int
-    """Of its row."""
 
 
 class SegmentGone(Exception):
-    """A segment that another has replaced."""
+    """The segment does not exist any more, because another has replaced it."""
 
 
 class SegmentTable:
@@ -70,7 +69,7 @@ class SegmentTable:
         ]
 
     def load(self, query: StateQuery, segment_id: int) -> Segment:
-        """Return a segment. Raises SegmentGone, and MsgspecError where it is damaged."""
+        """Return a segment. Raises SegmentGone, and MsgspecError if it is damaged."""
         with self._lock:
             segment = self._unpacked.get(segment_id)
             if segment is not None:
@@ -88,13 +87,14 @@ class SegmentTable:
         while True:
             try:
                 return [self.load(query, span.segment_id) for span in self.spans(query, start, end)]
-            except SegmentGone:  # it has been merged meanwhile, and there is another
+            except SegmentGone:  # it was merged into another segment in the meantime: start over
                 continue
 
     def locate(self, query: StateQuery, times: Mapping[bytes, int]) -> dict[bytes, RowPlace]:
-        """Return where events are stored, by identity; ``times`` are those they should have.
+        """Return the places of stored events, by identity; ``times`` are their expected times.
 
-        Copies have the same time. Only for those that are not found by it all is searched.
+        Copies of an event have the same time, so the segments near the expected times are searched
+        first. All other segments are searched only for the identities not found there.
         """
         found: dict[bytes, RowPlace] = {}
         missing = set(times)
@@ -111,23 +111,23 @@ class SegmentTable:
         return found
 
     def identities(self, query: StateQuery) -> Iterator[bytes]:
-        """Yield all identities that are stored, many at a time."""
+        """Yield all stored identities, concatenated, one segment at a time."""
         for (segment_id,) in query("SELECT segment_id FROM segment"):
             yield self._identities(query, segment_id)
 
     def append(
         self, connection: sqlite3.Connection, rows: Iterable[StoredRow], is_fresh: bool
     ) -> None:
-        """Add rows; ``is_fresh``: alerts are to be derived from them."""
+        """Add rows; ``is_fresh`` if alerts must still be derived from them."""
         for part in segments_of(rows):
             self._keep(*insert_segment(connection, part, is_fresh))
 
     def append_packed(self, connection: sqlite3.Connection, packed: Packed, is_fresh: bool) -> None:
-        """Add a segment that another process has packed."""
+        """Add a segment that is packed already."""
         self._keep(*insert_packed(connection, packed, is_fresh))
 
     def remove(self, connection: sqlite3.Connection, places: Iterable[RowPlace]) -> None:
-        """Remove rows."""
+        """Remove the rows at ``places``."""
         numbers: dict[int, set[int]] = {}
         for segment_id, number in places:
             numbers.setdefault(segment_id, set()).add(number)
@@ -142,7 +142,7 @@ class SegmentTable:
     def replace(
         self, connection: sqlite3.Connection, segment_id: int, rows: Sequence[StoredRow]
     ) -> None:
-        """Write other rows, in order, in the place of a segment's."""
+        """Replace the rows of a segment by ``rows``, which are in order."""
         ((is_fresh,),) = connection.execute(
             "DELETE FROM segment WHERE segment_id = ? RETURNING fresh", (segment_id,)
         ).fetchall()
@@ -152,7 +152,10 @@ class SegmentTable:
     def give(
         self, connection: sqlite3.Connection, old_id: int, new_id: int, span: tuple[int, int]
     ) -> None:
-        """Give the events of a file to the one that replaces it; ``span``: first and last time."""
+        """Assign the events of a file to the file that replaces it, by file ids.
+
+        ``span``: the times of the first and the last event of the file.
+        """
         query = query_of(connection)
         first, last = span
         for near in self.spans(query, first, last + 1):
@@ -166,7 +169,7 @@ class SegmentTable:
             self.replace(connection, near.segment_id, rows)
 
     def fresh(self) -> list[SegmentSpan]:
-        """Return the committed segments from which no alerts were derived yet, by time."""
+        """Return the committed segments from which no alerts were derived yet, in order of time."""
         return [
             SegmentSpan(*row)
             for row in self.committed(
@@ -175,14 +178,14 @@ class SegmentTable:
         ]
 
     def mark_derived(self, connection: sqlite3.Connection, spans: Iterable[SegmentSpan]) -> None:
-        """Note that alerts were derived from segments."""
+        """Record that alerts were derived from segments."""
         connection.executemany(
             "UPDATE segment SET fresh = 0 WHERE segment_id = ?",
             [(span.segment_id,) for span in spans],
         )
 
     def merge_small(self, connection: sqlite3.Connection) -> None:
-        """Merge small segments, where there are many of a size."""
+        """Merge small segments, until no size tier has too many."""
         query = query_of(connection)
         while True:
             crowded = query(
@@ -212,7 +215,7 @@ class SegmentTable:
     def _merge(
         self, connection: sqlite3.Connection, segment_ids: Sequence[int], is_fresh: bool
     ) -> None:
-        """Cut the rows of some segments anew, in order of time."""
+        """Replace segments by new ones with the same rows, cut in order of time."""
         query = query_of(connection)
         rows: list[StoredRow] = []
         for segment_id in segment_ids:
@@ -224,7 +227,7 @@ class SegmentTable:
         self.append(connection, rows, is_fresh)
 
     def _keep(self, segment_id: int, segment: Segment) -> None:
-        """Keep a segment unpacked; drop those that were used least recently."""
+        """Cache an unpacked segment; evict the least recently used ones."""
         with self._lock:
             if segment_id not in self._unpacked:
                 self._parts += segment.parts
@@ -257,7 +260,7 @@ class SegmentTable:
 
 
 def _number_of(identities: bytes, identity: bytes) -> int | None:
-    """Return the number of an identity among those that follow each other."""
+    """Return the index of an identity among concatenated ones; None if it is not among them."""
     at = identities.find(identity)
     while at > 0 and at % IDENTITY:
         at = identities.find(identity, at + 1)

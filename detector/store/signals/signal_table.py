@@ -1,7 +1,7 @@
-"""The signals near alerts: events that raise flags, each kept once.
+"""The signals near alerts: events that raise flags, each stored once.
 
-Whose signals they are is told by their callers, and not written for each alert: thousands of alerts
-may be near thousands of signals.
+Signals are stored by caller, and an alert's signals are looked up by its related principals. They
+are not stored per alert, since thousands of alerts may be near thousands of signals.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SignalTable:
         group_of_kind = [
             groups[_caller_of(kind), flags, kind.issued_key] for kind, flags in flagged.kinds()
         ]
-        # Those of one identity are united where they are written: who claims it is told before.
+        # put_signals unites events with the same identity, so note every claim of one before.
         claimed = list(map(group_of_kind.__getitem__, events.kind))
         times, identities = events.times[:], bytes(events.identities)
         standing, moved = self._events.put_signals(connection, events)
@@ -80,12 +80,12 @@ class SignalTable:
         insert_signals(connection, rows)
 
     def clear(self, connection: sqlite3.Connection) -> None:
-        """Delete all signals, so that they are searched for anew."""
+        """Delete all signals, and mark all alerts to be searched again."""
         connection.execute("DELETE FROM signal")
         connection.execute("UPDATE alert SET searched = -1, stale = 1")
 
     def forget(self, connection: sqlite3.Connection, identities: Set[bytes]) -> None:
-        """Delete signals, and have those near them searched for again."""
+        """Delete signals, and mark the alerts near them to be searched again."""
         if not identities:
             return
         times: set[int] = set()
@@ -105,8 +105,9 @@ class SignalTable:
     def near(
         self, query: StateQuery, related: Iterable[RelatedPrincipals], start: int, end: int
     ) -> SignalIndex:
-        """Return the signals that may be of any of these principals: those in ``[start, end)``, and
-        others within an hour of it."""
+        """Return the signals in ``[start, end)`` that may belong to any of these principals.
+
+        Others within an hour of the span may be included."""
         names = {name for each in related for name in each.names()}
         rows = query(_READ, json_text(sorted(names)), start // HOUR, (end - 1) // HOUR)
         found: dict[SignalKey, list[SignalEvent]] = defaultdict(list)
@@ -122,6 +123,6 @@ def _caller_of(kind: KeptEvent) -> SignalCaller:
 
 
 def signal_span(finding: Finding) -> tuple[int, int]:
-    """Return the span in which an event is a signal of an alert."""
+    """Return the span, ``[start, end)``, in which an event can be a signal of an alert."""
     start, end = finding.extent
     return start - SIGNAL_REACH, end + SIGNAL_REACH
