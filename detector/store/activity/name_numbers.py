@@ -1,4 +1,4 @@
-"""The numbers of principals and values, by which days refer to them."""
+"""The numbers by which the stored days refer to principals and values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from detector.store.packing.stored_day import Name
 
 
 class NumberedTable(NamedTuple):
-    """A table that gives numbers to names."""
+    """A table that assigns numbers to names: its statements to look one up and to add one."""
 
     select: str
     insert: str
@@ -30,7 +30,7 @@ _VALUE_NUMBERS = NumberedTable(
 def number_names(
     connection: sqlite3.Connection, table: NumberedTable, names: Iterable[Name]
 ) -> dict[Name, int]:
-    """Return the number of each name; new names get one."""
+    """Return the number of each name; new names are added to the table."""
     ids = {}
     for name in names:
         row = connection.execute(table.select, name).fetchone()
@@ -41,7 +41,10 @@ def number_names(
 
 
 def number_values(connection: sqlite3.Connection, values: Iterable[Name]) -> dict[Name, int]:
-    """Return the number of each value: of a network its own, of others one of the table."""
+    """Return the number of each value.
+
+    The number of a network is computed from it; other values are numbered by a table.
+    """
     ids, others = {}, []
     for name in values:
         kind, value = name
@@ -54,7 +57,7 @@ def number_values(connection: sqlite3.Connection, values: Iterable[Name]) -> dic
 
 
 class ValueNames(dict[int, Name]):
-    """Values by number; networks need not be among them."""
+    """Values by number; networks are computed from their numbers on demand."""
 
     def __missing__(self, number: int) -> Name:
         if number >= 0:

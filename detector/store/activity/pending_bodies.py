@@ -1,7 +1,7 @@
-"""The packing of what commits bring of principals, until it is added to their days.
+"""The packing of pending activity: what commits append before it is added to principals' days.
 
-The chunks of a commit name the same accounts, regions, programs and calls: together they compress
-to a fraction of the pages that they would leave empty later.
+The chunks of a commit name the same accounts, regions, programs and calls, so they compress well
+together. That saves pages which would be left empty once the activity has been added to the days.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import msgspec
 from isal import isal_zlib
 
 _BODIES = 512
-"""Chunks that are packed together."""
+"""The most chunks that are packed together."""
 _ZLIB = b"\x78"
-"""The first byte of what is packed; what older versions wrote, a chunk a row, has another."""
+"""The first byte of a packed row; older versions wrote one chunk per row, with another byte."""
 
 _decoder = msgspec.msgpack.Decoder(list[bytes])
 
@@ -26,7 +26,7 @@ def pack_bodies(bodies: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def unpack_bodies(packed: bytes) -> list[bytes]:
-    """Return the activities in a row. Raises msgspec.MsgspecError where it is damaged."""
+    """Return the activities in a row. Raises msgspec.MsgspecError if the row is damaged."""
     if packed[:1] != _ZLIB:
         return [packed]
     try:

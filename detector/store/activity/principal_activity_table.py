@@ -1,7 +1,8 @@
 """The activity of principals by day.
 
-What a commit brings is appended as it is, in the transaction of its files, and added to the days of
-its principals later, many commits at once: the same principals come in each.
+Each commit appends its activity as is, in the transaction that writes its files. The activity of
+many commits is added to the principals' days together later, since most commits name the same
+principals.
 """
 
 from __future__ import annotations
@@ -40,19 +41,19 @@ from detector.store.packing.stored_day import (
 )
 
 _FOLD_COMMITS = 64
-"""Commits after which their activity is added to the days."""
+"""After how many commits their activity is added to the days."""
 _PAGE = 500
 
 
 class PrincipalActivityTable:
-    """What each principal did on each day, and which sessions were opened by whom."""
+    """What each principal did on each day, and who opened which sessions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting = 0
 
     def append(self, connection: sqlite3.Connection, reads: Sequence[FileRead]) -> None:
-        """Append what the chunks of ``reads`` bring; now and then, add it to the days."""
+        """Append the activity of ``reads``; every ``_FOLD_COMMITS`` calls, add it to the days."""
         brought = [
             stats.activity
             for read in reads
@@ -70,19 +71,19 @@ class PrincipalActivityTable:
             self._fold(connection)
 
     def fold(self) -> None:
-        """Add what was appended to the days. Raises IngestHeld, StateError."""
+        """Add all appended activity to the days. Raises ReadOnly, StateError."""
         if self._database.value("SELECT EXISTS (SELECT 1 FROM activity_pending)"):
             with self._database.transaction() as connection:
                 self._fold(connection)
 
     def uncounted_files(self) -> int:
-        """Return how many files were read before activity was counted."""
+        """Return the number of files that were read by versions that did not count activity yet."""
         return int(self._database.value("SELECT files FROM activity_start"))
 
     def read(self, first_day: int, end_day: int, principal: Actor | None = None) -> Activity:
         """Return the activity on the days ``[first_day, end_day)``, numbered since the epoch.
 
-        Of one principal, or of all. Openings are all those of the state.
+        It covers ``principal``, or all principals if None. Session openings are left out.
         """
         pending = activity_of(self._pending())
         of_principal, parameters = "", [first_day, end_day]
@@ -95,7 +96,8 @@ class PrincipalActivityTable:
             f"WHERE day >= ? AND day < ? {of_principal}",
             *parameters,
         )
-        names = self._value_names()  # after the days, which another process may add to
+        # Read the names after the days, since another process may add days with new names.
+        names = self._value_names()
         for kind, name, day, body in rows:
             activity.days[kind, name, day] = unpack_day(body, day, names)
         for key, of_day in pending.days.items():
@@ -108,7 +110,7 @@ class PrincipalActivityTable:
     def each_principal(
         self, first_day: int, end_day: int
     ) -> Iterator[tuple[Actor, dict[int, DayActivity]]]:
-        """Yield each principal with its days in ``[first_day, end_day)``, one at a time."""
+        """Yield (principal, its activity by day) for the days ``[first_day, end_day)``."""
         pending: dict[Actor, dict[int, DayActivity]] = {}
         for (kind, name, day), of_day in activity_of(self._pending()).days.items():
             if first_day <= day < end_day:
@@ -119,7 +121,8 @@ class PrincipalActivityTable:
             first_day,
             end_day,
         )
-        names = self._value_names()  # after the days, which another process may add to
+        # Read the names after the days, since another process may add days with new names.
+        names = self._value_names()
         for (kind, name), of_principal in groupby(rows, key=itemgetter(0, 1)):
             actor = Actor(kind, name)
             days = {day: unpack_day(body, day, names) for _, _, day, body in of_principal}
@@ -132,11 +135,11 @@ class PrincipalActivityTable:
         yield from pending.items()
 
     def sequence(self) -> int:
-        """Return a number that changes whenever records were read."""
+        """Return a number that changes whenever records are read."""
         return int(self._database.value("SELECT sequence FROM progress"))
 
     def first_seen(self) -> dict[tuple[str, str], int]:
-        """Return when each principal called first, in epoch seconds."""
+        """Return the time of each principal's first call, in epoch seconds, by (kind, name)."""
         rows = self._database.rows(
             "SELECT kind, name, first FROM principal WHERE first IS NOT NULL"
         )
@@ -149,9 +152,10 @@ class PrincipalActivityTable:
     def principals_with(
         self, kind: ActivityKind, is_wanted: Callable[[str], bool], first_day: int, end_day: int
     ) -> set[Actor]:
-        """Return the principals that may have a wanted value of a kind on ``[first, end)`` days.
+        """Return the principals that may have a wanted value of a kind.
 
-        Those of whom more values were counted than are kept are among them.
+        The days ``[first_day, end_day)`` are searched. A principal with more values than are kept
+        is included, since the value may be among those that were dropped.
         """
         rows = self._database.rows(
             "SELECT kind, name, body FROM principal_day JOIN principal USING (principal_id) "
@@ -180,13 +184,13 @@ class PrincipalActivityTable:
         return found
 
     def principals(self) -> set[Actor]:
-        """Return all principals, without sessions."""
+        """Return all principals, without session names."""
         known = {Actor(*row) for row in self._database.rows("SELECT kind, name FROM principal")}
         pending = activity_of(self._pending()).days
         return known | {Actor(kind, name) for kind, name, _ in pending}
 
     def sessions(self) -> set[str] | None:
-        """Return the names of all sessions; None where not all are kept."""
+        """Return the names of all sessions; None if some were not kept."""
         names = {
             value
             for (value,) in self._database.rows(
@@ -202,7 +206,7 @@ class PrincipalActivityTable:
         return names
 
     def openings(self) -> dict[SessionOpening, tuple[int, int]]:
-        """Return which sessions were opened by whom, with the first and last time."""
+        """Return the session openings, each with its first and last time in epoch seconds."""
         activity = Activity({}, {})
         rows = self._database.rows(
             "SELECT a.kind, a.name, coalesce(x.value, ''), b.kind, b.name, coalesce(y.value, ''), "
@@ -247,7 +251,7 @@ class PrincipalActivityTable:
 
 
 class _WantedValues(dict[int, bool]):
-    """Whether the values of a kind are wanted, by number; networks need not be among them."""
+    """Whether the values of a kind are wanted, by number; networks are computed on demand."""
 
     def __init__(self, kind: ActivityKind, is_wanted: Callable[[str], bool]) -> None:
         self._kind = kind
@@ -260,7 +264,7 @@ class _WantedValues(dict[int, bool]):
 
 
 def _bodies(rows: Iterable[tuple[bytes]]) -> list[bytes]:
-    """Return the activities of the chunks in the rows that wait."""
+    """Return the activities of the chunks in pending rows."""
     return [body for (packed,) in rows for body in unpack_bodies(packed)]
 
 
@@ -280,7 +284,7 @@ def _add_days(
         if stored is not None:
             _learn_names(connection, decode_day(stored[0]).value_ids(), names, values)
             brought.merge(unpack_day(stored[0], day, names))
-            # Both together may be over a limit, which neither was: MORE has no number then.
+            # Merging may exceed a limit that neither day exceeded, so that MORE needs a number.
             new = [value for value in numbered_values(brought) if value not in values]
             values.update(number_values(connection, new))
         rows.append((principal_id, day, pack_day(brought, day, values)))
@@ -301,7 +305,7 @@ def _learn_names(
     names: ValueNames,
     values: dict[Name, int],
 ) -> None:
-    """Look up the ``stored`` numbers of values that are not known yet."""
+    """Look up the ``stored`` numbers that are unknown, and add them to ``names`` and ``values``."""
     unknown = [value_id for value_id in stored if value_id > 0 and value_id not in names]
     for page in pages(unknown, _PAGE):
         for value_id, kind, value in connection.execute(
@@ -334,7 +338,7 @@ def _add_openings(
 
 
 def _values_of(activity: Activity) -> Iterator[Name]:
-    """Yield the values that are stored by numbers."""
+    """Yield the values that are stored as numbers."""
     for day in activity.days.values():
         yield from numbered_values(day)
     for opening in activity.openings:

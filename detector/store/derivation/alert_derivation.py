@@ -1,7 +1,8 @@
 """The derivation of alerts from the windows that have changed.
 
-A commit only appends segments, which are fresh until alerts were derived from them: from all at
-once, before anything is shown. So a window that grows with each of many files is derived once.
+A commit only appends segments, which stay marked as fresh until alerts are derived from them. All
+fresh segments are processed together before anything is shown, so a window that grows with each of
+many files is derived once.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _NEVER = (1 << 62, -1 << 62)
 
 
 class AlertDerivation:
-    """The only writer of the content of alerts over windows."""
+    """Derives alerts from windows, and is the only writer of the content of these alerts."""
 
     def __init__(
         self,
@@ -64,14 +65,15 @@ class AlertDerivation:
         self._with_alerts: set[Series] | None = None
 
     def derive(self, tell_part: Callable[[AlertChanges], object] | None = None) -> AlertChanges:
-        """Derive the alerts of all windows that were touched since the last time.
+        """Derive the alerts of all windows that were touched since the last call.
 
-        Of thousands of windows, ``tell_part`` gets the changes of each part as soon as they are
-        committed; those of the last part are returned."""
+        If there are thousands of windows, they are derived in parts: ``tell_part`` is called with
+        the changes of each part once they are committed, and those of the last part are returned.
+        Without ``tell_part``, all changes are returned."""
         changed: list[str] = []
         withdrawn: list[str] = []
         if self._database.value("SELECT EXISTS (SELECT 1 FROM segment WHERE fresh = 1)"):
-            # Before anything is looked at: merged segments are in order of time.
+            # Merge first, because merged segments are in order of time.
             with self._database.transaction() as connection:
                 self._segments.merge_small(connection)
         while fresh := self._segments.fresh():
@@ -84,7 +86,7 @@ class AlertDerivation:
         return AlertChanges(tuple(changed), tuple(withdrawn))
 
     def forget_rule(self, connection: sqlite3.Connection, rule: Rule) -> None:
-        """Delete the alerts of a rule, and mark its windows: they are derived anew."""
+        """Delete the alerts of a rule, and mark its windows to be derived again."""
         connection.execute(
             "DELETE FROM alert WHERE series_id IN (SELECT series_id FROM series WHERE rule_id = ?)",
             (rule.rule_id,),
@@ -94,9 +96,9 @@ class AlertDerivation:
     def mark_revised(
         self, connection: sqlite3.Connection, revised: Mapping[bytes, KeptEvent]
     ) -> None:
-        """Have signals searched for again near events with another content.
+        """Mark the alerts with revised events, so that all their signals are searched again.
 
-        Two records that claim one identity and differ are rare enough to search all signals anew.
+        Different records that claim the same identity are rare enough to afford this.
         """
         widths = self._rules.widths()
         for row in revised.values():
@@ -121,9 +123,9 @@ class AlertDerivation:
     def _derive_touched(self, fresh: Sequence[SegmentSpan]) -> Iterator[tuple[AlertChanges, bool]]:
         """Derive the alerts of the windows that the first fresh segments touch.
 
-        Yields the changes of each part, and whether it is the last. A part has a transaction, so
-        that others may write in between. The segments stay fresh until the last, so that all of it
-        is derived again where one fails."""
+        Yields the changes of each part, and whether it is the last. Each part is a transaction of
+        its own, so that others can write in between. The segments stay fresh until the last part is
+        committed, so that everything is derived again if a part fails."""
         query = self._segments.committed
         touched = TouchedWindows(query, self._segments, self._rules.in_use, self._rules.mode)
         taken = touched.add(fresh)
@@ -161,10 +163,10 @@ class AlertDerivation:
         evicted: Mapping[Series, tuple[int, int]],
         reconciliation: AlertReconciliation,
     ) -> None:
-        """Derive the alerts of series that may have some."""
+        """Derive the alerts of candidate series."""
         with_alerts = self._series_with_alerts()
         for candidate in candidates:
-            # A window of which hits were evicted stays as it was.
+            # A window that has lost hits to eviction is not derived again.
             first, last = evicted.get(candidate.series, _NEVER)
             buckets = [bucket for bucket in candidate.buckets if not first <= bucket <= last]
             if self._derive_series(connection, candidate, buckets, hits, reconciliation):
@@ -172,7 +174,7 @@ class AlertDerivation:
             hits.drop(candidate)
 
     def _series_with_alerts(self) -> set[Series]:
-        """Return the series that have alerts, and some that had."""
+        """Return the series that have alerts; some that only had alerts may be included."""
         if self._with_alerts is None:
             self._with_alerts = {
                 stored_series(*row)
@@ -191,7 +193,7 @@ class AlertDerivation:
         hits: CandidateHits,
         reconciliation: AlertReconciliation,
     ) -> bool:
-        """Derive the alerts of buckets of one series; return whether there are any."""
+        """Derive the alerts of buckets of one series; return whether the series may have alerts."""
         series, rule = candidate.series, candidate.span.rule
         width, gap = candidate.span.width, candidate.span.gap
         series_id = None
@@ -214,7 +216,7 @@ class AlertDerivation:
             derived = {finding.alert_id: finding for finding in found}
             reconciliation.add(series, width, rule, derived, stored)
             if gap and derived:
-                # An alert may reach into the next run, which is then derived with it.
+                # Write now: an alert may reach into the next run, which must then include it.
                 reconciliation.write()
                 series_id = _series_id(connection, series)
             has_alerts = has_alerts or bool(derived)
@@ -227,7 +229,7 @@ class AlertDerivation:
         evicted: Mapping[Series, tuple[int, int]],
         reconciliation: AlertReconciliation,
     ) -> None:
-        """Derive the alerts of the series of new terms whose runs begin elsewhere now."""
+        """Derive the alerts of the new-terms series whose runs have new or changed first hits."""
         series_touched = touched.terms.keys() | touched.moved
         stored = self._runs.read(connection, series_touched)
         written: dict[Series, Sequence[Run]] = {}
@@ -264,9 +266,9 @@ class AlertDerivation:
         gone: tuple[int, int],
         reconciliation: AlertReconciliation,
     ) -> None:
-        """Derive the alerts of a series of new terms from the first hits of its runs.
+        """Derive the alerts of a new-terms series from the first hits of its runs.
 
-        Those stay of which other hits were evicted."""
+        Alerts in evicted buckets, ``gone``, are left unchanged."""
         history = rule.query.window or 1
         hits = []
         for time, identity in starts:
@@ -294,7 +296,7 @@ class AlertDerivation:
         time: int,
         identity: bytes,
     ) -> Hit:
-        """Return the hit of an identity at a time."""
+        """Return the hit with this identity and time. Raises LookupError if it is not stored."""
         for segment in self._segments.between(query_of(connection), time, time + 1):
             number = segment.find(identity, time)
             if number is not None:
@@ -309,7 +311,7 @@ def _is_gone(time: int, width: int, gone: tuple[int, int]) -> bool:
 
 
 def _series_id(connection: sqlite3.Connection, series: Series) -> int | None:
-    """Return the id of a series; None where it has no row, and so no alerts."""
+    """Return the id of a series; None if it has no row, and therefore no alerts."""
     row = connection.execute(
         "SELECT series_id FROM series WHERE rule_id = ? AND key = ?",
         (series.rule_id, key_text(series)),
@@ -320,9 +322,9 @@ def _series_id(connection: sqlite3.Connection, series: Series) -> int | None:
 def _widen_span(
     connection: sqlite3.Connection, series_id: int, start: int, end: int, near: int
 ) -> tuple[int, int]:
-    """Widen a span by the alerts that overlap it or are ``near`` seconds away, until none is.
+    """Widen a span until it contains all alerts that overlap it or are within ``near`` seconds.
 
-    Where an alert's time runs from its first event, an event before it can move all that follow."""
+    If windows start at their first event, an earlier event can move all following alerts."""
     while True:
         first, last = connection.execute(
             "SELECT min(start), max(until) FROM alert WHERE series_id = ? AND start < ? "
@@ -335,7 +337,7 @@ def _widen_span(
 
 
 def _runs(buckets: Iterable[int], margin: int) -> Iterator[tuple[int, int]]:
-    """Yield the (first, last) of each run of buckets, at most ``margin`` apart."""
+    """Yield (first, last) of each run of buckets that are at most ``margin`` apart."""
     first: int | None = None
     last = 0
     for bucket in sorted(buckets):

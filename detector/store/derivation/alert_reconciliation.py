@@ -1,6 +1,6 @@
-"""The writing of derived alerts over those that are stored.
+"""The reconciliation of derived alerts with the stored ones.
 
-The analyst's decisions on an alert go on to the alert that supersedes it.
+An alert that supersedes another takes over the analyst's decisions on it.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _MARK_BY_NAME = (
 _MARK_BY_HOP = (
     "UPDATE alert SET stale = 1 WHERE stale = 0 AND start < ? AND until > ? AND has_hop = 1"
 )
-"""Those known by other names too, whichever these are; few are."""
+"""Marks all alerts whose principal is known by further names, whichever these are; few are."""
 
 
 class StoredAlert(msgspec.Struct):
-    """An alert as it was derived before."""
+    """An alert as it is stored from an earlier derivation."""
 
     number: int
     start: int
@@ -55,12 +55,12 @@ class StoredAlert(msgspec.Struct):
     lineage: RelatedPrincipals
 
     def has_content(self, packed: PackedFinding) -> bool:
-        """Tell whether a finding is the stored one."""
-        # Summaries are compared by their bodies: each process has other ids.
+        """Tell whether a packed finding equals the stored one."""
+        # Compare the summaries' bodies, since their ids differ between processes.
         return self.content == packed.content and self.summary == packed.summary.body
 
     def is_near(self, start: int, until: int, seconds: int) -> bool:
-        """Tell whether an alert overlaps ``[start, until)``, or is within ``seconds`` of it."""
+        """Tell whether the alert overlaps ``[start, until)``, or is within ``seconds`` of it."""
         return self.start < until + seconds and start < self.until + seconds
 
 
@@ -75,7 +75,7 @@ class _NewAlert(NamedTuple):
     lineage: Lineage
 
     def row(self) -> tuple[Any, ...]:
-        """Return the row of ``alert`` without its number."""
+        """Return the values of the alert's row, without its number."""
         start, until = self.finding.extent
         return (
             self.finding.alert_id,
@@ -92,8 +92,8 @@ class _NewAlert(NamedTuple):
 class AlertReconciliation:
     """The derived alerts of one transaction, written in bulk.
 
-    Those of a part may be stored elsewhere still: an event has another time now, and the window
-    that it left is derived with the next part."""
+    ``is_part``: an alert may still be stored for another window, because the time of an event has
+    changed and the window that it left is derived with a later part."""
 
     def __init__(
         self, connection: sqlite3.Connection, history: HistoryTable, is_part: bool
@@ -104,7 +104,7 @@ class AlertReconciliation:
         self._changed: list[str] = []
         self._withdrawn: list[str] = []
         self._summaries: dict[str, SummaryRow] = {}
-        """By rule."""
+        """By rule id."""
         self._new_series: dict[tuple[str, str], int] = {}
         self._new_alerts: list[_NewAlert] = []
         self._related: list[tuple[int, int, int]] = []
@@ -118,11 +118,10 @@ class AlertReconciliation:
         derived: Mapping[str, Finding],
         stored: Mapping[str, StoredAlert],
     ) -> None:
-        """Write derived alerts of a series over the stored ones of the same span.
+        """Replace the stored alerts of a series in a span by the derived ones of the same span.
 
-        ``width`` is that of the series' buckets in seconds.
-
-        An alert supersedes those that are gone and that it overlaps, or is near to.
+        ``width`` is the bucket width of the series, in seconds. A new or changed alert supersedes
+        the stored alerts that were not derived again and that it overlaps or is near to.
         """
         raises_flag = rule.flag and rule.query.shape != "filter"
         if self._is_part:
@@ -156,7 +155,7 @@ class AlertReconciliation:
                 self._mark_related(old.start, old.until, old.lineage)
 
     def _summary_of(self, rule: Rule) -> SummaryRow:
-        """Return the row of a rule's summary, which all its findings share."""
+        """Return the stored summary of a rule, which all its findings share."""
         summary = self._summaries.get(rule.rule_id)
         if summary is None:
             summary = SummaryRow.stored(self._connection, rule.summary)
@@ -164,7 +163,7 @@ class AlertReconciliation:
         return summary
 
     def write(self) -> None:
-        """Write the alerts that are new."""
+        """Write the new alerts that were added so far."""
         connection = self._connection
         connection.executemany(
             "INSERT OR IGNORE INTO series (rule_id, key, width) VALUES (?, ?, ?)",
@@ -186,7 +185,7 @@ class AlertReconciliation:
         self._new_alerts.clear()
 
     def finish(self) -> AlertChanges:
-        """Write everything, and return what has changed."""
+        """Write everything, and return the ids of changed and withdrawn alerts."""
         self.write()
         self._connection.executemany(_MARK_BY_NAME, self._related)
         self._connection.executemany(_MARK_BY_HOP, self._spans)
@@ -201,7 +200,7 @@ class AlertReconciliation:
         before: StoredAlert | None,
         superseded: Mapping[str, StoredAlert],
     ) -> None:
-        """Write an alert that is new or differs."""
+        """Queue a new alert for writing, or update the stored one."""
         supersedes = set(superseded)
         for old in superseded.values():
             supersedes.update(old.supersedes)
@@ -226,7 +225,7 @@ class AlertReconciliation:
             self._search_anew(before.number, finding, Lineage.of(lineage))
 
     def _search_anew(self, number: int, finding: Finding, lineage: Lineage) -> None:
-        """Write who counts as its principal; its signals are searched for anew."""
+        """Write the related principals of an alert, and mark its signals to be searched again."""
         insert_lineages(self._connection, [lineage])
         self._connection.execute(
             "UPDATE alert SET lineage_id = ?, has_hop = ?, searched = -1 WHERE number = ?",
@@ -235,7 +234,7 @@ class AlertReconciliation:
         put_names(self._connection, [(number, finding)])
 
     def _withdraw(self, alert_id: str) -> None:
-        """Delete an alert that no longer follows from its window."""
+        """Delete an alert that can no longer be derived from its window."""
         self._connection.execute("DELETE FROM alert WHERE alert_id = ?", (alert_id,))
         self._history.add(
             self._connection,
@@ -246,7 +245,7 @@ class AlertReconciliation:
         self._withdrawn.append(alert_id)
 
     def _mark_related(self, start: int, until: int, lineage: RelatedPrincipals) -> None:
-        """Mark the alerts near a span: this alert is a flag of theirs."""
+        """Mark the related alerts near a span as stale, since this alert is a flag of theirs."""
         span = (until + SIGNAL_REACH, start - SIGNAL_REACH)
         self._spans.append(span)
         self._related += [
@@ -257,7 +256,7 @@ class AlertReconciliation:
     def _supersede(self, old_ids: Sequence[str], new_id: str, is_joined: bool) -> None:
         """Move status, notes and suppressions to the alert that supersedes others.
 
-        ``is_joined``: the alert stood before, and others join it.
+        ``is_joined``: the alert existed before, and others are merged into it.
         """
         connection = self._connection
         for old_id in old_ids:
@@ -280,7 +279,10 @@ class AlertReconciliation:
 def _move_status(
     connection: sqlite3.Connection, old_ids: Sequence[str], new_id: str, is_joined: bool
 ) -> None:
-    """Give an alert the status that hides least, of those it supersedes and of its own."""
+    """Give an alert the least hiding status of the alerts it supersedes and of its own.
+
+    Its own status counts only if it ``is_joined``.
+    """
     decided = [
         connection.execute(
             "DELETE FROM status WHERE alert_id = ? RETURNING status, at, author", (old_id,)
@@ -305,7 +307,7 @@ def _move_status(
 
 
 def move_assignee(connection: sqlite3.Connection, old_ids: Sequence[str], new_id: str) -> None:
-    """Give an alert the last assignee of it and of those it supersedes."""
+    """Give an alert the latest assignee among its own and those of the alerts it supersedes."""
     ids = msgspec.json.encode([new_id, *old_ids]).decode()
     among = "alert_id IN (SELECT value FROM json_each(?))"
     latest = connection.execute(
@@ -330,7 +332,7 @@ def stored_alerts(
 
 
 def _alerts_with_ids(connection: sqlite3.Connection, ids: Set[str]) -> dict[str, StoredAlert]:
-    """Return those of some alerts that are stored, by id."""
+    """Return the stored alerts with these ids, by id."""
     if not ids:
         return {}
     return _read_alerts(
@@ -365,7 +367,7 @@ def _read_alerts(
 
 
 def put_names(connection: sqlite3.Connection, findings: Iterable[tuple[int, Finding]]) -> None:
-    """Write the names under which alerts are found, by number."""
+    """Write the names by which alerts, given with their numbers, can be looked up."""
     rows: set[tuple[int, int]] = set()
     numbers: dict[str, int] = {}
     for number, finding in findings:
@@ -375,7 +377,7 @@ def put_names(connection: sqlite3.Connection, findings: Iterable[tuple[int, Find
             if name not in numbers:
                 numbers[name] = name_number(name)
             rows.add((numbers[name], number))
-    # In the order of the table, whose pages are then written one after the other.
+    # In the order of the primary key, so that pages are written sequentially.
     connection.executemany(
         "INSERT OR IGNORE INTO alert_who (who, number) VALUES (?, ?)", sorted(rows)
     )

@@ -1,4 +1,4 @@
-"""The hits of the series that may have alerts, so many at a time as fit in memory."""
+"""The hits of the series that may have alerts, in batches that fit in memory."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from detector.store.segments.segment_table import SegmentTable
 from detector.store.window_table import WindowTable
 
 _MAX_HITS = 1 << 18
-"""Hits that are collected at once, but for those of one series."""
+"""The most hits in a batch; a single series may exceed it."""
 
 
 def batches(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
-    """Divide candidates, which are in order of their hits, so that each part has few hits."""
+    """Divide candidates, which are in order of their hits, into batches of limited total hits."""
     batch: list[Candidate] = []
     count = 0
     for candidate in candidates:
@@ -35,7 +35,7 @@ def batches(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
 
 
 class CandidateHits:
-    """The hits of some candidates; ``near`` are the segments in which these are."""
+    """The hits of some candidates; ``near`` are the segments that may hold them."""
 
     def __init__(
         self,
@@ -59,10 +59,12 @@ class CandidateHits:
     def between(
         self, candidate: Candidate, start: int, end: int, has_alerts: bool
     ) -> Sequence[Hit]:
-        """Return the hits of a candidate in ``[start, end)``, by time and identity.
+        """Return the hits of a candidate in ``[start, end)``, in order of time and identity.
 
-        Nothing where they cannot raise an alert, unless there is one (``has_alerts``)."""
-        if start < candidate.start or end > candidate.end:  # alerts reach beyond what decides
+        Returns nothing if the hits cannot raise an alert, unless ``has_alerts``: alerts are stored
+        in this span."""
+        # Stored alerts may widen the span beyond the hits that were collected.
+        if start < candidate.start or end > candidate.end:
             width = candidate.span.width
             return self._windows.hits(self._query, candidate.series, width, start, end)
         hits = self._hits[candidate.series]
@@ -73,11 +75,11 @@ class CandidateHits:
         return ()
 
     def drop(self, candidate: Candidate) -> None:
-        """Let go of the hits of a candidate, which take memory once they were looked at."""
+        """Free the hits of a candidate that has been processed; what was unpacked takes memory."""
         del self._hits[candidate.series]
 
     def _collect(self, segment: Segment) -> None:
-        """Collect the hits of the candidates that are in a segment."""
+        """Collect the candidates' hits in a segment."""
         stale = frozenset(segment.stale_rows())
         for number, series in enumerate(segment.series):
             hits = self._hits.get(series)
@@ -86,10 +88,10 @@ class CandidateHits:
 
 
 def _may_raise_alert(rule: Rule, hits: SeriesRows, indexes: range) -> bool:
-    """Tell whether some hits of a series are enough for an alert; True where that is not known."""
+    """Tell whether hits of a series may be enough for an alert; True if that is unknown."""
     if not indexes:
         return False
-    if not hits.has_stale:  # whose inputs may have another time
+    if not hits.has_stale:  # a stale match may have another time than its row
         first, last = hits.times[indexes[0]], hits.times[indexes[-1]]
         if not is_long_enough(rule, first, last):
             return False

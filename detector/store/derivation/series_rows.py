@@ -1,7 +1,7 @@
-"""The hits of a series as rows of segments: each hit is made where it is looked at.
+"""The hits of a series as rows of segments; ``Hit`` objects are built on demand.
 
-A window of a million calls by one caller takes some twenty bytes a hit, and what its hits have in
-common is unpacked once.
+In a window of a million calls by one caller, a hit takes some twenty bytes, and what its hits have
+in common is unpacked once.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from detector.store.packing.segment import Segment
 
 
 class _Part(NamedTuple):
-    """A segment in which hits are, and the number of their series there."""
+    """A segment that holds hits, and the number of their series in it."""
 
     segment: Segment
     series: int
 
 
 class SeriesRows:
-    """The hits of a series, by time and identity once they are sorted.
+    """The hits of a series; once sorted, in order of time and identity.
 
-    ``width`` is that of the buckets of its rule."""
+    ``width`` is the bucket width of its rule, in seconds."""
 
     def __init__(self, series: Series, width: int) -> None:
         self.times = array("q")
@@ -47,15 +47,15 @@ class SeriesRows:
         self._part = array("I")
         self._row = array("I")
         self._is_sorted = True
-        """The hits of a segment are."""
+        """Whether the hits are sorted; the hits of a single segment always are."""
         self._stale: dict[tuple[int, int], Inputs] = {}
-        """The inputs, with the time, of rows that contradicting records claim: by part and row."""
+        """The inputs of rows that contradicting records claim, by (part, row)."""
         self._marked: dict[tuple[int, int], Inputs] = {}
-        """With marks for time and region, by part and match."""
+        """Inputs with marks in place of the time and the region, by (part, match)."""
         self._inputs: dict[tuple[int, int, int, str], Inputs] = {}
-        """By part, match, time and region: hits that agree in these share them."""
+        """Inputs by (part, match, time, region), shared by the hits that agree in these."""
         self._rows: dict[tuple[object, ...], KeptEvent] = {}
-        """By part, time and what a row has in common with others."""
+        """Events by part, time and the parts that a row has in common with others."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -66,7 +66,7 @@ class SeriesRows:
         return bool(self._stale)
 
     def add(self, segment: Segment, number: int, stale: Set[int]) -> None:
-        """Add the hits that are in a segment, in which the series has this number.
+        """Add the hits in a segment; ``number`` is the number of the series in it.
 
         ``stale`` are the segment's rows with stale matches."""
         part = len(self._parts)
@@ -82,7 +82,7 @@ class SeriesRows:
         self.times.extend(times)
 
     def _keeps_stale(self, part: int, row: int) -> bool:
-        """Keep the inputs of a row with stale matches; return whether it is a hit."""
+        """Store the inputs of a row with stale matches; return whether the row is a hit."""
         hit = self._parts[part].segment.hit(row, self._series, self._width)
         if hit is None:
             return False
@@ -90,7 +90,7 @@ class SeriesRows:
         return True
 
     def sort(self) -> None:
-        """Sort by time and identity; what sorting takes, it takes for one second at a time."""
+        """Sort the hits by time and identity, one second at a time to save memory."""
         if self._is_sorted:
             return
         by_time: dict[int, array[int]] = {}
@@ -113,14 +113,14 @@ class SeriesRows:
             yield self._parts[part].segment, row
 
     def by_segment(self, indexes: range) -> Iterator[tuple[Segment, Sequence[int]]]:
-        """Yield each segment in which hits are, with their rows there."""
+        """Yield each segment that holds some of the hits, with the numbers of their rows in it."""
         for part, rows in self._rows_by_part(indexes):
             yield self._parts[part].segment, rows
 
     def values_of(self, place: int, indexes: range) -> set[Any]:
-        """Return the distinct values of an input, the mark for the event's time as one.
+        """Return the distinct values of an input; all event times count as one value, their mark.
 
-        Raises TypeError where one is a list."""
+        Raises TypeError if a value is a list."""
         if self._stale:
             return {row[place] for row in self.inputs(indexes)}
         values: set[Any] = set()
@@ -146,7 +146,7 @@ class SeriesRows:
         return [self._inputs_of(*numbers) for numbers in self._numbers(indexes)]
 
     def _alike_inputs(self, part: int, rows: Sequence[int], match: int) -> list[Inputs]:
-        """Return the inputs of hits of one match: those of one time and region share them."""
+        """Return the inputs of hits of one match; hits with the same time and region share them."""
         segment = self._parts[part].segment
         values = list(self._marked_inputs(part, match))
         times_at = [index for index, value in enumerate(values) if value == EVENT_TIME]
@@ -162,7 +162,7 @@ class SeriesRows:
         return [made[each] for each in own]
 
     def hit(self, index: int) -> Hit:
-        """Return a hit; the position of its row is that of one with which it shares all else."""
+        """Return a hit; its row is shared by equal rows, so the row's position may be another's."""
         part, row = self._part[index], self._row[index]
         segment, time = self._parts[part].segment, self.times[index]
         name = part, time, segment.common_parts(row)
@@ -172,12 +172,12 @@ class SeriesRows:
         return Hit(time, segment.identity(row), self._inputs_of(part, row), kept)
 
     def _numbers(self, indexes: range) -> Iterator[tuple[int, int]]:
-        """Yield the numbers of the part and of the row of each hit."""
+        """Yield the (part, row) numbers of each hit."""
         within = slice(indexes.start, indexes.stop)
         return zip(self._part[within], self._row[within], strict=True)
 
     def _rows_by_part(self, indexes: range) -> Collection[tuple[int, Sequence[int]]]:
-        """Return each part in which hits are, with their rows there in order."""
+        """Return (part, numbers of the hits' rows in it, in order) for each part with hits."""
         within = slice(indexes.start, indexes.stop)
         parts, rows = self._part[within], self._row[within]
         distinct = sorted(set(parts))
@@ -189,7 +189,7 @@ class SeriesRows:
         return by_part.items()
 
     def _marked_inputs(self, part: int, match: int) -> Inputs:
-        """Return the inputs of a match, with marks for time and region."""
+        """Return the inputs of a match, with marks in place of the time and the region."""
         inputs = self._marked.get((part, match))
         if inputs is None:
             segment, series = self._parts[part]
@@ -210,7 +210,7 @@ class SeriesRows:
 
 
 def _inputs_in(matches: NumberedMatches, series: int) -> int:
-    """Return the number of the inputs of the match of a series."""
+    """Return the number of the inputs with which a series matches. Raises LookupError."""
     for number, inputs in matches:
         if number == series:
             return inputs
@@ -218,7 +218,7 @@ def _inputs_in(matches: NumberedMatches, series: int) -> int:
 
 
 class RowSlice(HitSeries):
-    """Some hits of a series that follow each other."""
+    """Consecutive hits of a series."""
 
     def __init__(self, series: SeriesRows, indexes: range) -> None:
         self._series = series

@@ -1,4 +1,4 @@
-"""The alerts whose context is stale: what it follows from."""
+"""The alerts whose context is stale, with the inputs from which it is computed."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _STALE_ALERTS = (
 )
 _READ_AT_ONCE = 1_000
 _BATCH_SIZE = 1 << 18
-"""Events that are held at once; each takes some 0.2 kilobytes, with its id in the alert."""
+"""Events in memory at once; each takes some 0.2 kilobytes, including its id in the alert."""
 _ALERT_SIZE = 32
-"""Events that take as much memory as an alert without its events."""
+"""The memory of an alert without its events, as a number of events."""
 
 
 class StaleAlert(NamedTuple):
-    """What the context of an alert follows from, and the stored one."""
+    """The inputs from which an alert's context is computed, and the stored context."""
 
     number: int
     finding: Finding
     related: RelatedPrincipals
     is_single: bool
-    """Whether its rule has no window: it is one event, whatever else its second holds."""
+    """Whether its rule has no window: it is a single event, whatever else its second holds."""
     revision: int
     told: int
-    """The revision of the stored context; 0: none."""
+    """The revision of the stored context; 0 if there is none."""
     context: bytes | None
 
     @property
     def own_identity(self) -> bytes | None:
-        """The identity of its only event, where its id tells it."""
+        """The identity of its only event; None if its rule has a window, or the id is no UUID."""
         if not self.is_single:
             return None
         (event_id,) = self.finding.event_ids
@@ -57,7 +57,7 @@ class StaleAlert(NamedTuple):
 def read_stale_alerts(
     query: StateQuery, numbers: Sequence[int], lineages: Lineages, summaries: RuleSummaries
 ) -> Iterator[StaleAlert]:
-    """Read alerts by number, in the order of these."""
+    """Read the alerts with these numbers, in the same order."""
     for page in pages(numbers, _READ_AT_ONCE):
         for number, alert_id, summary_id, content, lineage_id, is_single, *stored in query(
             _STALE_ALERTS, json_text(list(page))
@@ -67,7 +67,7 @@ def read_stale_alerts(
 
 
 def own_calls(segment: Segment, numbers: Sequence[int]) -> Iterator[OwnCall]:
-    """Return what rows of a segment are asked for."""
+    """Return, for rows of a segment, what the context of alerts needs of their events."""
     return map(
         OwnCall,
         map(segment.identity, numbers),
@@ -79,31 +79,31 @@ def own_calls(segment: Segment, numbers: Sequence[int]) -> Iterator[OwnCall]:
 
 
 def own_identities(alert: StaleAlert, calls: Mapping[str, Iterable[OwnCall]]) -> set[bytes]:
-    """Return the identities of an alert's own events: of its only one, or of its ``calls``."""
+    """Return the identities of an alert's own events: its only event, or its ``calls``."""
     if alert.own_identity is not None:
         return {alert.own_identity}
     return {call.identity for call in calls[alert.finding.alert_id]}
 
 
 def flagging_calls(finding: Finding, calls: Sequence[OwnCall] | None) -> Sequence[OwnCall]:
-    """Return the calls from which an alert's own events raise flags, of those of its window.
+    """Return those of the ``calls`` in an alert's window that may raise flags of the alert.
 
-    ``calls`` is None where the alert is a single event, whose facets tell all of it."""
+    ``calls`` is None if the alert is a single event, which its facets describe completely."""
     if calls is None:
         facets = finding.facets
         (event_id,) = finding.event_ids
         error_code, user_agent = "".join(facets.error_codes), "".join(facets.user_agents)
         return [OwnCall(identity("", event_id), None, finding.first_event, error_code, user_agent)]
     if finding.window is None:
-        # Its second may hold other events, each with an alert of its own or none.
+        # The same second may hold other events, with alerts of their own or none.
         return [call for call in calls if call.event_id in finding.event_ids]
     return calls
 
 
 def alert_batches(alerts: Iterable[StaleAlert]) -> Iterator[list[StaleAlert]]:
-    """Divide alerts so that each part has so few events that they fit in memory.
+    """Divide alerts into batches whose events fit in memory.
 
-    A part is large all the same: its events may be in all segments, which are unpacked for it."""
+    Batches are as large as possible, since each may have to unpack all segments for its events."""
     batch: list[StaleAlert] = []
     size = 0
     for alert in alerts:

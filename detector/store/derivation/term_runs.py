@@ -1,7 +1,8 @@
-"""The runs of new terms: of each series the first and the last hit, as long as none is missing.
+"""The runs of new-terms series: the first and the last hit of each run.
 
-A hit raises an alert where none is shortly before it. So a series is known by the first hit and the
-last time of each run of hits that follow each other closely, and most hits change neither.
+A hit of a new-terms rule raises an alert if the series has no other hit within the rule's history
+before it. A run is a sequence of hits without such a gap, so the first hit and the last time of
+each run are enough to derive the alerts of a series, and most hits change neither.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from detector.detection.event import Series
 from detector.store.database import Database, pages
 
 Run = tuple[int, bytes, int]
-"""Time and identity of the first hit, and the time of the last."""
+"""The time and identity of the first hit, and the time of the last hit."""
 
 _decoder = msgspec.msgpack.Decoder(tuple[Run, ...])
 _PAGE = 500
 
 
 class TermRuns:
-    """The runs of the series of new terms."""
+    """The stored runs of new-terms series."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,7 +33,7 @@ class TermRuns:
     def read(
         self, connection: sqlite3.Connection, series: Iterable[Series]
     ) -> dict[Series, tuple[Run, ...]]:
-        """Return the runs of series; nothing for a series that has none."""
+        """Return the runs of series; series without runs are left out."""
         by_id = {_series_id(each): each for each in series}
         runs = {}
         for page in pages(list(by_id), _PAGE):
@@ -57,7 +58,7 @@ class TermRuns:
 
 
 def join_runs(runs: Iterable[Run], history: int) -> tuple[Run, ...]:
-    """Join runs of which one begins less than ``history`` seconds after a hit of another."""
+    """Join runs, in order of time, that are less than ``history`` seconds apart."""
     joined: list[Run] = []
     for first, identity, last in sorted(runs):
         if joined and first - joined[-1][2] < history:
@@ -69,7 +70,7 @@ def join_runs(runs: Iterable[Run], history: int) -> tuple[Run, ...]:
 
 
 def _series_id(series: Series) -> int:
-    """Return a hash: the names of all series would take more room than their runs."""
+    """Return a 64-bit hash of a series; storing its name would take more space than its runs."""
     text = json_text([series.rule_id, series.key])
     digest = hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)

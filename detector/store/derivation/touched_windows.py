@@ -1,4 +1,4 @@
-"""What has changed: the windows that fresh segments touch, counted before any is looked at."""
+"""The windows that fresh segments touch. Their hits are counted before any hit is unpacked."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from detector.store.segments.segment_spans import SegmentSpan
 from detector.store.segments.segment_table import SegmentTable
 
 HitKey = tuple[int, bytes]
-"""The time and the identity of a hit."""
+"""The time and identity of a hit."""
 _MAX_TOUCHED = 1 << 17
-"""Touched series, and hits of new terms, that are counted at once; each takes half a kilobyte."""
+"""The most touched series and new-terms hits counted at once; each takes half a kilobyte."""
 
 
 class RuleSpan(msgspec.Struct):
-    """A rule with windows, and the span of time in which hits affect what has changed."""
+    """A rule with windows, and the time span in which hits affect its touched windows."""
 
     rule: Rule
     width: int
     gap: int
     first: int = 1 << 62
     last: int = -1 << 62
-    """Of the touched buckets."""
+    """``first`` and ``last`` are the first and last touched bucket."""
 
     @property
     def start(self) -> int:
-        # A touched hit affects alerts as far as the gap, and these have hits as far again.
+        # A touched hit affects alerts up to one gap away, whose hits lie up to one more gap away.
         return self.first * self.width - 2 * self.gap
 
     @property
@@ -45,16 +45,17 @@ class RuleSpan(msgspec.Struct):
         return (self.last + 1) * self.width + 2 * self.gap
 
     def touch(self, first: int, last: int) -> None:
-        """Extend the span over the buckets of two times."""
+        """Extend the span to the buckets of two times."""
         self.first = min(self.first, first // self.width)
         self.last = max(self.last, last // self.width)
 
 
 class _TouchedSeries:
-    """The counts of a touched series.
+    """The hit counts of a touched series.
 
-    ``counts``: the hits of each touched bucket; where hits affect those of other buckets, of each.
-    ``first`` and ``last`` hold the times of all hits that were counted."""
+    ``counts`` has the number of hits of each touched bucket; if hits affect alerts across buckets
+    (the rule has a gap), of every bucket. ``first`` and ``last`` enclose the times of all counted
+    hits."""
 
     __slots__ = ("counts", "first", "last", "span", "touched", "width")
 
@@ -70,25 +71,25 @@ class _TouchedSeries:
         return sum(self.counts.values())
 
     def end_fresh(self) -> None:
-        """Note that what is counted from now on is not fresh."""
+        """Fix the set of touched buckets; hits that are counted from now on are not fresh."""
         if self.span.gap:
             self.touched = set(self.counts)
 
     def add(self, time: int, count: int, at: int) -> None:
-        """Count hits of ``time``, which are looked for ``at`` another time too."""
+        """Count hits with an event time of ``time`` whose row has the time ``at``."""
         bucket = time // self.width
         self.counts[bucket] = self.counts.get(bucket, 0) + count
         self.first, self.last = min(self.first, time, at), max(self.last, time, at)
 
     def counts_near(self, time: int) -> bool:
-        """Tell whether a hit at a time is counted that is not fresh."""
+        """Tell whether a hit at this time is counted even though it is not fresh."""
         return bool(self.span.gap) or time // self.width in self.counts
 
     def buckets(self, has_alerts: bool) -> Collection[int]:
         """Return the buckets to derive.
 
-        Those are left out in which too few hits lie for an alert, or in too short a time, unless
-        there may be one."""
+        Unless the series may have alerts (``has_alerts``), buckets with too few hits for an alert,
+        or with hits in too short a time, are left out."""
         if has_alerts:
             return self.touched
         least = self.span.rule.query.min_hits
@@ -96,7 +97,7 @@ class _TouchedSeries:
             return ()
         if not self.span.gap:
             return [bucket for bucket, count in self.counts.items() if count >= least]
-        # No window has more hits than two neighbouring buckets.
+        # No window can hold more hits than two neighbouring buckets together.
         counts = self.counts
         if any(count + counts.get(bucket + 1, 0) >= least for bucket, count in counts.items()):
             return self.touched
@@ -106,8 +107,8 @@ class _TouchedSeries:
 class Candidate(msgspec.Struct):
     """A series that may have alerts, with the buckets to derive.
 
-    The hits that decide about them are in ``[start, end)``: ``count`` at most, from ``first`` to
-    ``last``."""
+    The hits that determine its alerts are in ``[start, end)``; there are at most ``count``, with
+    times from ``first`` to ``last``."""
 
     series: Series
     span: RuleSpan
@@ -120,7 +121,7 @@ class Candidate(msgspec.Struct):
 
     @classmethod
     def of(cls, series: Series, touched: _TouchedSeries, buckets: Collection[int]) -> Candidate:
-        """Return a candidate whose hits were counted."""
+        """Return the candidate for a series whose hits were counted."""
         span = touched.span
         start = min(buckets) * span.width - 2 * span.gap
         end = (max(buckets) + 1) * span.width + 2 * span.gap
@@ -129,7 +130,7 @@ class Candidate(msgspec.Struct):
 
 
 class TouchedWindows:
-    """The windows that some fresh segments touch."""
+    """The windows that some fresh segments touch, with the counts of their hits."""
 
     def __init__(
         self,
@@ -141,11 +142,11 @@ class TouchedWindows:
         self._query = query
         self._segments = segments
         self.terms: dict[Series, list[HitKey]] = defaultdict(list)
-        """The hits of series of new terms."""
+        """The fresh hits of new-terms series."""
         self.moved: set[Series] = set()
-        """Series of new terms of which a hit has another time now."""
+        """The new-terms series that have a hit whose time has changed."""
         self.near: list[SegmentSpan] = []
-        """The segments in which hits of the touched windows may be, in order of time."""
+        """The segments that may hold hits of the touched windows, in order of time."""
         self._spans = {
             rule_id: RuleSpan(rule, rule.query.window or 1, max_gap(rule, mode))
             for rule_id, rule in rules.items()
@@ -154,9 +155,10 @@ class TouchedWindows:
         self._touched: dict[Series, _TouchedSeries] = {}
 
     def add(self, fresh: Iterable[SegmentSpan]) -> list[SegmentSpan]:
-        """Count the hits of fresh segments, and those of others in the windows they touch.
+        """Count the hits of fresh segments, and other segments' hits in the windows they touch.
 
-        Returns the segments that were taken: the rest touches too much to be counted at once."""
+        Returns the fresh segments that were taken; the others would touch too much to be counted at
+        once."""
         taken = []
         term_hits = 0
         for span in fresh:
@@ -179,7 +181,7 @@ class TouchedWindows:
         return taken
 
     def candidates(self, with_alerts: Collection[Series]) -> list[Candidate]:
-        """Return the series that may have alerts, in order of their hits."""
+        """Return the series that may have alerts, in order of their first hit."""
         chosen = []
         for series, touched in self._touched.items():
             buckets = touched.buckets(series in with_alerts)
@@ -189,7 +191,7 @@ class TouchedWindows:
         return chosen
 
     def _touch(self, segment: Segment) -> int:
-        """Mark and count the hits of a fresh segment; return how many are of new terms."""
+        """Mark and count the hits of a fresh segment; return how many new-terms hits it has."""
         counted = [self._touched_series(series) for series in segment.series]
         for rule_span in {each.span.rule.rule_id: each.span for each in counted if each}.values():
             rule_span.touch(segment.times[0], segment.times[-1])
@@ -200,7 +202,7 @@ class TouchedWindows:
                 for series, _ in matches:
                     touched = self._touched_series(series)
                     if touched is not None:
-                        # It may have left this window; counted is no less than what is there.
+                        # The event may have left this window; the count is an upper bound.
                         touched.span.touch(time, time)
                         touched.add(time, 1, row.time)
                     elif self._is_term.get(series.rule_id):
@@ -208,16 +210,16 @@ class TouchedWindows:
         return self._add_terms(segment)
 
     def _touched_series(self, series: Series) -> _TouchedSeries | None:
-        """Return the counts of a series; None for one of new terms.
+        """Return the counts of a series; None for a new-terms series.
 
-        None too for one of a rule that is no longer used: its windows stay as they are."""
+        Also None for a series of a rule that is no longer in use: its windows stay unchanged."""
         touched = self._touched.get(series)
         if touched is None and self._is_term.get(series.rule_id) is False:
             touched = self._touched[series] = _TouchedSeries(self._spans[series.rule_id])
         return touched
 
     def _add_terms(self, segment: Segment) -> int:
-        """Add the hits of new terms; return how many there are."""
+        """Add the hits of new-terms series; return how many there are."""
         is_term = [self._is_term.get(series.rule_id) for series in segment.series]
         if not any(is_term):
             return 0
@@ -237,7 +239,7 @@ class TouchedWindows:
     def _others(
         self, touched: Collection[RuleSpan], start: int, end: int, taken: Collection[int]
     ) -> Iterator[SegmentSpan]:
-        """Yield the other segments in which hits of the touched windows may be."""
+        """Yield the segments not in ``taken`` that may hold hits of the touched windows."""
         spans = {span.rule.rule_id: span for span in touched}
         for first, last, segment_id, hits in self._query(
             "SELECT first, last, segment_id, hits FROM segment WHERE first < ? AND last >= ? "
@@ -254,7 +256,7 @@ class TouchedWindows:
                     break
 
     def _count(self, segment: Segment, start: int, end: int) -> None:
-        """Count the hits of another segment in what is touched, between ``start`` and ``end``."""
+        """Count the hits in ``[start, end)`` of a segment that is not fresh, in touched windows."""
         counted = [self._touched.get(series) for series in segment.series]
         first, last = bisect_left(segment.times, start), bisect_left(segment.times, end)
         _count_rows(segment, counted, first, last, is_fresh=False)
@@ -275,7 +277,7 @@ def _count_rows(
 ) -> None:
     """Count the rows ``[first, last)`` of a segment in the series that are ``counted``.
 
-    This runs for each hit, so all of it is here."""
+    The loop body runs once per hit, so it is inlined here."""
     series_of = [
         [each for number, _ in matches if (each := counted[number]) is not None]
         for matches in segment.numbered_matches
