@@ -169,8 +169,6 @@ class Metadata(
 _MOST_BYTES = {".ndjson": 64_000_000, ".json": 64_000_000}
 """Of a file, by its suffix: an export holds all rules of an installation, with their guides."""
 _MOST_BYTES_OF_RULE = 4_000_000
-_PAGE = 4096
-"""Bytes asked for at least: some systems say of a file that it has none."""
 
 
 class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,8 +194,11 @@ def read_file_text(path: Path) -> str:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):  # reading it might never end
                 raise RuleError("cannot be read: a pipe or device; name a file")
-            # Memory for all that is asked for is allocated first.
-            content = file.read(min(max(status.st_size, _PAGE), most) + 1)
+            # A read allocates all that it asks for, and some systems give files no size.
+            size = min(status.st_size, most)
+            content = file.read(size + 1)
+            if len(content) > size:
+                content += file.read(most - size)
     except OSError as error:
         raise RuleError(f"cannot be read: {error.strerror}") from None
     if len(content) > most:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from detector.rules.rule_file import read_file_text
 from detector.rules.ruleset import load, rule_files, unread_files
 
 RULE = """[rule]
@@ -141,3 +145,16 @@ def test_files_are_read_in_the_order_of_paths_and_others_named(tmp_path):
     assert [notice.path for notice in unread_files([tmp_path])] == sorted(
         [tmp_path / "a/notes.txt", tmp_path / "README", tmp_path / "c.TOML", link]
     )
+
+
+def test_file_is_read_whole_whatever_size_it_is_said_to_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "# a long rule\n" * 1000
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    status = os.stat(path)
+    for size in (0, 1, 5000, len(text), len(text) + 1):
+        said = os.stat_result([*status[:6], size, *status[7:]])
+        monkeypatch.setattr(os, "fstat", lambda _, said=said: said)
+        assert read_file_text(path) == text
