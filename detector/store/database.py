@@ -24,6 +24,7 @@ from detector.store.opening.connections import (
     temporary_folder,
 )
 from detector.store.opening.ingest_lock import IngestLock
+from detector.store.packing.state_query import StateQuery, query_of
 from detector.store.schema import APPLICATION_ID, SCHEMA_VERSION
 
 _SCHEMA_CHECKS = 40
@@ -163,6 +164,18 @@ class Database:
         """Return the first column of the first committed row, or None."""
         rows = self.rows(query, *parameters)
         return rows[0][0] if rows else None
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[StateQuery]:
+        """Run several queries over the same committed rows, whatever is written meanwhile.
+
+        Other threads wait to read."""
+        with self._read_lock, translate_sqlite_errors(self.path):
+            self._reader.execute("BEGIN")
+            try:
+                yield query_of(self._reader)
+            finally:
+                self._reader.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[sqlite3.Connection]:

@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from detector.store.packing.network_numbers import network_number, numbered_network
 from detector.store.packing.stored_day import Name
 
@@ -57,10 +59,12 @@ def number_values(connection: sqlite3.Connection, values: Iterable[Name]) -> dic
 
 
 class ValueNames(dict[int, Name]):
-    """Values by number; networks are computed from their numbers on demand."""
+    """Values by number; networks are computed from their numbers on demand.
+
+    Raises msgspec.MsgspecError for a number that no value has."""
 
     def __missing__(self, number: int) -> Name:
         if number >= 0:
-            raise KeyError(number)
+            raise msgspec.DecodeError(f"no value has the number {number}")
         name = self[number] = "network", numbered_network(number)
         return name

@@ -29,7 +29,8 @@ from detector.store.activity.name_numbers import (
     number_values,
 )
 from detector.store.activity.pending_bodies import pack_bodies, unpack_bodies
-from detector.store.database import Database, pages
+from detector.store.database import Database, pages, raises_damaged
+from detector.store.errors import translate_sqlite_errors
 from detector.store.file_table import FileRead
 from detector.store.packing.network_numbers import numbered_network
 from detector.store.packing.stored_day import (
@@ -43,6 +44,16 @@ from detector.store.packing.stored_day import (
 _FOLD_COMMITS = 64
 """After how many commits their activity is added to the days."""
 _PAGE = 500
+_WAITING = "SELECT body FROM activity_pending"
+_ALL_VALUES = "SELECT value_id, kind, value FROM activity_value WHERE kind != 'session'"
+_OPENINGS = """
+SELECT a.kind, a.name, coalesce(x.value, ''), b.kind, b.name, coalesce(y.value, ''), o.first, o.last
+FROM session_opening o
+JOIN principal a ON a.principal_id = opener
+JOIN principal b ON b.principal_id = opened
+LEFT JOIN activity_value x ON x.value_id = opener_session
+LEFT JOIN activity_value y ON y.value_id = opened_session
+"""
 
 
 class PrincipalActivityTable:
@@ -80,27 +91,29 @@ class PrincipalActivityTable:
         """Return the number of files that were read by versions that did not count activity yet."""
         return int(self._database.value("SELECT files FROM activity_start"))
 
+    @raises_damaged
     def read(self, first_day: int, end_day: int, principal: Actor | None = None) -> Activity:
         """Return the activity on the days ``[first_day, end_day)``, numbered since the epoch.
 
-        It covers ``principal``, or all principals if None. Session openings are left out.
+        It covers ``principal``, or all principals if None. Session openings are left out. Raises
+        StateError.
         """
-        pending = activity_of(self._pending())
         of_principal, parameters = "", [first_day, end_day]
         if principal is not None:
             of_principal = "AND kind = ? AND name = ?"
             parameters += [principal.kind, principal.name]  # type: ignore[list-item]
+        with self._database.snapshot() as query:
+            rows = query(
+                "SELECT kind, name, day, body FROM principal_day "
+                f"JOIN principal USING (principal_id) WHERE day >= ? AND day < ? {of_principal}",
+                *parameters,
+            )
+            values, waiting = query(_ALL_VALUES), query(_WAITING)
+        names = _value_names(values)
         activity = Activity({}, {})
-        rows = self._database.rows(
-            "SELECT kind, name, day, body FROM principal_day JOIN principal USING (principal_id) "
-            f"WHERE day >= ? AND day < ? {of_principal}",
-            *parameters,
-        )
-        # Read the names after the days, since another process may add days with new names.
-        names = self._value_names()
         for kind, name, day, body in rows:
             activity.days[kind, name, day] = unpack_day(body, day, names)
-        for key, of_day in pending.days.items():
+        for key, of_day in _sum(waiting).days.items():
             kind, name, day = key
             is_wanted = principal is None or principal.principal == (kind, name)
             if first_day <= day < end_day and is_wanted:
@@ -110,63 +123,75 @@ class PrincipalActivityTable:
     def each_principal(
         self, first_day: int, end_day: int
     ) -> Iterator[tuple[Actor, dict[int, DayActivity]]]:
-        """Yield (principal, its activity by day) for the days ``[first_day, end_day)``."""
-        pending: dict[Actor, dict[int, DayActivity]] = {}
-        for (kind, name, day), of_day in activity_of(self._pending()).days.items():
-            if first_day <= day < end_day:
-                pending.setdefault(Actor(kind, name), {})[day] = of_day
-        rows = self._database.rows(
-            "SELECT kind, name, day, body FROM principal_day JOIN principal USING (principal_id) "
-            "WHERE day >= ? AND day < ? ORDER BY principal_id",
-            first_day,
-            end_day,
-        )
-        # Read the names after the days, since another process may add days with new names.
-        names = self._value_names()
-        for (kind, name), of_principal in groupby(rows, key=itemgetter(0, 1)):
-            actor = Actor(kind, name)
-            days = {day: unpack_day(body, day, names) for _, _, day, body in of_principal}
-            for day, of_day in pending.pop(actor, {}).items():
-                if day in days:
-                    days[day].merge(of_day)
-                else:
-                    days[day] = of_day
-            yield actor, days
-        yield from pending.items()
+        """Yield (principal, its activity by day) for the days ``[first_day, end_day)``.
+
+        Raises StateError.
+        """
+        with translate_sqlite_errors(self._database.path):
+            with self._database.snapshot() as query:
+                rows = query(
+                    "SELECT kind, name, day, body FROM principal_day "
+                    "JOIN principal USING (principal_id) "
+                    "WHERE day >= ? AND day < ? ORDER BY principal_id",
+                    first_day,
+                    end_day,
+                )
+                values, waiting = query(_ALL_VALUES), query(_WAITING)
+            names = _value_names(values)
+            pending: dict[Actor, dict[int, DayActivity]] = {}
+            for (kind, name, day), of_day in _sum(waiting).days.items():
+                if first_day <= day < end_day:
+                    pending.setdefault(Actor(kind, name), {})[day] = of_day
+            for (kind, name), of_principal in groupby(rows, key=itemgetter(0, 1)):
+                actor = Actor(kind, name)
+                days = {day: unpack_day(body, day, names) for _, _, day, body in of_principal}
+                for day, of_day in pending.pop(actor, {}).items():
+                    if day in days:
+                        days[day].merge(of_day)
+                    else:
+                        days[day] = of_day
+                yield actor, days
+            yield from pending.items()
 
     def sequence(self) -> int:
         """Return a number that changes whenever records are read."""
         return int(self._database.value("SELECT sequence FROM progress"))
 
+    @raises_damaged
     def first_seen(self) -> dict[tuple[str, str], int]:
-        """Return the time of each principal's first call, in epoch seconds, by (kind, name)."""
-        rows = self._database.rows(
-            "SELECT kind, name, first FROM principal WHERE first IS NOT NULL"
-        )
+        """Return the time of each principal's first call, in epoch seconds, by (kind, name).
+
+        Raises StateError.
+        """
+        with self._database.snapshot() as query:
+            rows = query("SELECT kind, name, first FROM principal WHERE first IS NOT NULL")
+            waiting = query(_WAITING)
         firsts = {(kind, name): first for kind, name, first in rows}
-        for (kind, name, _), day in activity_of(self._pending()).days.items():
+        for (kind, name, _), day in _sum(waiting).days.items():
             known = firsts.get((kind, name), day.first)
             firsts[kind, name] = min(known, day.first)
         return firsts
 
+    @raises_damaged
     def principals_with(
         self, kind: ActivityKind, is_wanted: Callable[[str], bool], first_day: int, end_day: int
     ) -> set[Actor]:
         """Return the principals that may have a wanted value of a kind.
 
         The days ``[first_day, end_day)`` are searched. A principal with more values than are kept
-        is included, since the value may be among those that were dropped.
+        is included, since the value may be among those that were dropped. Raises StateError.
         """
-        rows = self._database.rows(
-            "SELECT kind, name, body FROM principal_day JOIN principal USING (principal_id) "
-            "WHERE day >= ? AND day < ?",
-            first_day,
-            end_day,
-        )
+        with self._database.snapshot() as query:
+            rows = query(
+                "SELECT kind, name, body FROM principal_day JOIN principal USING (principal_id) "
+                "WHERE day >= ? AND day < ?",
+                first_day,
+                end_day,
+            )
+            values = query("SELECT value_id, value FROM activity_value WHERE kind = ?", kind)
+            waiting = query(_WAITING)
         wanted = _WantedValues(kind, is_wanted)
-        for value_id, value in self._database.rows(
-            "SELECT value_id, value FROM activity_value WHERE kind = ?", kind
-        ):
+        for value_id, value in values:
             wanted[value_id] = value == MORE or is_wanted(value)
         found = set()
         for of_kind, of_name, body in rows:
@@ -177,65 +202,55 @@ class PrincipalActivityTable:
                 has_wanted = any(map(wanted.__getitem__, stored.value_ids()))
             if has_wanted:
                 found.add(Actor(of_kind, of_name))
-        for (of_kind, name, day), of_day in activity_of(self._pending()).days.items():
-            values = of_day.values.get(kind, {})
-            if first_day <= day < end_day and any(v == MORE or is_wanted(v) for v in values):
+        for (of_kind, name, day), of_day in _sum(waiting).days.items():
+            has_wanted = any(v == MORE or is_wanted(v) for v in of_day.values.get(kind, {}))
+            if first_day <= day < end_day and has_wanted:
                 found.add(Actor(of_kind, name))
         return found
 
+    @raises_damaged
     def principals(self) -> set[Actor]:
-        """Return all principals, without session names."""
-        known = {Actor(*row) for row in self._database.rows("SELECT kind, name FROM principal")}
-        pending = activity_of(self._pending()).days
-        return known | {Actor(kind, name) for kind, name, _ in pending}
+        """Return all principals, without session names. Raises StateError."""
+        with self._database.snapshot() as query:
+            rows, waiting = query("SELECT kind, name FROM principal"), query(_WAITING)
+        pending = {Actor(kind, name) for kind, name, _ in _sum(waiting).days}
+        return {Actor(*row) for row in rows} | pending
 
+    @raises_damaged
     def sessions(self) -> set[str] | None:
-        """Return the names of all sessions; None if some were not kept."""
-        names = {
-            value
-            for (value,) in self._database.rows(
-                "SELECT value FROM activity_value WHERE kind = 'session'"
-            )
-        }
-        for (body,) in self._database.rows("SELECT body FROM principal_day"):
+        """Return the names of all sessions; None if some were not kept. Raises StateError."""
+        with self._database.snapshot() as query:
+            opened = query("SELECT value FROM activity_value WHERE kind = 'session'")
+            days, waiting = query("SELECT body FROM principal_day"), query(_WAITING)
+        names = {value for (value,) in opened}
+        for (body,) in days:
             names |= decode_day(body).sessions.keys()
-        for of_day in activity_of(self._pending()).days.values():
+        for of_day in _sum(waiting).days.values():
             names |= of_day.values.get("session", {}).keys()
         if MORE in names:
             return None
         return names
 
+    @raises_damaged
     def openings(self) -> dict[SessionOpening, tuple[int, int]]:
-        """Return the session openings, each with its first and last time in epoch seconds."""
+        """Return the session openings, each with its first and last time in epoch seconds.
+
+        Raises StateError.
+        """
+        with self._database.snapshot() as query:
+            rows, waiting = query(_OPENINGS), query(_WAITING)
         activity = Activity({}, {})
-        rows = self._database.rows(
-            "SELECT a.kind, a.name, coalesce(x.value, ''), b.kind, b.name, coalesce(y.value, ''), "
-            "o.first, o.last FROM session_opening o "
-            "JOIN principal a ON a.principal_id = opener "
-            "JOIN principal b ON b.principal_id = opened "
-            "LEFT JOIN activity_value x ON x.value_id = opener_session "
-            "LEFT JOIN activity_value y ON y.value_id = opened_session"
-        )
         for a_kind, a_name, a_session, b_kind, b_name, b_session, first, last in rows:
             opening = SessionOpening(
                 Actor(a_kind, a_name, a_session), Actor(b_kind, b_name, b_session)
             )
             activity.add_opening(opening, (first, last))
-        for opening, span in activity_of(self._pending()).openings.items():
+        for opening, span in _sum(waiting).openings.items():
             activity.add_opening(opening, span)
         return activity.openings
 
-    def _pending(self) -> list[bytes]:
-        return _bodies(self._database.rows("SELECT body FROM activity_pending"))
-
-    def _value_names(self) -> ValueNames:
-        rows = self._database.rows(
-            "SELECT value_id, kind, value FROM activity_value WHERE kind != 'session'"
-        )
-        return ValueNames((value_id, (kind, value)) for value_id, kind, value in rows)
-
     def _fold(self, connection: sqlite3.Connection) -> None:
-        brought = activity_of(_bodies(connection.execute("SELECT body FROM activity_pending")))
+        brought = _sum(connection.execute(_WAITING))
         self._waiting = 0
         principals = number_names(
             connection,
@@ -263,9 +278,13 @@ class _WantedValues(dict[int, bool]):
         return wanted
 
 
-def _bodies(rows: Iterable[tuple[bytes]]) -> list[bytes]:
-    """Return the activities of the chunks in pending rows."""
-    return [body for (packed,) in rows for body in unpack_bodies(packed)]
+def _sum(waiting: Iterable[tuple[bytes]]) -> Activity:
+    """Return the sum of the activities in pending rows."""
+    return activity_of([body for (packed,) in waiting for body in unpack_bodies(packed)])
+
+
+def _value_names(rows: Iterable[tuple[int, str, str]]) -> ValueNames:
+    return ValueNames((value_id, (kind, value)) for value_id, kind, value in rows)
 
 
 def _add_days(

@@ -6,6 +6,7 @@ What recurs from day to day has a number. The names of sessions do not: a day ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 from isal import isal_zlib
@@ -19,8 +20,12 @@ _ZLIB = b"\x78"
 _LEVEL = 2
 """Of compression: higher ones gain a hundredth."""
 
+_DAYS = 2_932_532
+"""Days since the epoch on which events may be: those before the year 9999."""
+
 Name = tuple[str, str]
 """Kind and value."""
+SecondOfDay = Annotated[int, msgspec.Meta(ge=0, lt=DAY)]
 
 
 class StoredDay(msgspec.Struct, array_like=True, gc=False):
@@ -33,8 +38,8 @@ class StoredDay(msgspec.Struct, array_like=True, gc=False):
     failed: int
     denied: int
     writes: int
-    first: int
-    last: int
+    first: SecondOfDay
+    last: SecondOfDay
     hours: int
     values: list[int]
     sessions: dict[str, ValueCount] = {}
@@ -65,7 +70,10 @@ def decode_day(body: bytes) -> StoredDay:
             body = isal_zlib.decompress(body)
         except isal_zlib.error as error:  # type: ignore[misc]  # its stub gives it no type
             raise msgspec.DecodeError(str(error)) from None
-    return _decoder.decode(body)
+    day = _decoder.decode(body)
+    if len(day.values) % _VALUE_FIELDS:
+        raise msgspec.DecodeError("a value lacks some of its numbers")
+    return day
 
 
 def encode_day(day: StoredDay) -> bytes:
@@ -107,7 +115,11 @@ def pack_day(day: DayActivity, number: int, value_ids: Mapping[Name, int]) -> by
 
 
 def unpack_day(body: bytes, number: int, names: Mapping[int, Name]) -> DayActivity:
-    """Unpack a day, the ``number`` since the epoch, with the names of its values."""
+    """Unpack a day, the ``number`` since the epoch, with the names of its values.
+
+    Raises msgspec.MsgspecError where it is damaged."""
+    if not 0 <= number < _DAYS:
+        raise msgspec.DecodeError(f"no event is on day {number}")
     stored = decode_day(body)
     start = number * DAY
     values: dict[str, dict[str, ValueCount]] = {}

@@ -48,7 +48,9 @@ def test_day_is_stored_without_loss(day: DayActivity) -> None:
 
 def test_large_day_is_compressed_and_a_small_one_is_not() -> None:
     sessions = {f"session-{number}": ValueCount(1) for number in range(100)}
-    large = pack_day(DayActivity(values={"session": sessions}, first=START), DAY_NUMBER, {})
+    large = pack_day(
+        DayActivity(values={"session": sessions}, first=START, last=START), DAY_NUMBER, {}
+    )
     assert len(large) < 1200
     assert decode_day(large).sessions.keys() == sessions.keys()
     small = pack_day(DayActivity(calls=1, first=START, last=START), DAY_NUMBER, {})
