@@ -1,4 +1,4 @@
-"""Select the rules that may match a record, by its head."""
+"""Selects the rules that may match a record, by its head."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from detector.text.fold import fold
 from detector.text.value_cache import LONGEST_KEY, ValueCache, key_size
 
 _PAIRS_LIMIT = 10_000
-"""Of pairs that are remembered: AWS has some 15,000, a hostile log any number."""
+"""How many pairs are remembered: AWS has about 15,000, a hostile log any number."""
 _VERDICTS_LIMIT = 1 << 12
-"""Of the values of an origin for which the verdicts of a test are remembered."""
+"""How many origin values each test remembers verdicts for."""
 _TESTS_LIMIT = 64
-"""Of the tests of which a bit tells for each origin that they were asked."""
+"""How many tests have a bit that records, per origin, that they were evaluated."""
 _SUBSETS_LIMIT = 4096
-"""Of the sets of rules that are remembered."""
+"""How many sets of rules are remembered."""
 _CALLERS_LIMIT = 4096
 _LONGEST_CALLER = 2048
-"""Of callers that are remembered, and of the bytes of one."""
+"""How many callers are remembered, and the greatest size of one in bytes."""
 
 
 def _fold_pair(pair: Pair) -> Pair:
-    """Fold the case of a pair: some rules want every spelling of it."""
+    """Fold the case of a pair, as some rules ignore case."""
     source, name = pair
     if source is not None:
         source = fold(source)
@@ -51,7 +51,7 @@ def _fold_pair(pair: Pair) -> Pair:
 class _Condition:
     """A condition of a rule on the heads of records; ``bit`` is the rule's.
 
-    ``is_of_calls``: it is another for other calls, or has another answer."""
+    ``is_of_calls``: the condition, or its result, depends on the call."""
 
     def __init__(self, condition: HeadCondition, bit: int, is_left: bool = False) -> None:
         self.condition = condition
@@ -63,14 +63,14 @@ class _Condition:
 
 
 _Asked = tuple[tuple[_Condition, ...], tuple[Any, ...]]
-"""Conditions that read the same of an origin, and the values that they read of a call."""
+"""Conditions that read the same origin fields, and the values that they read from a call."""
 
 
 class OriginVerdicts:
-    """What the tests of ``dispatch`` have said of an origin.
+    """The verdicts of the tests of ``dispatch`` on an origin.
 
-    ``asked`` are the bits of the tests that were asked, ``refused`` those of the rules that they
-    refuse, whatever is called; ``of_calls`` the bits that other tests refuse."""
+    ``asked`` has the bits of the tests that were evaluated, ``refused`` the bits of the rules that
+    they reject for every call; ``of_calls`` has the bits that call-dependent tests reject."""
 
     __slots__ = ("asked", "dispatch", "of_calls", "refused")
 
@@ -78,16 +78,17 @@ class OriginVerdicts:
         self.start(None)
 
     def start(self, dispatch: Dispatch | None) -> None:
-        """Forget all, for the tests of a dispatch."""
+        """Start afresh for the tests of ``dispatch``."""
         self.dispatch = dispatch
         self.asked = self.refused = 0
         self.of_calls: dict[_OriginTest, int] = {}
 
 
 class _OriginTest:
-    """The conditions of rules that read the same of an origin, and of calls the same values.
+    """Conditions of rules that read the same origin fields and the same values of the call.
 
-    ``bit`` is its own where the answer is the same for all calls; 0 where it may not be."""
+    ``bit`` identifies the test if its result is the same for all calls; 0 if it may depend on the
+    call, or if there are no bits left."""
 
     def __init__(self, asked: _Asked, bit: int) -> None:
         conditions, _ = asked
@@ -100,10 +101,10 @@ class _OriginTest:
         self._verdicts: dict[Any, int] = {}
 
     def refused(self, signature: EventSignature, known: OriginVerdicts) -> int:
-        """Return the bits of the rules that refuse the origin of a signature.
+        """Return the bits of the rules that reject the origin of a signature.
 
-        Hardly two origins have one caller: what reads it is remembered with the origin, and all
-        else by the values that it reads."""
+        Hardly any two origins share a caller, so the verdict of a test that reads the caller is
+        remembered with the origin; other verdicts are remembered by the values read."""
         if self._reads_caller:
             bits = known.of_calls.get(self)
             if bits is None:
@@ -123,10 +124,10 @@ class _OriginTest:
 
 
 class Candidates:
-    """The rules that records of some calls may match, as bits, and what is asked of an origin.
+    """The rules that records of some calls may match, as bits, and the tests to run on an origin.
 
-    Calls of which the same rules ask the same have the same object. ``reads_region``: it depends on
-    the origin's region which of them a call may match."""
+    Calls with the same rules and tests share one object. ``reads_region``: some test reads the
+    origin's region."""
 
     def __init__(self, key: tuple[int, tuple[_OriginTest, ...]]) -> None:
         self._rules, tests = key
@@ -140,13 +141,13 @@ class Candidates:
 
     @property
     def asks_origins(self) -> bool:
-        """Whether it is for an origin to say which of them a call may match."""
+        """Whether it depends on the origin which of these rules a call may match."""
         return bool(self._for_all_calls or self._for_these_calls)
 
     def of_origin(self, signature: EventSignature, known: OriginVerdicts) -> int:
         """Return the bits of the rules whose conditions the origin of a signature fulfils.
 
-        Most calls of an origin ask what others have asked."""
+        Most calls of an origin need only tests that other calls have already run."""
         bits = self._rules & ~known.refused
         if self._bits & ~known.asked:
             for test in self._for_all_calls:
@@ -164,16 +165,16 @@ class Candidates:
 
 
 class _CallerVerdicts:
-    """Which rules a caller refuses, of those that were asked."""
+    """Remembers which rules reject a caller."""
 
     def __init__(self, raw: bytes) -> None:
         self._refused: dict[str, bool] = {}
         self._view: CallerView | None = None
-        with contextlib.suppress(ValueError, RecursionError):  # odd types tell nothing
+        with contextlib.suppress(ValueError, RecursionError):  # odd types: unknown
             self._view = CallerView(decode_caller(raw), raw)
 
     def refuses(self, rule: Rule) -> bool:
-        """Check whether a condition of a rule is not true of the caller, whatever it calls."""
+        """Return whether some condition of a rule is false for the caller, whatever it calls."""
         refused = self._refused.get(rule.rule_id)
         if refused is None:
             conditions = rule.query.prefilter.caller
@@ -206,7 +207,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         }
         self._subsets: dict[int, list[Rule]] = {0: []}
         self._tests: ValueCache[_Asked, _OriginTest] = ValueCache(self._new_test, longest=1 << 20)
-        """Calls have tests in common: most are those of rules for any call."""
+        """Calls share tests: most belong to rules for any call."""
         self._numbered: dict[tuple[_Condition, ...], int] = {}
         self._by_call: ValueCache[ApiCall, Candidates] = ValueCache(self._of_call)
         self._candidates: ValueCache[tuple[int, tuple[_OriginTest, ...]], Candidates]
@@ -238,9 +239,9 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
     def select(
         self, candidates: Candidates, signature: EventSignature, known: OriginVerdicts
     ) -> list[Rule]:
-        """Return those of ``candidates`` whose filter records of this origin may pass.
+        """Return the candidate rules whose filter records of this origin may pass.
 
-        ``known`` are the verdicts on the origin, to which those are added that it lacks."""
+        ``known`` has the verdicts on the origin; missing verdicts are added."""
         if known.dispatch is not self:
             known.start(self)
         bits = candidates.of_origin(signature, known)
@@ -256,7 +257,9 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         return self.select(self.candidates(signature), signature, OriginVerdicts())
 
     def of_caller(self, rules: Sequence[Rule], caller: bytes) -> list[Rule]:
-        """Return those of ``rules`` whose filter records of a caller, as JSON, may pass."""
+        """Return those of ``rules`` whose filter records of a caller may pass.
+
+        ``caller`` is its raw JSON."""
         if not any(rule.rule_id in self._ask_callers for rule in rules):
             return list(rules)
         verdicts = self._by_caller[caller]
@@ -271,7 +274,7 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
         return _OriginTest(asked, bit)
 
     def _of_call(self, call: ApiCall) -> Candidates:
-        """Return the rules that a call may match, with what is left to ask of an origin."""
+        """Return the rules that a call may match, with the tests that remain for the origin."""
         source, name, *_ = call
         signature = join_parts(NO_ORIGIN, call)
         bits = 0
@@ -283,22 +286,22 @@ class Dispatch(dict[Pair, tuple[Rule, ...]]):
             if False in asked:
                 continue
             bits |= self._bits[rule.rule_id]
-            # Apart: the conditions of rules for any call are asked of an origin once.
+            # Kept apart, so that conditions of rules for any call are tested once per origin.
             is_general = (None, None) in rule.query.required_pairs
             for condition in asked:
                 if isinstance(condition, _Condition):
                     values = tuple(getattr(signature, field) for field in condition.call_fields)
                     reads = condition.origin_fields, values
                     left[is_general, *reads, condition.is_of_calls].append(condition)
-        # The caller last: it has more values than all others, and is compared by several fields.
+        # The caller last: it has the most distinct values, and several fields are compared.
         keys = sorted(left, key=lambda each: ("user_identity" in each[1], each[1], not each[0]))
         tests = tuple([self._tests[tuple(left[each]), each[2]] for each in keys])
         return self._candidates[bits, tests]
 
     def _left_for(self, condition: _Condition, signature: EventSignature) -> _Condition | bool:
-        """Return what a condition leaves to ask of the origins of a signature's call.
+        """Return the part of a condition that remains for the origins of a signature's call.
 
-        A bool where the call decides. What is left for many calls has one object."""
+        A bool if the call decides. Calls with the same remainder share one object."""
         if not condition.origin_fields:
             return condition.accepts(signature)
         if not condition.call_fields:

@@ -1,4 +1,4 @@
-"""Make rules of what Kibana exports."""
+"""Makes rules from Kibana exports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from detector.text.plural import plural
 
 
 class _ExportedText(msgspec.Struct, frozen=True):
-    """A rule in an export: an object of JSON, often on one line."""
+    """A rule in an export: a JSON object, often on one line."""
 
     document: ExportedObject
 
@@ -47,7 +47,9 @@ class _ExportedText(msgspec.Struct, frozen=True):
 def read_export(
     export: Export | RuleError, path: Path, context: CompileContext
 ) -> Iterator[Rule | RuleNotice | RuleError]:
-    """Yield the rules of an export, and why others cannot be used."""
+    """Yield the rules of an export, and an error for each rule that cannot be used.
+
+    An export without rules yields a notice."""
     if isinstance(export, RuleError):
         yield export
         return

@@ -1,4 +1,4 @@
-"""Tell of keys of a rule that change nothing here."""
+"""Advises on keys of a rule that have no effect here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ response_actions revision rule_source threat_filters threat_index threat_indicat
 threat_language threat_mapping threat_query throttle tiebreaker_field timeline_id timeline_title
 timestamp_override timestamp_override_fallback_disabled to updated_at updated_by version
 """
-"""Keys of Elastic's schema that say nothing of what a rule finds here."""
+"""Keys of Elastic's schema that do not affect what a rule finds here."""
 _KNOWN = frozenset((*Metadata.__struct_encode_fields__, *_PASSED_OVER.split()))
 
 
@@ -28,9 +28,10 @@ class KeyAdvice(NamedTuple):
 
 
 def key_advice(metadata: Metadata, is_column: Callable[[str], bool]) -> Iterator[KeyAdvice]:
-    """Yield advice on keys that a reader would expect to count.
+    """Yield advice on keys that an author would expect to have an effect.
 
-    ``is_column``: whether an alert can have a field: by others Elasticsearch changes nothing too.
+    ``is_column`` tells whether an alert can have a field; mappings by other fields have no effect
+    in Elasticsearch either.
     """
     for key in metadata.other_keys:
         if key not in _KNOWN:
@@ -54,6 +55,6 @@ def key_advice(metadata: Metadata, is_column: Callable[[str], bool]) -> Iterator
 
 
 def _mapped(mapping: Sequence[Any]) -> list[str]:
-    """Return the fields of a mapping, each once."""
+    """Return the distinct fields of a mapping."""
     fields = [each.get("field") for each in mapping if isinstance(each, dict)]
     return [field for field in dict.fromkeys(fields) if isinstance(field, str)]

@@ -1,4 +1,4 @@
-"""Warn of rules that match less than they seem to."""
+"""Warns of rules that do not match what they seem to."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from detector.rules.rule_types import EVERYTHING
 def lint_rule(
     metadata: Metadata, tree: ast.Tree, fields: FieldTable, strict_nulls: bool
 ) -> list[Advice]:
-    """Return advice on a rule whose query compiles; ``tree`` is all that it must fulfil.
+    """Return advice on a rule whose query compiles; ``tree`` includes its filters and exceptions.
 
-    ``strict_nulls``: nulls are as ES|QL has them, not as authors intend them."""
+    ``strict_nulls``: nulls have ES|QL's semantics, not the one that authors intend."""
     advice = [
         _advice(span, sentence) for span, sentence in null_effects(tree, fields, not strict_nulls)
     ]
@@ -39,7 +39,7 @@ def lint_rule(
 
 
 def _null_constants(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
-    """Advise of calls that are null whatever the event: Elasticsearch warns of them, too."""
+    """Advise on calls that are null for every event; Elasticsearch warns of these, too."""
     compiler = Compiler(ColumnScope(RowLayout(), fields))
     for node in walk(tree):
         if not isinstance(node, ast.Call) or not _are_written(node.arguments):
@@ -53,14 +53,14 @@ def _null_constants(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
 
 
 def _are_written(arguments: tuple[ast.Expression, ...]) -> bool:
-    """Check whether arguments are constants, and none is null."""
+    """Return whether all arguments are constants other than null; False without arguments."""
     return bool(arguments) and all(
         isinstance(each, ast.Literal) and each.value is not None for each in arguments
     )
 
 
 def _idle_clauses(text: str) -> Iterator[Advice]:
-    """Advise of clauses of Lucene that change nothing."""
+    """Advise on Lucene clauses that have no effect."""
     if text.strip() in EVERYTHING:
         return
     for span in idle_clauses(text):
@@ -76,7 +76,7 @@ def _advice(span: Span, sentence: str) -> Advice:
 
 
 def _coarse_suppression(tree: ast.Tree, metadata: Metadata) -> Iterator[Advice]:
-    """Advise of an ``alert_suppression`` that groups by less than STATS does."""
+    """Advise on an ``alert_suppression`` that groups by fewer columns than STATS."""
     suppression = metadata.alert_suppression
     groups = [each for each in tree.commands if isinstance(each, ast.Stats | ast.InlineStats)]
     if suppression is None or not groups:
@@ -91,9 +91,9 @@ def _coarse_suppression(tree: ast.Tree, metadata: Metadata) -> Iterator[Advice]:
 
 
 def _null_negations(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
-    """Advise of negations that drop events without a field.
+    """Advise on negations that drop events without a field.
 
-    The negation of a missing field is null there."""
+    In ES|QL, the negation of a comparison with a missing field is null."""
     conditions, defined = _conditions_before_stats(tree)
     negations = [condition for condition in conditions if _is_negation(condition)]
     required: set[str] = set()
@@ -107,7 +107,7 @@ def _null_negations(tree: ast.Tree, fields: FieldTable) -> Iterator[Advice]:
 
 
 def _conditions_before_stats(tree: ast.Tree) -> tuple[list[ast.Expression], set[str]]:
-    """Return the conditions before STATS, and the names that EVAL defines there."""
+    """Return the conditions before the first STATS, and the names that EVAL defines there."""
     conditions: list[ast.Expression] = []
     defined: set[str] = set()
     for command in tree.commands:
@@ -122,7 +122,7 @@ def _conditions_before_stats(tree: ast.Tree) -> tuple[list[ast.Expression], set[
 
 
 def _null_negation(condition: ast.Expression, name: str, fields: FieldTable) -> Iterator[Advice]:
-    """Advise of a negation that is null without the field ``name``."""
+    """Advise on a negation that is null for events without the field ``name``."""
     field = fields.get(name)
     if field is None or field.always or field.absent:
         return
@@ -141,7 +141,7 @@ def _null_negation(condition: ast.Expression, name: str, fields: FieldTable) -> 
 
 
 def _is_negation(condition: ast.Expression) -> bool:
-    """Check whether a condition reads as true of a missing field."""
+    """Return whether a reader would take a condition to be true for a missing field."""
     match condition:
         case ast.Compare("!=", _, ast.Literal()):
             return True
@@ -151,7 +151,7 @@ def _is_negation(condition: ast.Expression) -> bool:
 
 
 def _is_two_valued(node: ast.Expression) -> bool:
-    """Check whether a condition is true or false, never null."""
+    """Return whether a condition is always true or false, never null."""
     match node:
         case ast.Not(operand):
             return _is_two_valued(operand)
@@ -161,7 +161,7 @@ def _is_two_valued(node: ast.Expression) -> bool:
 
 
 def _required_columns(condition: ast.Expression) -> Iterator[ast.Column]:
-    """Yield the columns that are not null where the condition is true."""
+    """Yield the columns that cannot be null if the condition is true."""
     match condition:
         case ast.Not(ast.IsNull(operand)):
             yield from columns_in(operand)
@@ -170,7 +170,7 @@ def _required_columns(condition: ast.Expression) -> Iterator[ast.Column]:
 
 
 def _excludes(condition: ast.Expression, value: str) -> bool:
-    """Check whether a negation is false of ``value``."""
+    """Return whether a negation is false for ``value``."""
     match condition:
         case ast.Compare("!=", _, ast.Literal(excluded)) | ast.Not(
             ast.Compare("==", _, ast.Literal(excluded))

@@ -1,7 +1,7 @@
-"""Tell what a rule loses by fields that are always null here.
+"""Finds the effects that fields which are always null here have on a rule.
 
-A condition is judged with such a field null and everything else unknown: whether it can be true at
-all, and whether it can be anything else.
+Conditions are evaluated in three-valued logic with such a field null and all else unknown: can a
+condition be true at all, and can it be anything else?
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ANY: Final[frozenset[Truth]] = frozenset({True, False, None})
 _OPPOSITES: Final[dict[Truth, Truth]] = {True: False, False: True, None: None}
 _COUNTS = ("count", "count_distinct")
 _NULL_SAFE = ("case", "coalesce")
-"""Functions that may give a value of null."""
+"""Functions that may return a value for a null argument."""
 
 
 class _Unknown:
@@ -31,7 +31,8 @@ _UNKNOWN: Final = _Unknown()
 
 
 def absent_fields(tree: ast.Node, fields: FieldTable) -> dict[str, tuple[Span, str]]:
-    """Return the fields of a query that are always null here: the last use of each, and why."""
+    """Return the fields of a query that are always null here: the last use of each and the
+    reason."""
     absent: dict[str, tuple[Span, str]] = {}
     for column in columns_in(tree):
         field = fields.get(column.name)
@@ -43,9 +44,9 @@ def absent_fields(tree: ast.Node, fields: FieldTable) -> dict[str, tuple[Span, s
 
 
 def null_effects(tree: ast.Tree, fields: FieldTable, intended: bool) -> Iterator[tuple[Span, str]]:
-    """Yield what a query loses by each field that is always null here, and where.
+    """Yield a place and a sentence for each field of a query that is always null here.
 
-    ``intended``: negated conditions are true of what is missing."""
+    ``intended``: negated conditions are true for missing fields."""
     for name, (span, reason) in absent_fields(tree, fields).items():
         judge = _Judge(name, intended)
         judge.walk(tree.commands)
@@ -68,10 +69,10 @@ def null_effects(tree: ast.Tree, fields: FieldTable, intended: bool) -> Iterator
 
 
 class _Judge:
-    """What a query's conditions are with one field null.
+    """Evaluates a query's conditions with one field null.
 
-    ``never``: one of them cannot be true. ``true_atoms`` and ``false_atoms``: the parts with the
-    field that are always, or never, true as they stand under ``not``."""
+    ``never``: some condition cannot be true. ``true_atoms`` and ``false_atoms``: the parts with the
+    field that are always or never true, taking the ``not`` around them into account."""
 
     def __init__(self, name: str, intended: bool) -> None:
         self._known: dict[str, Any] = {name: None}
@@ -102,7 +103,7 @@ class _Judge:
                         self._add(steps[index].condition)
 
     def is_null(self, name: str) -> bool:
-        """Tell whether a column is still null after the last command."""
+        """Return whether a column is still null after the last command."""
         return self._known.get(name, _UNKNOWN) is None
 
     def _define(self, columns: tuple[ast.Named, ...]) -> None:
@@ -114,7 +115,8 @@ class _Judge:
             self._sort(conjunct)
 
     def _sort(self, node: ast.Expression, negated: bool = False) -> None:
-        """Sort the parts with a known value by what they are where they stand."""
+        """Collect the parts with known columns that are always true or never true in their
+        place."""
         match node:
             case ast.Logic(_, operands):
                 for operand in operands:
@@ -134,7 +136,7 @@ class _Judge:
         elif True not in truths:
             self.false_atoms.append(node)
 
-    # what a condition can be
+    # The truth values that a condition can have
 
     def _truths(self, node: ast.Expression) -> frozenset[Truth]:
         match node:
@@ -180,7 +182,7 @@ class _Judge:
         return frozenset(_OPPOSITES[truth] for truth in truths)
 
     def _joined(self, operator: str, parts: list[frozenset[Truth]]) -> frozenset[Truth]:
-        """Return what operands that can be these can be together."""
+        """Return the possible truth values of a conjunction or disjunction of ``parts``."""
         deciding = operator == "or"
         joined = parts[0]
         for part in parts[1:]:
@@ -188,7 +190,7 @@ class _Judge:
         return joined
 
     def _value(self, node: ast.Expression) -> Any:
-        """Return the value of an expression; unknown if it is not known."""
+        """Return the value of an expression; ``_UNKNOWN`` if it is not known."""
         match node:
             case ast.Literal(value):
                 return value

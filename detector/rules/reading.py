@@ -1,4 +1,4 @@
-"""Read the rules of a file, in whichever form it has."""
+"""Reads rule files of all formats."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from detector.rules.rule_file import RuleError, read_file_text
 
 SIGMA_SUFFIXES = (".yml", ".yaml")
 RULE_SUFFIXES = (".toml", *EXPORT_SUFFIXES, *SIGMA_SUFFIXES)
-"""The ends of the names of rule files, as they are looked for in directories."""
+"""The suffixes of rule files that are looked for in directories."""
 
 
 def read_rule_files(
     paths: Sequence[Path], context: CompileContext
 ) -> Iterator[tuple[Path, ReadResult]]:
-    """Yield what is in each of these files, in their order; some refer to others."""
+    """Yield the results of these files, in their order; files may refer to each other."""
     texts: dict[Path, str] = {}
     results: dict[Path, list[ReadResult]] = {}
     for path in paths:
@@ -49,13 +49,13 @@ def read_rule_files(
 def read_rule_text(
     path: Path, text: str, context: CompileContext, beside: Sequence[Path]
 ) -> Iterator[ReadResult]:
-    """Yield the rules of a file that has this text, and an error for each that cannot be used.
+    """Yield the rules of a file with this text, and an error for each that cannot be used.
 
-    ``beside``: the other rule files, to which it may refer."""
+    ``beside`` are the other rule files, to which it may refer."""
     texts = {path: text}
     for other in beside:
         if other != path and other.suffix in (*SIGMA_SUFFIXES, *EXPORT_SUFFIXES):
-            with contextlib.suppress(RuleError):  # it is a problem of the rule set already
+            with contextlib.suppress(RuleError):  # already a problem of the rule set
                 texts[other] = read_file_text(other)
     exports = collect_exports(texts)
     context = msgspec.structs.replace(context, export=exports.collected)
@@ -73,7 +73,7 @@ def _read_afresh(
 ) -> Iterator[ReadResult]:
     """Read the rules of a file that is not in the cache.
 
-    What compiles rules is imported here: most scans find all in the cache."""
+    The compiler is only imported here, as most scans find all rules in the cache."""
     if path in exports.files:
         from detector.rules.exported_rules import read_export
 
@@ -87,7 +87,7 @@ def _read_afresh(
 def _read_sigma(
     texts: Mapping[Path, str], context: CompileContext, cache: RuleCache
 ) -> dict[Path, list[ReadResult]]:
-    """Read Sigma files, which refer to each other: where one has changed, all are read again."""
+    """Read Sigma files. They may refer to each other, so if one has changed, all are read again."""
     if not texts:
         return {}
     from detector.rules.sigma_rules import read_sigma_files  # PyYAML is not for everyone

@@ -21,17 +21,18 @@ from detector.rules.rule_text import Advice
 from detector.text.time import DAY, HOUR
 
 _ENGINE = "4"
-"""Part of every fingerprint; changes when a query would find something else than before."""
+"""Part of every fingerprint; changed whenever the engine would find something else than before."""
 SIGMA_TYPES = SIGMA_RULE, SIGMA_CORRELATION = "sigma", "sigma correlation"
-"""The types of rules of Sigma files; all others are Elastic's."""
+"""The types of rules from Sigma files; all other types are Elastic's."""
 
 
 class Rule(Metadata, frozen=True, kw_only=True):
     """A rule file and its compiled query.
 
-    ``flag``: the name under which its hits flag alerts near them. ``alerts``: whether it gives
-    alerts of its own. ``fingerprint``: changes when the rule could find something else; not with
-    its texts. ``advice``: what its reader should know, with its place in the file."""
+    ``flag``: the name of the flag that its hits raise on nearby alerts. ``alerts``: whether it
+    raises alerts of its own. ``fingerprint``: changes if the rule could find something else, not if
+    only its descriptive texts change. ``advice``: what its author should know, with the place in
+    the file."""
 
     flag: str | None
     alerts: bool
@@ -46,9 +47,9 @@ class Rule(Metadata, frozen=True, kw_only=True):
         return self.building_block_type is not None
 
     def warm_up(self, history: int) -> str | None:
-        """Describe a too short history (seconds): "baseline 3 of 10 days".
+        """Describe a history, in seconds, that is too short: "baseline 3 of 10 days".
 
-        None where it is long enough, and for rules of other types."""
+        None if it is long enough, and for rules that are not new-terms rules."""
         needed = self.query.window or 0
         if self.query.shape != "terms" or history >= needed:
             return None
@@ -78,7 +79,8 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
     @property
     def gap(self) -> int:
-        """Seconds from an alert in which others of its key join it (``alert_suppression``)."""
+        """Seconds after an alert's start within which others of its key join it
+        (``alert_suppression``)."""
         return suppression_gap(self)
 
     @property
@@ -88,28 +90,28 @@ class Rule(Metadata, frozen=True, kw_only=True):
 
     @property
     def meaning(self) -> str:
-        """What the rule gives alerts for, in words."""
+        """A description of what the rule raises alerts for."""
         query = self.query
         keys = query.key_names
         if query.shape == "filter" and self.alert_suppression:
             keys = tuple(self.alert_suppression.group_by)
         window = query.window
         if query.shape == "sequence" and self.type == "eql" and window:
-            window -= 1  # of a maxspan, the last second counts too
+            window -= 1  # a maxspan includes its last second
         return explain.describe_alerts(query.shape, window, keys, query.thresholds, self.gap)
 
     @property
     def thresholds(self) -> tuple[str, ...]:
-        """The conditions on a window for an alert, each in words."""
+        """The conditions that a window must meet for an alert, each in words."""
         return self.query.thresholds
 
 
 class CompileContext(msgspec.Struct, frozen=True):
-    """What rules are compiled with, beside their files.
+    """What rules are compiled with in addition to their files.
 
-    ``now``: the value of NOW(), in seconds since the epoch, where it does not follow from the
-    events. ``placeholders``: the values of those in Sigma rules, by name. ``export``: the exception
-    lists and saved queries of Kibana that rules may name. ``lookups``: the tables of ENRICH and
+    ``now``: the value of NOW(), in seconds since the epoch; None: it follows from the events.
+    ``placeholders``: the values of placeholders in Sigma rules, by name. ``export``: Kibana's
+    exception lists and saved queries that rules may name. ``lookups``: the tables of ENRICH and
     LOOKUP JOIN."""
 
     fields: FieldTable
@@ -120,7 +122,8 @@ class CompileContext(msgspec.Struct, frozen=True):
 
 
 def query_options(nulls: str, context: CompileContext) -> QueryOptions:
-    """Return how a rule's query is evaluated; ``nulls`` as in its ``[trailhound]`` table."""
+    """Return the options for evaluating a rule's query; ``nulls`` as in its ``[trailhound]``
+    table."""
     return QueryOptions(context.now, nulls == "intended", context.lookups)
 
 
@@ -133,7 +136,7 @@ def assemble_rule(
     context: CompileContext,
     advice: Sequence[Advice] = (),
 ) -> Rule:
-    """Put together a rule of what its file says and its compiled query."""
+    """Make a rule from the content of its file and its compiled query."""
     return Rule(
         **msgspec.structs.asdict(metadata),
         flag=own.flag,
@@ -153,9 +156,9 @@ def _fingerprint(
     query: Query,
     context: CompileContext,
 ) -> str:
-    """Hash all that decides what the rule finds.
+    """Hash everything that decides what the rule finds.
 
-    The hash is stored: the parts and their order are fixed."""
+    The hash is stored, so the parts and their order must not change."""
     parts = (
         _ENGINE,
         metadata.rule_id,

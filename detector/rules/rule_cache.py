@@ -1,8 +1,8 @@
 """The user's private cache of compiled rules: one file for each set of rule files.
 
-What a file comes to is known by its text, and by all else that it is compiled with, our own code
-included. What cannot be read is compiled again. Files of another user are not read, and no file can
-make anything but rules.
+A result is cached by the rule file's text and everything else that it is compiled with, including
+our own code. If the cache cannot be read, rules are compiled again. Cache files of another user are
+not read, and decoding a file can yield nothing but rules.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from detector.text.private_files import replace_file
 ReadResult = Rule | RuleNotice | RuleError
 
 _PACKAGES = ("cloudtrail", "ecs", "eql", "esql", "rules", "sigma", "text")
-"""The packages of ``detector`` that decide what a file comes to."""
+"""The packages of ``detector`` that affect the result of reading a rule file."""
 _LONGEST = 1 << 28
-"""Bytes of a file: a longer one is not read."""
+"""The greatest size of a cache file in bytes; longer ones are not read."""
 _MOST_FILES = 16
 _MOST_BYTES = 1 << 28
-"""What the cache may take on the disk; the files that were used last stay."""
+"""The greatest size of the cache on disk; the most recently used files are kept."""
 _HASH_SIZE = 32
 _READS_TABLES = late_pattern(r"\b(?:enrich|lookup)\b", re.IGNORECASE)
 
@@ -71,7 +71,7 @@ _DECODER = msgspec.msgpack.Decoder(dict[str, list[_StoredResult]])
 
 
 class RuleCache:
-    """What the files of one set came to when they were last compiled."""
+    """The cached results of one set of rule files."""
 
     def __init__(
         self, paths: Iterable[Path], context: CompileContext, exports: Sequence[str]
@@ -97,9 +97,9 @@ class RuleCache:
     def results(
         self, path: Path, text: str, key: str, read: Callable[[], Iterable[ReadResult]]
     ) -> list[ReadResult]:
-        """Return what a file's text comes to, from the cache or by ``read``.
+        """Return the results of a file's text, from the cache or by ``read``.
 
-        ``key`` stands for the text and for what else in the set it is read with."""
+        ``key`` identifies the text and the other texts that it is read with."""
         stored = self._stored.get(key)
         if stored is not None:
             self._used[key] = stored
@@ -112,16 +112,16 @@ class RuleCache:
         return results
 
     def save(self) -> None:
-        """Write what was used, if any of it is new."""
+        """Write the results that were used, if any of them is new."""
         if not self._is_new:
             with contextlib.suppress(OSError):
                 os.utime(self._path)
             return
-        with contextlib.suppress(OSError, ValueError):  # no folder, or a text that is no Unicode
+        with contextlib.suppress(OSError, ValueError):  # no folder, or invalid Unicode
             content = msgspec.msgpack.encode(self._used)
             if len(content) <= _LONGEST:
                 checked = hashlib.sha256(content).digest() + content
-                replace_file(self._path, checked, durable=False)  # what is lost is compiled again
+                replace_file(self._path, checked, durable=False)  # a lost file is compiled again
                 _evict(self._path.parent)
 
     def _restored(self, stored: _StoredResult, path: Path) -> ReadResult:
@@ -173,7 +173,7 @@ def _metadata_of(rule: Rule) -> Metadata:
 
 
 def _reads_files(result: ReadResult, text: str) -> bool:
-    """Check whether a result depends on tables of the user's, which may change."""
+    """Return whether a result depends on the user's lookup tables, which may change."""
     match result:
         case Rule():
             return depends_on_files(result.query)
@@ -183,13 +183,13 @@ def _reads_files(result: ReadResult, text: str) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    """Read a file of the cache. Raises OSError, or ValueError where it is damaged."""
+    """Read a file of the cache. Raises OSError, or ValueError if it is damaged."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     with open(os.open(path, flags), "rb") as file:
         status = os.fstat(file.fileno())
         if status.st_uid != os.getuid() or not stat.S_ISREG(status.st_mode):
             raise PermissionError(path)
-        # No more than it has: the memory for what is asked for is allocated before.
+        # Ask for no more than the file's size: the buffer is allocated beforehand.
         checked = file.read(min(status.st_size, _LONGEST + _HASH_SIZE) + 1)
     content = checked[_HASH_SIZE:]
     if hashlib.sha256(content).digest() != checked[:_HASH_SIZE]:
@@ -198,7 +198,7 @@ def _read(path: Path) -> bytes:
 
 
 def _evict(folder: Path) -> None:
-    """Remove the files that were not used for longest."""
+    """Remove the least recently used files."""
     found = []
     for path in folder.iterdir():
         with contextlib.suppress(OSError):
@@ -221,10 +221,11 @@ def _folder() -> Path:
 
 @cache
 def _code_version() -> str:
-    """Tell the code that reads rules, by its version and the times and sizes of its files.
+    """Return a hash of the code that reads rules: its version, and its files' mtimes and sizes.
 
-    That is what Python knows its own bytecode by; to read them all takes longer than the rules.
-    Some systems give all installed files the same time, so that only the version tells."""
+    Python checks its bytecode files in the same way; hashing all contents would take longer than
+    reading the rules. Where all installed files have the same mtime, the version distinguishes
+    them."""
     hashed = hashlib.sha256(__version__.encode())
     for package in _PACKAGES:
         for folder, _, names in sorted(os.walk(Path(__file__).parents[1] / package)):

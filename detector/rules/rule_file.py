@@ -1,4 +1,4 @@
-"""Read a rule file: TOML in the schema of Elastic's detection-rules.
+"""Reads rule files: TOML in the schema of Elastic's detection-rules.
 
 The table ``[trailhound]`` is our own.
 """
@@ -23,25 +23,26 @@ from detector.text.visible import visible
 class RuleError(Exception):
     """A rule file that cannot be used.
 
-    ``message`` is one line of text; ``line`` and ``column`` count from 1. Line 0: it is about the
-    file as a whole."""
+    ``message`` is one line of text; ``line`` and ``column`` count from 1. Line 0: the error is
+    about
+    the file as a whole."""
 
     def __init__(self, message: str, line: int = 0, column: int = 1, key: str = "") -> None:
         self.message = visible(message, 400)  # it may quote the file
         super().__init__(self.message)
         self.line, self.column = line, column
         self.key = key
-        """The key of the rule that it is about; the line can be found by it."""
+        """The key of the rule that the error is about; used to find the line."""
 
 
 def file_position(path: Path | str, line: int, column: int | None = None) -> str:
-    """Write ``path:line:column``, or the path alone for line 0."""
+    """Format ``path:line:column``; the path alone for line 0."""
     numbers = [str(number) for number in (line, column) if line and number is not None]
     return ":".join([str(path), *numbers])
 
 
 class RuleNotice(msgspec.Struct, frozen=True):
-    """A document or file that is read, but is no rule of its own: ``title`` and what it is."""
+    """A document or file that is not a rule itself; ``sentence`` says what it is."""
 
     title: str
     sentence: str
@@ -72,9 +73,9 @@ class Duration(msgspec.Struct, frozen=True):
 
 
 class AlertSuppression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Merging of the alerts that agree in ``group_by`` within ``duration``.
+    """Merges alerts with the same ``group_by`` values within ``duration``.
 
-    Without a duration, within one run of the rule."""
+    Without a duration: within one run of the rule."""
 
     group_by: list[str] = []
     duration: Duration | None = None
@@ -87,9 +88,9 @@ class Cardinality(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At least ``value`` events that agree in ``field``.
+    """At least ``value`` events with the same values of ``field``.
 
-    ``cardinality``: and at least so many distinct values of other fields."""
+    ``cardinality``: the least numbers of distinct values of other fields."""
 
     value: Annotated[int, msgspec.Meta(gt=0)]
     field: list[str] | str = []
@@ -115,8 +116,8 @@ class Metadata(
 ):
     """The ``[rule]`` table.
 
-    ``note`` is the investigation guide, ``setup`` what must be in place; both are Markdown.
-    ``other_keys``: those of a TOML file that are not read."""
+    ``note`` is the investigation guide, ``setup`` describes prerequisites; both are Markdown.
+    ``other_keys`` are the keys of a TOML file that are not read."""
 
     rule_id: Annotated[str, msgspec.Meta(min_length=1)]
     name: str
@@ -159,7 +160,7 @@ class Metadata(
     def terms(self) -> tuple[Sequence[str], str]:
         """The fields of a new-terms rule, and the start of its history.
 
-        Two forms of the schema are in use."""
+        The schema has two forms of them, both in use."""
         if self.new_terms is None:
             return self.new_terms_fields, self.history_window_start
         starts = self.new_terms.history_window_start
@@ -167,17 +168,17 @@ class Metadata(
 
 
 _MOST_BYTES = {".ndjson": 64_000_000, ".json": 64_000_000}
-"""Of a file, by its suffix: an export holds all rules of an installation, with their guides."""
+"""The greatest size of a file, by suffix: an export may have all rules of an installation."""
 _MOST_BYTES_OF_RULE = 4_000_000
 
 
 class TrailhoundTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The ``[trailhound]`` table, which Elastic's schema does not have.
 
-    ``flag``: the rule's hits flag the alerts of the same principal near them, under this name.
-    ``alerts``: whether the rule gives alerts; by default a rule with a flag gives none. ``nulls``:
-    "intended" makes negated conditions true of missing fields. ``variant_of`` and ``reason``: the
-    id of the rule that a saved variant was made of, and why."""
+    ``flag``: the rule's hits raise this flag on nearby alerts of the same principal. ``alerts``:
+    whether the rule raises alerts; by default, a rule with a flag raises none. ``nulls``:
+    "intended" makes negated conditions true for missing fields. ``variant_of`` and ``reason``: the
+    id of the rule that a saved variant was derived from, and why."""
 
     flag: Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")] | None = None
     alerts: bool | None = None
@@ -194,7 +195,7 @@ def read_file_text(path: Path) -> str:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):  # reading it might never end
                 raise RuleError("cannot be read: a pipe or device; name a file")
-            # A read allocates all that it asks for, and some systems give files no size.
+            # read() allocates the requested size, and some file systems report a size of 0.
             size = min(status.st_size, most)
             content = file.read(size + 1)
             if len(content) > size:
@@ -229,7 +230,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         else:
             line, column = int(position[1]), int(position[2])
         raise RuleError(f"not TOML: {reason}", line, column) from None
-    except (ValueError, RecursionError):  # tomli lets these of int() and of itself pass
+    except (ValueError, RecursionError):  # raised by int() and by tomli's recursion
         raise RuleError("not TOML: a number of too many digits, or nested too deeply") from None
 
 
@@ -239,7 +240,7 @@ _LONG_KEY = late_pattern(rf"[\s\[]*(?:[\w\"'-]+[ \t]*\.[ \t]*){{{_KEY_PARTS}}}")
 
 
 def _refuse_long_keys(text: str) -> None:
-    """Refuse a key of so many parts that reading it would take minutes. Raises RuleError."""
+    """Raise RuleError for a dotted key with so many parts that tomli would take minutes."""
     for number, line in enumerate(text.splitlines(), start=1):
         if _LONG_KEY.match(line):
             raise RuleError(f"a key of over {_KEY_PARTS} parts", number)
@@ -260,7 +261,8 @@ def parse_tables(text: str) -> tuple[Metadata, TrailhoundTable]:
 
 
 def convert_rule(rule: dict[str, Any], text: str) -> Metadata:
-    """Convert a rule's keys and values. Raises RuleError at the line of a wrong key in ``text``."""
+    """Convert a rule's keys and values. Raises RuleError at the line of an invalid key in
+    ``text``."""
     field_names = rule.get("investigation_fields")
     if isinstance(field_names, list):
         rule = {**rule, "investigation_fields": {"field_names": field_names}}
@@ -271,7 +273,7 @@ _Table = TypeVar("_Table", Metadata, TrailhoundTable)
 
 
 def _convert(table: Any, type: type[_Table], text: str) -> _Table:
-    """Convert a table to its struct. Raises RuleError at the wrong key."""
+    """Convert a table to its struct. Raises RuleError at the line of the invalid key."""
     try:
         return msgspec.convert(table, type)
     except msgspec.ValidationError as error:
@@ -285,7 +287,7 @@ def _convert(table: Any, type: type[_Table], text: str) -> _Table:
 
 
 def is_hunt(path: Path) -> bool:
-    """Check whether a file is a hunt file; False if unreadable."""
+    """Return whether a file is a hunt file; False if it is unreadable."""
     try:
         return "hunt" in parse_toml(read_file_text(path))
     except RuleError:
@@ -293,7 +295,7 @@ def is_hunt(path: Path) -> bool:
 
 
 def line_of_key(text: str, key: str) -> int:
-    """Return the line of a key or its table; 0 without it."""
+    """Return the line of a key or of its table; 0 if there is neither."""
     name = re.escape(key)
     match = re.search(rf"^\s*(?:{name}\s*=|\[+[\w.]*\b{name}\])", text, re.MULTILINE)
     if match is None:
@@ -302,7 +304,7 @@ def line_of_key(text: str, key: str) -> int:
 
 
 def suppression_gap(metadata: Metadata) -> int:
-    """Return the seconds from an alert in which others join it; 0 without ``alert_suppression``."""
+    """Return the seconds within which others join an alert; 0 without ``alert_suppression``."""
     suppression = metadata.alert_suppression
     if suppression is None:
         return 0

@@ -1,6 +1,6 @@
-"""Compile rules, and read those of TOML files.
+"""Compiles rules, and reads those of TOML files.
 
-Only a rule that is not in the cache needs this, and all that is imported here.
+This module and its imports are only needed for rules that are not in the cache.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from detector.rules.side_conditions import side_conditions
 
 
 def read_toml(text: str, path: Path, context: CompileContext) -> Iterator[Rule | RuleError]:
-    """Yield the rule of a file of TOML, or why it cannot be used."""
+    """Yield the rule of a TOML file, or the error why it cannot be used."""
     try:
         metadata, own = parse_tables(text)
         yield make_rule(metadata, own, TomlText(text, metadata.query_text), path, context)

@@ -1,4 +1,4 @@
-"""Describe a rule as its alerts show it."""
+"""The summary of a rule that is stored with its alerts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 WindowMode = Literal["tumbling", "sliding"]
-"""How the windows of rules that have one are cut."""
+"""How the windows of rules with a window are placed."""
 
 
 class AttackTechnique(msgspec.Struct, frozen=True):
@@ -20,7 +20,7 @@ class AttackTechnique(msgspec.Struct, frozen=True):
 
 
 class RuleSummary(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The part of a rule that an alert repeats."""
+    """The part of a rule that is stored with each of its alerts."""
 
     id: str
     name: str

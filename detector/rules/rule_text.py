@@ -1,4 +1,4 @@
-"""The text that a rule is written in: where errors and advice belong."""
+"""The source text of a rule: it locates errors and advice in the file."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Advice(NamedTuple):
 
 
 class RuleText(Protocol):
-    """The part of a file that a rule is written in."""
+    """The source text of a rule in its file."""
 
     def key_error(self, error: RuleError) -> RuleError:
-        """Place an error of a key in the file."""
+        """Return an error about a key, with its position in the file."""
 
     def query_error(self, error: EsqlError) -> RuleError:
-        """Place an error of the query in the file."""
+        """Return an error in the query, with its position in the file."""
 
     def place_advice(self, advice: Advice) -> Advice:
-        """Place advice on the query in the file."""
+        """Return advice on the query, with its position in the file."""
 
 
 class TomlText(msgspec.Struct, frozen=True):
-    """The text of a TOML file, which is one rule, and the rule's query."""
+    """The text of a TOML file, which has one rule, and the rule's query."""
 
     text: str
     query: str
@@ -48,15 +48,15 @@ class TomlText(msgspec.Struct, frozen=True):
         return Advice(*self._place(advice.line, advice.column), advice.sentence)
 
     def _place(self, line: int, column: int) -> tuple[int, int]:
-        """Return the line and column in the file of those in the query."""
+        """Translate a line and column of the query to those of the file."""
         first_line, indent = query_position(self.text, self.query)
-        if line > 1:  # only the query's first line may begin in the middle of one
+        if line > 1:  # only the query's first line may be indented
             indent = 0
         return first_line + line - 1, indent + column
 
 
 def query_position(text: str, query: str) -> tuple[int, int]:
-    """Return the file's line where the query begins, and the column before."""
+    """Return the line (from 1) in which the query begins, and the columns before it there."""
     start = text.find(query) if query.strip() else -1
     if start < 0:  # the query is written with escapes
         opening = re.search(r'^\s*query\s*=\s*(?:"""|\'\'\'|"|\')(?:\r?\n)?', text, re.MULTILINE)

@@ -1,6 +1,6 @@
-"""Compile the queries of Elastic's rule types.
+"""Compiles the queries of Elastic's rule types.
 
-A type that is not ES|QL becomes the tree that the same query would have in ES|QL.
+Queries in other languages are translated to the tree of an equivalent ES|QL query.
 """
 
 from __future__ import annotations
@@ -40,24 +40,25 @@ _LANGUAGES = {
     "threshold": _QUERY_BAR,
     "new_terms": _QUERY_BAR,
 }
-"""Types of rules that run here, with the languages that each may be in."""
+"""The supported rule types, each with its languages."""
 EVERYTHING = ("", "*", "*:*")
-"""Queries of Kibana's query bar that every event passes."""
+"""Queries of Kibana's query bar that match every event."""
 _EVENT_TIMES = ("@timestamp", "event.ingested", "event.created")
-"""The fields that are an event's time here."""
+"""The fields that have the event's time here."""
 
 
 class QueryContext(msgspec.Struct, frozen=True):
     """What a query is compiled with.
 
-    ``conditions``: what an event must fulfil besides, by the rule's filters and exceptions."""
+    ``conditions`` are those of the rule's filters and exceptions; an event must also fulfil
+    them."""
 
     fields: FieldTable
     options: QueryOptions
     conditions: tuple[ast.Expression, ...] = ()
 
     def plan(self, metadata: Metadata, tree: ast.Tree, keys: tuple[ast.Named, ...] = ()) -> Query:
-        """Plan a query whose events fulfil the conditions. Raises EsqlError."""
+        """Plan a query with the conditions added in front. Raises EsqlError."""
         source, *commands = tree.commands
         conditions = [ast.Where(condition, span=source.span) for condition in self.conditions]
         whole = msgspec.structs.replace(tree, commands=(source, *conditions, *commands))
@@ -65,7 +66,7 @@ class QueryContext(msgspec.Struct, frozen=True):
 
 
 def compile_rule(metadata: Metadata, context: QueryContext) -> Query:
-    """Compile the query of a rule that is supported.
+    """Compile the query of a supported rule.
 
     Raises EsqlError with its place in the query's text, RuleError for the rest of the rule."""
     match metadata.type:
@@ -79,7 +80,7 @@ def compile_rule(metadata: Metadata, context: QueryContext) -> Query:
             return _compile_new_terms(metadata, context)
         case _:
             query = _compile_filter(metadata, (), context, _suppression_keys(metadata))
-    if query.calendar_span:  # a week or month is whole, whatever ``from`` says
+    if query.calendar_span:  # whole weeks or months, whatever ``from`` says
         return replace(query, window=query.calendar_span)
     if query.shape in ("lookback", "sequence"):
         return _with_window(query, metadata)
@@ -89,7 +90,9 @@ def compile_rule(metadata: Metadata, context: QueryContext) -> Query:
 
 
 def _with_window(query: Query, metadata: Metadata) -> Query:
-    """Return a query with the window that it looks back over: its own, or ``from``."""
+    """Return a query with its lookback window: the query's own, else the rule's ``from``.
+
+    Raises RuleError if it is too long."""
     key, window = "query", query.window
     if window is None:
         key, window = "from", parse_ago(metadata.lookback, "from")
@@ -132,7 +135,7 @@ def _covers_cloudtrail(pattern: str) -> bool:
 
 def _compile_esql(metadata: Metadata, context: QueryContext) -> Query:
     tree = parser.parse_query(metadata.query_text)
-    # A window is a set of events, in which none may count several times.
+    # A window is a set of events, so none may count several times.
     command = find_multiplying_command(tree)
     if command is not None:
         raise EsqlError(
@@ -232,7 +235,7 @@ def _suppression_keys(metadata: Metadata) -> tuple[ast.Named, ...]:
     keys = tuple(ast.Named(column.name, column, span=QUERY_START) for column in columns)
     if suppression.missing_fields_strategy == "suppress" or not columns:
         return keys
-    # An event that lacks one of the fields is alone in its group: its id is a key too.
+    # An event that lacks one of the fields forms its own group: its id is also a key.
     is_missing = join_conditions("or", [ast.IsNull(column, span=QUERY_START) for column in columns])
     event_id = ast.Call("case", (is_missing, _column("event.id")), span=QUERY_START)
     return (*keys, ast.Named("event.id", event_id, span=QUERY_START))

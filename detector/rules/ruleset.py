@@ -1,4 +1,4 @@
-"""Load rule files into a rule set."""
+"""Loads rule files into a rule set."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from detector.rules.rule_file import RuleError, RuleNotice, file_position
 from detector.rules.rule_summary import WindowMode
 
 EXAMPLES_SUFFIX = ".examples.jsonl"
-"""The end of the names of files of examples, which lie beside rule files."""
+"""The suffix of files with example events, which lie next to rule files."""
 _BUILTIN = Path(__file__).parent / "builtin"
 
 
 class RuleProblem(msgspec.Struct, frozen=True):
-    """Why a rule file is not used; ``line`` and ``column`` from 1, line 0: the whole file."""
+    """Why a rule is not used; ``line`` and ``column`` count from 1; line 0: the whole file."""
 
     path: Path
     line: int
@@ -40,9 +40,9 @@ class RuleProblem(msgspec.Struct, frozen=True):
 class RuleSpec(msgspec.Struct, frozen=True):
     """What a rule set was loaded from.
 
-    It pickles, so that another process can load the same. ``disabled``: ids of rules that are left
-    out. ``placeholders``: the values of those in Sigma rules, by name. ``lookups``: where the
-    tables of ENRICH and LOOKUP JOIN lie."""
+    It can be pickled, so that another process can load the same rules. ``disabled``: ids of rules
+    to leave out. ``placeholders``: the values of placeholders in Sigma rules, by name. ``lookups``:
+    the sources of the tables of ENRICH and LOOKUP JOIN, by name."""
 
     paths: tuple[Path, ...]
     builtin: bool
@@ -62,26 +62,26 @@ class RuleSpec(msgspec.Struct, frozen=True):
 
     @property
     def lookup_files(self) -> Iterator[Path]:
-        """The files of tables that rules may name."""
+        """The files of the lookup tables that rules may name."""
         return (source.path for source in self.lookups.values())
 
 
 class FileNotice(NamedTuple):
-    """A file of which something is read that is no rule of its own, or nothing."""
+    """A file that is not read, or that contains something other than a rule."""
 
     path: Path
     notice: RuleNotice
 
 
 FileStamps = tuple[tuple[str, int, int], ...]
-"""The files that rules depend on, each with its mtime (ns) and size."""
+"""The files that rules depend on, each with its mtime (ns) and size (bytes)."""
 
 
 class RuleSet:
-    """Rules by their id, and the files that could not be used.
+    """Rules by their id, and the problems of files that could not be used.
 
-    ``notices``: what was read that is no rule of its own. ``stamps`` are those of the files when
-    they were read."""
+    ``notices`` are about files and documents that are not rules. ``stamps`` were taken when the
+    files were read."""
 
     def __init__(
         self,
@@ -109,11 +109,11 @@ class RuleSet:
 
     @property
     def has_places(self) -> bool:
-        """Whether a database tells the places of addresses."""
+        """Whether there is a database for the locations of addresses."""
         return self._geo is not None
 
     def with_place(self, address: str) -> str:
-        """Return an address with its place in brackets, where a database tells one."""
+        """Return an address with its location in brackets, if the database has one."""
         place = self._geo.lookup(address).name if self._geo else None
         if place is None:
             return address
@@ -124,14 +124,14 @@ class RuleSet:
 
     @property
     def flagging(self) -> tuple[Rule, ...]:
-        """The rules whose hits flag the alerts near them."""
+        """The rules whose hits raise flags on nearby alerts."""
         return tuple(rule for rule in self if rule.flag)
 
     @property
     def longest_window(self) -> int:
-        """Seconds over which events count together.
+        """The longest time in seconds over which a rule combines events.
 
-        The history of new-terms rules is not counted."""
+        The history of new-terms rules is not included."""
         return max(
             (max(rule.query.window or 0, rule.gap) for rule in self if rule.query.shape != "terms"),
             default=0,
@@ -143,7 +143,7 @@ class RuleSet:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when the rules could find something else."""
+        """A hash that changes if the rules could find something else."""
         parts = (self.mode, *sorted(rule.fingerprint for rule in self))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
@@ -152,7 +152,7 @@ class RuleSet:
 
     @property
     def context(self) -> CompileContext:
-        """What its rules were compiled with, beside their files."""
+        """What its rules were compiled with in addition to their files."""
         return self._context or CompileContext(field_table())
 
     def without(self, disabled: Collection[str]) -> RuleSet:
@@ -166,12 +166,12 @@ class RuleSet:
         )
 
     def read_text(self, path: Path, text: str) -> Iterator[ReadResult]:
-        """Yield the rules of a file as if it had this text, beside the other files."""
+        """Yield the results of a file as if it had this text, along with the other files."""
         assert self._context is not None
         yield from read_rule_text(path, text, self._context, list(self._spec.files))
 
     def reloaded(self) -> RuleSet:
-        """Load the same files as they are now."""
+        """Load the same files again, as they are now."""
         return RuleSet.from_spec(self._spec)
 
     @property
@@ -209,12 +209,12 @@ def load(
 ) -> RuleSet:
     """Load the rules in ``paths``, and the built-in ones if ``builtin``.
 
-    A path is a file or a directory. A file that cannot be used becomes a problem, and the others
-    load. A rule with the id of a built-in one replaces it. ``asn`` names the autonomous systems of
-    addresses. ``now``: the value of NOW(), in seconds since the epoch; by default it follows from
-    the events. ``placeholders``: the values of those in Sigma rules. ``geo`` tells the places of
-    addresses. ``lookups``: where the tables of ENRICH and LOOKUP JOIN lie, by name. Raises
-    AddressDatabaseError where ``asn`` or ``geo`` is no such database."""
+    A path is a file or a directory. A file that cannot be used becomes a problem; the others are
+    loaded. A rule with the id of a built-in rule replaces it. ``asn`` and ``geo``: the databases of
+    the addresses' autonomous systems and locations. ``now``: the value of NOW(), in seconds since
+    the epoch; by default it follows from the events. ``placeholders``: the values of placeholders
+    in Sigma rules, by name. ``lookups``: the sources of the tables of ENRICH and LOOKUP JOIN, by
+    name. Raises AddressDatabaseError if ``asn`` or ``geo`` is not such a database."""
     if isinstance(asn, Path):
         asn = open_asn(asn)
     if isinstance(geo, Path):
@@ -236,7 +236,7 @@ def load(
         lookups=Lookups(spec.lookups),
     )
     rule_paths = list(_rule_paths(spec.paths, builtin))
-    # Before the files are read: a later change is not missed.
+    # Taken before the files are read, so that a later change is not missed.
     stamps = _stamp_files([*rule_paths, *spec.lookup_files])
     rules: dict[str, Rule] = {}
     problems = []
@@ -262,7 +262,9 @@ _FOLDER_LINK = RuleNotice("", "links to folders, not followed: name the folders 
 
 
 def unread_files(paths: Sequence[Path]) -> Iterator[FileNotice]:
-    """Yield what is not read in directories of rules, hidden files apart."""
+    """Yield a notice for each file or link in directories of rules that is not read.
+
+    Hidden files are ignored."""
     for directory in filter(Path.is_dir, paths):
         yield from sorted(_unread_below(directory))
 
@@ -297,7 +299,7 @@ def _stamp_files(paths: Iterable[Path]) -> FileStamps:
 
 
 def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files in ``paths``, and those of rules in the directories there."""
+    """Yield the files in ``paths``, and the rule files in its directories."""
     for path in paths:
         if path.is_dir():
             yield from map(Path, sorted(_files_below(path), key=_path_parts))
@@ -306,7 +308,7 @@ def rule_files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _files_below(folder: Path) -> Iterator[str]:
-    """Yield the rule files below a folder, and each folder that cannot be opened: it is named."""
+    """Yield the rule files below a folder, and folders that cannot be opened, to be reported."""
     closed: list[str] = []
     for place, _, names in os.walk(folder, onerror=lambda error: closed.append(error.filename)):
         yield from (os.path.join(place, name) for name in names if _has_rules(name))
@@ -314,10 +316,10 @@ def _files_below(folder: Path) -> Iterator[str]:
 
 
 def _has_rules(name: str) -> bool:
-    """Check whether a file of this name is read for rules."""
+    """Return whether a file of this name is read for rules."""
     return os.path.splitext(name)[1] in RULE_SUFFIXES
 
 
 def _path_parts(path: str) -> list[str]:
-    """Split a path as Python compares paths."""
+    """Return a sort key for a path; it orders as Python compares paths."""
     return path.split(os.sep)

@@ -1,4 +1,4 @@
-"""Build what an event must fulfil beside a rule's query: its filters and its exceptions."""
+"""Builds the conditions of a rule's filters and exceptions, in addition to its query."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def side_conditions(
 ) -> tuple[ast.Expression, ...]:
     """Build the conditions of a rule's filters and exceptions.
 
-    ``export`` has the exception lists. Raises RuleError where one cannot be exact."""
+    ``export`` has the exception lists. Raises RuleError if a condition cannot be exact."""
     filters = _checked("filters", lambda: build_filters(metadata.filters), fields)
     exceptions = _checked(
         "exceptions_list", lambda: build_exceptions(metadata.exceptions_list, export), fields
@@ -31,7 +31,7 @@ def side_conditions(
 def _checked(
     key: str, build: Callable[[], list[ast.Expression]], fields: FieldTable
 ) -> list[ast.Expression]:
-    """Build conditions that compile; an error names the key."""
+    """Build conditions and check that they compile. Raises RuleError that names the key."""
     try:
         conditions = build()
         for condition in conditions:

@@ -1,4 +1,4 @@
-"""Make rules of Sigma files."""
+"""Makes rules from Sigma files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from detector.sigma.documents import Document
 from detector.text.plural import plural
 
 _RISKS = {"informational": 1, "low": 21, "medium": 47, "high": 73, "critical": 99}
-"""By level, as Elastic scores its severities; a rule without a level is low."""
+"""Risk scores by level, as Elastic scores its severities; a rule without a level is low."""
 _TECHNIQUE = re.compile(r"attack\.(t[0-9]{4})(\.[0-9]{3})?", re.IGNORECASE)
 _TACTICS = {
     "reconnaissance": ("TA0043", "Reconnaissance"),
@@ -46,15 +46,15 @@ _TACTICS = {
     "exfiltration": ("TA0010", "Exfiltration"),
     "impact": ("TA0040", "Impact"),
 }
-"""MITRE ATT&CK's tactics for enterprises, by the tags of Sigma."""
+"""The tactics of MITRE ATT&CK for Enterprise, by Sigma's tags."""
 
 
 def read_sigma_files(
     texts: Mapping[Path, str], context: CompileContext
 ) -> Iterator[tuple[Path, Rule | RuleNotice | RuleError]]:
-    """Yield what the documents of Sigma files come to, file by file.
+    """Yield the results of the documents in Sigma files, file by file.
 
-    They are read together, since they refer to each other."""
+    The files are read together, since they may refer to each other."""
     collection = Collection(texts, context.placeholders)
     for path in texts:
         for result in collection.results(path):
@@ -105,9 +105,9 @@ def _rule(result: CompiledRule, path: Path, context: CompileContext) -> Rule:
 
 
 def _threats(tags: tuple[str, ...]) -> Iterator[Threat]:
-    """Yield the tactics of a rule's tags, each with its techniques.
+    """Yield the tactics in a rule's tags, each with all techniques in the tags.
 
-    Tags do not say which technique is of which tactic."""
+    Tags do not say which technique belongs to which tactic."""
     tactics = []
     techniques: dict[str, list[Reference]] = {}
     for tag in tags:
@@ -126,7 +126,7 @@ def _threats(tags: tuple[str, ...]) -> Iterator[Threat]:
 
 
 def _guide(document: Document) -> str:
-    """Write the guide that a Sigma rule does not have, of what it says."""
+    """Write an investigation guide, which Sigma rules lack, from the document's texts."""
     parts = [document.description]
     if document.false_positives:
         parts.append("## False positives\n\n" + _bullets(document.false_positives))

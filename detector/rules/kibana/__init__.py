@@ -1,1 +1,1 @@
-"""What Kibana exports: rules, exception lists, saved queries, and the filters of its query bar."""
+"""Kibana's exports: rules, exception lists, saved queries, and filters of the query bar."""

@@ -1,7 +1,7 @@
-"""Build conditions of Elasticsearch's query clauses, as Kibana's filters hold them.
+"""Builds conditions from Query DSL clauses, as Kibana's filters contain them.
 
-Source: Elasticsearch's documentation of its Query DSL. Every clause is exact on keyword fields or
-refused by its name.
+Source: Elasticsearch's documentation of its Query DSL. Every clause is either exact on keyword
+fields or refused by name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from detector.rules.rule_file import RuleError
 
 _BOUNDS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _UNRANKED = {"boost", "_name"}
-"""Options of a clause that change no more than the order of what is found."""
+"""Options of a clause that only affect scoring or naming, not what matches."""
 
 
 def build_clause(query: Any) -> ast.Expression:
@@ -57,7 +57,7 @@ def field_match(field: object, operator: str, value: object) -> ast.FieldMatch:
 
 
 def json_value_text(field: str, value: object) -> str:
-    """Write a value of JSON as a field's text. Raises RuleError for a list or an object."""
+    """Write a JSON value as a field's text. Raises RuleError for null, a list or an object."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
@@ -66,7 +66,7 @@ def json_value_text(field: str, value: object) -> str:
 
 
 def _body(body: Any, clause: str) -> tuple[str, Any]:
-    """Return the field of a clause and what is said of it."""
+    """Return the field of a clause and its condition."""
     named = {name: value for name, value in _mapping(body, clause).items() if name not in _UNRANKED}
     if len(named) != 1:
         raise RuleError(f"{clause} must name one field")
@@ -81,7 +81,10 @@ def _mapping(value: Any, clause: str) -> Mapping[str, Any]:
 
 
 def _options(value: Any, clause: str, main: Sequence[str], *others: str) -> tuple[Any, bool]:
-    """Return the value of a clause and whether it ignores case; ``main`` may hold the value."""
+    """Return the value of a clause and whether case is ignored.
+
+    The value is the clause itself or its first option in ``main``; ``others`` are allowed options.
+    Raises RuleError for unknown options or without a value."""
     if not isinstance(value, dict):
         return value, False
     known = {*main, *others, *_UNRANKED}
@@ -205,7 +208,7 @@ def _clauses(value: Any) -> list[ast.Expression]:
 
 
 def _ignoring_case(field: str, pattern: str) -> ast.FieldMatch:
-    """Build a condition on a wildcard pattern, of which ASCII letters match in both cases."""
+    """Build a condition on a wildcard pattern whose ASCII letters match either case."""
     parts = []
     for escaped, plain in re.findall(r"\\(.)|(.)", pattern, re.DOTALL):
         character = escaped or plain

@@ -1,6 +1,6 @@
-"""Build the conditions of the exceptions of rules.
+"""Builds the conditions of rules' exceptions.
 
-An event that an item of a rule's lists describes counts for nothing, also in rules that group.
+An event that matches an item of a rule's exception lists is ignored, also by rules that group.
 Source: Elastic's documentation of "Add and manage exceptions" and of the exceptions API.
 """
 
@@ -18,9 +18,9 @@ from detector.rules.rule_file import RuleError
 
 
 def build_exceptions(references: Sequence[Any], export: Export) -> list[ast.Expression]:
-    """Build the conditions that an event must fulfil to be no exception.
+    """Build the conditions that an event must fulfil so that no exception applies to it.
 
-    ``references``: the ``exceptions_list`` of a rule; ``export`` must have its lists. Raises
+    ``references`` is a rule's ``exceptions_list``; ``export`` must have these lists. Raises
     RuleError."""
     return [
         negate(_item(item, export))
@@ -48,7 +48,7 @@ def _item(item: ObjectContent, export: Export) -> ast.Expression:
         raise RuleError(f"the exception {_name(item)} has no entries")
     try:
         conditions = [_entry(entry, export) for entry in entries]
-        if item.get("expire_time"):  # it describes what happened before
+        if item.get("expire_time"):  # it only applies to earlier events
             conditions.append(field_match("@timestamp", "<", item["expire_time"]))
     except RuleError as error:
         raise RuleError(f"the exception {_name(item)}: {error.message}") from None

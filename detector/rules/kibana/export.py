@@ -1,4 +1,4 @@
-"""Take apart what Kibana exports: lines of JSON, or the answer of its API.
+"""Parses Kibana's exports: NDJSON, or the response of its API.
 
 Source: Elastic's documentation of "Export rules", "Export saved objects" and of the detection API.
 """
@@ -17,25 +17,25 @@ from detector.text.late_pattern import late_pattern
 EXPORT_SUFFIXES = (".ndjson", ".json")
 ObjectContent = dict[str, Any]
 ListKey = tuple[str, str]
-"""An exception list: its list_id and namespace_type."""
+"""The key of an exception list: its list_id and namespace_type."""
 
 
 _SUMMARY_KEYS = {"exported_count", "exported_rules_count", "exportedCount"}
-"""Of the last line of an export: of rules, or of saved objects."""
+"""Keys of the last line of an export, of rules or of saved objects."""
 
 
 class ExportedObject(NamedTuple):
-    """An object of an export, with the line (from 1) that it begins in."""
+    """An object of an export, with the line (from 1) in which it begins."""
 
     line: int
     content: ObjectContent
 
 
 class Export(msgspec.Struct):
-    """The objects of exports, by what they are.
+    """The objects of exports, by type.
 
-    ``lists``: items by exception list; one that is known and empty has none. ``value_lists``: the
-    values of each value list by its id, the same."""
+    ``lists`` has the items of each exception list, ``value_lists`` the values of each value list by
+    its id; a list that is known but empty has an empty entry."""
 
     rules: list[ExportedObject] = msgspec.field(default_factory=list)
     lists: dict[ListKey, list[ObjectContent]] = msgspec.field(default_factory=dict)
@@ -52,7 +52,7 @@ class Export(msgspec.Struct):
 
 
 def parse_export(text: str) -> Export:
-    """Parse an export. Raises RuleError where the text is none, or not whole."""
+    """Parse an export. Raises RuleError if the text is not an export, or is incomplete."""
     export = Export()
     promised: Any = None
     for document in _documents(text):
@@ -71,7 +71,7 @@ def parse_export(text: str) -> Export:
 
 
 def _add_object(export: Export, document: ExportedObject) -> bool:
-    """Add an object to an export; False where it is none that is known."""
+    """Add an object to an export; return False if its type is unknown."""
     content = document.content
     attributes = content.get("attributes")
     if isinstance(attributes, dict):
@@ -91,7 +91,7 @@ def _add_object(export: Export, document: ExportedObject) -> bool:
 
 
 def _add_to_value_list(export: Export, content: ObjectContent) -> bool:
-    """Add a value list, or a value of one; False where the object is neither."""
+    """Add a value list or one of its values; return False if the object is neither."""
     name = content.get("list_id", content.get("id"))
     is_list = "list_id" not in content and "_version" in content and "immutable" in content
     if not isinstance(name, str) or not (is_list or "value" in content):
@@ -103,7 +103,9 @@ def _add_to_value_list(export: Export, content: ObjectContent) -> bool:
 
 
 def _add_saved_object(export: Export, document: ExportedObject, attributes: ObjectContent) -> bool:
-    """Add a saved object; those that no rule needs are passed over."""
+    """Add a saved object; those that no rule needs are ignored.
+
+    Returns False if it has no type. Raises RuleError for a rule in Kibana's internal form."""
     type, name = document.content.get("type"), document.content.get("id")
     match type:
         case "query" if isinstance(name, str):
@@ -119,7 +121,7 @@ def _add_saved_object(export: Export, document: ExportedObject, attributes: Obje
 
 
 def _documents(text: str) -> Iterator[ExportedObject]:
-    """Yield the objects of a text: lines of JSON, one document, or a list of them."""
+    """Yield the objects of a text: NDJSON, one JSON object, or an array of them."""
     import orjson
 
     try:
@@ -127,7 +129,7 @@ def _documents(text: str) -> Iterator[ExportedObject]:
     except orjson.JSONDecodeError:
         yield from _lines(text)
         return
-    if isinstance(whole, dict) and isinstance(whole.get("data"), list):  # an answer of the API
+    if isinstance(whole, dict) and isinstance(whole.get("data"), list):  # a response of the API
         _check_whole(whole["data"], whole.get("total"))
         whole = whole["data"]
     documents = whole if isinstance(whole, list) else [whole]
@@ -140,7 +142,9 @@ def _documents(text: str) -> Iterator[ExportedObject]:
 
 
 def _check_whole(objects: list[Any], total: object) -> None:
-    """Refuse a part of a value list: what the rest excepts would be no exception."""
+    """Refuse an incomplete value list, as exceptions by the missing values would not apply.
+
+    Raises RuleError."""
     is_value = objects and isinstance(objects[0], dict) and "value" in objects[0]
     if is_value and isinstance(total, int) and total > len(objects):
         raise RuleError(
@@ -168,7 +172,7 @@ _ID = late_pattern(r'"(?:rule_id|id)"\s*:\s*"([^"\\]*)"')
 
 
 def _lines_by_id(text: str) -> dict[str, int]:
-    """Return the line in which each id first stands."""
+    """Return the line in which each id first occurs."""
     lines: dict[str, int] = {}
     line, end = 1, 0
     for match in _ID.finditer(text):
@@ -179,9 +183,10 @@ def _lines_by_id(text: str) -> dict[str, int]:
 
 
 class Exports(NamedTuple):
-    """The exports of a set of files, each with its text, or why it is none.
+    """The exports among a set of files, by path; a RuleError for a file that is not an export.
 
-    ``collected``: the exception lists and saved queries of all."""
+    ``texts`` are the texts of these files; ``collected`` has the exception lists, value lists and
+    saved queries of all."""
 
     files: dict[Path, Export | RuleError]
     texts: list[str]
@@ -189,7 +194,7 @@ class Exports(NamedTuple):
 
 
 def collect_exports(texts: Mapping[Path, str]) -> Exports:
-    """Take apart the exports among these texts of files."""
+    """Parse the exports among files, given by path and text."""
     exports = Exports({}, [], Export())
     for path, text in texts.items():
         if path.suffix not in EXPORT_SUFFIXES:

@@ -1,4 +1,4 @@
-"""Build the condition of the ``filters`` beside a rule's query."""
+"""Builds the conditions of the ``filters`` that a rule has in addition to its query."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_CLAUSES = {"meta", "$state", "query"}
 def build_filters(filters: Sequence[Any]) -> list[ast.Expression]:
     """Build the conditions that an event must fulfil. Raises RuleError.
 
-    A filter that is switched off is none."""
+    Disabled filters are ignored."""
     conditions = [_filter(each) for each in filters]
     return [condition for condition in conditions if condition is not None]
 
@@ -44,7 +44,9 @@ def _combined(meta: dict[str, Any]) -> ast.Expression:
 
 
 def _clause(content: dict[str, Any]) -> Any:
-    """Return the query clause of a filter; older ones have it beside ``meta``."""
+    """Return the query clause of a filter; older filters have it next to ``meta``.
+
+    Raises RuleError if it has none."""
     query = content.get("query")
     if query:
         return query

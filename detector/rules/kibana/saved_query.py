@@ -1,4 +1,4 @@
-"""Give a rule the saved query that it names."""
+"""Replaces a rule's query by the saved query that it names."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from detector.rules.rule_file import Metadata, RuleError
 def with_saved_query(metadata: Metadata, export: Export) -> Metadata:
     """Return a rule with the query and the filters of its saved query.
 
-    Where the saved query is not in the files, the rule's own query stands, as in Kibana. Raises
-    RuleError for a rule that has neither."""
+    Rules of other types are returned as they are. If the saved query is not in the files, the
+    rule's own query is used, as in Kibana. Raises RuleError if the rule has neither."""
     if metadata.type != "saved_query":
         return metadata
     saved = export.saved_queries.get(metadata.saved_id)

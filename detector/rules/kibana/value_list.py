@@ -1,4 +1,4 @@
-"""Build the conditions of exceptions by value lists.
+"""Builds the conditions of exceptions by value lists.
 
 Source: Elastic's documentation of "Create and manage value lists" and of the lists API.
 """
@@ -20,9 +20,9 @@ _MOST_VALUES = 10_000
 
 
 def is_in_value_list(field: object, reference: Any, export: Export) -> ast.Expression:
-    """Build the condition that one of a field's values is in a value list.
+    """Build the condition that some value of a field is in a value list.
 
-    ``reference``: the ``list`` of an entry, with id and type; ``export`` must have the values.
+    ``reference`` is the ``list`` of an entry, with id and type; ``export`` must have the values.
     Raises RuleError or EsqlError."""
     if not isinstance(reference, dict) or not isinstance(reference.get("id"), str):
         raise RuleError(f"{field} is in a value list without an id")
@@ -49,7 +49,9 @@ def is_in_value_list(field: object, reference: Any, export: Export) -> ast.Expre
 
 
 def _values(value: object, type: str, name: str) -> Iterator[object]:
-    """Yield what a field may be to equal a value: of a range of addresses its networks."""
+    """Yield the texts to compare a field with: the value, or the networks of an address range.
+
+    Raises RuleError for an invalid range."""
     if type != "ip_range":
         yield value
         return
