@@ -83,7 +83,7 @@ static const uint8_t *read_caller(
     const uint8_t *p = start;
     fields->caller = caller;
     fields->was_seen = caller && is_caller_here(text, heads, caller, start);
-    if (fields->was_seen) p = skip_quotes(text, caller->quotes) ? p + caller->size : 0;
+    if (fields->was_seen) skip_seen(text, p += caller->size, caller->quotes);
     else {
         p = read_members(text, p, fields->slots, depth);
         if (p && caller) put_caller(text, caller, start, p, text->passed + text->next - quotes);

@@ -21,7 +21,7 @@
 #endif
 
 #define BLOCK 64
-#define AHEAD 2048 /* a multiple of BLOCK */
+#define AHEAD 256  /* a multiple of BLOCK */
 #define SOON 1024  /* bytes that are fetched ahead of those that are looked at */
 #define AT_ONCE 8  /* quotes that are noted before it is asked whether there are more */
 
@@ -251,15 +251,18 @@ static inline const uint8_t *next_quote(Text *text)
     return text->quotes[text->next++];
 }
 
-/* Skip so many quotes; return whether they are there. */
-static int skip_quotes(Text *text, int64_t quotes)
+/* Go on at `end`, outside of strings: what lies before it has been looked through elsewhere, and has so
+   many quotes. */
+static void skip_seen(Text *text, const uint8_t *end, int64_t quotes)
 {
-    while (quotes > text->count - text->next) {
-        quotes -= text->count - text->next;
-        if (!find_quotes(text)) return 0;
+    if (end <= text->seen) {
+        text->next += (int32_t)quotes;
+        return;
     }
-    text->next += (int32_t)quotes;
-    return 1;
+    text->passed += text->next + quotes;
+    text->next = text->count = 0;
+    text->seen = end;
+    text->in_string = 0;
 }
 
 #endif

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detector.formats import Chunk, KnownHeads
 from detector.formats.heads import known_heads
@@ -229,6 +231,28 @@ def test_callers_are_known_by_all_of_their_bytes() -> None:
     assert is_cut(lines(records), is_lines=True)
     broken = b'"accountId"', b'"accountId",'
     assert not is_cut(data[:-5000] + data[-5000:].replace(*broken))
+
+
+@needs_native
+@given(
+    st.lists(st.text('a"\\\n\u00e9\U0001f600', max_size=5), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 300)), min_size=2, max_size=12),
+    st.booleans(),
+)
+def test_callers_are_passed_over_wherever_they_end(
+    names: list[str], calls: list[tuple[int, int]], is_lines: bool
+) -> None:
+    """The search for quotes may be within a caller that is known, before it or behind it."""
+    records = [
+        call(
+            at=index,
+            requestParameters={"pad": "p" * pad},
+            userIdentity={"arn": f"{'a' * 170}{number}", "more": names[number % len(names)] * 60},
+            errorMessage=names[0],
+        )
+        for index, (number, pad) in enumerate(calls)
+    ]
+    assert is_cut(lines(records) if is_lines else document(records), is_lines)
 
 
 @needs_native
