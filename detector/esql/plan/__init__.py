@@ -1,1 +1,1 @@
-"""Plan queries: from a syntax tree to stages that run over records."""
+"""Plan queries: compile a syntax tree to stages that run over records."""

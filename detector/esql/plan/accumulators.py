@@ -1,8 +1,8 @@
-"""Aggregate groups of rows, at once or while rows come and go.
+"""Aggregate groups of rows, either at once or incrementally as rows are added and retracted.
 
-In a sliding group, rows come in at one end and leave at the other. The aggregates that most rules
-use are updated row by row, so that a step costs what it changes; the others are computed again
-from the rows that are in.
+In a sliding group, rows are added at one end and retracted at the other. The aggregates that most
+rules use are updated row by row, at a cost proportional to the change; the others are recomputed
+from the current rows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from detector.ecs.values import Type, Value, in_range, many, order, single
 from detector.esql.functions.aggregates import Aggregate
 
 Inputs = tuple[Value, ...]
-"""The values of one row that the aggregates of a query need."""
+"""The values of a row that the aggregates of a query need."""
 
 
 class BoundAggregate(msgspec.Struct, frozen=True):
-    """An aggregate of the inputs at ``arguments``.
+    """An aggregate over the inputs at the indexes ``arguments``.
 
-    ``condition``: it counts only rows whose input at this index is true; None means all rows."""
+    ``condition``: only rows whose input at this index is true count; None means all rows."""
 
     aggregate: Aggregate
     types: tuple[Type, ...]
@@ -41,12 +41,12 @@ class BoundAggregate(msgspec.Struct, frozen=True):
         return self.aggregate.compute(rows, self.arguments, self.types, self.constants)
 
     def input_values(self, row: Inputs) -> list[Any]:
-        """Return the values of the first argument; for COUNT(*), the row itself."""
+        """Return the values of the first argument, or the row itself for COUNT(*)."""
         return many(row[self.arguments[0]]) if self.arguments else [row]
 
 
 class BatchAggregator:
-    """The aggregates of a group whose rows are all there."""
+    """The aggregates of a complete group of rows."""
 
     def __init__(self, aggregates: Sequence[BoundAggregate], rows: Sequence[Inputs]) -> None:
         self._aggregates, self._rows = aggregates, rows
@@ -56,17 +56,17 @@ class BatchAggregator:
 
 
 class SlidingAggregator:
-    """The aggregates of a group that rows join and leave in order.
+    """The aggregates of a group to which rows are added and from which they are retracted in order.
 
-    An accumulator is made when its aggregate is asked for a second time: most groups are too small
-    to need one, windows that do not overlap are asked once, and most conditions ask for few of the
-    aggregates."""
+    An accumulator is created when its aggregate is requested a second time: most groups are too
+    small to need one, windows that do not overlap are evaluated once, and most conditions need only
+    a few of the aggregates."""
 
     def __init__(self, aggregates: Sequence[BoundAggregate]) -> None:
         self._aggregates = aggregates
         self._rows: deque[Inputs] = deque()
         self._accumulators: dict[int, _Accumulator | None] = {}
-        """None for an aggregate that has to be computed again each time."""
+        """By aggregate index; None for an aggregate that must be recomputed each time."""
         self._asked: set[int] = set()
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class SlidingAggregator:
         return accumulator.value()
 
     def _new_accumulator(self, aggregate: BoundAggregate) -> _Accumulator | None:
-        """Make an accumulator of the rows that are in."""
+        """Make an accumulator of the current rows; None if the aggregate has none."""
         make = _ACCUMULATORS.get(aggregate.aggregate.signature.name)
         accumulator = make(aggregate.types) if make else None
         if accumulator is not None:
@@ -115,7 +115,7 @@ def _accumulate(accumulator: _Accumulator, aggregate: BoundAggregate, row: Input
 
 
 class _Accumulator(Protocol):
-    """One aggregate, updated as rows come and go."""
+    """An aggregate that is updated as rows are added and retracted."""
 
     def add(self, values: list[Any]) -> None: ...
     def retract(self, values: list[Any]) -> None: ...
@@ -177,7 +177,7 @@ class _DistinctValues(_CountDistinct):
 class _Extreme:
     """The minimum or maximum, as a monotonic queue.
 
-    A row that a later row outdoes can never become the extreme, and is forgotten at once."""
+    A row that a later row equals or beats can never become the extreme, so it is dropped."""
 
     def __init__(self, type: Type, greatest: bool) -> None:
         self.sort_key = order(type)
@@ -185,7 +185,7 @@ class _Extreme:
         self.outdoes = operator.ge if greatest else operator.le
         self.added = self.retracted = 0
         self.candidates: deque[tuple[int, Any, Any]] = deque()
-        """(number of the row, sort key, value), the best first."""
+        """(row number, sort key, value), the best first."""
 
     def add(self, values: list[Any]) -> None:
         if values:
@@ -206,7 +206,7 @@ class _Extreme:
 
 
 def _integer_sum(types: Sequence[Type]) -> _Accumulator | None:
-    """A sum of doubles cannot be updated exactly: it is computed again."""
+    """Return None for doubles: their sum cannot be updated exactly and must be recomputed."""
     return None if types[0] == "double" else _IntegerSum()
 
 

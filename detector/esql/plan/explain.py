@@ -1,4 +1,4 @@
-"""Describe in words what a query looks for."""
+"""Describe in words what a query searches for."""
 
 from __future__ import annotations
 
@@ -26,15 +26,13 @@ _NOUNS = {
     "cloud.account.id": "accounts",
     "aws.cloudtrail.user_identity.arn": "principals",
 }
-"""What a person calls distinct values of a field."""
+"""The noun for the distinct values of a field."""
 
 
 def describe_alerts(
     shape: str, window: int | None, keys: Sequence[str], thresholds: Sequence[str], gap: int = 0
 ) -> str:
-    """Describe what a rule gives alerts for.
-
-    The arguments are attributes of Query and Rule."""
+    """Describe the alerts of a rule; the arguments are attributes of Query and Rule."""
     by = ", ".join(keys)
     if shape == "terms":
         return f"the first event in {format_exact(window or 0)} of each {by}"
@@ -80,7 +78,7 @@ def describe_thresholds(tree: ast.Tree) -> tuple[str, ...]:
 
 
 def _describe_condition(node: ast.Expression, aggregates: dict[str, ast.Expression]) -> str:
-    """Describe a condition; name the columns of STATS by what they count."""
+    """Describe a condition; columns of STATS are named after what they count."""
     match node:
         case ast.Compare(operator, ast.Literal(number), right) if not isinstance(
             right, ast.Literal
@@ -116,7 +114,7 @@ def _describe_comparison(
 
 
 def _describe_value(node: ast.Expression, aggregates: dict[str, ast.Expression]) -> str:
-    """Describe what an expression counts, or name it."""
+    """Describe what an expression counts; otherwise describe the expression itself."""
     match node:
         case ast.Column(name):
             return _describe_column(node, name, aggregates)
@@ -140,7 +138,7 @@ def _describe_value(node: ast.Expression, aggregates: dict[str, ast.Expression])
 
 
 def _describe_column(node: ast.Column, name: str, aggregates: dict[str, ast.Expression]) -> str:
-    """Describe a column that counts by what it counts; name any other."""
+    """Describe a counting column by what it counts; return the name of any other column."""
     expression = aggregates.get(name)
     if expression is None or expression == node:
         return name

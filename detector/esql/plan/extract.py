@@ -1,4 +1,4 @@
-"""DISSECT and GROK as commands that extract columns from text."""
+"""Plan DISSECT and GROK, which extract columns from text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from detector.esql.grok import ColumnValues, ExtractedColumn, compile_grok, diff
 
 
 def extract_columns(command: ast.Dissect | ast.Grok, scope: ColumnScope) -> None:
-    """Define the columns that a command takes from a text. Raises EsqlError."""
+    """Define the columns that a command extracts from a text. Raises EsqlError."""
     if isinstance(command, ast.Dissect):
         _dissect(command, scope)
     else:
@@ -43,7 +43,7 @@ def _dissect(command: ast.Dissect, scope: ColumnScope) -> None:
 def _grok(command: ast.Grok, scope: ColumnScope) -> None:
     """Define the columns of a GROK command.
 
-    Of several patterns, the first that matches counts; the columns are those of all.
+    The first of several patterns that matches is used; the columns are those of all patterns.
     """
     try:
         attempts = [compile_grok(pattern) for pattern in command.patterns]
@@ -70,7 +70,7 @@ def _grok(command: ast.Grok, scope: ColumnScope) -> None:
 
 
 class _ExtractedValue(msgspec.Struct, frozen=True):
-    """Gets one of the columns that a text is taken apart into."""
+    """Reads one of the columns that are extracted from a text."""
 
     all_columns: Getter
     index: int
@@ -86,7 +86,7 @@ def _define(
     extract: Callable[[str], ColumnValues | None],
     scope: ColumnScope,
 ) -> None:
-    """Define the columns, from one text or a multivalue."""
+    """Define the columns extracted from a text or from each text of a multivalue."""
     text = Compiler(scope).compile(value)
     if text.type not in ("keyword", "null"):
         raise EsqlError(value.span, f"{type(command).__name__.lower()} takes text, not {text.type}")

@@ -1,4 +1,4 @@
-"""Run the commands of a query over rows: stages, and STATS over a group of hits."""
+"""Run the commands of a query over rows: the stages, and STATS over a group of hits."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from detector.esql.plan.accumulators import (
 
 
 class Expand(msgspec.Struct, frozen=True):
-    """MV_EXPAND: a row for each value of ``read``, in ``slot``."""
+    """MV_EXPAND: makes a row for each value of ``read``, with the value in ``slot``."""
 
     read: Getter
     slot: int
 
 
 Stage = Getter | Expand
-"""A step of the pipeline: a condition that must be true, or an expansion."""
+"""A stage of the pipeline: a condition that must be true, or an expansion."""
 
 
 def run_stages(
     stages: Sequence[Stage], row: RowSlots, first: int = 0, conditions: bool = True
 ) -> Iterator[RowSlots]:
-    """Yield the rows that ``row`` becomes in the stages.
+    """Yield the rows that the stages make of ``row``.
 
-    ``first`` is the index of the first one to run. Without ``conditions``, the stages that are
-    conditions are passed over."""
+    ``first`` is the index of the first stage to run. Without ``conditions``, condition stages are
+    skipped."""
     for index in range(first, len(stages)):
         stage = stages[index]
         if isinstance(stage, Expand):
@@ -49,7 +49,7 @@ def run_stages(
 
 
 class HitGroup(Protocol):
-    """The hits of a group, which join and leave in order."""
+    """The hits of a group, which are added and retracted in order."""
 
     def add(self, row: Inputs, /) -> None: ...
     def retract(self) -> None: ...
@@ -57,14 +57,14 @@ class HitGroup(Protocol):
 
 
 class GroupSpan(msgspec.Struct, frozen=True):
-    """Where a group of hits stands: its start and the value of NOW(), in seconds; its key."""
+    """The start of a group of hits and its value of NOW(), in epoch seconds, and its key."""
 
     start: int
     now: int
     key: Sequence[Value]
 
     def place(self, row: RowSlots) -> None:
-        """Set a row's dates."""
+        """Set the time and NOW() of a row."""
         row[TIME] = self.start * 1000
         row[NOW] = self.now * 1000
 
@@ -85,11 +85,11 @@ class Grouping(msgspec.Struct, frozen=True):
         return SlidingAggregator(self.aggregates)
 
     def whole_group(self, inputs: Sequence[Inputs]) -> object:
-        """Make a group of hits that are all there."""
+        """Make a complete group of hits."""
         return BatchAggregator(self.aggregates, inputs)
 
     def rows(self, group: object, span: GroupSpan, conditions: bool) -> Iterator[RowSlots]:
-        """Yield a group's rows: one unless MV_EXPAND makes more."""
+        """Yield a group's rows after the stages: at most one, unless MV_EXPAND makes more."""
         row = self.layout.new_row()
         row[GROUP] = group
         span.place(row)

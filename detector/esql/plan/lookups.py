@@ -1,4 +1,4 @@
-"""Plan ENRICH and LOOKUP JOIN: columns from tables of the user's."""
+"""Plan ENRICH and LOOKUP JOIN, which add columns from the user's tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from detector.text.suggest import nearest
 
 
 def lookup_digests(tree: ast.Tree, options: QueryOptions) -> str:
-    """Write what the content of the tables that a query names is known by."""
+    """Return a text that identifies the content of the tables that a query names."""
     names = [
         command.table
         for command in tree.commands
@@ -33,7 +33,7 @@ def lookup_digests(tree: ast.Tree, options: QueryOptions) -> str:
 
 
 def plan_enrich(command: ast.Enrich, scope: ColumnScope) -> None:
-    """Define the columns of ENRICH: of several rows that match, the values of all."""
+    """Define the columns of ENRICH; they have the values of all matching rows."""
     table = _table(command.table, command.span, scope)
     matched = command.match or ast.Column(table.key, span=command.span)
     value = scope.find(matched.name, matched.span)
@@ -51,7 +51,7 @@ def plan_enrich(command: ast.Enrich, scope: ColumnScope) -> None:
 
 
 def _enriched_columns(command: ast.Enrich, table: LookupTable) -> list[tuple[str, LookupColumn]]:
-    """Return the columns to add with their new names: all but the key, or those of WITH."""
+    """Return the columns to add with their new names: those of WITH, or all but the key."""
     if command.fields is None:
         return [(name, column) for name, column in table.columns.items() if name != table.key]
     added = []
@@ -73,7 +73,7 @@ def _all_values(rows: Getter, column: LookupColumn) -> Getter:
 def plan_lookup_join(command: ast.LookupJoin, scope: ColumnScope) -> Expand | None:
     """Define the columns of LOOKUP JOIN.
 
-    Returns the stage that makes a row of each match, where there can be several."""
+    Return the stage that makes a row for each match; None if there is at most one match."""
     table = _table(command.table, command.span, scope)
     left = [scope.find(column.name, column.span) for column, _ in command.pairs]
     for _, column in command.pairs:
@@ -98,7 +98,7 @@ def plan_lookup_join(command: ast.LookupJoin, scope: ColumnScope) -> Expand | No
 
 
 def _matching(reads: Sequence[Getter], index: Any) -> Callable[[RowSlots], list[int]]:
-    """Return what finds the rows that match; null and several values match nothing."""
+    """Return a function that finds matching rows; null and multivalues match nothing."""
 
     def matching(row: RowSlots) -> list[int]:
         values = tuple([read(row) for read in reads])

@@ -1,4 +1,4 @@
-"""Compile the commands that work the same wherever they stand."""
+"""Compile the commands that work the same before and after STATS."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WRITTEN: dict[type[ast.Command], str] = {
     ast.LookupJoin: "lookup join",
     ast.MvExpand: "mv_expand",
 }
-"""How commands are written whose classes are not called so."""
+"""The names of commands that differ from those of their classes."""
 
 
 class CommandPipeline(msgspec.Struct):
@@ -29,7 +29,7 @@ class CommandPipeline(msgspec.Struct):
     orders: tuple[SortKey, ...] = ()
     limit: ast.Limit | None = None
     multiplying: ast.LookupJoin | None = None
-    """A command that can make several rows of one."""
+    """The join, if any, that can make several rows of one."""
 
     def refuse_after_limit(self, command: ast.Command) -> None:
         if self.limit:

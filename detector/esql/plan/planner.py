@@ -1,6 +1,6 @@
-"""Plan a query: compile its commands, in order.
+"""Plan a query: compile its commands in order.
 
-Each command works on the columns that the one before it leaves.
+Each command works on the columns that result from the previous one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def plan(
 ) -> Query:
     """Plan a query from its text. Raises EsqlError.
 
-    ``keys``: what the events of a query without STATS must agree in to belong together."""
+    ``keys`` are the expressions by which the events of a query without STATS are grouped."""
     return plan_tree(parser.parse_query(text), text, fields, options, keys, separate=False)
 
 
@@ -67,11 +67,11 @@ def plan_tree(
     keys: tuple[ast.Named, ...] = (),
     separate: bool = True,
 ) -> Query:
-    """Plan a query from its tree, as ``plan`` does from its text.
+    """Plan a query from its tree, as ``plan`` does from its text. Raises EsqlError.
 
-    ``separate``: as a rule has it. Of several commands that group, hits that none brings together
-    are groups of their own, as its alerts are; an event is one hit of a group, whatever MV_EXPAND
-    makes of it. Raises EsqlError."""
+    ``separate`` plans it as a rule: with several grouping commands, hits that none of them combines
+    form separate groups and thus alerts; and an event is one hit of a group even if MV_EXPAND makes
+    several rows of it."""
     try:
         planner = _Planner(tree, fields, options, separate)
         planner.plan_commands()
@@ -84,7 +84,7 @@ def plan_tree(
 
 
 def reads_cloudtrail(pattern: str) -> bool:
-    """Check whether an index pattern covers CloudTrail's data stream, in any namespace."""
+    """Tell whether an index pattern covers CloudTrail's data stream in any namespace."""
     name = pattern.rpartition(":")[2]
     return fnmatch.fnmatchcase(_INDEX, name) or name.startswith("logs-aws.cloudtrail-")
 
@@ -92,8 +92,8 @@ def reads_cloudtrail(pattern: str) -> bool:
 class _Planner:
     """Compiles the commands of one query.
 
-    ``pipeline`` is the side of STATS that the current command is on; ``before`` is the other one
-    once ``stats`` is there."""
+    ``_pipeline`` is the side of STATS that the current command is on, ``_before`` the side before
+    STATS."""
 
     def __init__(
         self, tree: ast.Tree, fields: FieldTable, options: QueryOptions, separate: bool
@@ -137,7 +137,7 @@ class _Planner:
         self._canonical += lookup_digests(self._tree, self._layout.options)
 
     def query(self, text: str, keys: tuple[ast.Named, ...]) -> Query:
-        """Return the query of the commands."""
+        """Build the query from the planned commands."""
         if self.program is not None:
             return self.program_query(text, self.program)
         if self.sequence is not None:
@@ -163,11 +163,11 @@ class _Planner:
             self._prefilter.add(condition, scope)
 
     def _expands(self) -> bool:
-        """Check whether an event may be several rows, whose values then count as those of one."""
+        """Tell whether an event may become several rows, which then count as one hit."""
         return any(isinstance(stage, Expand) for stage in self._before.stages)
 
     def _refuse_multiplied_events(self) -> None:
-        """Refuse a join that makes several rows of an event, before events are counted."""
+        """Raise EsqlError for a join that multiplies events before they are counted."""
         join = self._before.multiplying
         if self._separate and join is not None:
             raise EsqlError(
@@ -183,7 +183,7 @@ class _Planner:
         self._pipeline = CommandPipeline(self.stats.scope)
 
     def _plan_level(self, command: ast.Stats | ast.InlineStats) -> None:
-        """Plan one of several commands that group."""
+        """Plan one of several grouping commands."""
         self._pipeline.refuse_after_limit(command)
         self._refuse_multiplied_events()
         if self.program is None:
@@ -191,14 +191,14 @@ class _Planner:
         self._pipeline = self.program.add(command, self._pipeline)
 
     def _plan_sequence(self, command: ast.Sequence) -> None:
-        """Plan a sequence, before which all steps are one filter."""
+        """Plan a sequence; the disjunction of its steps becomes the filter before it."""
         conditions = tuple(step.condition for step in command.steps)
         any_step = ast.Logic("or", conditions, span=command.span)
         self._plan_where(ast.Where(any_step, span=command.span))
         self.sequence = command, compile_sequence(command, self._pipeline.scope)
 
     def sequence_query(self, text: str, sequence: tuple[ast.Sequence, CompiledSequence]) -> Query:
-        """Return a query of a sequence."""
+        """Build the query of a sequence."""
         node, compiled = sequence
         query = self.filter_query(text, ())
         compiled = with_correlated(compiled, node, list(query.columns))
@@ -214,10 +214,10 @@ class _Planner:
         )
 
     def filter_query(self, text: str, keys: tuple[ast.Named, ...]) -> Query:
-        """Return a query without STATS."""
+        """Build a query without STATS."""
         scope = self._pipeline.scope
         columns = scope.output()
-        # Keys may name the event's id even where KEEP or DROP has removed it.
+        # Keys may name the event's id even if KEEP or DROP has removed it.
         event_id = ColumnScope(self._layout, self._fields).find("event.id", QUERY_START)
         scope.columns.setdefault("event.id", event_id)
         key_columns = {key.name: Compiler(scope).compile(key.expression) for key in keys}
@@ -252,7 +252,7 @@ class _Planner:
         )
 
     def grouping_query(self, text: str, stats: CompiledStats) -> Query:
-        """Return a query with STATS."""
+        """Build a query with STATS."""
         shape: Shape = "lookback" if stats.window is None else "window"
         grouping = Grouping(
             layout=stats.scope.layout,
@@ -296,7 +296,7 @@ class _Planner:
         )
 
     def program_query(self, text: str, program: ProgramBuilder) -> Query:
-        """Return a query with several commands that group."""
+        """Build a query with several grouping commands."""
         scope = self._pipeline.scope
         columns = scope.output()
         plan = program.build(self._separate, depends_on_time(self._tree))

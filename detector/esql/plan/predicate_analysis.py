@@ -1,4 +1,4 @@
-"""Infer from conditions which records can pass, and which groups."""
+"""Infer from conditions which records and which groups can pass."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from detector.esql.tree_walk import walk
 from detector.text.fold import fold
 
 Pair = tuple[str | None, str | None]
-"""An (event.provider, event.action); None is any. Those of conditions that ignore case are folded:
-they stand for every spelling."""
+"""An (event.provider, event.action); None means any. Pairs from case-insensitive conditions are
+case-folded and stand for every spelling."""
 Pairs = frozenset[Pair]
 
 ANY_PAIR: Pairs = frozenset({(None, None)})
@@ -30,7 +30,7 @@ _MAX_PRODUCT = 4096
 
 
 def conjuncts(condition: ast.Expression) -> Iterator[ast.Expression]:
-    """Yield the conditions that must all be true for ``condition`` to be."""
+    """Yield the conditions that must all be true for ``condition`` to be true."""
     if isinstance(condition, ast.Logic) and condition.operator == "and":
         for operand in condition.operands:
             yield from conjuncts(operand)
@@ -39,12 +39,12 @@ def conjuncts(condition: ast.Expression) -> Iterator[ast.Expression]:
 
 
 def columns_in(part: object) -> Iterator[ast.Column]:
-    """Yield the columns that a part of a query names."""
+    """Yield the columns that a part of a query references."""
     return (node for node in walk(part) if isinstance(node, ast.Column))
 
 
 def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
-    """Return pairs of which every record that passes ``condition`` has one.
+    """Return pairs, of which every record that passes ``condition`` has one.
 
     The empty set means that no record passes."""
     match condition:
@@ -71,7 +71,9 @@ def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
 
 
 def intersect_pairs(left: Pairs, right: Pairs) -> Pairs:
-    """Return the pairs that are in ``left`` and in ``right``."""
+    """Return the pairs covered by both ``left`` and ``right``.
+
+    If there would be too many combinations, return the smaller set, which is a superset."""
     if len(left) * len(right) > _MAX_PRODUCT:
         return min(left, right, key=len)
     common = set()
@@ -100,7 +102,7 @@ def _is_covered(pair: Pair, pairs: Pairs) -> bool:
 def _pairs_of_in(
     value: ast.Expression, options: tuple[ast.Expression, ...], scope: ColumnScope
 ) -> Pairs:
-    """Return what ``value in options`` requires."""
+    """Return the pairs that ``value in options`` requires."""
     constants = [option.value for option in options if isinstance(option, ast.Literal)]
     if len(constants) < len(options):
         return ANY_PAIR
@@ -115,7 +117,7 @@ def _pairs_of_in(
 
 
 def _pairs_of_texts(column: ast.Column, texts: tuple[str, ...], scope: ColumnScope) -> Pairs:
-    """Return what a raw field requires that has one of these texts, in whatever case."""
+    """Return the pairs required by a raw field that must equal one of the texts in any case."""
     match known_fact(column, scope):
         case FieldFact("eventSource"):
             return frozenset((fold(text), None) for text in texts)
@@ -135,10 +137,10 @@ def known_fact(node: ast.Expression, scope: ColumnScope) -> ColumnFact:
 
 
 def find_multiplying_command(tree: ast.Tree) -> ast.Command | None:
-    """Find an MV_EXPAND that could count an event several times.
+    """Return an MV_EXPAND because of which an event could be counted several times, if any.
 
-    An MV_EXPAND of a field that is a key cannot: the field's values differ, so that its rows go to
-    different groups."""
+    An MV_EXPAND of a field that is a key is harmless: the field's values are distinct, so its rows
+    go to different groups."""
     for index, command in enumerate(tree.commands):
         if isinstance(command, ast.Stats | ast.InlineStats):
             return _multiplying_command_before(command, tree.commands[:index])
@@ -162,7 +164,7 @@ def _multiplying_command_before(
 
 
 def min_hits(condition: ast.Expression, scope: ColumnScope) -> int:
-    """Return the least number of hits that can make ``condition`` true."""
+    """Return the minimum number of hits that can make ``condition`` true."""
     match condition:
         case ast.Logic("and", operands):
             return max(min_hits(operand, scope) for operand in operands)
@@ -185,16 +187,16 @@ def _min_hits_of_comparison(
 
 
 def _least(operator: str, number: object) -> int | None:
-    """Return the least whole number that passes a comparison with ``number``, if there is one."""
+    """Return the smallest integer that passes a comparison with ``number``, or None."""
     if not isinstance(number, int) or isinstance(number, bool):
         return None
     return {">=": number, "==": number, ">": number + 1}.get(operator)
 
 
 def min_distinct(condition: ast.Expression, scope: ColumnScope) -> dict[int, int]:
-    """Return the least numbers of distinct values that ``condition`` needs, by input.
+    """Return the minimum numbers of distinct values that ``condition`` needs, by input index.
 
-    Only comparisons that must all be true tell: an ``or`` needs none."""
+    Only comparisons that must all be true are considered, none inside an ``or``."""
     least: dict[int, int] = {}
     for conjunct in conjuncts(condition):
         if not isinstance(conjunct, ast.Compare):
@@ -208,20 +210,20 @@ def min_distinct(condition: ast.Expression, scope: ColumnScope) -> dict[int, int
 
 
 class MinSpan(NamedTuple):
-    """What the first and the last time of a group's rows must give, in milliseconds."""
+    """A lower bound on a measure of the first and last time (ms) of a group's rows."""
 
     measure: Callable[[int, int], int]
     least: int
 
     def has(self, first: int, last: int) -> bool:
-        """Tell whether rows from ``first`` to ``last``, in seconds, may be enough."""
+        """Tell whether rows from ``first`` to ``last`` (epoch seconds) can reach the bound."""
         return self.measure(first * 1000, last * 1000) >= self.least
 
 
 def min_spans(condition: ast.Expression, scope: ColumnScope) -> Iterator[MinSpan]:
-    """Yield what ``condition`` needs of the time between a group's rows.
+    """Yield the lower bounds that ``condition`` sets on the time between a group's rows.
 
-    Only comparisons that must all be true tell."""
+    Only comparisons that must all be true are considered."""
     for conjunct in conjuncts(condition):
         match conjunct:
             case ast.Compare(operator, ast.Column() as column, ast.Literal(number)):

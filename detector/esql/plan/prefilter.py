@@ -1,6 +1,6 @@
 """Push conditions down to a record's head.
 
-Most records are rejected by it, before they are decoded whole.
+Most records are rejected by their head, before they are decoded completely.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _is_of_caller: _HasField = attrgetter("of_caller")
 
 
 class HeadCondition:
-    """A condition on a head, which reads the fields ``reads`` of it and no more.
+    """A condition on a head that reads only the head's fields ``reads``.
 
-    It is compiled when a head is first tested: most rules never meet one."""
+    It is compiled when it is first tested, because most rules never test a head."""
 
     def __init__(
         self,
@@ -59,19 +59,19 @@ class HeadCondition:
 
     @property
     def context(self) -> tuple[FieldTable, QueryOptions]:
-        """The fields and the options that it is compiled with."""
+        """The fields and options with which the condition is compiled."""
         return self._fields, self._options
 
     def accepts(self, head: Head | EventSignature | CallerView) -> bool:
-        """Check whether the condition is true of a head.
+        """Tell whether the condition is true for a head.
 
-        Raises NotInView for one on a caller that reads more of its record."""
+        Raises NotInView if ``head`` is a caller view and the condition reads more of the record."""
         return self._value(head) is True
 
     def left_for(self, call: EventSignature, known: frozenset[str]) -> HeadCondition | bool:
-        """Return what is left to ask where the ``known`` fields of a head are those of a call.
+        """Return the residual condition if a head's ``known`` fields equal those of a call.
 
-        A bool where nothing is."""
+        If they decide the condition, return its truth as a bool."""
         folded = self._fold(self.node, call, known)
         if isinstance(folded, bool):
             return folded
@@ -81,7 +81,7 @@ class HeadCondition:
     def _fold(
         self, node: ast.Expression, call: EventSignature, known: frozenset[str]
     ) -> ast.Expression | bool:
-        """Return the truth of a condition by the known fields, or what is left of it."""
+        """Return the truth of a condition if the known fields decide it, or the residual one."""
         if isinstance(node, ast.Logic):
             return self._fold_logic(node, call, known)
         if isinstance(node, ast.Not):
@@ -121,7 +121,7 @@ class HeadCondition:
 
 
 def fields_read(node: ast.Expression, fields: FieldTable) -> frozenset[str]:
-    """Return the fields that a condition reads of a head."""
+    """Return the fields of a head that a condition reads."""
     names = {column.name for column in columns_in(node)}
     return frozenset(chain.from_iterable(fields[name].head_fields for name in names))
 
@@ -129,14 +129,14 @@ def fields_read(node: ast.Expression, fields: FieldTable) -> frozenset[str]:
 class HeadConditions:
     """Conditions that are tested on a head together, each with the bits of the rules that have it.
 
-    What several of them read of the head is read once, and what several rules ask is asked once.
-    They are compiled when a head is first tested."""
+    A field that several conditions read is read once, and a condition that several rules share is
+    tested once. The conditions are compiled when a head is first tested."""
 
     def __init__(self, conditions: Iterable[tuple[HeadCondition, int]]) -> None:
         self._conditions = tuple(conditions)
 
     def refused(self, head: Head | EventSignature) -> int:
-        """Return the bits of the conditions that are not true of a head."""
+        """Return the bits of the conditions that are not true for a head."""
         bits = 0
         for layout, tests in self._compiled:
             row = layout.new_row()
@@ -161,7 +161,7 @@ class HeadConditions:
 
 
 class _SharedCondition(msgspec.Struct):
-    """A condition of several rules; ``bits`` are theirs."""
+    """A condition that rules share; ``bits`` are the bits of these rules."""
 
     node: ast.Expression
     bits: int = 0
@@ -170,7 +170,7 @@ class _SharedCondition(msgspec.Struct):
 def _compile_all(
     context: tuple[FieldTable, QueryOptions], conditions: Iterable[_SharedCondition]
 ) -> tuple[RowLayout, list[tuple[Getter, int]]]:
-    """Compile conditions over one row, with the bits of each."""
+    """Compile conditions over a shared row; return its layout, and each test with its bits."""
     fields, options = context
     layout = RowLayout(options)
     compiler = Compiler(ColumnScope(layout, fields))
@@ -178,11 +178,11 @@ def _compile_all(
 
 
 class Prefilter(msgspec.Struct, frozen=True):
-    """The conditions on a record's head that a filter implies.
+    """The conditions on a record's head that a filter implies; all must be true.
 
-    All must be true. ``pair``: those on provider and action alone; ``rest``: the others.
-    ``is_exact``: a record whose head fulfils them passes the filter. ``caller``: conditions on all
-    of the caller, of which a head has a part."""
+    ``pair``: those on provider and action alone; ``rest``: the others. ``is_exact``: a record
+    whose head satisfies them passes the filter. ``caller``: conditions on the whole caller, of
+    which a head has only a part."""
 
     pair: tuple[HeadCondition, ...]
     rest: tuple[HeadCondition, ...]
@@ -190,11 +190,11 @@ class Prefilter(msgspec.Struct, frozen=True):
     caller: tuple[HeadCondition, ...] = ()
 
     def accepts_pair(self, head: Head) -> bool:
-        """Check whether a record with this provider and action could pass."""
+        """Tell whether a record with this provider and action could pass."""
         return all(condition.accepts(head) for condition in self.pair)
 
     def accepts(self, head: Head) -> bool:
-        """Check whether a record could pass whose provider and action are accepted."""
+        """Tell whether a record could pass, given that its provider and action are accepted."""
         return all(condition.accepts(head) for condition in self.rest)
 
 
@@ -210,7 +210,7 @@ class PrefilterBuilder:
         self._is_exact = True
 
     def add(self, condition: ast.Expression, scope: ColumnScope) -> None:
-        """Add a condition that must be true of the columns of ``scope``."""
+        """Add a condition on the columns of ``scope`` that must be true."""
         for conjunct in conjuncts(condition):
             implied = self._implied(conjunct, scope, _is_of_head)
             self._is_exact &= implied is conjunct
@@ -233,7 +233,7 @@ class PrefilterBuilder:
     def _implied(
         self, node: ast.Expression, scope: ColumnScope, is_there: _HasField
     ) -> ast.Expression | None:
-        """Return the condition that ``node`` implies on the fields that are there, if any."""
+        """Return the condition that ``node`` implies on the available fields, if any."""
         if isinstance(node, ast.Logic):
             return self._implied_by_logic(node, scope, is_there)
         columns = list(columns_in(node))
@@ -248,7 +248,7 @@ class PrefilterBuilder:
     ) -> ast.Expression | None:
         operands = [self._implied(operand, scope, is_there) for operand in node.operands]
         implied = tuple(operand for operand in operands if operand is not None)
-        # An "and" implies what any of its operands does, an "or" only what all of them do.
+        # An "and" implies what any operand implies, an "or" needs something from every operand.
         if not implied or (node.operator == "or" and len(implied) < len(operands)):
             return None
         if implied == node.operands:
@@ -258,7 +258,7 @@ class PrefilterBuilder:
         return msgspec.structs.replace(node, operands=implied)
 
     def _has(self, column: ast.Column, scope: ColumnScope, is_there: _HasField) -> bool:
-        """Check whether a column's value is there under its name."""
+        """Tell whether a column is an available field of the same name, or a constant field."""
         match known_fact(column, scope):
             case FieldFact(name):
                 return name == column.name and is_there(self._fields[name])

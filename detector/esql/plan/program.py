@@ -1,7 +1,7 @@
-"""Run several commands that group, one after the other, over the hits of a group.
+"""Run several grouping commands in succession over the hits of a group.
 
-The first one works on a table of the hits, each later one on the rows that the one before it left.
-The whole is a function of the set of hits.
+The first works on a table of the hits, each later one on the rows that result from the previous
+one. The result is a function of the set of hits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from detector.esql.plan.grouping import GroupSpan, HitGroup, Stage, run_stages
 
 
 class HitRows:
-    """The hits of a group as they are: what groups them anew needs all."""
+    """The hits of a group, kept as they are, for programs that need all of them each time."""
 
     def __init__(self, inputs: Iterable[Inputs] = ()) -> None:
         self._inputs = deque(inputs)
@@ -46,7 +46,7 @@ class HitRows:
 
 
 class _SharedAggregator(BatchAggregator):
-    """The aggregates of a group that several rows read: each is computed once."""
+    """The aggregates of a group that several rows share; each is computed once."""
 
     def __init__(self, aggregates: Sequence[BoundAggregate], rows: Sequence[Inputs]) -> None:
         super().__init__(aggregates, rows)
@@ -59,11 +59,11 @@ class _SharedAggregator(BatchAggregator):
 
 
 class TableLevel(msgspec.Struct, frozen=True):
-    """A STATS or INLINE STATS, and the commands after it, compiled.
+    """A compiled STATS or INLINE STATS with the commands after it.
 
-    ``keys`` and ``inputs`` read a row of the level before. INLINE STATS (``keeps_rows``) puts its
-    aggregates into ``group_slot`` of the rows that are there; STATS makes a row for each group, of
-    ``layout``, with its keys in ``key_slots``."""
+    ``keys`` and ``inputs`` read a row of the previous level. INLINE STATS (``keeps_rows``) puts its
+    aggregates into ``group_slot`` of the existing rows; STATS makes a row of ``layout`` for each
+    group, with its keys in ``key_slots``."""
 
     keeps_rows: bool
     layout: RowLayout
@@ -75,7 +75,7 @@ class TableLevel(msgspec.Struct, frozen=True):
     stages: tuple[Stage, ...]
 
     def apply(self, rows: Sequence[RowSlots], span: GroupSpan) -> list[RowSlots]:
-        """Group rows, and return those that come of it, before the stages."""
+        """Group rows and return the resulting rows, before the stages run."""
         groups: dict[tuple[Any, ...], list[RowSlots]] = defaultdict(list)
         if not self.keys and not self.keeps_rows:
             groups[()] = []  # without BY there is one group, even an empty one
@@ -93,15 +93,15 @@ class TableLevel(msgspec.Struct, frozen=True):
         ]
 
     def groups_of(self, row: RowSlots) -> list[tuple[Any, ...]]:
-        """Return the keys of the groups that a row is in."""
+        """Return the keys of the groups to which a row belongs."""
         return list(product(*[many(read(row)) or [None] for read in self.keys]))
 
     def inputs_of(self, row: RowSlots) -> Inputs:
-        """Return what the aggregates need of a row."""
+        """Return the values of a row that the aggregates need."""
         return tuple([read(row) for read in self.inputs])
 
     def group_row(self, key: Sequence[Any], aggregator: object, span: GroupSpan) -> RowSlots:
-        """Make the row of a group, before the stages."""
+        """Make the row of a group, before the stages run."""
         row = self.layout.new_row()
         span.place(row)
         row[self.group_slot] = aggregator
@@ -114,12 +114,11 @@ class TableLevel(msgspec.Struct, frozen=True):
 
 
 class TableProgram(msgspec.Struct, frozen=True):
-    """All commands from the first that groups, compiled.
+    """All commands from the first grouping command on, compiled.
 
-    ``layout``: that of the hits' rows; ``input_slots``, ``key_slots`` and ``window_slot``: where a
-    hit's inputs and what the group has in common stand in it. ``merges``: the rows that are left
-    are one result, since each is an event's. ``reads_clock``: its columns depend on where the span
-    lies."""
+    ``layout`` is that of the hits' rows. In it, ``input_slots`` hold a hit's inputs, ``key_slots``
+    and ``window_slot`` what the group has in common. ``merges``: the resulting rows form a single
+    result, because each belongs to an event. ``reads_clock``: columns depend on NOW()."""
 
     layout: RowLayout
     input_slots: tuple[int, ...]
@@ -136,14 +135,14 @@ class TableProgram(msgspec.Struct, frozen=True):
         return MovingGroups(self)
 
     def whole_group(self, inputs: Sequence[Inputs]) -> object:
-        """Make a group of hits that are all there."""
+        """Make a complete group of hits."""
         return HitRows(inputs)
 
     def rows(self, group: object, span: GroupSpan, conditions: bool) -> Iterator[RowSlots]:
-        """Yield the rows that a group's hits become.
+        """Yield the resulting rows of a group's hits.
 
-        Without ``conditions``, those after the last command that groups do not count; none does
-        where no row would be left."""
+        Without ``conditions``, those after the last grouping command are ignored; if no row would
+        result, all conditions are ignored."""
         if isinstance(group, MovingGroups):
             return iter(self._run_from(1, group.rows(span), span, len(self.levels)))
         assert isinstance(group, HitRows)
@@ -154,14 +153,14 @@ class TableProgram(msgspec.Struct, frozen=True):
         return iter(rows)
 
     def _run(self, group: HitRows, span: GroupSpan, checked: int) -> list[RowSlots]:
-        """Run the levels; of the first ``checked`` the conditions count."""
+        """Run all levels; only the first ``checked`` levels apply their conditions."""
         rows = [self.hit_row(inputs, span) for inputs in group]
         return self._run_from(0, rows, span, checked)
 
     def _run_from(
         self, first: int, rows: list[RowSlots], span: GroupSpan, checked: int
     ) -> list[RowSlots]:
-        """Run the levels from the one at ``first``."""
+        """Run the levels from index ``first`` on."""
         for index, level in enumerate(self.levels[first:], first):
             rows = [
                 left
@@ -184,18 +183,18 @@ class TableProgram(msgspec.Struct, frozen=True):
 
 
 class MovingGroups:
-    """The groups of a program's first STATS, while hits join and leave.
+    """The groups of a program's first STATS, updated as hits are added and retracted.
 
-    A step costs what it changes and the rows that are left, not all hits: the groups that a hit
-    joins or leaves are computed again, the others are as they were."""
+    The cost of a step depends on the changed groups and the remaining rows, not on all hits: only
+    the groups to which a hit was added, or from which it was retracted, are recomputed."""
 
     def __init__(self, program: TableProgram) -> None:
         self._program = program
         self._level = program.levels[0]
         self._waiting: deque[Inputs] = deque()
-        """Hits that have joined since the groups were last asked for."""
+        """Hits that were added since the groups were last requested."""
         self._joined: deque[list[tuple[Any, ...]]] = deque()
-        """Of each other hit, the groups that it is in."""
+        """The group keys of each other hit."""
         self._groups: dict[tuple[Any, ...], SlidingAggregator] = {}
         self._rows: dict[tuple[Any, ...], list[RowSlots]] = {}
 
@@ -219,7 +218,7 @@ class MovingGroups:
                 del self._groups[key]
 
     def rows(self, span: GroupSpan) -> list[RowSlots]:
-        """Return the rows of all groups after the stages of the first STATS."""
+        """Return the rows of all groups after the first STATS and its stages."""
         while self._waiting:
             self._join(self._program.hit_row(self._waiting.popleft(), span))
         if not self._groups and not self._level.keys:
@@ -228,7 +227,7 @@ class MovingGroups:
             if key not in self._rows:
                 row = self._level.group_row(key, group, span)
                 self._rows[key] = list(run_stages(self._level.stages, row))
-        # What comes next writes into the rows.
+        # Later levels write into the rows.
         return [row.copy() for key in self._groups for row in self._rows[key]]
 
     def _join(self, row: RowSlots) -> None:

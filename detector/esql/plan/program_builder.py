@@ -1,4 +1,4 @@
-"""Plan queries with several commands that group: a second STATS, INLINE STATS."""
+"""Plan queries with several grouping commands: a second STATS, or INLINE STATS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from detector.esql.plan.stats import CompiledStats, check_period, compile_level,
 
 
 class _HitScope(ColumnScope):
-    """The columns of a table of hits: what is asked for becomes an input of the hits."""
+    """The columns of a table of hits; a column becomes an input of the hits when it is used."""
 
     def __init__(self, source: ColumnScope) -> None:
         super().__init__(RowLayout(source.layout.options))
@@ -51,7 +51,7 @@ class _HitScope(ColumnScope):
         }
 
     def keep_whole(self, name: str, expr: CompiledExpr) -> None:
-        """Make a column of the hits of an expression over events."""
+        """Add an expression over events as a column of the hits."""
         self.columns[name] = self._input(expr)
 
     def keep(self, patterns: Iterable[tuple[str, Span]]) -> None:
@@ -78,7 +78,9 @@ class _HitScope(ColumnScope):
 
 
 class _LevelPlan(msgspec.Struct, frozen=True):
-    """A command that groups, with the pipeline after it; ``keys``: of events, None for others."""
+    """A grouping command and the pipeline after it.
+
+    ``keys`` are the keys as expressions over events, None for other keys."""
 
     command: ast.Stats | ast.InlineStats
     stats: CompiledStats
@@ -88,7 +90,7 @@ class _LevelPlan(msgspec.Struct, frozen=True):
 
 
 class ProgramPlan(msgspec.Struct, frozen=True):
-    """A program, with what the hits of one group have in common."""
+    """A program, the inputs of its hits, and the keys and window that a group's hits share."""
 
     program: TableProgram
     inputs: tuple[CompiledExpr, ...]
@@ -104,14 +106,14 @@ class ProgramBuilder:
     def __init__(self, source: ColumnScope) -> None:
         self._levels: list[_LevelPlan] = []
         self._first_slots: dict[str, int] = {}
-        """The slots of the first command's keys in the rows of hits."""
+        """The slots of the first command's keys in the hits' rows."""
         self._source = source
         self._hits = _HitScope(source)
 
     def add(
         self, command: ast.Stats | ast.InlineStats, pipeline: CommandPipeline
     ) -> CommandPipeline:
-        """Add a command that groups, and return the pipeline after it."""
+        """Add a grouping command and return the pipeline after it."""
         if self._levels:
             scope = pipeline.scope
             keys = _later_keys(command, scope)
@@ -127,7 +129,7 @@ class ProgramBuilder:
         return after
 
     def _first_keys(self, command: ast.Stats | ast.InlineStats) -> dict[str, CompiledExpr]:
-        """Compile the keys of the first command over events, and make columns of them."""
+        """Compile the keys of the first command over events and define their columns."""
         keys = {}
         for named in command.by:
             expr = self._source.layout.cached(Compiler(self._source).column_value(named.expression))
@@ -137,16 +139,16 @@ class ProgramBuilder:
             slot = self._first_slots[named.name] = self._hits.layout.slot()
             key = CompiledExpr(slot_getter(slot), expr.type, expr.many, fact=EventFact(expr))
             keys[named.name] = self._hits.columns[named.name] = key
-            if expr.many:  # a group has one of the values, an aggregate sees all
+            if expr.many:  # a group has one of the values, but aggregates see all of them
                 self._hits.keep_whole(named.name, expr)
         return keys
 
     def build(self, separate: bool, reads_clock: bool) -> ProgramPlan:
         """Build the program.
 
-        ``separate``: hits that no command brings together are groups of their own, as a rule's
-        alerts are; otherwise all hits are one. Raises EsqlError where a rule would have to tell
-        apart what has no key. ``reads_clock``: the query calls NOW()."""
+        ``separate``: hits that no command combines form separate groups, as for a rule's alerts;
+        otherwise all hits are one group. Raises EsqlError if the groups of a rule cannot be
+        determined from each event. ``reads_clock``: the query calls NOW()."""
         common = self._common_keys() if separate else {}
         window_name = next(
             (name for name, expr in common.items() if isinstance(expr.fact, WindowFact)), None
@@ -179,9 +181,9 @@ class ProgramBuilder:
         )
 
     def _common_keys(self) -> dict[str, CompiledExpr]:
-        """Return the keys that all commands group by, under the names of the first.
+        """Return the keys by which all commands group, under their names in the first command.
 
-        Raises EsqlError where the last STATS groups by others too."""
+        Raises EsqlError if the last STATS also groups by other keys."""
         first, *others = self._levels
         common = {
             name: expr
@@ -203,7 +205,7 @@ class ProgramBuilder:
 def _later_keys(
     command: ast.Stats | ast.InlineStats, scope: ColumnScope
 ) -> dict[str, CompiledExpr]:
-    """Compile keys over the rows of a command before, and make columns of them."""
+    """Compile keys over the rows of the previous command and define their columns."""
     keys = {}
     for named in command.by:
         column = scope.layout.cached(Compiler(scope).compile(named.expression))
@@ -218,12 +220,12 @@ def _has_key(level: _LevelPlan, expr: CompiledExpr) -> bool:
 
 
 def _event_expr(column: CompiledExpr) -> CompiledExpr | None:
-    """Return the expression over events whose value a column has, if any."""
+    """Return the expression over events that a column reproduces, if any."""
     return column.fact.source if isinstance(column.fact, EventFact) else None
 
 
 def _refuse_many(command: ast.Stats | ast.InlineStats, columns: dict[str, CompiledExpr]) -> None:
-    """Refuse an INLINE STATS by several values of one row: its groups would share the row."""
+    """Raise EsqlError for an INLINE STATS by a multivalue, whose groups would share rows."""
     if not isinstance(command, ast.InlineStats):
         return
     for named in command.by:

@@ -31,32 +31,34 @@ from detector.text.capped import capped_value
 
 Shape = Literal["window", "lookback", "filter", "terms", "sequence"]
 SortableResult = tuple[dict[str, Value], list[Any]]
-"""A result by column, and the sort keys of SORT."""
+"""A result by column, and its sort keys for SORT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A compiled query; with ``grouping``, one that has STATS.
+    """A compiled query; ``grouping`` is set if it has STATS.
 
-    ``tree`` and ``key_nodes``: what it was compiled from. ``canonical``: the printed tree, equal
-    for queries that mean the same. ``shape``: *window* groups by a window of time; *lookback*
-    groups over all events that it is run on; *filter* takes each event by itself; *terms* wants
-    the first event of each combination of values; *sequence* wants events of several steps within
+    ``tree`` and ``key_nodes``: its source. ``canonical``: the ``repr`` of the tree, equal for
+    queries with the same meaning. ``shape``: *window* groups by a time window; *lookback* groups
+    all events on which the query runs; *filter* handles each event separately; *terms* finds the
+    first event of each combination of values; *sequence* finds events of several steps within
     ``window``.
-    ``prefilter`` and ``required_pairs``: what a record's head, and its (event.provider,
-    event.action), must fulfil to pass. ``window``: seconds within which hits belong together, None
-    where each event stands by itself or the query does not say; ``window_column``: its name;
-    ``calendar_span``: at most so long is the period of the calendar that a key names, which is no
-    window of a fixed length.
-    ``key_names``: the columns besides the window that the hits of one group agree in. ``min_hits``:
-    no group of fewer hits gives a result. ``columns``: the columns that the query returns, in
-    order. ``sparse``: null columns are left out. ``orders`` and ``limit``: SORT and LIMIT.
-    ``thresholds``: the conditions on a group, in words. ``time_inputs``: the indexes of the inputs
-    that are the event's time, where nothing else of ``rows`` depends on it; None where something
-    does. ``unites_rows``: the rows that MV_EXPAND makes of an event are one hit of their group, as
-    a rule counts events. ``min_distinct``: no group gives a result whose inputs at an index have
-    fewer distinct values; ``min_spans``: nor one whose events lie closer together than this.
-    ``shared_inputs``: what the inputs of alike records have in common."""
+
+    ``prefilter`` and ``required_pairs``: the conditions that a record's head, and its
+    (event.provider, event.action), must satisfy to pass. ``window``: the seconds within which hits
+    belong together, None if events are separate or the query does not say; ``window_column``: its
+    name; ``calendar_span``: the maximum length in seconds of the calendar period by which a key
+    groups, which is not a window of fixed length.
+
+    ``key_names``: the columns, in addition to the window, in which the hits of a group agree.
+    ``min_hits``: a group with fewer hits has no result. ``columns``: the columns that the query
+    returns, in order. ``sparse``: null columns are omitted. ``orders`` and ``limit``: SORT and
+    LIMIT. ``thresholds``: the conditions on a group, in words. ``time_inputs``: the indexes of the
+    inputs that are the event's time, if nothing else in ``rows`` depends on it, otherwise None.
+    ``unites_rows``: the rows that MV_EXPAND makes of an event are one hit of their group, because a
+    rule counts events. ``min_distinct``: (input index, minimum) of distinct values, and
+    ``min_spans``: minimum time spans; a group below them has no result. ``shared_inputs``: the
+    inputs that similar records have in common."""
 
     text: str
     tree: ast.Tree
@@ -90,23 +92,23 @@ class Query:
     def rows(
         self, record: Record, time: int, now: int | None = None, is_accepted: bool = False
     ) -> list[tuple[tuple[Value, ...], Inputs]]:
-        """Return (key values, aggregate inputs) for each group that ``record`` joins.
+        """Return (key values, aggregate inputs) for each group to which ``record`` belongs.
 
-        Several for a multivalued key, none where the filter is not true. ``time`` is the event's,
-        in seconds since the epoch; ``now`` is the value of NOW(), by default the event's time. A
-        query without STATS has its columns as inputs; a sequence has the steps that the record is
-        before them, as bits. An exact prefilter that has accepted the record (``is_accepted``) is
-        not asked again."""
+        There are several for a multivalued key and none if the filter is not true. ``time`` is the
+        event's time in epoch seconds; ``now`` is the value of NOW(), by default the event's time.
+        The inputs of a query without STATS are its columns; in a sequence, they are preceded by the
+        steps that the record matches, as bits. ``is_accepted``: the prefilter has accepted the
+        record; if it is exact, the conditions are not tested again."""
         row = self._new_row(record, time, now)
         if self.sequence is not None:
             return self._step_rows(self.sequence, row)
         return self._rows_of(row, partial(_kept, self.inputs), is_accepted)
 
     def shared_rows(self, record: Record) -> list[tuple[tuple[Value, ...], Inputs]]:
-        """Return the rows of an accepted record without the inputs that are its own alone.
+        """Return the rows of an accepted record without the inputs that are unique to it.
 
-        Only where ``time_inputs`` tells that nothing else depends on its time, and of a record that
-        is too short for a field that would be cut."""
+        Valid only if ``time_inputs`` shows that nothing else depends on the time, and for a record
+        so short that none of its fields would be truncated."""
         row, shared = self._new_row(record, 0, None), self.shared_inputs
         if shared.fields:
             return self._rows_of(row, lambda _: [read(record) for read in shared.fields], True)
@@ -128,7 +130,7 @@ class Query:
     def _step_rows(
         self, sequence: CompiledSequence, row: RowSlots
     ) -> list[tuple[tuple[Value, ...], Inputs]]:
-        """Return the rows of a sequence: one for each series of the record."""
+        """Return the rows of a sequence: one for each series to which the record belongs."""
         steps_by_key = sequence.steps_by_key(row)
         if not steps_by_key:
             return []
@@ -136,7 +138,7 @@ class Query:
         return [(key, (steps, *columns)) for key, steps in steps_by_key.items()]
 
     def accepts(self, record: Record, time: int) -> bool:
-        """Check whether ``record`` passes the filter: ``rows`` would not be empty."""
+        """Tell whether ``record`` passes the filter, that is, whether ``rows`` is not empty."""
         return any(True for _ in run_stages(self.stages, self._new_row(record, time, None)))
 
     def _new_row(self, record: Record, time: int, now: int | None) -> RowSlots:
@@ -153,14 +155,14 @@ class Query:
             yield result, self._sort_keys(row)
 
     def sliding_aggregator(self) -> HitGroup:
-        """Make an empty group. Only for a query with STATS."""
+        """Make an empty group; only for a query with STATS."""
         assert self.grouping is not None
         return self.grouping.new_group()
 
     def group_passes(
         self, group: HitGroup, window_start: int, key: Sequence[Value], now: int | None = None
     ) -> bool:
-        """Check the conditions after STATS on a group."""
+        """Tell whether a group satisfies the conditions after STATS."""
         rows = self._group_rows(group, window_start, key, now, conditions=True)
         return any(True for _ in rows)
 
@@ -172,10 +174,10 @@ class Query:
         now: int | None = None,
         conditions: bool = True,
     ) -> dict[str, Value] | None:
-        """Return one group's result by column; None where a condition fails.
+        """Return a group's result by column; None if a condition fails.
 
-        ``window_start`` is in seconds since the epoch; ``now`` is the value of NOW(), by default
-        the window's end. Without ``conditions`` there is a result whatever they say."""
+        ``window_start`` is in epoch seconds; ``now`` is the value of NOW(), by default the window's
+        end. Without ``conditions``, the conditions are ignored."""
         grouping = self.grouping
         if grouping is None:
             return self._format_result(inputs[0])
@@ -188,7 +190,7 @@ class Query:
         return None
 
     def _merged_result(self, rows: Iterable[RowSlots]) -> dict[str, Value] | None:
-        """Return the values of all rows by column; None without a row."""
+        """Return the combined values of all rows by column; None if there are no rows."""
         values = [self._column_values(row) for row in rows]
         if not values:
             return None
@@ -199,7 +201,7 @@ class Query:
         return self._format_result(merged)
 
     def common_result(self, inputs: Sequence[Inputs]) -> dict[str, Value]:
-        """Return the columns in which all events of a sequence agree."""
+        """Return a sequence's columns; those in which its events differ are null."""
         first, *others = inputs
         values = list(first)
         for other in others:
@@ -215,7 +217,7 @@ class Query:
         inputs: Sequence[Inputs],
         now: int | None = None,
     ) -> Iterator[SortableResult]:
-        """Yield all results for one group of a query with STATS."""
+        """Yield all results of a group; only for a query with STATS."""
         assert self.grouping is not None
         group = self.grouping.whole_group(inputs)
         for row in self._group_rows(group, window_start, key, now, conditions=True):
@@ -229,7 +231,7 @@ class Query:
         now: int | None,
         conditions: bool,
     ) -> Iterator[RowSlots]:
-        """Yield the rows that are left of a group."""
+        """Yield the resulting rows of a group."""
         assert self.grouping is not None
         if now is None:
             now = window_start + (self.window or 0)
@@ -252,20 +254,21 @@ class Query:
         return result
 
     def format_key(self, key: Sequence[Value]) -> dict[str, Value]:
-        """Format key values by column, dates as text."""
+        """Format key values by column; dates become text."""
         columns = zip(self.key_names, key, self.keys, strict=True)
         return {name: shown(value, expr.type) for name, value, expr in columns}
 
 
 def _kept(exprs: Sequence[CompiledExpr], row: RowSlots) -> list[Value]:
-    """Return the values of a row, cut as they are kept of a hit."""
+    """Return the values of a row, truncated as they are stored with a hit."""
     return [capped_value(expr.read(row)) for expr in exprs]
 
 
 def _unite_rows(rows: Sequence[tuple[tuple[Value, ...], Inputs]]) -> list[Any]:
-    """Make one row for each group of the rows that MV_EXPAND made of one event.
+    """Combine the rows that MV_EXPAND made of an event into one row for each group.
 
-    Where they differ, an input has the values of all; a condition is true if one of them is."""
+    If inputs differ, the combined input has all of their values; a condition is true if it is true
+    in one of the rows."""
     united: dict[tuple[Value, ...], Inputs] = {}
     for key, inputs in rows:
         present = united.setdefault(key, inputs)

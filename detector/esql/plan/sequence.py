@@ -1,4 +1,4 @@
-"""Compile a sequence: the steps that an event may be, and the series that it belongs to."""
+"""Compile a sequence: the steps that an event may match, and the series to which it belongs."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, R
 from detector.text.capped import capped_value
 
 _MOST_STEPS = 62
-"""Different ones: the steps of an event are the bits of an integer of 64."""
+"""The most distinct steps: the steps of an event are bits of a 64-bit integer."""
 
 
 class CompiledStep(msgspec.Struct, frozen=True):
-    """A step's condition, and the values that its events are grouped by."""
+    """A step's condition and the values by which its events are grouped."""
 
     test: Getter
     keys: tuple[CompiledExpr, ...]
 
 
 class CorrelatedStep(msgspec.Struct, frozen=True):
-    """A step that events make together; see ``ast.Correlated``.
+    """A step of several events; see ``ast.Correlated``.
 
-    ``keys`` and ``value`` are indexes of a hit's inputs. ``passes`` tells whether a number is
-    within the bounds."""
+    ``keys`` and ``value`` are indexes of a hit's inputs. ``passes`` tells whether a count is within
+    the bounds."""
 
     step: int
     of: tuple[int, ...]
@@ -44,9 +44,9 @@ class CorrelatedStep(msgspec.Struct, frozen=True):
 
 
 class CompiledSequence(msgspec.Struct, frozen=True):
-    """The steps of a sequence, and how they must follow each other; see ``ast.Sequence``.
+    """The steps of a sequence and their required order; see ``ast.Sequence``.
 
-    ``width``: of a chain, the seconds of the sequence alone. ``missing``: see
+    ``width``: in a chain, the seconds of the outermost sequence. ``missing``: see
     ``ast.GappedSequence``."""
 
     steps: tuple[CompiledStep, ...]
@@ -60,7 +60,7 @@ class CompiledSequence(msgspec.Struct, frozen=True):
 
     @property
     def ending(self) -> int:
-        """The steps, as bits, that end sequences and are no part of one."""
+        """The steps, as bits, that end sequences and are not part of one."""
         ending = {step for _, step in self.missing}
         if self.until is not None:
             ending.add(self.until)
@@ -68,15 +68,15 @@ class CompiledSequence(msgspec.Struct, frozen=True):
 
     @property
     def min_hits(self) -> int:
-        """No fewer events are a sequence."""
+        """The minimum number of events in a sequence."""
         if self.reuse:
             return 1
         return len(self.order)
 
     def steps_by_key(self, row: RowSlots) -> dict[tuple[Any, ...], int]:
-        """Return the steps that an event is, for each series that it belongs to.
+        """Return the steps that an event matches, for each series to which it belongs.
 
-        The steps are bits: 1 << index. A multivalued key is in the series of each value."""
+        The steps are bits: 1 << index. A multivalued key puts it in the series of each value."""
         bits: dict[tuple[Any, ...], int] = defaultdict(int)
         for index, step in enumerate(self.steps):
             if step.test(row) is True:
@@ -87,7 +87,7 @@ class CompiledSequence(msgspec.Struct, frozen=True):
 
 
 def compile_sequence(node: ast.Sequence, scope: ColumnScope) -> CompiledSequence:
-    """Compile a sequence. Raises EsqlError for what cannot be run."""
+    """Compile a sequence. Raises EsqlError for too many steps or keys that do not match."""
     if len(node.steps) > _MOST_STEPS:
         raise EsqlError(
             node.span, f"a sequence of over {_MOST_STEPS} different steps is not supported"
@@ -136,7 +136,7 @@ def _bounds_test(bounds: Sequence[tuple[str, int | float]]) -> Callable[[int], b
 
 
 def _check_keys(node: ast.Step, step: CompiledStep, first: CompiledStep) -> None:
-    """Refuse keys that can never equal those of the first step."""
+    """Raise EsqlError for keys that can never equal those of the first step."""
     if len(step.keys) != len(first.keys):
         raise EsqlError(node.span, "each step must be grouped by as many fields as the first")
     for expression, key, other in zip(node.by, step.keys, first.keys, strict=True):

@@ -1,4 +1,4 @@
-"""Tell the inputs that alike records have in common from those that are each record's own."""
+"""Separate the inputs that similar records have in common from those unique to each record."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from detector.ecs.getters import FieldGetter
 from detector.esql.expressions.scope import CompiledExpr, ConstantFact, FieldFact, constant
 
 _TIMES = ("@timestamp", "event.ingested", "event.created")
-"""The fields that are the event's time."""
+"""The fields that have the event's time."""
 _REGION = "cloud.region"
 _OWN = {"event.id": "event_id", "aws.cloudtrail.request_id": "request_id"}
-"""The fields that no two records share, with their attributes of a record."""
+"""The fields that are unique to each record, with the record attribute of each."""
 OWN_ATTRIBUTES = tuple(_OWN.values())
-"""Their attributes, which are texts."""
+"""The attributes of the unique fields; their values are texts."""
 _LEFT_OUT = constant(None, "null")
 
 
 class SharedInputs(NamedTuple):
-    """The inputs of a query; those in which alike records differ are left out.
+    """The inputs of a query; in ``exprs``, those in which similar records differ are null.
 
-    ``times``: the indexes of those that are the event's time. ``own``: the indexes of those that
-    are an attribute of the record, with its name. ``regions``: the indexes of those that are the
-    region."""
+    ``times``: the indexes of inputs that are the event's time. ``own``: the indexes of inputs that
+    are unique to a record, with the name of its attribute. ``regions``: the indexes of inputs that
+    are the region."""
 
     exprs: tuple[CompiledExpr, ...]
     times: tuple[int, ...]
     own: tuple[tuple[int, str], ...]
     regions: tuple[int, ...]
     fields: tuple[FieldGetter, ...] = ()
-    """The same as ``exprs`` of the record by itself; none where an input is more than a field."""
+    """``exprs`` as getters on the record; empty if an input is more than a field."""
 
     @classmethod
     def of(cls, inputs: Sequence[CompiledExpr], table: FieldTable) -> SharedInputs:
-        """Tell the inputs of a query apart, whose fields ``table`` has."""
+        """Classify the inputs of a query over the fields of ``table``."""
         exprs: list[CompiledExpr] = []
         times = []
         own = []
@@ -61,7 +61,7 @@ class SharedInputs(NamedTuple):
 
 
 def _getter(expr: CompiledExpr, table: FieldTable) -> FieldGetter | None:
-    """Return what an input is of a record; None where it is more than a field."""
+    """Return an input as a getter on the record; None if it is more than a field."""
     match expr.fact:
         case FieldFact(name):
             return table[name].read

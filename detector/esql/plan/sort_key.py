@@ -11,7 +11,7 @@ from detector.esql.expressions.scope import Getter, RowSlots
 
 
 class SortKey(msgspec.Struct, frozen=True):
-    """One key of SORT."""
+    """A key of SORT."""
 
     read: Getter
     type: Type
@@ -21,7 +21,7 @@ class SortKey(msgspec.Struct, frozen=True):
     def of(self, row: RowSlots) -> tuple[bool, Any]:
         """Return the sort key of a row.
 
-        Of a multivalue the least value counts, the greatest if descending."""
+        A multivalue sorts by its smallest value, or by its greatest if descending."""
         values = many(self.read(row))
         if not values:
             return self.nulls_first == self.descending, ""

@@ -31,11 +31,11 @@ _LONGEST_PERIOD = 366 * DAY
 
 
 class CompiledStats(msgspec.Struct):
-    """STATS, compiled.
+    """A compiled STATS.
 
     ``source``: the columns before it; ``scope``: those after it. The window is the first key that
-    truncates ``@timestamp`` to spans of one length; the other keys are in ``keys``, and
-    ``calendar_span`` is the longest that a period of the calendar among them can be."""
+    truncates ``@timestamp`` to spans of fixed length. The other keys are in ``keys``;
+    ``calendar_span`` is the maximum length in seconds of a calendar period among them."""
 
     scope: ColumnScope
     source: ColumnScope
@@ -75,9 +75,9 @@ def compile_stats(command: ast.Stats, source: ColumnScope) -> CompiledStats:
 def compile_level(
     command: ast.Stats | ast.InlineStats, source: ColumnScope, keys: Mapping[str, CompiledExpr]
 ) -> CompiledStats:
-    """Compile a command that groups, of several; ``keys`` are columns of ``source``.
+    """Compile one of several grouping commands; ``keys`` are columns of ``source``.
 
-    INLINE STATS leaves the columns that are there, and adds its own."""
+    INLINE STATS keeps the existing columns and adds its own."""
     if isinstance(command, ast.InlineStats):
         stats = CompiledStats(source, source, group_slot=source.layout.slot())
         _define_aggregations(stats, command.aggregations, keys)
@@ -96,7 +96,7 @@ def compile_level(
 
 
 def slot_getter(slot: int) -> Getter:
-    """Return what reads a slot of a row."""
+    """Return a getter of a row's slot."""
     return lambda row: row[slot]
 
 
@@ -105,7 +105,7 @@ def _define_aggregations(
     aggregations: Sequence[ast.Aggregation],
     key_columns: Mapping[str, CompiledExpr],
 ) -> None:
-    """Define the columns that aggregates make; none sees another one."""
+    """Define the columns of the aggregations, which cannot reference each other."""
     columns = {}
     for aggregation in aggregations:
         condition = None
@@ -121,7 +121,7 @@ def _define_aggregations(
 
 
 def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
-    """Add a key of BY, and return its column after STATS."""
+    """Add a key of BY and return its column after STATS."""
     expr = stats.source.layout.cached(Compiler(stats.source).column_value(named.expression))
     stats.source.define(named.name, expr)
     slot = stats.scope.layout.slot()
@@ -140,13 +140,13 @@ def _add_key(stats: CompiledStats, named: ast.Named) -> CompiledExpr:
 
 
 def check_period(named: ast.Named, fact: CalendarFact) -> None:
-    """Refuse a period of over a year."""
+    """Raise EsqlError for a calendar period of over a year."""
     if fact.longest > _LONGEST_PERIOD:
         raise EsqlError(named.expression.span, "a window of over a year is not supported")
 
 
 class _StatsCompiler(Compiler):
-    """Compiles expressions of STATS: over aggregates of rows, and keys."""
+    """Compiles the expressions of STATS, over aggregates of rows and keys."""
 
     def __init__(
         self, stats: CompiledStats, condition: int | None, key_columns: Mapping[str, CompiledExpr]
@@ -206,7 +206,7 @@ class _StatsCompiler(Compiler):
 
 
 def _check_constant(node: ast.Call, argument: ast.Expression, expr: CompiledExpr) -> None:
-    """Refuse a constant by which an aggregate would be null, or something else than it says."""
+    """Raise EsqlError for a constant that would make an aggregate null or misleading."""
     reason = refuse_constant(node.name, expr.type, expr.value)
     if reason is not None:
         raise EsqlError(argument.span, reason)
@@ -215,9 +215,9 @@ def _check_constant(node: ast.Call, argument: ast.Expression, expr: CompiledExpr
 def _fact_of_aggregate(
     node: ast.Call, arguments: list[CompiledExpr], inputs: Sequence[int]
 ) -> ColumnFact:
-    """Return the fact of a count, at most the number of rows, or of an edge of their times.
+    """Return the fact of a count, or of the minimum or maximum of ``@timestamp``.
 
-    A count is more where a row can have several values."""
+    A count of a multivalued column has none: it may exceed the number of rows."""
     if node.name in ("min", "max") and arguments[0].fact == FieldFact("@timestamp"):
         return EventTimeFact()
     if node.name not in ("count", "count_distinct"):

@@ -1,8 +1,8 @@
-"""Store compiled queries, and compile them again when they are first run.
+"""Store compiled queries, and compile the rest of them when they first run.
 
-What tells which records a query wants, and how its hits belong together, is stored as it is. The
-rest is compiled from the stored tree when something asks for it: of a thousand rules, a log meets
-few.
+The parts that decide which records a query needs, and how its hits are grouped, are stored. The
+rest is compiled from the stored tree on first use: out of a thousand rules, few match any record of
+a log.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _ENCODER = msgspec.msgpack.Encoder()
 
 
 class StoredCondition(msgspec.Struct, frozen=True, array_like=True):
-    """A condition on heads; ``node`` is encoded."""
+    """A condition on heads; ``node`` is an encoded syntax tree."""
 
     reads: frozenset[str]
     node: msgspec.Raw
 
 
 class StoredQuery(msgspec.Struct, frozen=True, array_like=True):
-    """A query without what is compiled; ``tree`` and ``key_nodes`` are encoded.
+    """A query without its compiled parts; ``tree`` and ``key_nodes`` are encoded.
 
     ``pair``, ``rest``, ``caller`` and ``is_exact`` are those of the prefilter."""
 
@@ -69,17 +69,17 @@ _AS_THEY_ARE = (
     "time_inputs",
     "unites_rows",
 )
-"""The fields of a query that are stored under their names."""
+"""The fields of a query that are stored unchanged under their own names."""
 
 
 class _DeferredQuery(Query):
-    """A query that compiles what is missing when that is first read."""
+    """A query that compiles its missing fields when one of them is first read."""
 
     __slots__ = ("_compile",)
 
     @classmethod
     def of(cls, known: dict[str, Any], compile: Callable[[], Query]) -> Query:
-        """Make a query of which these fields are known."""
+        """Make a query with these known fields; ``compile`` returns the complete query."""
         query = cls.__new__(cls)
         object.__setattr__(query, "_compile", compile)
         for name, value in known.items():
@@ -87,7 +87,7 @@ class _DeferredQuery(Query):
         return query
 
     def __getattr__(self, name: str) -> Any:
-        """Return a field that is not there yet. Raises AttributeError for what is none."""
+        """Compile and return a missing field. Raises AttributeError if there is no such field."""
         if name not in _FIELD_NAMES:
             raise AttributeError(name)
         compiled = self._compile()
@@ -102,12 +102,12 @@ _KNOWN_NAMES = frozenset({*_AS_THEY_ARE, "text", "required_pairs", "prefilter"})
 
 
 def depends_on_files(query: Query) -> bool:
-    """Check whether a query reads tables of the user's, and so more than its text."""
+    """Tell whether a query reads lookup tables, and so depends on more than its text."""
     return any(isinstance(each, ast.Enrich | ast.LookupJoin) for each in query.tree.commands)
 
 
 def store_query(query: Query) -> StoredQuery:
-    """Return what is stored of a query."""
+    """Return the storable form of a query."""
     return StoredQuery(
         **{name: getattr(query, name) for name in _AS_THEY_ARE},
         required_pairs=sorted(query.required_pairs, key=repr),
@@ -123,12 +123,12 @@ def store_query(query: Query) -> StoredQuery:
 def restore_query(
     stored: StoredQuery, text: str, table: FieldTable, options: QueryOptions
 ) -> Query:
-    """Return the query that was stored, over the fields and with the options that it had."""
+    """Restore a stored query; the fields and options must be those with which it was compiled."""
 
     def compile() -> Query:
         tree = cast(ast.Tree, _decoded(stored.tree))
         keys = cast("tuple[ast.Named, ...]", _decoded(stored.key_nodes))
-        from detector.esql.plan.planner import plan_tree  # of a scan without hits nothing is asked
+        from detector.esql.plan.planner import plan_tree  # not needed by a scan without hits
 
         return plan_tree(tree, text, table, options, keys)
 

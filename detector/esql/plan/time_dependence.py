@@ -1,4 +1,4 @@
-"""Infer from a query whether its rows depend on the time of the event."""
+"""Infer whether the rows of a query depend on the event's time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _TIME = FieldFact("@timestamp")
 
 
 class TimeDependence:
-    """What of a query depends on an event's time beside ``@timestamp`` itself.
+    """Tracks what in a query depends on the event's time, apart from ``@timestamp`` itself.
 
-    It errs on the side of dependence."""
+    It is conservative: in doubt it reports a dependence."""
 
     def __init__(self) -> None:
         self._columns = {"@timestamp"}
         self._decides = False
-        """Whether an event has rows depends on its time."""
+        """Whether the existence of an event's rows depends on its time."""
 
     def add(self, command: ast.Command) -> None:
         """Take a command before STATS into account."""
@@ -39,7 +39,7 @@ class TimeDependence:
                 self._decides |= self._reads_time(command)
 
     def decides(self, keys: Iterable[ast.Expression]) -> bool:
-        """Return whether rows or any of these keys depend on the time."""
+        """Tell whether the existence of rows, or any of these keys, depends on the time."""
         return self._decides or any(map(self._reads_time, keys))
 
     def time_inputs(
@@ -47,8 +47,8 @@ class TimeDependence:
     ) -> tuple[int, ...] | None:
         """Return the indexes of the inputs that are the event's time.
 
-        An input is what is read, or the name of a column. None where any depends on the time in
-        another way."""
+        An input is given as an expression or as a column's name. The result is None if any input
+        depends on the time in another way."""
         times = []
         for index, (node, expr) in enumerate(inputs):
             if not self._reads_time(node):
