@@ -1,4 +1,4 @@
-"""The functions of addresses and networks."""
+"""The functions on addresses and networks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
     "unspecified": ("0.0.0.0/32", "::"),
     "private": ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"),
 }
-"""Name -> networks, as Elasticsearch's network direction processor has them."""
+"""Networks by name, as in Elasticsearch's network direction processor."""
 _BROADCAST = "255.255.255.255"
 _OF_NO_HOST = ("loopback", "unspecified", "link_local_unicast")
 _COMPLEMENTS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("unicast", "global_unicast"), (*_OF_NO_HOST, "multicast")),
     "public": (*_OF_NO_HOST, "private", "interface_local_multicast", "link_local_multicast"),
 }
-"""Name -> named networks that an address must not be of; nor is it the broadcast address."""
+"""By name, the named networks that exclude an address, in addition to the broadcast address."""
 
 
 @lru_cache(1024)
@@ -40,7 +40,7 @@ def _network(block: str) -> Any:
 
 @lru_cache(1024)
 def _bounds(block: str) -> tuple[bytes, bytes]:
-    """Return the first and the last address of a network, as ``ip_order`` has them."""
+    """Return the ``ip_order`` of the first and last address of a network. Raises ValueError."""
     network = _network(block)
     return ip_order(str(network[0])), ip_order(str(network[-1]))
 
@@ -48,27 +48,27 @@ def _bounds(block: str) -> tuple[bytes, bytes]:
 def _is_in_any(address: str, bounds: Iterable[tuple[bytes, bytes]]) -> bool:
     """Tell whether an address is in one of the networks.
 
-    An IPv4 address is in the IPv6 networks that its mapped form is in, as for Elasticsearch."""
+    An IPv4 address is in the IPv6 networks that contain its mapped form, as in Elasticsearch."""
     position = ip_order(address)
     return any(first <= position <= last for first, last in bounds)
 
 
 @function("cidr_match(ip, keyword...) -> boolean", constant_checks={1: _bounds})
 def cidr_match(address: str, *blocks: str) -> bool:
-    """Check whether an address is in one of the networks."""
+    """Tell whether an address is in one of the networks, given as CIDR blocks."""
     return _is_in_any(address, map(_bounds, blocks))
 
 
 @function("ip_prefix(ip, integer, integer) -> ip")
 def ip_prefix(address: str, bits4: int, bits6: int) -> str:
-    """Cut an address to the number of bits given for its version."""
+    """Truncate an address to the prefix length given for its IP version."""
     bits = bits4 if ipaddress.ip_address(address).version == 4 else bits6
     return str(_network(f"{address}/{bits}").network_address)
 
 
 @lru_cache(1024)
 def _network_test(name: str) -> Callable[[str], bool]:
-    """Return what tells whether an address is of a network. Raises ValueError for none."""
+    """Return a test for the addresses of a named network or block. Raises ValueError if invalid."""
     if name in _COMPLEMENTS:
         outside = [each for part in _COMPLEMENTS[name] for each in _NAMED[part]]
         is_of_none = _test_of((*outside, _BROADCAST))
@@ -93,8 +93,8 @@ def _test_of(blocks: Sequence[str]) -> Callable[[str], bool]:
 def network_direction(source: str, destination: str, networks: list[str]) -> str:
     """Tell whether a connection is ``internal``, ``outbound``, ``inbound`` or ``external``.
 
-    ``networks`` are the internal ones: blocks, addresses, or names such as ``private``. One that is
-    none makes the result null where it is asked."""
+    ``networks`` are the internal ones: blocks, addresses, or names such as ``private``. The result
+    is null if an invalid one has to be tested."""
     is_from_inside, is_to_inside = (
         any(_network_test(network)(end) for network in networks) for end in (source, destination)
     )

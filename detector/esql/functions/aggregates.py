@@ -1,7 +1,7 @@
 """Compute the aggregate functions of STATS, exactly.
 
-An aggregate is given the values of its first argument over all rows of a group, or the arguments
-of every row. Nulls do not count; every value of a multivalue does. The result depends on the set of
+An aggregate receives the values of its first argument over all rows of a group, or the arguments of
+every row. Nulls are ignored; every value of a multivalue counts. The result depends on the set of
 rows, not on their order.
 """
 
@@ -20,7 +20,7 @@ from detector.esql.functions.signature import Signature
 
 _SEVERAL_OR_NONE = {list, type(None)}
 _Values = Collection[Any]
-"""The values of the first argument over all rows, each by itself."""
+"""The values of the first argument over all rows, with multivalues flattened."""
 ArgumentRows = Sequence[Sequence[Any]]
 """The values of the arguments, row by row."""
 
@@ -28,15 +28,16 @@ ArgumentRows = Sequence[Sequence[Any]]
 class Aggregate(msgspec.Struct, frozen=True):
     """An aggregate function.
 
-    ``takes``: what the implementation wants: the ``values`` of the first argument, or the ``rows``
-    of all; beside these the ``types`` of the arguments, the ``constants`` after the first."""
+    ``takes`` are the names of the implementation's parameters: the ``values`` of the first
+    argument, or the ``rows`` of all arguments; optionally the ``types`` of the arguments and the
+    ``constants`` after the first."""
 
     signature: Signature
     implementation: Callable[..., Any]
     takes: frozenset[str]
 
     def drops_constant(self, position: int) -> bool:
-        """Check whether a constant argument is no value of a row, but says how to compute."""
+        """Tell whether a constant argument is a parameter of the computation, not a row's value."""
         return "constants" in self.takes or self.signature.parameter(position).optional
 
     def compute(
@@ -46,7 +47,7 @@ class Aggregate(msgspec.Struct, frozen=True):
         types: Sequence[Type],
         constants: Sequence[Any],
     ) -> Any:
-        """Aggregate rows that have the arguments at these indexes."""
+        """Aggregate rows; ``arguments`` are the indexes of the arguments in a row."""
         keywords: dict[str, Any] = {}
         if "types" in self.takes:
             keywords["types"] = types
@@ -66,7 +67,7 @@ AGGREGATES: dict[str, Aggregate] = {}
 
 
 def refuse_constant(name: str, type: Type, value: Any) -> str | None:
-    """Say why a constant after the first argument of an aggregate is none; None if it is one."""
+    """Return why a constant after an aggregate's first argument is invalid; None if it is valid."""
     if value is None or isinstance(value, list):
         return f"one value must stand here, as {name} takes it"
     if name == "percentile" and not 0 <= value <= 100:
@@ -92,7 +93,7 @@ def aggregate(signature: str, *aliases: str) -> Callable[[Callable[..., Any]], C
 
 
 def _flatten(values: Sequence[Any]) -> Sequence[Any]:
-    """Return each value of values that may be several or none."""
+    """Flatten values that may be multivalues or null."""
     if _SEVERAL_OR_NONE.isdisjoint(map(type, values)):
         return values
     return [value for each in values for value in many(each)]
@@ -140,7 +141,7 @@ def average(values: _Values) -> Any:
 
 
 def _sum(values: Iterable[float]) -> float:
-    """Sum exactly; infinite beyond what a double holds."""
+    """Sum exactly; return infinity if the sum exceeds a double."""
     try:
         return math.fsum(values)
     except OverflowError:
@@ -191,21 +192,23 @@ def std_dev(values: _Values) -> Any:
 
 @aggregate("first(same, any) -> first{}")
 def first(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    """Return the value of the row with the least second argument, all of it, or null."""
+    """Return the value, whole if multivalued, of the row with the least second argument."""
     return _value_at_extreme(rows, types, min)
 
 
 @aggregate("last(same, any) -> first{}")
 def last(rows: ArgumentRows, *, types: Sequence[Type]) -> Any:
-    """Return the value of the row with the greatest second argument, all of it, or null."""
+    """Return the value, whole if multivalued, of the row with the greatest second argument."""
     return _value_at_extreme(rows, types, max)
 
 
 def _value_at_extreme(
     rows: ArgumentRows, types: Sequence[Type], extreme: Callable[..., Any]
 ) -> Any:
-    """Rows whose second argument is null come last. Of several rows the least value counts, and
-    any before null: ES|QL may return each, this does not depend on the order of the rows."""
+    """Return the value of the row with the extreme second argument.
+
+    Rows whose second argument is null are used only if there are no others. Among ties, the least
+    non-null value is returned: ES|QL may return any, but this is independent of row order."""
     sort_order, value_order = order(types[1]), order(types[0])
     values = [row[0] for row in rows]
     keyed = [(extreme(map(sort_order, many(row[1]))), row[0]) for row in rows if many(row[1])]
@@ -218,9 +221,7 @@ def _value_at_extreme(
 
 @aggregate("top(same, long, keyword?) -> same[]")
 def top(values: _Values, *, types: Sequence[Type], constants: Sequence[Any]) -> Any:
-    """Return the first values in ``asc`` (the default) or ``desc`` order.
-
-    Equal values count each."""
+    """Return the first values in ``asc`` (the default) or ``desc`` order, with duplicates."""
     limit, *direction = constants
     descending = bool(direction) and str(direction[0]).lower() == "desc"
     return single(sorted(values, key=order(types[0]), reverse=descending)[:limit])

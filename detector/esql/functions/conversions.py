@@ -1,6 +1,6 @@
 """Convert values from one type to another.
 
-What does not convert becomes null; of a multivalue, those values are dropped.
+A value that cannot be converted becomes null; in a multivalue, it is dropped.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def to_double(value: Any, *, types: Sequence[Type]) -> Any:
 
 @function("to_boolean(any*) -> boolean", "to_bool")
 def to_boolean(value: Any, *, types: Sequence[Type]) -> bool:
-    """Convert to boolean; of texts, only ``true`` (in any case) is true."""
+    """Convert to boolean; the only text that is true is ``true`` (in any case)."""
     if types[0] in ("ip", "date"):
         raise ValueError
     if isinstance(value, str):

@@ -1,7 +1,7 @@
-"""Java's date patterns: texts of dates, and dates of texts, in UTC and English.
+"""Format and parse dates by Java's date patterns, in UTC and English.
 
-Weeks are ISO's. Source: the OpenJDK documentation of ``DateTimeFormatter``, "Patterns for
-Formatting and Parsing". A pattern that is not known here raises ValueError when it is compiled.
+Weeks follow ISO 8601. Source: the OpenJDK documentation of ``DateTimeFormatter``, "Patterns for
+Formatting and Parsing". Compiling an unsupported pattern raises ValueError.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ _NAMED_PATTERNS = {
     "year_month": "yyyy-MM",
     "year_month_day": "yyyy-MM-dd",
 }
-"""Elasticsearch's names of formats -> patterns; ``strict_`` may stand before each."""
+"""Patterns by Elasticsearch's format names, each of which may be prefixed with ``strict_``."""
 
 _TOKEN = late_pattern(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z'\[\]{}#]+|.", re.DOTALL)
 
 
 def _tokens(pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield the letters of a pattern with their letter, and its texts with none.
+    """Yield a pattern's letter runs as (run, letter) and its literal texts as (text, ``""``).
 
-    Raises ValueError for characters that have a meaning which is not supported."""
+    Raises ValueError for special characters that are not supported."""
     for token in _TOKEN.finditer(_NAMED_PATTERNS.get(pattern.removeprefix("strict_"), pattern)):
         text, quoted, letter = token[0], token[1], token[2]
         if quoted is not None:
@@ -69,16 +69,16 @@ def _unsupported(pattern: str, letters: str) -> ValueError:
     return ValueError(f"{part}the date pattern {pattern} is not supported")
 
 
-# texts of dates
+# formatting
 
 
 def _number(value: Callable[[datetime], int], widths: range) -> dict[int, _Formatter]:
-    """Make the forms of a number, padded to as many digits as there are letters."""
+    """Make the formatters of a number, zero-padded to the number of letters."""
     return {width: lambda d, width=width: f"{value(d):0{width}d}" for width in widths}  # type: ignore[misc]
 
 
 def _name(value: Callable[[datetime], str]) -> dict[int, _Formatter]:
-    """Make the short, full and narrow form of a name."""
+    """Make the formatters of a name's short, full and narrow form."""
     return {3: lambda d: value(d)[:3], 4: value, 5: lambda d: value(d)[:1]}
 
 
@@ -157,12 +157,12 @@ _FORMATTERS: dict[str, dict[int, _Formatter]] = {
     "O": _texts({1: "GMT", 4: "GMT"}),
     "V": _texts({2: "Z"}),
 }
-"""Letter of a pattern -> number of such letters -> text of a date."""
+"""The formatter for each pattern letter and number of letters."""
 
 
 @lru_cache(64)
 def date_formatter(pattern: str) -> Callable[[datetime], str]:
-    """Compile a pattern to a function that formats dates. Raises ValueError."""
+    """Compile a pattern to a function that formats dates. Raises ValueError if unsupported."""
     parts: list[_Formatter] = []
     for text, letter in _tokens(pattern):
         form = _FORMATTERS.get(letter, {}).get(len(text)) if letter else _constant(text)
@@ -176,7 +176,7 @@ def _constant(text: str) -> _Formatter:
     return lambda _: text
 
 
-# dates of texts
+# parsing
 
 _OFFSET = r"(?P<offset>Z|[+-]\d\d:?(?:\d\d)?)"
 
@@ -220,14 +220,14 @@ _PATTERNS: dict[str, dict[int, str]] = {
     "Z": {**dict.fromkeys(range(1, 4), _OFFSET), 5: _OFFSET},
     "z": dict.fromkeys(range(1, 5), "(?:Z|UTC|GMT)"),
 }
-"""Letter of a pattern -> number of such letters -> expression that parses the part."""
+"""The regex for each pattern letter and number of letters."""
 
 
 @lru_cache(64)
 def date_parser(pattern: str) -> Callable[[str], int]:
-    """Compile a pattern to a function that parses texts to milliseconds.
+    """Compile a pattern to a function that parses texts to epoch milliseconds.
 
-    Raises ValueError, as the function does for a text of another form."""
+    Raises ValueError if unsupported; the function raises ValueError if a text does not match."""
     pieces = []
     for text, letter in _tokens(pattern):
         piece = _PATTERNS.get(letter, {}).get(len(text)) if letter else re.escape(text)
@@ -250,7 +250,7 @@ def date_parser(pattern: str) -> Callable[[str], int]:
 
 
 def _check_parts(pattern: str, parts: set[str]) -> None:
-    """Refuse a pattern whose parts make no date."""
+    """Raise ValueError for a pattern whose parts do not make a date."""
     if not parts & {"year", "short_year"}:
         raise ValueError(f"the date pattern {pattern} names no year")
     days = {"day", "day_of_year", "month", "month_name"}
@@ -264,7 +264,7 @@ def _check_parts(pattern: str, parts: set[str]) -> None:
 
 
 def _date(parts: dict[str, str]) -> int:
-    """Return the milliseconds of a date's parts. Raises ValueError."""
+    """Return the epoch milliseconds of a date's parts. Raises ValueError if invalid."""
     year = int(parts["year"]) if "year" in parts else 2000 + int(parts["short_year"])
     month = int(parts.get("month", 1))
     if "month_name" in parts:
@@ -286,7 +286,7 @@ def _date(parts: dict[str, str]) -> int:
 
 
 def _hour(parts: dict[str, str]) -> int:
-    """Return the hour of a day from 0. Raises ValueError."""
+    """Return the hour of the day, from 0 to 23. Raises ValueError if invalid."""
     if "hour_to_24" in parts:
         return _clock_hour(parts["hour_to_24"], 24)
     if "half" in parts:
@@ -301,7 +301,7 @@ def _hour(parts: dict[str, str]) -> int:
 
 
 def _clock_hour(digits: str, most: int) -> int:
-    """Return the hour that a clock of 1 to ``most`` shows. Raises ValueError."""
+    """Convert an hour from 1 to ``most`` to one from 0. Raises ValueError if out of range."""
     hour = int(digits)
     if not 1 <= hour <= most:
         raise ValueError("no such hour")

@@ -1,6 +1,6 @@
-"""Compute functions of dates (ms since the epoch), in UTC.
+"""Functions on dates (milliseconds since the epoch), in UTC.
 
-Truncation is in ``special_functions``, since it needs a constant.
+Truncation is in ``special_functions``, because it needs a constant.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DAY = 1000 * DAY
 
 
 def _whole_months(start: int, end: int) -> int:
-    """Count whole months from ``start`` to ``end``, negative where it is earlier."""
+    """Count whole months from ``start`` to ``end``; negative if ``end`` is earlier."""
     if end < start:
         return -_whole_months(end, start)
     first, last = from_milliseconds(start), from_milliseconds(end)
@@ -73,7 +73,7 @@ _DIFFERENCES: dict[str, Callable[[int, int], int]] = {
 
 
 def difference_function(unit: str) -> Callable[[int, int], int]:
-    """Return the function that counts units. Raises ValueError for an unknown one."""
+    """Return the function that counts units between two dates. Raises ValueError if unknown."""
     compute = _DIFFERENCES.get(unit.lower())
     if compute is None:
         raise ValueError(f"no unit of time {unit}{nearest(unit, _DIFFERENCES)}")
@@ -121,7 +121,7 @@ _PARTS: dict[str, Callable[[datetime], int]] = {
 
 
 def _part_function(part: str) -> Callable[[datetime], int]:
-    """Return the function that reads a part of a date. Raises ValueError for an unknown one."""
+    """Return the function that reads a part of a date. Raises ValueError if unknown."""
     extract = _PARTS.get(part.lower())
     if extract is None:
         raise ValueError(f"no part of a date {part}{nearest(part, _PARTS)}")
@@ -165,9 +165,9 @@ def month_name(date: int) -> str:
 
 @function("date_format(any, date?) -> keyword", constant_checks={-2: date_formatter})
 def date_format(pattern: str | int, date: int | None = None) -> str:
-    """Format a date by a Java pattern; without one, in ISO form.
+    """Format a date by a Java pattern, or in ISO format without one.
 
-    A sole argument is the date."""
+    A single argument is the date."""
     if date is None:
         sole = date_from_text(pattern) if isinstance(pattern, str) else pattern
         if sole is None:
@@ -178,9 +178,9 @@ def date_format(pattern: str | int, date: int | None = None) -> str:
 
 @function("date_parse(keyword, keyword?) -> date", constant_checks={-2: date_parser})
 def date_parse(pattern: str, text: str | None = None) -> int:
-    """Parse a date by a Java pattern; without one, in ISO form.
+    """Parse a date by a Java pattern, or in ISO format without one.
 
-    A sole argument is the text."""
+    A single argument is the text."""
     if text is None:
         pattern, text = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", pattern
     return date_parser(pattern)(text)

@@ -1,8 +1,8 @@
-"""Functions of EQL that ES|QL does not have, under ``eql.`` and their names.
+"""EQL functions that ES|QL lacks, registered as ``eql.`` and their names.
 
-``~`` ends the name of one that ignores the letter case. They are here, where conditions are
-compiled, because a rule from the cache is compiled and its EQL not parsed. Positions count
-characters, from 0. Source: Elasticsearch's EQL function reference.
+The names of case-insensitive ones end in ``~``. They are registered here, and not with EQL's
+parser, because a rule from the cache is compiled without parsing its EQL. Positions are character
+offsets from 0. Source: Elasticsearch's EQL function reference.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _register(signature: str, implementation: Callable[..., Any], typed: bool = 
 
 
 def _register_pair(signature: str, implementation: Callable[..., Any]) -> None:
-    """Register a function of texts, and the same with ``~``."""
+    """Register a text function and its case-insensitive variant ``~``."""
     _register(signature, implementation)
 
     def folded(*arguments: Any) -> Any:
@@ -35,7 +35,7 @@ Fold = Callable[[str], str]
 
 
 def _between(text: str, left: str, right: str, greedy: bool = False, fold: Fold = str) -> str:
-    """Cut out what is between two texts; ``greedy``: the last right one counts."""
+    """Return the text between two delimiters; ``greedy``: up to the last right delimiter."""
     if not (text and left and right):
         return text
     searched, wanted = fold(text), fold(right)
@@ -63,7 +63,7 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
 
 
 def _number(text: str, base: int | None = None) -> float:
-    """Convert a text; null where it is no number."""
+    """Convert a text to a number. Raises ValueError (null) if it is not one."""
     text = text.strip()
     is_hexadecimal = text.startswith("0x")
     if base is None:

@@ -1,4 +1,4 @@
-"""The median, without the module ``statistics``, whose import costs a twentieth of a start."""
+"""The median, without the module ``statistics``, whose import takes a twentieth of startup time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def median_of(values: Iterable[float]) -> float:
-    """Return the middle of the values, or the mean of both. Raises IndexError for none."""
+    """Return the middle value, or the mean of the two. Raises IndexError without values."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     if len(ordered) % 2:

@@ -1,6 +1,6 @@
-"""Compute functions of multivalues.
+"""Functions on multivalues.
 
-A single value is a list of one; null gives null.
+A single value is passed as a list of one; null gives null.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from detector.esql.functions.median import median_of
 from detector.esql.functions.registry import LONGEST_TEXT, bounded_join, function
 
 _MOST_VALUES = 1 << 16
-"""Values of a multivalue that a function makes; more would only come of a query that doubles."""
+"""The most values that a function may create; only repeated doubling would exceed this."""
 _EXACT_DOUBLES = 2**52
-"""Doubles tell all integers below this apart."""
+"""Doubles represent all integers below this exactly."""
 
 
 @function("mv_count(any[]) -> integer")
@@ -57,7 +57,7 @@ def mv_avg(values: list[Any]) -> float:
 
 @function("mv_median(number[]) -> first")
 def mv_median(values: list[Any], *, types: Sequence[Type]) -> Any:
-    """Return the median; between two integers it is rounded down."""
+    """Return the median; the mean of two integers is rounded down."""
     if types[0] == "double":
         return median_of(values)
     ordered = sorted(values)
@@ -66,7 +66,7 @@ def mv_median(values: list[Any], *, types: Sequence[Type]) -> Any:
 
 @function("mv_percentile(number[], number) -> first")
 def mv_percentile(values: list[Any], percentile: float, *, types: Sequence[Type]) -> Any:
-    """Interpolate linearly between the two nearest values; between integers it is cut."""
+    """Interpolate linearly between the two nearest values; between integers, truncate."""
     if not 0 <= percentile <= 100:
         raise ValueError("a percentile is a number from 0 to 100")
     ordered = sorted(values)
@@ -77,13 +77,13 @@ def mv_percentile(values: list[Any], percentile: float, *, types: Sequence[Type]
     fraction, lower, upper = index - low, ordered[low], ordered[low + 1]
     if types[0] != "double":
         return _between_integers(fraction, lower, upper)
-    if lower < 0 < upper:  # their difference may be more than a double holds
+    if lower < 0 < upper:  # their difference may overflow a double
         return (lower + fraction * upper) - fraction * lower
     return lower + fraction * (upper - lower)
 
 
 def _between_integers(fraction: float, lower: int, upper: int) -> int:
-    """Interpolate, cut towards zero; by doubles where they tell all integers apart."""
+    """Interpolate and truncate toward zero; use doubles only where they are exact."""
     if lower > -_EXACT_DOUBLES and upper < _EXACT_DOUBLES:
         return lower + int(fraction * (upper - lower))
     numerator, denominator = fraction.as_integer_ratio()
@@ -93,7 +93,7 @@ def _between_integers(fraction: float, lower: int, upper: int) -> int:
 
 @function("mv_median_absolute_deviation(number[]) -> first")
 def mv_median_absolute_deviation(values: list[Any], *, types: Sequence[Type]) -> Any:
-    """Return the median distance from the median; between two integers both are cut."""
+    """Return the median distance from the median; both medians of integers are truncated."""
     is_double = types[0] == "double"
     middle = _halved_sum if is_double else _cut_mean
     center = middle(sorted(values))
@@ -112,7 +112,7 @@ def _cut_mean(ordered: list[int]) -> int:
 
 @function("mv_pseries_weighted_sum(double[], double) -> double")
 def mv_pseries_weighted_sum(values: list[float], exponent: float) -> Any:
-    """Sum the values, the i-th divided by ``i ** exponent``."""
+    """Sum the values, each i-th one (from 1) divided by ``i ** exponent``."""
     terms = (value / math.pow(place, exponent) for place, value in enumerate(values, start=1))
     return in_range(math.fsum(terms), "double")
 
@@ -136,7 +136,7 @@ def mv_concat(values: list[str], delimiter: str) -> str:
 
 @function("mv_contains(same{}, same{}) -> boolean")
 def mv_contains(superset: list[Any], subset: list[Any]) -> bool:
-    """Check whether ``superset`` has all of ``subset``; null is the empty list."""
+    """Tell whether ``superset`` has all values of ``subset``; null is the empty list."""
     return set(subset) <= set(superset)
 
 
@@ -148,13 +148,13 @@ def mv_intersection(left: list[Any], right: list[Any]) -> list[Any]:
 
 @function("mv_intersects(same{}, same{}) -> boolean")
 def mv_intersects(left: list[Any], right: list[Any]) -> bool:
-    """Check whether the lists share a value; null is the empty list."""
+    """Tell whether the lists share a value; null is the empty list."""
     return not set(left).isdisjoint(right)
 
 
 @function("mv_difference(same{}, same{}) -> same[]")
 def mv_difference(left: list[Any], right: list[Any]) -> list[Any]:
-    """Return the values of ``left`` that ``right`` lacks; null is the empty list."""
+    """Return the values of ``left`` that are not in ``right``; null is the empty list."""
     removed = set(right)
     return [value for value in left if value not in removed]
 
@@ -168,7 +168,7 @@ def mv_union(left: list[Any], right: list[Any]) -> list[Any]:
 def mv_slice(values: list[Any], start: int, end: int | None = None) -> list[Any]:
     """Return the values from ``start`` to ``end``, both included.
 
-    Indexes begin at 0; negative ones count from the end. Without ``end``, one value."""
+    Indexes begin at 0; negative ones count from the end. Without ``end``, return one value."""
     last = start if end is None else end
     if last < start and (start < 0) == (last < 0):
         raise ValueError
@@ -193,7 +193,7 @@ def mv_sort(values: list[Any], direction: str = "ASC", *, types: Sequence[Type])
 
 @function("mv_zip(keyword[], keyword[], keyword?) -> keyword[]")
 def mv_zip(left: list[str], right: list[str], delimiter: str = ",") -> list[str]:
-    """Join values pairwise by ``delimiter``; values without a partner stay."""
+    """Join values pairwise with ``delimiter``; values without a partner are kept."""
     size = sum(map(len, left)) + sum(map(len, right)) + len(delimiter) * min(len(left), len(right))
     if size > LONGEST_TEXT:
         raise ValueError

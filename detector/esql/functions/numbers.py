@@ -1,6 +1,6 @@
-"""Compute functions of numbers.
+"""Functions on numbers.
 
-An integer stays one unless the signature says double.
+An integer stays an integer unless the signature says double.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def sqrt(number: Any) -> float:
 def cbrt(number: Any) -> float:
     root = math.cbrt(number)
     whole = round(root)
-    return float(whole) if whole**3 == number else root  # libm may miss the whole one
+    return float(whole) if whole**3 == number else root  # libm may miss an exact root
 
 
 @function("pow(number, number) -> double")
@@ -77,7 +77,7 @@ def exp(number: Any) -> float:
 
 @function("log(number, number?) -> double")
 def log(base: Any, number: Any = None) -> float:
-    """Return the natural logarithm; of two arguments, the first is the base."""
+    """Return the natural logarithm; with two arguments, the first is the base."""
     if number is None:
         return math.log(base)
     return math.log(number) / math.log(base)
@@ -95,7 +95,7 @@ def hypot(a: Any, b: Any) -> float:
 
 @function("copy_sign(number, number) -> first")
 def copy_sign(magnitude: Any, sign: Any, *, types: Sequence[Type]) -> Any:
-    """Give ``magnitude`` the sign of ``sign``."""
+    """Return ``magnitude`` with the sign of ``sign``."""
     if types[0] == "double":
         return math.copysign(magnitude, sign)
     return in_range(-abs(magnitude) if sign < 0 else abs(magnitude), types[0])
@@ -103,7 +103,7 @@ def copy_sign(magnitude: Any, sign: Any, *, types: Sequence[Type]) -> Any:
 
 @function("scalb(number, long) -> double")
 def scalb(number: Any, exponent: int) -> Any:
-    """Return ``number * 2 ** exponent``; null beyond what a double holds."""
+    """Return ``number * 2 ** exponent``; null on overflow."""
     if not -(2**31) <= exponent < 2**31:
         raise ValueError
     return math.ldexp(number, exponent)
@@ -126,7 +126,7 @@ def tau() -> float:
 
 @function("greatest(same[], same[]...) -> same")
 def greatest(*values: list[Any], types: Sequence[Type]) -> Any:
-    """Return the greatest of all values; null where an argument is null."""
+    """Return the greatest of all values; null if an argument is null."""
     return max(chain.from_iterable(values), key=order(types[0]))
 
 
@@ -137,7 +137,7 @@ def least(*values: list[Any], types: Sequence[Type]) -> Any:
 
 @function("clamp(same, same, same) -> same")
 def clamp(value: Any, least_value: Any, most_value: Any, *, types: Sequence[Type]) -> Any:
-    """Return what is nearest to ``value`` from ``least_value`` to ``most_value``."""
+    """Limit ``value`` to the range from ``least_value`` to ``most_value``."""
     key = order(types[0])
     return _widened(min(max(value, least_value, key=key), most_value, key=key), types)
 
@@ -153,5 +153,5 @@ def clamp_max(value: Any, most_value: Any, *, types: Sequence[Type]) -> Any:
 
 
 def _widened(value: Any, types: Sequence[Type]) -> Any:
-    """Convert one of several numbers to double where another of them is one."""
+    """Convert a result to double if any of the arguments is double."""
     return float(value) if "double" in types else value

@@ -1,4 +1,4 @@
-"""Register scalar functions by name, with signature and implementation."""
+"""Registers scalar functions by name, with signature and implementation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import msgspec
 from detector.esql.functions.signature import Signature
 
 LONGEST_TEXT = 1 << 20
-"""Characters that a function may make of texts, as ES|QL limits CONCAT, REPEAT and REPLACE."""
+"""The most characters in a function's result; ES|QL limits CONCAT, REPEAT and REPLACE to it."""
 
 
 def bounded_join(parts: Sequence[str], delimiter: str = "") -> str:
-    """Join texts. Raises ValueError for more than a function may make."""
+    """Join texts. Raises ValueError if the result would exceed ``LONGEST_TEXT``."""
     if sum(map(len, parts)) + len(delimiter) * (len(parts) - 1) > LONGEST_TEXT:
         raise ValueError
     return delimiter.join(parts)
@@ -27,10 +27,10 @@ ConstantCheck = Callable[[str], object]
 class Function(msgspec.Struct, frozen=True):
     """A scalar function.
 
-    The implementation may raise ValueError or ArithmeticError: the result is null then, as in
-    ES|QL. ``typed``: it takes the types of its arguments (``types=``). ``constant_checks``: by the
-    index of an argument (or of all from it, where it may be repeated), what raises ValueError for a
-    constant that every row would fail on; a negative index counts from the last argument.
+    If the implementation raises ValueError or ArithmeticError, the result is null, as in ES|QL.
+    ``typed``: it takes the types of its arguments (``types=``). ``constant_checks``: by argument
+    index, a function that raises ValueError for a constant with which every row would fail. A
+    repeated argument is checked from that index on; a negative index counts from the last argument.
     """
 
     signature: Signature
@@ -43,7 +43,7 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def arguments_of(implementation: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the names of a function's arguments, without what ``inspect`` works out beside."""
+    """Return the names of a function's parameters, without the overhead of ``inspect``."""
     code = implementation.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 

@@ -1,18 +1,18 @@
 """Parse and check function signatures such as ``"mv_concat(keyword[], keyword) -> keyword"``.
 
-A parameter is a type, ``any``, ``number``, ``span`` or ``same`` (all ``same`` arguments have one
-type, numbers widen). Marks may follow it:
+A parameter is a type, ``any``, ``number``, ``span`` or ``same`` (all ``same`` arguments must have a
+common type; numbers are widened). Marks may follow it:
 
-- ``[]``: the function gets the list of the argument's values
-- ``{}``: likewise, and null is the empty list
+- ``[]``: the function receives the list of the argument's values
+- ``{}``: likewise, with null as the empty list
 - ``*``: the function is applied to each value of a multivalue
-- ``?``: the argument may be left out
+- ``?``: the argument may be omitted
 - ``...``: the argument may be repeated
 
-An argument without ``[]``, ``{}`` or ``*`` must be single: several values make the result null. So
-does null, unless the mark is ``{}``. The result is a type, ``same``, ``first`` (the type of the
-first argument) or ``wide`` (double of doubles, else long); ``[]`` says that it can be a multivalue,
-``{}`` that it can be one where the first argument can.
+An argument without ``[]``, ``{}`` or ``*`` must be a single value: a multivalue makes the result
+null. So does null, unless the mark is ``{}``. The result is a type, ``same``, ``first`` (the type
+of the first argument) or ``wide`` (double for doubles, otherwise long). A mark ``[]`` means that it
+can be a multivalue, ``{}`` that it can be one if the first argument can.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class Signature(msgspec.Struct, frozen=True):
         return cls(name, tuple(map(_parse_parameter, parts)), result, mark == "[]", mark == "{}")
 
     def parameter(self, index: int) -> Parameter:
-        """Return the parameter of an argument; the last one may be repeated."""
+        """Return the parameter of the argument at an index; the last one may be repeated."""
         return self.parameters[min(index, len(self.parameters) - 1)]
 
     def check(self, types: Sequence[Type], spans: Sequence[Span], span: Span) -> Type:
-        """Check the arguments' types, and return the result's type.
+        """Check the types of the arguments and return that of the result. Raises EsqlError.
 
-        ``spans`` are those of the arguments, ``span`` that of the call. Raises EsqlError."""
+        ``spans`` are those of the arguments, ``span`` is that of the call."""
         self._check_count(len(types), span)
         same: Type = "null"
         for index, type in enumerate(types):
@@ -126,7 +126,7 @@ def _with_article(type: str) -> str:
 
 
 def common_type(left: Type, right: Type) -> Type | None:
-    """Return the type that holds values of both, or None."""
+    """Return the type that can hold values of both types, or None."""
     if left == right or right == "null":
         return left
     if left == "null":

@@ -1,6 +1,6 @@
-"""The functions on text and hashes.
+"""The functions on text, including encodings and hashes.
 
-Lengths and positions count characters; positions begin at 1.
+Lengths and positions are in characters; positions begin at 1.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def bit_length(text: str) -> int:
 
 @function("substring(keyword, integer, integer?) -> keyword")
 def substring(text: str, start: int, length: int | None = None) -> str:
-    """Cut a part out of a text.
+    """Return a part of a text.
 
-    A negative start counts from the end; 0 is as 1.
+    A negative start counts from the end; 0 means 1.
     """
     if length is not None and length < 0:
         raise ValueError
@@ -80,7 +80,7 @@ def right(text: str, length: int) -> str:
 
 @function("locate(keyword, keyword, integer?) -> integer")
 def locate(text: str, part: str, start: int = 1) -> int:
-    """Find a part; 0 if there is none."""
+    """Return the position of a part; 0 if it is not found."""
     return text.find(part, max(start - 1, 0)) + 1
 
 
@@ -135,16 +135,16 @@ def split(text: str, delimiter: str) -> list[str]:
 
 @lru_cache(256)
 def _java_regex(pattern: str) -> Regex:
-    """Compile an expression with Java's named groups and end anchor."""
+    """Compile a Java regex; its named groups and end anchor are translated. Raises ValueError."""
     named = re.sub(r"\(\?<([A-Za-z]\w*)>", r"(?P<\1>", pattern)
     return Regex(named.replace(r"\z", r"\Z"))
 
 
 @lru_cache(256)
 def _replacement(by: str) -> tuple[str | int, ...]:
-    """Split a replacement into texts and numbers of groups.
+    """Split a replacement into literal texts and group numbers.
 
-    ``$1`` is the first group; a backslash takes what follows as it is.
+    ``$1`` is the first group; a backslash escapes the next character.
     """
     return tuple(
         int(group) if group else escaped or plain
@@ -154,7 +154,7 @@ def _replacement(by: str) -> tuple[str | int, ...]:
 
 @function("replace(keyword, keyword, keyword) -> keyword", constant_checks={1: _java_regex})
 def replace(text: str, pattern: str, by: str) -> str:
-    """Replace the matches of a regular expression; ``$1`` is its first group."""
+    """Replace the matches of a Java regex; ``$1`` in ``by`` is the first group."""
     regex = _java_regex(pattern)
     template = _replacement(by)
     pieces = []
@@ -185,7 +185,7 @@ def _filled(template: tuple[str | int, ...], text: str, spans: Spans) -> Iterato
 
 @function("from_base64(keyword) -> keyword")
 def from_base64(text: str) -> str:
-    """Decode base64; null if it is none, or no UTF-8."""
+    """Decode base64. Raises ValueError (null) if the text is invalid or not UTF-8."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
     except binascii.Error as error:
@@ -213,7 +213,7 @@ def url_encode_component(text: str) -> str:
 
 
 def _hash_name(algorithm: str) -> str:
-    """Return Python's name of an algorithm. Raises ValueError for an unknown one."""
+    """Return Python's name of a hash algorithm. Raises ValueError if unknown."""
     name = algorithm.lower().replace("sha-", "sha").replace("-", "_")
     if name not in hashlib.algorithms_guaranteed or name.startswith("shake"):
         raise ValueError(f"no algorithm {algorithm}")
@@ -242,5 +242,5 @@ def sha256(text: str) -> str:
 
 @function("json_extract(keyword, keyword) -> keyword", constant_checks={1: parse_json_path})
 def json_extract(text: str, path: str) -> str | None:
-    """Return a value of a text of JSON: what is no string is returned as it is written."""
+    """Return the value at a path in a JSON text; non-strings are returned as their source text."""
     return json_value(text, parse_json_path(path))

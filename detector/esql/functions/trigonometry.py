@@ -1,7 +1,7 @@
-"""Compute the trigonometric and hyperbolic functions, of angles in radians.
+"""The trigonometric and hyperbolic functions; angles are in radians.
 
-Outside its domain a function raises ValueError, and beyond what a double holds OverflowError: the
-result is null then.
+A function raises ValueError outside its domain and OverflowError on overflow; in both cases the
+result is null.
 """
 
 from __future__ import annotations

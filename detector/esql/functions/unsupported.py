@@ -1,4 +1,4 @@
-"""Functions that ES|QL has and trailhound does not, each with the reason or what to write instead.
+"""ES|QL functions that trailhound does not support, each with the reason or an alternative.
 
 Source: Elastic's ES|QL reference, "Functions and operators", of Elasticsearch 9.5.
 """
@@ -63,4 +63,4 @@ UNSUPPORTED: dict[str, str] = {
         ("to_version", "to_ver"), "there is no such type here; use split, and to_integer of a part"
     ),
 }
-"""By name in small letters."""
+"""The reason or alternative by function name in lower case."""
