@@ -1,4 +1,4 @@
-"""What a function that compiles its own arguments asks of the compiler."""
+"""The compiler's interface for functions that compile their own arguments."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Choose the size of the buckets of a range, as ES|QL's BUCKET does.
+"""Choose the bucket size for a range, as ES|QL's BUCKET does.
 
-At most as many buckets as are wanted, of a size that people are used to.
+The size is a human-friendly one that gives at most the requested number of buckets.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _SIZES = (
 
 
 def date_bucket_size(most: int, start: int, end: int) -> TemporalAmount:
-    """Return the shortest size of which ``most`` reach from ``start`` to ``end`` (ms).
+    """Return the shortest size of which ``most`` buckets cover ``start`` to ``end`` (epoch ms).
 
-    A year where none is long enough."""
+    Return a year if no size is long enough."""
     best = TemporalAmount.of(*_SIZES[0])
     for size in _SIZES:
         amount = TemporalAmount.of(*size)
@@ -52,9 +52,9 @@ def _reaches(amount: TemporalAmount, most: int, start: int, end: int) -> bool:
 
 
 def number_bucket_size(most: int, start: float, end: float) -> float | None:
-    """Return a power of ten, or half of one, of which about ``most`` reach from start to end.
+    """Return a power of ten, or half of one, of which about ``most`` cover the range.
 
-    None where the range is empty, or no bucket wanted."""
+    Return None if the range is empty or ``most`` is below 1."""
     if most < 1 or not start < end:
         return None
     precise = (end - start) / most

@@ -1,4 +1,4 @@
-"""Compile the functions that cut dates and numbers to the start of a bucket."""
+"""Compile the functions that round dates and numbers down to the start of a bucket."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _constant_number(node: ast.Call, index: int, expr: CompiledExpr) -> float:
 def _truncation(
     name: str, timespan: CompiledExpr, timespan_span: Span, date: CompiledExpr, date_span: Span
 ) -> CompiledExpr:
-    """Compile a truncation; of ``@timestamp`` it may be a window."""
+    """Compile the truncation of a date; for ``@timestamp``, its fact may be a window."""
     timespan = require_timespan(timespan, timespan_span)
     date = coerce_text(date, "date", date_span)
     if date.type not in ("date", "null"):

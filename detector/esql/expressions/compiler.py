@@ -1,7 +1,7 @@
-"""Compile expressions to closures over rows. Types are settled here, once.
+"""Compile expressions to closures over rows. Types are resolved once, at compile time.
 
-Three-valued logic throughout: an operator that meets null, or a multivalue where it wants one
-value, gives null.
+The logic is three-valued: an operator returns null for a null operand, or for a multivalue where it
+requires a single value.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Compiler:
         self.scope = scope
 
     def compile(self, node: ast.Expression) -> CompiledExpr:
-        """Compile an expression. Raises EsqlError for unknown names and unfitting types."""
+        """Compile an expression. Raises EsqlError for unknown names and mismatched types."""
         match node:
             case ast.Literal(value):
                 return compile_literal(value)
@@ -107,7 +107,7 @@ class Compiler:
         raise AssertionError(node)
 
     def column_value(self, node: ast.Expression) -> CompiledExpr:
-        """Compile an expression whose values a column holds: a timespan is none."""
+        """Compile an expression whose value a column can hold. Raises EsqlError for a timespan."""
         expr = self.compile(node)
         if expr.type in SPANS:
             raise EsqlError(
@@ -116,14 +116,14 @@ class Compiler:
         return expr
 
     def condition(self, node: ast.Expression) -> CompiledExpr:
-        """Compile an expression that must be a condition."""
+        """Compile a condition. Raises EsqlError if the expression is not boolean."""
         expr = self.compile(node)
         if expr.type not in ("boolean", "null"):
             raise EsqlError(node.span, f"a condition must be true or false, not {expr.type}")
         return expr
 
     def call(self, node: ast.Call) -> CompiledExpr:
-        """Compile a call of a scalar function."""
+        """Compile the call of a scalar function."""
         compile_special = SPECIAL_FUNCTIONS.get(node.name)
         if compile_special is not None:
             return compile_special(self, node)
@@ -161,8 +161,8 @@ class Compiler:
     def _logic(self, node: ast.Logic) -> CompiledExpr:
         """Compile ``and`` or ``or``.
 
-        The first operand that decides ends the evaluation: false an ``and``, true an ``or``. If
-        none decides, null wins."""
+        The first deciding operand ends the evaluation: false for ``and``, true for ``or``. If none
+        decides, the result is null if any operand is null."""
         tests = [single_getter(self.condition(operand)) for operand in node.operands]
         deciding_value = node.operator == "or"
 
@@ -292,7 +292,7 @@ class Compiler:
 
 
 def _if_possible(may_be: Callable[[Any, Any], bool], value: Any, compare: Getter) -> Getter:
-    """Compare only where the left side may have the value of the right one."""
+    """Return a getter that compares only if the left side may have the value, else gives false."""
 
     def call(row: Any) -> Any:
         if may_be(row[RECORD], value):
@@ -303,7 +303,7 @@ def _if_possible(may_be: Callable[[Any, Any], bool], value: Any, compare: Getter
 
 
 def _fact_of_call(name: str, arguments: Sequence[CompiledExpr]) -> ColumnFact:
-    """Return the fact of the units of time between two times of a group."""
+    """Return the fact of ``date_diff`` between two times of a group; None for other calls."""
     if name != "date_diff" or not arguments[0].constant:
         return None
     if not all(isinstance(each.fact, EventTimeFact) for each in arguments[1:]):
@@ -312,7 +312,7 @@ def _fact_of_call(name: str, arguments: Sequence[CompiledExpr]) -> ColumnFact:
 
 
 def _check_constants(function: Function, node: ast.Call, exprs: Sequence[CompiledExpr]) -> None:
-    """Refuse constants that a function would fail on in every row."""
+    """Raise EsqlError for constants on which a function would fail in every row."""
     count = len(exprs)
     for index, check in function.constant_checks.items():
         first = index if index >= 0 else count + index
@@ -340,13 +340,13 @@ def _unknown_function(node: ast.Call) -> EsqlError:
     if name in UNSUPPORTED:
         reason = UNSUPPORTED[name]
         return EsqlError(node.span, f"the function {name.upper()} is not supported: {reason}")
-    own = (each for each in FUNCTIONS if "." not in each)  # the others are of another language
+    own = (each for each in FUNCTIONS if "." not in each)  # dotted names belong to EQL
     names = (*own, *SPECIAL_FUNCTIONS, *AGGREGATES)
     return EsqlError(node.span, f"no function {name}{nearest(name, names)}")
 
 
 def _in_constants(read: Getter, options: set[Any]) -> CompiledExpr:
-    """Compile IN of constants as a look-up in a set."""
+    """Compile IN with constant options as a set lookup."""
     result_if_absent = None if None in options else False
     options.discard(None)
 

@@ -50,14 +50,16 @@ TEXT_CONVERTERS: dict[str, Callable[[str], Any]] = {
     "ip": values.ip_from_text,
     "boolean": {"true": True, "false": False}.get,
 }
-"""Type -> function from text to a value of it, which gives None for other text."""
+"""For each type, the function that converts text to a value; it returns None for invalid text."""
 
 
 _FORMS = {"date": "; write it like 2026-03-01 or 2026-03-01T11:30:00Z"}
 
 
 def coerce_text(expr: CompiledExpr, type: str, span: Span) -> CompiledExpr:
-    """Convert a text constant to ``type``; other expressions stay."""
+    """Convert a text constant to ``type``; return any other expression unchanged.
+
+    Raises EsqlError for invalid text."""
     if expr.type != "keyword" or not expr.constant:
         return expr
     if type in SPANS or type == "span":
@@ -75,7 +77,7 @@ def coerce_text(expr: CompiledExpr, type: str, span: Span) -> CompiledExpr:
 
 
 def require_timespan(expr: CompiledExpr, span: Span) -> CompiledExpr:
-    """Return a timespan; text such as ``"30 seconds"`` is converted to one.
+    """Return a timespan, converting text such as ``"30 seconds"``.
 
     Raises EsqlError for any other expression."""
     if expr.constant and expr.type == "keyword":

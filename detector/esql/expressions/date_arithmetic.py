@@ -1,6 +1,6 @@
 """Compile sums and differences of dates and timespans.
 
-As in ES|QL, a text constant beside either is taken for a date.
+As in ES|QL, a text constant added to or subtracted from either is converted to a date.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from detector.text.time import within_calendar
 def compile_date_arithmetic(
     node: ast.Arithmetic, left: CompiledExpr, right: CompiledExpr
 ) -> CompiledExpr | None:
-    """Compile ``+`` or ``-``; None where no date and no timespan takes part.
+    """Compile ``+`` or ``-``; return None if no date or timespan is involved.
 
-    Raises EsqlError for a text that is a timespan."""
+    Raises EsqlError for a date and a text, which must be written as a timespan instead."""
     types = {left.type, right.type}
     if types == {"date", "keyword"}:
         text = node.left if left.type == "keyword" else node.right

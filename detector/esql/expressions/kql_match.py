@@ -1,6 +1,6 @@
 """Compile KQL's conditions on fields.
 
-They are two-valued, and true if any of the field's values matches.
+They are two-valued: true if any of the field's values matches, otherwise false.
 """
 
 from __future__ import annotations
@@ -20,10 +20,7 @@ from detector.text.time import parse_millisecond_span
 
 
 def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExpr:
-    """Compile a condition.
-
-    Raises EsqlError if the value does not fit the field.
-    """
+    """Compile a condition. Raises EsqlError if the value does not fit the field's type."""
     if isinstance(node.field, ast.OptionalColumn) and not scope.has(node.field.name):
         return constant(False, "boolean")
     field = scope.find(node.field.name, node.field.span)
@@ -34,7 +31,7 @@ def compile_field_match(node: ast.FieldMatch, scope: ColumnScope) -> CompiledExp
 
 
 def compile_range_match(node: ast.RangeMatch, scope: ColumnScope) -> CompiledExpr:
-    """Compile a range, in which one value must be. Raises EsqlError as the other conditions do."""
+    """Compile a range that must contain one of the field's values. Raises EsqlError."""
     field = scope.find(node.field.name, node.field.span)
     tests = [
         _test(ast.FieldMatch(node.field, operator, value, span=node.span), field.type)
@@ -44,7 +41,7 @@ def compile_range_match(node: ast.RangeMatch, scope: ColumnScope) -> CompiledExp
 
 
 def _any_value(read: Getter, test: Callable[[Any], bool]) -> CompiledExpr:
-    """Make a condition that one of a field's values must pass."""
+    """Make the condition that one of a field's values passes a test."""
 
     def matches(row: Any) -> bool:
         value = read(row)
@@ -86,10 +83,10 @@ def _ordered(node: ast.FieldMatch, type: Type) -> Callable[[Any], bool]:
 
 
 def _in_time(node: ast.FieldMatch) -> Callable[[Any], bool]:
-    """Compile a condition on a date, of which later parts may be left out.
+    """Compile a condition on a date whose trailing parts may be omitted.
 
-    As in Elasticsearch's range queries, which Kibana makes of them: what is left out is filled up
-    for ``>`` and ``<=``, down for ``<`` and ``>=``, and ``:`` is all from the one to the other.
+    As in the Elasticsearch range queries that Kibana generates, missing parts are rounded up for
+    ``>`` and ``<=`` and down for ``<`` and ``>=``; ``:`` matches the whole range in between.
     """
     span = parse_millisecond_span(node.value)
     if span is None:

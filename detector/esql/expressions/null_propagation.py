@@ -1,4 +1,4 @@
-"""Apply functions of values to rows, with ES|QL's null and multivalue rules."""
+"""Apply functions on values to rows, with ES|QL's rules for nulls and multivalues."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from detector.esql.functions import Function
 
 
 def single_getter(expr: CompiledExpr) -> Getter:
-    """Make a getter that gives null for several values."""
+    """Make a getter that returns null for a multivalue."""
     read = expr.read
     if not expr.many:
         return read
@@ -24,7 +24,7 @@ def single_getter(expr: CompiledExpr) -> Getter:
 
 
 def widened_getter(expr: CompiledExpr, type: Type) -> Getter:
-    """Make a getter that converts numbers to double where ``type`` is double."""
+    """Make a getter that converts numbers to double if ``type`` is double."""
     read = expr.read
     if type != "double" or expr.type == "double":
         return read
@@ -39,11 +39,11 @@ def widened_getter(expr: CompiledExpr, type: Type) -> Getter:
 
 
 def propagate_null(compute: Callable[..., Any], reads: Sequence[Getter]) -> Getter:
-    """Make a getter of ``compute`` over the values that ``reads`` give.
+    """Make a getter that applies ``compute`` to the values of ``reads``.
 
-    It gives null where one of them is null, or ``compute`` raises ValueError or ArithmeticError.
+    It returns null if a value is null, or if ``compute`` raises ValueError or ArithmeticError.
     """
-    # One and two arguments are nearly all calls: without a list of arguments they cost half.
+    # Nearly all calls have one or two arguments; without an argument list they cost half as much.
     if len(reads) == 1:
         return _propagate_unary(compute, reads[0])
     if len(reads) == 2:
@@ -98,7 +98,7 @@ def _propagate_binary(
 def compile_function_call(
     function: Function, exprs: Sequence[CompiledExpr], type: Type
 ) -> CompiledExpr:
-    """Compile a call; the function's signature says how it gets multivalues."""
+    """Compile a function call; the signature defines how the function receives multivalues."""
     compute: Callable[..., Any] = function.implementation
     if function.typed:
         compute = _with_types(compute, tuple(expr.type for expr in exprs))
@@ -127,7 +127,7 @@ def _as_single(compute: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _argument_getter(expr: CompiledExpr, mark: str) -> Getter:
-    """Make the getter of an argument, by the mark of its parameter."""
+    """Make the getter of an argument according to its parameter's mark."""
     read = expr.read
     match mark:
         case "*":
@@ -145,7 +145,7 @@ def _argument_getter(expr: CompiledExpr, mark: str) -> Getter:
 
 
 def _map_values(compute: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Apply ``compute`` to each value of its one argument; drop failures."""
+    """Apply ``compute`` to each value of its single argument; drop nulls and failures."""
 
     def call(argument: Any) -> Any:
         if not isinstance(argument, list):

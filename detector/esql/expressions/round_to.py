@@ -1,4 +1,4 @@
-"""Compile ROUND_TO: the greatest of some points that is not above a value."""
+"""Compile ROUND_TO, which rounds a value down to the nearest of several points."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detector.esql.functions.signature import common_type
 
 
 def round_to(compiler: ArgumentCompiler, node: ast.Call) -> CompiledExpr:
-    """Compile ``round_to(value, point, …)``; below all points the result is the least one."""
+    """Compile ``round_to(value, point, …)``; a value below all points gives the least point."""
     if len(node.arguments) < 2:
         raise EsqlError(node.span, "round_to takes a value and the points to round it to")
     value = compiler.compile(node.arguments[0])

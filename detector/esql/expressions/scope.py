@@ -1,7 +1,7 @@
-"""Resolve column names, and lay out the rows that queries work on.
+"""Resolve column names and lay out the rows on which queries work.
 
-A row is a list of slots. A column is read when something asks for it and then cached in its slot,
-so that a query pays for what it uses and EVAL costs nothing until then.
+A row is a list of slots. A column is computed on first use and cached in its slot, so a query pays
+only for what it uses, and an unused EVAL costs nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Getter = Callable[[RowSlots], Any]
 
 RECORD, NOW, TIME = 0, 1, 2
 GROUP = RECORD
-"""The first slots of every row: the Record (after STATS the group of rows), and two dates."""
+"""The first slots of every row: the Record (after STATS, the group), NOW() and the time (ms)."""
 
 
 class _Unread:
@@ -36,7 +36,7 @@ UNREAD: Final = _Unread()
 
 
 class FieldFact(msgspec.Struct, frozen=True):
-    """The value is that of this field, untouched."""
+    """The value is that of this field, unchanged."""
 
     name: str
 
@@ -48,7 +48,7 @@ class WindowFact(msgspec.Struct, frozen=True):
 
 
 class CalendarFact(msgspec.Struct, frozen=True):
-    """The value is the start of the event's week, month or year: at most ``longest`` seconds."""
+    """The value is the start of the event's calendar period, of at most ``longest`` seconds."""
 
     longest: int
 
@@ -56,25 +56,25 @@ class CalendarFact(msgspec.Struct, frozen=True):
 class HitCountFact(msgspec.Struct, frozen=True):
     """The value is at most the number of rows in the group.
 
-    ``distinct``: the index of the input of which it counts the distinct values, if it does."""
+    ``distinct``: the index of the input whose distinct values it counts, if any."""
 
     distinct: int | None = None
 
 
 class EventTimeFact(msgspec.Struct, frozen=True):
-    """The value is the first or the last time of some rows of the group."""
+    """The value is the first or last time of some of the group's rows."""
 
 
 class TimeSpanFact(msgspec.Struct, frozen=True):
-    """The value is what ``measure`` gives of two times of the group's rows, in milliseconds.
+    """The value is ``measure`` of two times (ms) of the group's rows.
 
-    It gives no less of an earlier and a later time."""
+    ``measure`` is monotonic: it does not decrease if the times are farther apart."""
 
     measure: Callable[[int, int], int]
 
 
 class ConstantFact(msgspec.Struct, frozen=True):
-    """Every record has this value."""
+    """The value is the same for every record."""
 
     value: str
 
@@ -82,8 +82,8 @@ class ConstantFact(msgspec.Struct, frozen=True):
 class CompiledExpr(msgspec.Struct, frozen=True):
     """An expression compiled to a function of a row.
 
-    ``many``: it may give a multivalue. ``constant``: no row changes it. ``fact``: what planning
-    may conclude from it. ``may_be`` is that of the field whose value it is."""
+    ``many``: it may return a multivalue. ``constant``: it does not depend on the row. ``fact``:
+    what planning may assume about it. ``may_be``: see ``Field``, if it is a field's value."""
 
     read: Getter
     type: Type
@@ -99,7 +99,7 @@ class CompiledExpr(msgspec.Struct, frozen=True):
 
 
 class EventFact(msgspec.Struct, frozen=True):
-    """The value is that of ``source`` for each event of the row."""
+    """The value equals that of ``source`` for each event of the row."""
 
     source: CompiledExpr
 
@@ -124,9 +124,9 @@ def constant(value: Any, type: Type) -> CompiledExpr:
 class QueryOptions(msgspec.Struct, frozen=True):
     """How a query is evaluated.
 
-    ``now``: the value of NOW(), in seconds since the epoch; None means the event's own time, and
-    after STATS the end of the window. ``null_negation``: a negated condition on a missing field is
-    true, as authors often intend it, and not null. ``lookups``: the tables that it may name."""
+    ``now``: the value of NOW() in epoch seconds; None means the event's own time, and after STATS
+    the end of the window. ``null_negation``: a negated condition on a missing field is true, as
+    authors often intend, rather than null. ``lookups``: the tables that the query may name."""
 
     now: int | None = None
     null_negation: bool = False
@@ -152,7 +152,7 @@ class RowLayout:
         return [UNREAD] * self.size
 
     def cached(self, expr: CompiledExpr) -> CompiledExpr:
-        """Wrap an expression so that it is evaluated once a row."""
+        """Wrap an expression so that it is evaluated at most once per row."""
         if expr.constant:
             return expr
         slot, compute = self.slot(), expr.read
@@ -167,7 +167,7 @@ class RowLayout:
 
 
 class ColumnScope:
-    """The columns in force at one command, by name and in order.
+    """The columns that are visible at a command, by name and in order.
 
     Until a KEEP closes the scope, every field of the table is a column too."""
 
@@ -186,11 +186,11 @@ class ColumnScope:
         return [name for name in candidates if name not in self._dropped]
 
     def has(self, name: str) -> bool:
-        """Tell whether there is a column of a name."""
+        """Tell whether there is a column with a name."""
         return name in self.columns or self._find_field(name) is not None
 
     def find(self, name: str, span: Span) -> CompiledExpr:
-        """Return the column of a name. Raises EsqlError where there is none."""
+        """Return the column with a name. Raises EsqlError if there is none."""
         column = self.columns.get(name)
         if column is None:
             column = self._find_field(name)
@@ -202,9 +202,9 @@ class ColumnScope:
         return column
 
     def output(self) -> dict[str, CompiledExpr]:
-        """Return the columns of a result: all that are named, and the fields that cost little.
+        """Return the columns of a result: all named columns, and all fields not ``on_demand``.
 
-        Fields that no command has read are read straight from the record."""
+        Fields that no command has read are read directly from the record."""
         direct = _direct_columns(self._fields) if self._fields is not None else {}
         columns = {}
         for name in self.names():
@@ -214,7 +214,7 @@ class ColumnScope:
         return columns
 
     def _find_field(self, name: str) -> CompiledExpr | None:
-        """Make a column of the field ``name``, and remember it."""
+        """Make and cache a column for the field ``name``; None if there is no such field."""
         if self._fields is None or name in self._dropped:
             return None
         field = self._fields.get(name)
@@ -233,11 +233,13 @@ class ColumnScope:
         self.columns[name] = expr
 
     def matching(self, pattern: str, span: Span) -> list[str]:
-        """Return the columns that a name or wildcard pattern selects."""
+        """Return the columns that a name or wildcard pattern selects.
+
+        Raises EsqlError if there are none."""
         if "*" not in pattern:
             self.find(pattern, span)
             return [pattern]
-        # Only * is a wildcard in ES|QL; fnmatch would take a bracket for one too.
+        # Only * is a wildcard in ES|QL; fnmatch would also interpret a bracket.
         glob = pattern.replace("[", "[[]")
         names = [name for name in self.names() if fnmatch.fnmatchcase(name, glob)]
         if not names:
@@ -245,10 +247,10 @@ class ColumnScope:
         return names
 
     def keep(self, patterns: Iterable[tuple[str, Span]]) -> None:
-        """Apply KEEP: only these columns stay, in this order.
+        """Apply KEEP: keep only these columns, in this order.
 
-        A column that several patterns select stands where the most exact of them has it, and of
-        equally exact ones the last."""
+        A column that several patterns select is placed by the most exact of them; of equally exact
+        ones, by the last."""
         ranks: dict[str, tuple[int, int]] = {}
         for index, (pattern, span) in enumerate(patterns):
             rank = (_exactness(pattern), index)
@@ -261,14 +263,14 @@ class ColumnScope:
         self._fields = None
 
     def drop(self, patterns: Iterable[tuple[str, Span]]) -> None:
-        """Apply DROP: these columns go."""
+        """Apply DROP: remove these columns."""
         for pattern, span in patterns:
             for name in self.matching(pattern, span):
                 self.columns.pop(name, None)
                 self._dropped.add(name)
 
     def rename(self, old: str, new: str, span: Span) -> None:
-        """Apply RENAME: a column of the new name is replaced."""
+        """Apply RENAME: rename a column, replacing any column with the new name."""
         self.find(old, span)
         if old == new:
             return
@@ -284,7 +286,7 @@ class ColumnScope:
 
 
 def _field_column(field: Field) -> CompiledExpr:
-    """Make a column that reads a field of the record, each time that it is asked for."""
+    """Make a column that reads a field of the record on each access, without caching."""
     name, read = field.name, field.read
     fact: ColumnFact = FieldFact(name)
     if field.constant is not None:
@@ -298,7 +300,7 @@ def _field_column(field: Field) -> CompiledExpr:
 
 @lru_cache(maxsize=4)
 def _direct_columns(fields: FieldTable) -> dict[str, CompiledExpr]:
-    """Make a column of each field; rules share them, since most show all fields."""
+    """Make a column for each field; rules share them, because most return all fields."""
     return {name: _field_column(field) for name, field in fields.items() if not field.on_demand}
 
 

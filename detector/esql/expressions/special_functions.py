@@ -1,4 +1,4 @@
-"""Compile the functions that choose, need constants, or read the clock."""
+"""Compile the functions that choose between arguments, need constants, or read the clock."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _now(compiler: ArgumentCompiler, node: ast.Call) -> CompiledExpr:
 
 
 def _case(compiler: ArgumentCompiler, node: ast.Call) -> CompiledExpr:
-    """Compile ``case(condition, value, …, otherwise)``: the first value whose condition is true."""
+    """Compile ``case(condition, value, …, default)``: the first value whose condition is true."""
     if len(node.arguments) < 2:
         raise EsqlError(node.span, "case takes conditions, each with a value")
     conditions = node.arguments[: len(node.arguments) // 2 * 2 : 2]
@@ -74,7 +74,7 @@ def _coalesce(compiler: ArgumentCompiler, node: ast.Call) -> CompiledExpr:
 
 
 def _result_type(node: ast.Call, exprs: Sequence[CompiledExpr]) -> Type:
-    """Return the one type of a function's possible results."""
+    """Return the common type of a function's possible results. Raises EsqlError if none."""
     type: Type = "null"
     for expr in exprs:
         joined = common_type(type, expr.type)
@@ -90,7 +90,7 @@ _TIMESPAN_TYPES = {"to_dateperiod": "date_period", "to_timeduration": "time_dura
 
 
 def _timespan_conversion(compiler: ArgumentCompiler, node: ast.Call) -> CompiledExpr:
-    """Compile ``to_dateperiod("3 days")`` or ``to_timeduration("30 seconds")``, of constants."""
+    """Compile ``to_dateperiod("3 days")`` or ``to_timeduration("30 seconds")`` of a constant."""
     if len(node.arguments) != 1:
         raise EsqlError(node.span, f"{node.name} takes one argument")
     (argument,) = node.arguments

@@ -1,8 +1,8 @@
-"""Add timespans to dates, and truncate dates by them.
+"""Add timespans to dates and truncate dates to them.
 
-A duration has a fixed length, a period is one of the calendar. A duration, and a number of days
-above one, is aligned to the Unix epoch; a day, week (from Monday), month, quarter and year are
-those of the calendar, and several months or years count from year 1. All in UTC.
+A duration has a fixed length, a period is a calendar unit. Truncation aligns durations, and
+multiples of days, to the Unix epoch; single days, weeks (from Monday), months, quarters and years
+follow the calendar, and multiples of months or years count from year 1. All times are UTC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from detector.text.time import DAY, HOUR, MINUTE, from_milliseconds, to_millisec
 _SECOND, _MINUTE, _HOUR, _DAY = 1000, 1000 * MINUTE, 1000 * HOUR, 1000 * DAY
 _CYCLE_START, _CYCLE_YEARS = 2000, 400
 _CYCLE = 146_097 * _DAY
-"""Milliseconds of 400 years, after which the calendar repeats itself."""
+"""The milliseconds of 400 years, after which the calendar repeats."""
 
 DURATIONS = {
     **dict.fromkeys(("millisecond", "milliseconds", "ms"), 1),
@@ -26,7 +26,7 @@ DURATIONS = {
     **dict.fromkeys(("minute", "minutes", "min", "m"), _MINUTE),
     **dict.fromkeys(("hour", "hours", "h"), _HOUR),
 }
-"""Unit -> milliseconds."""
+"""Milliseconds by unit."""
 PERIODS = {
     **dict.fromkeys(("day", "days", "d"), (1, 0, 0)),
     **dict.fromkeys(("week", "weeks", "w"), (7, 0, 0)),
@@ -34,18 +34,18 @@ PERIODS = {
     **dict.fromkeys(("quarter", "quarters", "q"), (0, 3, 0)),
     **dict.fromkeys(("year", "years", "yr", "y"), (0, 0, 1)),
 }
-"""Unit -> (days, months, years)."""
+"""(days, months, years) by unit."""
 
 
 LONGEST_WINDOW = 365 * DAY
-"""Seconds. A window over any readable event begins and ends at a time that can be written."""
+"""In seconds; small enough that the ends of any event's window can still be formatted."""
 
 
 class TemporalAmount(msgspec.Struct, frozen=True):
-    """The value of a timespan: a duration of ``length`` milliseconds, or a period of the calendar.
+    """The value of a timespan: a duration of ``length`` milliseconds, or a calendar period.
 
     A period may have days, months and years, which are not converted into each other, as in Java;
-    to a date years and months are added first."""
+    years and months are added to a date before days."""
 
     length: int = 0
     days: int = 0
@@ -54,7 +54,7 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, amount: int, unit: str) -> TemporalAmount:
-        """Return so many of a unit of ``DURATIONS`` or ``PERIODS``."""
+        """Return ``amount`` times a unit of ``DURATIONS`` or ``PERIODS``."""
         if unit in DURATIONS:
             return cls(amount * DURATIONS[unit])
         days, months, years = PERIODS[unit]
@@ -62,9 +62,9 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
     @property
     def window(self) -> int | None:
-        """Whole seconds of the window that truncation by this amount makes.
+        """The width in whole seconds of the windows into which truncation divides time.
 
-        None where truncation is not ``floor(t / seconds) * seconds``."""
+        None if truncation is not ``floor(t / seconds) * seconds``."""
         if self.days and self.days != 7:
             return self.days * DAY
         if self.length and self.length % 1000 == 0:
@@ -73,9 +73,9 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
     @property
     def longest_period(self) -> int | None:
-        """The most seconds of the period of the calendar that truncation by this amount makes.
+        """The maximum length in seconds of the calendar periods into which truncation divides time.
 
-        None where the periods are none of the calendar's."""
+        None if they are not calendar periods."""
         if self.all_months:
             years, months = divmod(self.all_months, 12)
             return (366 * years + 31 * months) * DAY
@@ -83,7 +83,7 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
     @property
     def is_mixed(self) -> bool:
-        """Check whether a period has two of days, months and years: no date is truncated by it."""
+        """Whether a period mixes days, months and years, so that it cannot truncate dates."""
         return [self.days, self.months, self.years].count(0) < 2
 
     @property
@@ -92,7 +92,7 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
     @property
     def all_months(self) -> int:
-        """Months, with those of the years."""
+        """The months, including those of the years."""
         return 12 * self.years + self.months
 
     def negative(self) -> TemporalAmount:
@@ -107,16 +107,16 @@ class TemporalAmount(msgspec.Struct, frozen=True):
         )
 
     def added_to(self, ms: int, times: int) -> int:
-        """Return the date ``times`` (which may be negative) this amount after ``ms``.
+        """Return ``ms`` plus ``times`` (may be negative) this amount, in epoch milliseconds.
 
-        It may lie outside of the years 1 to 9999."""
+        The result may be outside the years 1 to 9999."""
         offset = times * (self.length + self.days * _DAY)
         if not self.all_months:
             return ms + offset
         start = from_milliseconds(ms)
         months = start.year * 12 + start.month - 1 + times * self.all_months
         year, month = divmod(months, 12)
-        cycles, year = divmod(year - _CYCLE_START, _CYCLE_YEARS)  # any year, as one Python has
+        cycles, year = divmod(year - _CYCLE_START, _CYCLE_YEARS)  # map to a year datetime supports
         year += _CYCLE_START
         day = min(start.day, calendar.monthrange(year, month + 1)[1])
         date = start.replace(year=year, month=month + 1, day=day)
@@ -124,7 +124,7 @@ class TemporalAmount(msgspec.Struct, frozen=True):
 
 
 def date_truncator(amount: TemporalAmount) -> Callable[[int], int]:
-    """Make a function that truncates dates (ms) to multiples of ``amount``."""
+    """Make a function that truncates dates (epoch ms) to multiples of ``amount``."""
     length = amount.length
     if not length and amount.days != 7:
         length = amount.days * _DAY

@@ -1,6 +1,6 @@
 """Compile Sigma's conditions on fields.
 
-They are two-valued, and true if any of the field's values passes.
+They are two-valued: true if any of the field's values passes, otherwise false.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _COMPARISONS: dict[str, Callable[[str, str], bool]] = {
 
 
 def compile_value_match(node: ast.ValueMatch, scope: ColumnScope) -> CompiledExpr:
-    """Compile a condition. Raises EsqlError for a value that its operator cannot take."""
+    """Compile a condition. Raises EsqlError for a value that is invalid for its operator."""
     read = scope.find(node.field.name, node.field.span).read
     if node.operator == "null":
         return CompiledExpr(lambda row: read(row) is None, "boolean")
@@ -47,7 +47,7 @@ def compile_value_match(node: ast.ValueMatch, scope: ColumnScope) -> CompiledExp
 
 
 def compile_same_text(node: ast.SameText, scope: ColumnScope) -> CompiledExpr:
-    """Compile a comparison of two fields; false where one of them has no value."""
+    """Compile a comparison of two fields; it is false if one of them has no value."""
     read_left = scope.find(node.left.name, node.left.span).read
     read_right = scope.find(node.right.name, node.right.span).read
     compare = _COMPARISONS[node.operator]
@@ -66,7 +66,7 @@ def _normalizer(cased: bool) -> Callable[[str], str]:
 
 
 def _test(node: ast.ValueMatch) -> Test:
-    """Compile a test of one value of the field."""
+    """Compile a test of a single value of the field."""
     if node.operator == "regex":
         return _regex_test(node)
     if node.operator == "cidr":
@@ -100,7 +100,7 @@ def _text_test(node: ast.ValueMatch, values: Sequence[str]) -> Test:
 
 
 def _regex_test(node: ast.ValueMatch) -> Test:
-    """Compile regular expressions, which may match anywhere in the text."""
+    """Compile a test whether one of the regular expressions matches anywhere in a text."""
     flags = 0
     if not node.cased:
         flags = re.IGNORECASE

@@ -1,4 +1,4 @@
-"""Let each use of a multivalued column be one of its values."""
+"""Evaluate conditions over single values of multivalued columns, as EQL does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from detector.esql.expressions.scope import ColumnScope, CompiledExpr, Getter, R
 
 
 class ValueScope(ColumnScope):
-    """The columns of another scope, of which each use reads one value from a slot of its own."""
+    """The columns of another scope; each use of a multivalued one reads its own slot."""
 
     def __init__(self, scope: ColumnScope) -> None:
         super().__init__(scope.layout)
@@ -31,7 +31,9 @@ class ValueScope(ColumnScope):
         return msgspec.structs.replace(column, read=lambda row: row[slot], many=False)
 
     def any(self, condition: CompiledExpr) -> CompiledExpr:
-        """Make a condition that is true if it is for some values of the columns, else false."""
+        """Make a condition that is true if ``condition`` holds for some values, otherwise false.
+
+        It tries every combination of the values of the columns' uses."""
         test = _is_true(condition.read)
         for slot, read in reversed(self._uses):
             test = _any_value(test, slot, read)
@@ -43,7 +45,7 @@ def _is_true(read: Getter) -> Getter:
 
 
 def _any_value(test: Getter, slot: int, read: Getter) -> Getter:
-    """Make a test that is true if ``test`` is with one of the values of ``read`` in ``slot``."""
+    """Make a test whether ``test`` passes with one of the values of ``read`` in ``slot``."""
 
     def any_value(row: RowSlots) -> Any:
         for value in many(read(row)) or [None]:
