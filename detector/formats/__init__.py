@@ -1,7 +1,7 @@
-"""The way from bytes to records, whatever the container and wrapper.
+"""Turns bytes into records, whatever the container and wrapper.
 
 ``containers`` undoes compression, ``chunks`` cuts a file into chunks, and ``records`` finds the
-records in a chunk. Whatever is not read has a reason.
+records in a chunk. Everything that is not read is reported with a reason.
 """
 
 from detector.formats.chunks import Chunk, read_chunks, unpack_small_document

@@ -34,9 +34,9 @@ def open_zip(content: Content, budget: Budget) -> Iterator[Member]:
 
 
 class _LazyStream(io.RawIOBase):
-    """A stream that is opened when it is first read.
+    """A stream that is only opened when it is first read.
 
-    So a member that cannot be opened costs itself only.
+    So a member that cannot be opened does not affect the others.
     """
 
     def __init__(self, opener: Callable[[], Any]) -> None:
@@ -52,7 +52,7 @@ class _LazyStream(io.RawIOBase):
 class _CheckedTarInfo(tarfile.TarInfo):
     """A tar entry that refuses huge extended headers.
 
-    tarfile reads extended headers whole into memory.
+    tarfile would read them whole into memory.
     """
 
     @classmethod
@@ -74,7 +74,7 @@ def open_tar(content: Content, budget: Budget) -> Iterator[Member]:
                     raise Unreadable("too-many-members", f"over {MEMBERS_CAP:,} members: unpack it")
                 stream = archive.extractfile(entry) if entry.isfile() else None
                 if stream is not None:
-                    # Only a sparse file unpacks to more than its bytes in the archive.
+                    # Only sparse files unpack to more bytes than they have in the archive.
                     member_budget = budget if entry.sparse else None
                     yield Member(entry.name, Content(stream, "tar", member_budget))
     except damage_errors() as error:

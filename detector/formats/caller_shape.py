@@ -1,7 +1,8 @@
-"""The caller of a record, callers wherever its names and its form put it.
+"""Finds the caller of a record, whatever its names and form.
 
-CloudTrail's ``userIdentity`` is an object. Others write it as text, as an array or a map, or flat,
-under names of their own; then a caller that ought to have an ARN and shows none was lost.
+CloudTrail's ``userIdentity`` is an object. Other tools write it as text, as an array or a map, or
+flattened, under names of their own. In such a record, a caller that ought to have an ARN but shows
+none is considered lost.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from detector.text.late_pattern import late_pattern
 
 
 class NoCaller(Exception):
-    """A record whose caller stands where it cannot be read."""
+    """The record has a caller that cannot be read."""
 
 
 def _paths(struct: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -57,7 +58,7 @@ _ROLE_ARN = late_pattern(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 _KEY = late_pattern(r"(?:AKIA|ASIA)[A-Z0-9]{8,124}")
 _TYPES_WITH_ARN = frozenset({"IAMUser", "AssumedRole", "Role", "Root", "FederatedUser"})
 _DEEPEST = 4
-"""Wrappers around a caller."""
+"""The greatest number of wrappers around a caller."""
 _HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _CALLER_WORDS = ("identity", "caller", "principal", "actor", "user", "arn", "accesskey")
 _NOT_CALLER_WORDS = ("agent", "shared", "event")
@@ -66,11 +67,11 @@ _NOT_CALLER_WORDS = ("agent", "shared", "event")
 def read_caller(
     given: Any, flat: JsonObject, others: JsonObject, is_renamed: bool, is_named: bool
 ) -> Any:
-    """Return a record's ``userIdentity``; None where CloudTrail named nobody. Raises NoCaller.
+    """Return a record's ``userIdentity``; None if CloudTrail named nobody. Raises NoCaller.
 
-    ``given`` is what stands under that name, ``flat`` what stands under names that begin with it,
-    by the rest of the name, ``others`` what stands under names that are not CloudTrail's.
-    ``is_renamed``: the record's names are not all CloudTrail's. ``is_named``: one is this name.
+    ``given`` is the value of that name; ``flat`` has the values of names that begin with it, by the
+    rest of the name; ``others`` those of names that are not CloudTrail's. ``is_renamed``: not all
+    names in the record are CloudTrail's. ``is_named``: the record has the name ``userIdentity``.
     """
     is_own = isinstance(given, dict) and not flat and _is_own(given)
     if is_own and not (is_renamed and (_is_lost(given) or _is_misspelt(given))):
@@ -96,7 +97,7 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _is_own(given: JsonObject) -> bool:
-    """Tell whether an object is a caller as CloudTrail writes it."""
+    """Return whether an object is a caller as CloudTrail writes it."""
     try:
         identity = msgspec.convert(given, UserIdentity)
     except (msgspec.ValidationError, RecursionError):
@@ -107,7 +108,7 @@ def _is_own(given: JsonObject) -> bool:
 
 
 def _is_misspelt(given: JsonObject) -> bool:
-    """Tell whether a name in a caller is one of CloudTrail's in another spelling."""
+    """Return whether a caller has a name of CloudTrail's in another spelling."""
     for name, inner in given.items():
         if name not in _NAMES and squash(name) in _SQUASHED_NAMES:
             return True
@@ -117,7 +118,7 @@ def _is_misspelt(given: JsonObject) -> bool:
 
 
 def _caller_of(value: Any, depth: int = 0) -> JsonObject:
-    """Return the caller that a value in any form writes; an empty one without."""
+    """Return the caller that a value of any form contains; an empty object if there is none."""
     for _ in range(_DEEPEST):
         if isinstance(value, str):
             inner = structure(value)
@@ -154,7 +155,9 @@ def _is_entry(value: Any) -> bool:
 
 
 def _assign(caller: JsonObject, value: JsonObject, before: str) -> None:
-    """Put each value where its name, whatever its spelling, says."""
+    """Store each value in ``caller`` at the path of its name, which may be spelled differently.
+
+    ``before`` is the path so far, squashed."""
     for name, inner in value.items():
         squashed = before + squash(name)
         squashed = _ALIASES.get(squashed, squashed)
@@ -180,7 +183,7 @@ def _put(caller: JsonObject, path: tuple[str, ...], value: str) -> None:
 
 
 def _by_form(parts: list[Any]) -> JsonObject:
-    """Return the caller of a struct without names: an ARN and a key are told by their form."""
+    """Return the caller of a struct without names; its ARN and key are recognized by their form."""
     texts = [part for part in parts if isinstance(part, str)]
     arns = {text for text in texts if text in _found_arns(text)}
     keys = {text for text in texts if _KEY.fullmatch(text)}
@@ -225,7 +228,7 @@ def _checked(caller: JsonObject, is_renamed: bool) -> JsonObject:
 
 
 def _is_lost(caller: JsonObject) -> bool:
-    """Tell whether a caller ought to have an ARN, and shows none."""
+    """Return whether a caller ought to have an ARN, but has none."""
     if caller.get("arn"):
         return False
     if caller.get("userName") == _HIDDEN or caller.get("invokedBy"):
@@ -234,7 +237,7 @@ def _is_lost(caller: JsonObject) -> bool:
 
 
 def _other_caller(item: tuple[str, Any]) -> JsonObject | None:
-    """Return the caller under a name of others."""
+    """Return the caller under a name that is not CloudTrail's; None if there is no ARN."""
     if not _is_callerlike(*item):
         return None
     caller = _caller_of(item[1])

@@ -1,8 +1,8 @@
-"""The cutting of a file's bytes into chunks of JSON.
+"""Cuts a file's bytes into chunks of JSON.
 
-A trail file is one JSON document; it is held whole, up to ``DOCUMENT_CAP``. JSON Lines are cut at
-line ends, so that a file of any size is read in flat memory. The content of containers is unpacked
-layer by layer, member by member; offsets then count the bytes of all that was unpacked, in order.
+A trail file is one JSON document; it is held in memory whole, up to ``DOCUMENT_CAP``. JSON Lines
+are cut at line ends, so a file of any size is read in constant memory. The content of containers is
+unpacked layer by layer, member by member; offsets then count all unpacked bytes, in order.
 """
 
 from __future__ import annotations
@@ -31,34 +31,35 @@ from detector.formats.text_forms import (
 )
 
 SNIFF = 8 << 20
-"""Bytes that are read before a large file is judged to be lines or one document."""
+"""Bytes that are read before a large file is classified as JSON Lines or one document."""
 LINES_CHUNK = 8 << 20
 LINE_CAP = 64 << 20
 DOCUMENT_CAP = 1 << 30
-"""Decompressed bytes. CloudTrail's own files hold at most 50 MB compressed, some 600 MB as JSON."""
+"""In decompressed bytes. CloudTrail's own files have at most 50 MB compressed, about 600 MB as
+JSON."""
 LINES_CAP = 1 << 16
-"""Lines of a chunk; of CloudTrail's own some 8,000 fill one."""
+"""The greatest number of lines in a chunk; about 8,000 of CloudTrail's own fill one."""
 OBJECTS_CAP = 1_000_000
 LEAST_OBJECT = 96
-"""A document of more objects that have fewer bytes on average is not read: CloudTrail's have twice
-as many."""
+"""A document of more than ``OBJECTS_CAP`` objects is not read if these have fewer bytes on
+average; CloudTrail's have twice as many."""
 _SHORTEST_OBJECT = 2
-"""Bytes of ``{}``."""
+"""The bytes of ``{}``."""
 LAYERS_CAP = 5
-"""Containers that may be nested in each other."""
+"""How deep containers may be nested."""
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _WHITESPACE = b" \t\r\n"
 _NEWLINE, _BRACE = b"\n{"
 _LINES_SEEN = 50
-"""Lines at the beginning of which one must be JSON, at least behind other text."""
+"""How many lines at the beginning are looked at; one must have JSON, if only after other text."""
 
 
 class Chunk(NamedTuple):
     """A part of a file: a whole JSON document, or whole lines.
 
-    ``data`` is in memory that the next chunk is read into: it is valid until then.
+    ``data`` is only valid until the next chunk is read: the memory is reused.
     """
 
     offset: int
@@ -66,11 +67,11 @@ class Chunk(NamedTuple):
     data: memoryview
     lines: bool
     member: str = ""
-    """The name in an archive."""
+    """The name of the member in an archive."""
     problem: Unreadable | None = None
-    """The reason why the member could not be read; ``data`` is empty then."""
+    """Why the member could not be read; ``data`` is then empty."""
     decompressed: bool = False
-    """The offset is not one of the file itself."""
+    """Whether the offset counts decompressed bytes, not those of the file itself."""
 
     @property
     def end(self) -> int:
@@ -78,7 +79,7 @@ class Chunk(NamedTuple):
 
     @property
     def is_unfinished(self) -> bool:
-        """Tell whether it is lines that end within a line, or within a record of several."""
+        """Whether these are lines that end within a line, or within a record of several lines."""
         if not self.lines:
             return False
         data = bytes(self.data)
@@ -88,8 +89,8 @@ class Chunk(NamedTuple):
 def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]:
     """Read the chunks of a file. Raises Unreadable, Incomplete or NotALog.
 
-    ``offset`` is 0, or where a chunk or a line starts. A last line without its newline is a chunk
-    of its own: it may be whole, or still being written.
+    ``offset`` is 0, or where a chunk or a line starts. A last line without a newline is a chunk
+    of its own: it may be complete, or still being written.
     """
     size = _size_of(file)
     budget = Budget.of_file(size)
@@ -101,7 +102,7 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
         if text is not None and not offset and _is_small_document(text):
             yield Chunk(0, memoryview(bytearray(text)), lines=False, decompressed=True)
             return
-        file.seek(0)  # Reading the stream finds what follows a member, or says what is wrong.
+        file.seek(0)  # Reading as a stream finds further members or the error.
         content = gunzip(file, budget) if text is None else Content(BytesIO(text), "gzip", budget)
     with _borrow_buffer() as buffer:
         has_more = buffer.fill(content, BLOCK)
@@ -122,15 +123,15 @@ def read_chunks(file: BinaryIO, offset: int = 0) -> Generator[Chunk, None, None]
 
 
 def unpack_small_document(file: BinaryIO, size: int) -> bytes | None:
-    """Unpack a gzip file that is one small document, of which ``read_chunks`` makes one chunk.
+    """Unpack a gzip file that is one small document, for which ``read_chunks`` yields one chunk.
 
-    None for any other. The file is at its beginning, and then anywhere."""
+    None for any other file. The file must be at its start; its position is undefined afterwards."""
     text = gunzip_at_once(file, size, BLOCK)
     return text if text is not None and _is_small_document(text) else None
 
 
 def _is_small_document(text: bytes) -> bool:
-    """Tell whether a text is one line that begins as JSON, and would be read as one block."""
+    """Return whether a text is one line that begins like JSON, and smaller than a block."""
     return len(text) < BLOCK and text[:1] in (b"{", b"[") and b"\n" not in text
 
 
@@ -149,10 +150,10 @@ def _unpack(
     depth: int,
     member: str,
 ) -> Generator[Chunk, None, int]:
-    """Read the chunks in a container, and return where they end.
+    """Yield the chunks in a container, and return the offset where they end.
 
-    The first is at offset ``base``. ``buffer`` has the content's beginning; ``depth`` containers
-    are around it.
+    The first is at offset ``base``. ``buffer`` has the beginning of the content, which is nested
+    ``depth`` containers deep.
     """
     if depth >= LAYERS_CAP:
         raise Unreadable(
@@ -182,7 +183,7 @@ def _unpack(
                 or (container.name == "tar" and inner.failed)
             ):
                 raise
-            # A damaged member costs itself only; it takes one byte of offset.
+            # A damaged member does not affect the others; it takes one byte of offset.
             yield Chunk(base, memoryview(b""), lines=False, member=path, problem=error)
             base += 1
     return base
@@ -191,7 +192,9 @@ def _unpack(
 def _cut(
     buffer: _Buffer, content: Content, has_more: bool, offset: int, member: str
 ) -> Iterator[Chunk]:
-    """Cut text that starts at ``offset``; ``buffer`` has its first block."""
+    """Cut text that starts at ``offset``; ``buffer`` has its first block.
+
+    Raises Unreadable or NotALog."""
     hole = buffer.drop_zeros()
     while not buffer.size and has_more:
         has_more = buffer.fill(content, BLOCK)
@@ -220,7 +223,9 @@ def _cut(
 
 
 def _refuse_small_objects(buffer: _Buffer) -> None:
-    """Raise Unreadable for a text of very many small objects; most texts are not counted whole."""
+    """Raise Unreadable for a text of very many small objects.
+
+    Counting stops as soon as the rest cannot exceed the cap."""
     objects = end = 0
     while objects + (buffer.size - end) // _SHORTEST_OBJECT >= OBJECTS_CAP and end < buffer.size:
         start, end = end, min(end + BLOCK, buffer.size)
@@ -235,8 +240,8 @@ def _refuse_small_objects(buffer: _Buffer) -> None:
 class _Buffer:
     """Memory that is reused for file after file.
 
-    Fresh memory for each file costs nearly as much as decompressing it: 8 MiB some 3 ms, so that it
-    begins with what the smallest files need.
+    Fresh memory for each file costs nearly as much as decompressing it: about 3 ms for 8 MiB. The
+    buffer therefore begins with the size that the smallest files need.
     """
 
     def __init__(self) -> None:
@@ -244,10 +249,10 @@ class _Buffer:
         self.size = 0
 
     def fill(self, content: Content, limit: int) -> bool:
-        """Read until ``limit`` bytes are held; False if the content ends before."""
+        """Read until ``limit`` bytes are held; return False if the content ends before."""
         while self.size < limit:
             if self.size == len(self.bytes):
-                # Not in place: a chunk may still refer to the old memory.
+                # Copy instead of growing in place: a chunk may still refer to the old memory.
                 grown = bytearray(2 * len(self.bytes))
                 grown[: self.size] = self.bytes
                 self.bytes = grown
@@ -267,7 +272,7 @@ class _Buffer:
         self.size -= count
 
     def drop_zeros(self) -> int:
-        """Drop the zeros at the beginning; return how many there were.
+        """Drop the zero bytes at the beginning; return their number.
 
         A log that was truncated while it was being written begins with a hole.
         """
@@ -280,7 +285,7 @@ class _Buffer:
 
 _free: list[_Buffer] = []
 _REUSE_CAP = 128 << 20
-"""Bytes of a buffer up to which it is reused for the next file."""
+"""The greatest size in bytes of a buffer that is reused for the next file."""
 
 
 @contextlib.contextmanager
@@ -295,7 +300,7 @@ def _borrow_buffer() -> Iterator[_Buffer]:
 
 
 def _start_of(buffer: _Buffer) -> bytes:
-    """Return enough of a content's beginning to tell its container."""
+    """Return enough of a content's beginning to recognize its container."""
     start = bytes(buffer.view(MAGIC_BYTES))
     return start if start[:1] in (b"{", b"[") else bytes(buffer.view(BLOCK))
 
@@ -309,9 +314,9 @@ def _refuse_foreign(start: bytes) -> None:
 
 
 def _is_lines(start: bytes, is_whole: bool) -> bool:
-    """Tell whether a file that begins with ``start`` is JSON Lines.
+    """Return whether a file that begins with ``start`` is JSON Lines.
 
-    Then an early line is JSON by itself, and the whole file is not one document.
+    That is so if an early line is JSON by itself, and the whole file is not one document.
     """
     lines = [
         text
@@ -320,7 +325,7 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
     ]
     if lines and is_container_line(lines[0]):
         return True
-    # A document may have a record a line, and end after one while it is being written.
+    # A document may have one record per line, and end after one if it is still being written.
     if len(lines) < 2 or lines[0][-1:] in (b"[", b"{", b","):
         return False
     if is_whole and _is_json(start):
@@ -333,7 +338,7 @@ def _is_lines(start: bytes, is_whole: bool) -> bool:
 
 
 def _is_json(text: bytes) -> bool:
-    """Tell whether a text is one JSON value that is not empty."""
+    """Return whether a text is one string, or one object or array that is not empty."""
     text = text.removeprefix(_BOM).strip(BLANK)
     if len(text) == 2 or not text.startswith((b"{", b"[", b'"')):
         return False
@@ -345,7 +350,9 @@ def _is_json(text: bytes) -> bool:
 
 
 def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> Iterator[Chunk]:
-    """Cut text into chunks of whole lines, and the rest."""
+    """Cut text into chunks of whole lines; an unfinished last line is a chunk of its own.
+
+    Raises Unreadable for a line over ``LINE_CAP``."""
     has_more = True
     while has_more:
         has_more = buffer.fill(content, LINES_CHUNK)
@@ -358,7 +365,7 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
             offset += buffer.drop_zeros()
             end = _end_of_lines(buffer)
         if end:
-            # Each line costs memory of its own, however short.
+            # Each line takes memory, however short it is.
             for part in _parts(buffer, end):
                 yield Chunk(offset, buffer.view(end)[part], lines=True, member=member)
                 offset += part.stop - part.start
@@ -369,7 +376,7 @@ def _cut_lines(buffer: _Buffer, content: Content, offset: int, member: str) -> I
 
 def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
     """Yield the parts of whole lines up to ``end``, each of at most ``LINES_CAP`` lines."""
-    # Without the library, looking for each newline takes less than counting all.
+    # Without the library, searching for each newline is faster than counting them first.
     if end and is_available() and count_bytes(buffer.bytes, _NEWLINE, 0, end) < LINES_CAP:
         yield slice(0, end)
         return
@@ -386,6 +393,6 @@ def _parts(buffer: _Buffer, end: int) -> Iterator[slice]:
 
 
 def _end_of_lines(buffer: _Buffer) -> int:
-    """Return the end of the last whole line in the buffer, and of a record of several."""
+    """Return the end of the last whole line in the buffer that does not split a record."""
     end = buffer.bytes.rfind(b"\n", 0, buffer.size) + 1
     return end_of_whole(buffer.bytes, end)

@@ -1,4 +1,4 @@
-"""The one table of containers, and how each is opened."""
+"""The table of all containers, and how each is opened."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from detector.formats.decompress import (
 from detector.formats.errors import NotALog
 
 MAGIC_BYTES = 4096
-"""Enough for the header of a table of all columns."""
+"""Bytes that recognize a container: enough for the header of a table with all columns."""
 
 
 Opener = Callable[[Content, Budget], Iterator[Member]]
@@ -32,12 +32,14 @@ class Container(NamedTuple):
 
     name: str
     matches: Callable[[bytes], bool]
-    """Tells whether a content that begins so is one."""
+    """Returns whether content that begins with these bytes is such a container."""
     open: Opener
 
 
 def container_of(start: bytes) -> Container | None:
-    """Tell a content's container by its start; None for text. Raises NotALog."""
+    """Return the container of a content by its start; None for text.
+
+    Raises NotALog for formats that are recognized but not supported."""
     if start[:1] in (b"{", b"["):
         return None
     for magic, kind in _UNSUPPORTED.items():
@@ -61,7 +63,7 @@ def _converted(convert: Callable[[Any], Iterator[bytes]], name: str) -> Opener:
 
 
 def _open_zip(content: Content, budget: Budget) -> Iterator[Member]:
-    from detector.formats.archives import open_zip  # as for tar: few logs are in archives
+    from detector.formats.archives import open_zip  # rarely needed, as for tar
 
     return open_zip(content, budget)
 
@@ -90,7 +92,7 @@ def _open_parquet(content: Content, budget: Budget) -> Iterator[Member]:
 
 
 def _is_csv(start: bytes) -> bool:
-    from detector.formats.tables.csv_table import is_csv  # what is no JSON is rare
+    from detector.formats.tables.csv_table import is_csv  # rarely needed
 
     return is_csv(start)
 

@@ -1,6 +1,6 @@
 """Streams of decompressed bytes, with translated errors and a cap.
 
-Whatever decompresses or unpacks reads from one ``Content`` and gives another.
+Each decompressor reads from one ``Content`` and returns another.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ RATIO_CAP = 200
 
 @cache
 def damage_errors() -> tuple[Any, ...]:
-    """Return the errors that the libraries raise where the bytes are damaged."""
-    import tarfile  # these two and zstd are imported only where something is wrong, or packed so
+    """Return the errors that the libraries raise for damaged bytes."""
+    import tarfile  # like zstd, only imported if needed
     import zipfile
 
     return (
@@ -60,9 +60,9 @@ def _zstd() -> ModuleType:
 
 
 class Budget:
-    """The bytes that may still be unpacked of one file.
+    """The number of bytes that may still be unpacked from one file.
 
-    They are counted over all its layers and members.
+    It covers all layers and members of the file.
     """
 
     def __init__(self, left: int) -> None:
@@ -85,7 +85,7 @@ class Content(io.RawIOBase):
     """The content of a file or of a container.
 
     ``container`` names the container, ``""`` for the file itself; ``failed`` is set once reading
-    has raised. Reading raises Incomplete where the bytes end too early, Unreadable where they are
+    has raised. Reading raises Incomplete if the bytes end too early, Unreadable if they are
     damaged.
     """
 
@@ -95,7 +95,7 @@ class Content(io.RawIOBase):
         self.failed = False
         self._budget = budget
         self._unread = b""
-        # A gzip file's own makes a copy; that of its reader does not.
+        # GzipFile.readinto makes a copy; that of its inner reader does not.
         reader = getattr(stream, "_buffer", stream) if container == "gzip" else stream
         self._readinto: Callable[[Any], int] = reader.readinto
 
@@ -117,11 +117,11 @@ class Content(io.RawIOBase):
         return count
 
     def unread(self, data: bytes) -> None:
-        """Put back what was read last."""
+        """Put back the bytes that were read last."""
         self._unread = data + self._unread
 
     def problem(self, error: Exception) -> Exception:
-        """Translate an error of the library that reads this content."""
+        """Translate an error of the library that reads this content; return others as they are."""
         if isinstance(error, Unreadable):
             return error
         if self.container == "gzip" and isinstance(
@@ -146,7 +146,7 @@ class Content(io.RawIOBase):
 class Member(NamedTuple):
     """A content inside a container.
 
-    ``name`` is its name in an archive; ``""`` where the container holds just one.
+    ``name`` is its name in an archive; ``""`` if the container always holds just one.
     """
 
     name: str
@@ -154,9 +154,9 @@ class Member(NamedTuple):
 
 
 def _gzip_problem(file: BinaryIO, error: Exception) -> Unreadable:
-    """Tell whether gzip data is cut short or damaged.
+    """Return the error for gzip data that is cut short or damaged.
 
-    igzip takes garbage after the data for a cut; the standard library tells them apart.
+    igzip reports trailing garbage as truncation; the standard library tells them apart.
     """
     damage = error
     try:
@@ -168,14 +168,14 @@ def _gzip_problem(file: BinaryIO, error: Exception) -> Unreadable:
         return Incomplete("truncated-gzip", "the gzip data ends too early")
     except (gzip.BadGzipFile, zlib.error) as gzip_error:
         damage = gzip_error
-    except (OSError, Unreadable):  # A container in another cannot be read twice.
+    except (OSError, Unreadable):  # A nested container cannot be read twice.
         if isinstance(error, EOFError):
             return Incomplete("truncated-gzip", "the gzip data ends too early")
     return Unreadable("corrupt-gzip", f"damaged gzip data ({damage})")
 
 
 class GeneratedStream(io.RawIOBase):
-    """A stream of generated parts, one after the other."""
+    """A stream that concatenates generated parts."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
         self._parts: Iterator[bytes] = iter(parts)
@@ -201,10 +201,10 @@ def gunzip(stream: Any, budget: Budget | None) -> Content:
 
 
 def gunzip_at_once(file: BinaryIO, size: int, limit: int = 0) -> bytes | None:
-    """Decompress a small gzip file that is one member and nothing else; None where it is not.
+    """Decompress a small gzip file that is exactly one member; None for any other file.
 
-    Nor where it has more than ``limit`` bytes (0: any number). The file is at its beginning, and
-    then anywhere."""
+    None also if it has more than ``limit`` decompressed bytes (0: no limit). The file must be at
+    its start; its position is undefined afterwards."""
     if size > _SMALL:
         return None
     member = isal_zlib.decompressobj(_GZIP_MEMBER)
@@ -216,9 +216,9 @@ def gunzip_at_once(file: BinaryIO, size: int, limit: int = 0) -> bytes | None:
 
 
 _GZIP_MEMBER = 31
-"""The format by which zlib knows gzip: with its header, and its checksum checked."""
+"""zlib's ``wbits`` for the gzip format, with header and checksum."""
 _SMALL = 32 << 10
-"""Bytes that unpack to 33 MB at most: deflate shrinks data to a thousandth at best."""
+"""Compressed bytes; they unpack to at most 33 MB, as deflate's ratio is about 1000 at best."""
 
 
 def bunzip(stream: Any, budget: Budget | None) -> Content:
@@ -234,10 +234,10 @@ def unzstd(stream: Any, budget: Budget | None) -> Content:
 
 
 def seekable(content: Content) -> Any:
-    """Return a content as a seekable file, or a copy."""
+    """Return a content as a seekable file: the file itself, or a temporary copy."""
     if not content.container:
         return content.stream
-    # It is removed when nothing reads it any more.
+    # Removed when it is garbage-collected.
     spool = tempfile.SpooledTemporaryFile(_SPOOL)  # noqa: SIM115
     while block := content.read(BLOCK):
         spool.write(block)

@@ -1,7 +1,7 @@
-"""The parser of several small trail files at once.
+"""Parses several small trail files at once.
 
-What a file costs beside its records is paid once for all. A file of which anything is unusual is
-parsed by itself.
+The fixed cost of parsing a file is thus paid once for all. A file with anything unusual must be
+parsed separately.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from detector.formats.records import Records, read_as_they_are
 
 
 class ParsedDocuments(NamedTuple):
-    """The records of each document, None of one that is to be parsed by itself, and their cut."""
+    """The records of each document, and the cut of all.
+
+    None for a document that must be parsed separately."""
 
     records: list[Records | None]
     cut: CutDocuments
 
 
 def can_parse_documents() -> bool:
-    """Tell whether documents can be parsed at once: there is the native cut."""
+    """Return whether documents can be parsed at once, which needs the native cut."""
     return cut.is_available()
 
 
 def parse_documents(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
-    """Find the records of documents; None where there is no native cut, or no room for all."""
+    """Parse the records of documents; None without the native cut, or without memory for all."""
     known.trim()
     try:
         return _parse(texts, known)
     except MemoryError:
-        return None  # parsing each by itself tells which one is too large
+        return None  # parsing them separately finds the one that is too large
 
 
 def _parse(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
@@ -56,7 +58,7 @@ def _parse(texts: Sequence[bytes], known: KnownHeads) -> ParsedDocuments | None:
 
 
 def _records_of(data: memoryview, spans: RecordSpans | None) -> Records | None:
-    """Return the records of a document; None of one that is to be parsed by itself."""
+    """Return the records of a document; None if it must be parsed separately."""
     if spans is None or spans.groups is None:
         return None
     document = Records(Slices(data, spans), spans.groups, spans.times, verbatim=True)
@@ -64,8 +66,8 @@ def _records_of(data: memoryview, spans: RecordSpans | None) -> Records | None:
 
 
 def _reads_as_it_is(document: Records) -> bool:
-    """Tell whether a document holds its records without wrappers."""
+    """Return whether a document has its records without wrappers."""
     try:
         return read_as_they_are(document)
     except (ValueError, RecursionError):
-        return False  # as ``parse_records`` takes it
+        return False  # as in ``parse_records``

@@ -1,4 +1,4 @@
-"""Errors of reading, each with a reason."""
+"""The errors of reading, each with a reason."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Reason(NamedTuple):
-    """A reason not to read.
+    """A reason why something is not read.
 
-    ``code`` is counted, ``detail`` is for a person.
+    Reasons are counted by ``code``; ``detail`` is for people.
     """
 
     code: str
@@ -16,23 +16,23 @@ class Reason(NamedTuple):
 
 
 class Unreadable(Exception):
-    """A damaged file, or one over a cap: it is quarantined."""
+    """A file that is damaged or exceeds a cap; it is quarantined."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = Reason(code, detail)
 
     def __reduce__(self) -> tuple[type[Unreadable], Reason, dict[str, object]]:
-        # From the process that read the file. By itself it would be made again of its text alone.
+        # For the process that reads the file: by default, only the text would be pickled.
         return type(self), self.reason, self.__dict__
 
 
 class Incomplete(Unreadable):
-    """A file that ends too early, as one still being written does.
+    """A file that ends too early, e.g. because it is still being written.
 
-    It is tried again when it has changed.
+    It is read again when it has changed.
     """
 
 
 class NotALog(Unreadable):
-    """A sound file without CloudTrail records: it is skipped."""
+    """An intact file without CloudTrail records; it is skipped."""

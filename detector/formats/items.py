@@ -1,4 +1,4 @@
-"""What a search of a text finds: records, and what is none."""
+"""The items that a search of a text finds: records, and values that are not records."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from detector.cloudtrail.record import Head
 class ParsedRecord(NamedTuple):
     """A record, or a JSON value in the place of one.
 
-    ``raw`` is its JSON as the file has it, or the text of a wrapper's string.
+    ``raw`` is its JSON as in the file, or the text in a wrapper's string.
     """
 
     raw: bytes
     translated: bytes | None = None
-    """The record in CloudTrail's names, where the file has others."""
+    """The record in CloudTrail's names; None if the file has these already."""
     head: Head | None = None
-    """The record's head, where it has been decoded already."""
+    """The record's head if it is already decoded."""
 
 
 class NonRecord(NamedTuple):
-    """A value that is no record, or a remark on one."""
+    """A value that is not a record, or a note on a record."""
 
     kind: Literal["skipped", "rejected", "noted"]
     reason: str
@@ -34,7 +34,7 @@ Item = ParsedRecord | NonRecord
 
 
 def without_copies(groups: list[list[Item]]) -> Iterator[Item]:
-    """Yield the items of several members, a record that stands in two of them once."""
+    """Yield the items of several members; a record that is in two of them is yielded once."""
     seen: set[str] = set()
     for items in groups:
         own = set()

@@ -1,9 +1,9 @@
-"""The parts of a JSON text, each as its own bytes.
+"""Splits a JSON text into its parts, each as raw bytes.
 
-The strict decoder splits nearly everything. What it refuses (lone surrogates, bytes that are no
-UTF-8, raw controls, several values in a row) is walked by the lenient scanner; what is nested too
-deep for either is split by its brackets. Everything raises json.JSONDecodeError where there is no
-JSON.
+The strict decoder splits nearly everything. Texts that it refuses (lone surrogates, invalid UTF-8,
+raw control characters, several values in a row) are walked by the lenient scanner; texts nested too
+deep for either are split by their brackets. All functions raise json.JSONDecodeError for text that
+is not JSON.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from detector.text.late_pattern import late_pattern
 
 WHITESPACE = b" \t\r\n"
 PARTS_CAP, LEAST_PART = 2_000_000, 16
-"""A value of more parts that have fewer bytes on average is not split; CloudTrail's have 35."""
+"""A value of more than ``PARTS_CAP`` parts with fewer bytes on average than ``LEAST_PART`` is not
+split; CloudTrail's average is 35."""
 
 _scanner = json.JSONDecoder(strict=False, parse_int=str)  # integers of any length
 _TOKEN = late_pattern(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]|,', re.S)
@@ -29,10 +30,7 @@ _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def split_values(data: bytes) -> Iterator[bytes]:
-    """Split data into its JSON values.
-
-    There may be white space between them or not.
-    """
+    """Yield the JSON values in data, with or without white space between them."""
     data = data.strip(WHITESPACE)
     try:
         yield bytes(_value_decoder.decode(data))
@@ -49,7 +47,7 @@ def split_values(data: bytes) -> Iterator[bytes]:
 
 
 def split_members(value: bytes) -> dict[str, bytes]:
-    """Split an object into its members; of equal names the last counts."""
+    """Split an object into its members; if a name is repeated, the last one counts."""
     try:
         return {name: bytes(raw) for name, raw in _object_decoder.decode(value).items()}
     except (ValueError, RecursionError):
@@ -81,7 +79,7 @@ def split_elements(value: bytes) -> list[bytes]:
 
 
 def has_tiny_parts(text: bytes, separator: bytes) -> bool:
-    """Tell whether a text has millions of tiny parts, each of which costs memory of its own."""
+    """Return whether a text has millions of tiny parts, each of which would take memory."""
     if len(text) <= PARTS_CAP:
         return False
     parts = text.count(separator)
@@ -98,16 +96,16 @@ def _bytes(text: str) -> bytes:
 
 
 def _skip(text: str, offset: int, more: str = "") -> int:
-    """Return the offset after white space, and after the characters in ``more``."""
+    """Return the offset after any white space and characters in ``more``."""
     while offset < len(text) and text[offset] in " \t\r\n" + more:
         offset += 1
     return offset
 
 
 def _check(text: str, opening: str) -> None:
-    """Check that a text begins with a whole value.
+    """Raise json.JSONDecodeError unless a text begins with a complete value.
 
-    So the walks need no checks of their own.
+    The walks therefore need no checks of their own.
     """
     if text[:1] != opening:
         raise json.JSONDecodeError(f"no {opening}", text, 0)
@@ -143,7 +141,7 @@ def _walk_members(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _split_by_brackets(data: bytes, depth: int) -> Iterator[tuple[int, int]]:
-    """Yield the span of each part ``depth`` brackets deep."""
+    """Yield the span of each part that is ``depth`` brackets deep."""
     level, start = 0, 0
     for token in _TOKEN.finditer(data):
         character = token[0]
@@ -168,7 +166,7 @@ def _split_by_brackets(data: bytes, depth: int) -> Iterator[tuple[int, int]]:
 
 
 def _trimmed_span(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield a span without white space around, unless it is empty."""
+    """Yield a span without surrounding white space; nothing if it is empty."""
     part = data[start:end]
     if part.strip(WHITESPACE):
         yield start + len(part) - len(part.lstrip(WHITESPACE)), start + len(part.rstrip(WHITESPACE))

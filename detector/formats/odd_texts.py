@@ -1,7 +1,7 @@
-"""The general way to read a text: value by value, whatever lies around its records.
+"""The general way to read a text: value by value, whatever surrounds its records.
 
-Nothing of it is needed for what CloudTrail itself wrote, and it takes a twentieth of a start: it is
-imported when it is needed.
+CloudTrail's own files do not need it, and importing it takes a twentieth of the start-up time, so
+it is only imported if needed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from detector.formats.text_forms import BLANK, begins_json, is_comment
 from detector.formats.whereabouts import foreign_detail, locate_records
 
 ODD_CAP = 256 << 20
-"""Bytes of a document that is neither a trail file nor an array: it is copied, and may have to be
-walked."""
+"""The greatest size in bytes of a document that is neither a trail file nor an array.
+
+Such a document is copied, and may have to be walked."""
 _BOM = b"\xef\xbb\xbf"
 
 
 def refuse_too_deep(data: bytes) -> None:
-    """Raise Unreadable for a document whose records lie too deep, and say where."""
+    """Raise Unreadable, with the place, if a document's records are nested too deep."""
     located = locate_records(data)
     if located is not None:
         raise Unreadable(
@@ -38,9 +39,9 @@ def refuse_too_deep(data: bytes) -> None:
 
 
 def unwrap_lines(data: memoryview, budget: Budget) -> Iterator[Item]:
-    """Find the records in lines of JSON."""
+    """Yield the records in JSON Lines."""
     for line in join_pieces(bytes(data).split(b"\n")):
-        text = line.strip(BLANK).removeprefix(_BOM)  # Concatenated files keep their marks.
+        text = line.strip(BLANK).removeprefix(_BOM)  # Concatenated files keep their BOMs.
         if text:
             yield from _unwrap_line(text, budget)
 
@@ -52,7 +53,7 @@ def _unwrap_line(text: bytes, budget: Budget) -> Iterator[Item]:
         yield NonRecord("rejected", "nested-too-deep")
     except json.JSONDecodeError:
         if b"\0" in text:
-            # Zeros stand for what was lost, also the end of a line.
+            # Zero bytes replace lost data, which may include the end of a line.
             for part in filter(None, text.split(b"\0")):
                 yield from _unwrap_line(part.strip(BLANK), budget)
         elif is_comment(text):
@@ -64,9 +65,9 @@ def _unwrap_line(text: bytes, budget: Budget) -> Iterator[Item]:
 def unwrap_document(
     data: memoryview, elements: list[msgspec.Raw], budget: Budget
 ) -> Iterator[Item]:
-    """Find the records in a document, of which ``elements`` are known; empty where they are not.
+    """Yield the records in a document; ``elements`` are those of its array, empty if unknown.
 
-    Raises Unreadable for one that is too large, or no log."""
+    Raises Unreadable if the document is too large, or not a log."""
     if elements:
         with contextlib.suppress(ValueError, RecursionError):
             return unwrap_elements(map(bytes, elements), budget)

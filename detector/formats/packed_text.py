@@ -1,6 +1,6 @@
-"""Texts that hold another text: base64, hexadecimal digits, escapes of URLs and of HTML.
+"""Texts that encode another text: base64, hexadecimal digits, URL or HTML escapes.
 
-What is encoded may be compressed. The bytes that it unpacks to are limited by a budget.
+The encoded data may be compressed. A budget limits the bytes that it unpacks to.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ _PACKED_JSON = late_pattern(
     rb"(?:\\?x|0x)?(?:7[bB]|5[bB]|1[fF]8[bB])[0-9a-fA-F]{60}|"
     rb"%(?:7[Bb]|5[Bb])|[\[{](?:\{)?&(?:quot|#34);|b['\"][\[{]"
 )
-"""The beginning of such a text of JSON, plain or compressed."""
+"""The beginning of a text that encodes JSON, plain or compressed."""
 
 
 def begins_packed(text: bytes) -> bool:
-    """Tell whether a text begins as one that holds JSON."""
+    """Return whether a text begins like one that encodes JSON."""
     return _PACKED_JSON.match(text) is not None
 
 
 def unpack_text(text: bytes, budget: Budget) -> bytes | None:
-    """Return the text that another holds; None where it holds none.
+    """Decode the text that another text encodes; None if it encodes none.
 
-    Raises Unreadable where it unpacks to more than the budget.
+    Raises Unreadable if it unpacks to more than the budget.
     """
     if _BEGINS_URL.match(text):
         return _ESCAPED_BYTE.sub(_escaped_byte, text.replace(b"+", b" "))
     if _BEGINS_HTML.match(text):
-        import html  # with the names of all characters
+        import html  # large: has the names of all characters
 
         return html.unescape(text.decode("utf-8", "backslashreplace")).encode()
     if text[:1] == b"b" and _BYTES_LITERAL.fullmatch(text):
@@ -86,7 +86,7 @@ def _escaped_byte(match: re.Match[bytes]) -> bytes:
 
 
 def _bytes_literal(text: bytes) -> bytes | None:
-    """Return the bytes that Python writes as ``b'…'``."""
+    """Return the bytes of a Python literal ``b'…'``; None if it is invalid or too long."""
     if len(text) > _LITERAL_CAP:
         return None
     try:
@@ -123,7 +123,9 @@ _COMPRESSIONS: dict[bytes, Callable[[Any, Budget], Content]] = {
 
 
 def _decompressed(data: bytes, budget: Budget) -> bytes | None:
-    """Return data decompressed where it is; None where it is damaged."""
+    """Decompress data if it is compressed; None if it is damaged.
+
+    Raises Unreadable if it exceeds the budget."""
     for magic, decompress in _COMPRESSIONS.items():
         if data.startswith(magic):
             try:

@@ -1,7 +1,7 @@
-"""Records that a container's runtime wrote in several lines.
+"""Records that a container runtime split into several lines.
 
-It cuts a line every 16 KiB: Kubernetes marks the pieces but the last with ``P``, Docker leaves out
-their line ends. The pieces of different streams may lie between each other.
+Runtimes split a line every 16 KiB: Kubernetes marks all pieces but the last with ``P``, Docker
+leaves out their line ends. The pieces of different streams may be interleaved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from detector.formats.text_forms import contains_json, is_value
 from detector.text.late_pattern import late_pattern
 
 PIECES_CAP = 16 << 20
-"""Bytes of the pieces of one record. CloudTrail's own records are at most 1 MB."""
+"""The most bytes in the pieces of one record. CloudTrail's own records have at most 1 MB."""
 _CRI = late_pattern(rb"\S{10,64} (stdout|stderr) ([PF])(?::\S*)? ")
 _LOG = b'"log"'
 _OF_LINE = frozenset({"log", "time", "date", "@timestamp"})
@@ -27,11 +27,11 @@ class _Piece(NamedTuple):
     stream: tuple[bytes, ...]
     text: bytes
     is_last: bool
-    """The line that the container wrote ends with it."""
+    """Whether it is the last piece of the line that the container wrote."""
 
 
 def join_pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield lines, those of one record as one."""
+    """Yield lines; the pieces of one record are joined."""
     pending: dict[tuple[bytes, ...], list[bytes]] = {}
     for line in lines:
         piece = _piece_of(line)
@@ -39,7 +39,7 @@ def join_pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
             if piece is None or piece.text.strip():
                 yield line
         elif piece.is_last and is_value(piece.text.strip()):
-            # The end of what is pending was lost.
+            # The last piece of the pending line was lost.
             yield b"".join(pending.pop(piece.stream))
             yield line
         elif piece.is_last:
@@ -55,9 +55,9 @@ def join_pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def end_of_whole(data: bytes | bytearray, end: int) -> int:
-    """Return where the lines before ``end`` end that are no pieces of a record to be continued.
+    """Return the end of the lines before ``end`` that belong to complete records.
 
-    ``end`` is that of a line; so is what is returned, or 0.
+    ``end`` is the end of a line; the result is, too, or it is 0.
     """
     start, position = end, end
     while position and end - position < PIECES_CAP:
@@ -72,7 +72,7 @@ def end_of_whole(data: bytes | bytearray, end: int) -> int:
 
 
 def _piece_of(line: bytes) -> _Piece | None:
-    """Return the piece that a line is, or the whole line of a container; None for others."""
+    """Parse a line of a container's log, whether a piece or a whole line; None for others."""
     match = _CRI.match(line)
     if match:
         return _Piece((match[1],), line[match.end() :].rstrip(b"\r"), match[2] == b"F")
@@ -96,5 +96,5 @@ def _piece_of(line: bytes) -> _Piece | None:
 
 
 def is_container_line(line: bytes) -> bool:
-    """Tell whether a line is one of a container's log in Kubernetes."""
+    """Return whether a line is from a container's log in Kubernetes (CRI format)."""
     return _CRI.match(line) is not None

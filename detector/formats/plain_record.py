@@ -1,8 +1,8 @@
-"""The strict form of a record: CloudTrail's own names and types, and nothing beside them.
+"""The strict form of a record: only CloudTrail's own names and types.
 
-A record may lack its caller's ARN, account and key, as those of web identities do, so that its head
-alone does not tell whether it was written otherwise. In this form it was not: where that holds, the
-search for records (``search``) need not walk it.
+A record may lack its caller's ARN, account and key, as those of web identities do, so its head
+alone does not show whether another tool has rewritten it. A record in strict form was not
+rewritten, so the search for records (``search``) need not walk it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from detector.formats.time_forms import time_text
 from detector.formats.values import RECORD_CAP
 
 _BRACKETS = 200
-"""Opening ones in a record up to which no reader finds it nested too deep."""
+"""The number of opening brackets up to which no reader can find a record nested too deep."""
 
 
 class _Resource(msgspec.Struct, gc=False, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ _FREE_STRUCTURE = dict[str, msgspec.Raw] | list[msgspec.Raw] | None
 
 
 def _strict_fields() -> list[tuple[str, Any, Any]]:
-    """Return the fields of a record; those that are kept raw are structures, and no texts."""
+    """Return the fields of a strict record; fields kept raw must be structures, not texts."""
     return [
         (
             field.name,
@@ -64,7 +64,7 @@ _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
 
 
 def is_plain(raw: bytes) -> bool:
-    """Tell whether a record has source, name and time, and this form."""
+    """Return whether a record is in strict form and has a source, a name and a valid time."""
     if len(raw) > RECORD_CAP or raw.count(b"{") + raw.count(b"[") > _BRACKETS:
         return False
     try:
@@ -81,12 +81,13 @@ def is_plain(raw: bytes) -> bool:
 
 
 def _is_bare(text: str | None) -> bool:
-    """Tell whether a text has no blanks, quotes or brackets around it, which the search drops."""
+    """Return whether a text has no surrounding blanks, quotes or brackets for the search to
+    drop."""
     return text is None or (text[:1].isalnum() and text[-1:].isalnum())
 
 
 def _names_somebody(caller: UserIdentity | None) -> bool:
-    """Tell whether a caller is absent, or said in any of CloudTrail's ways."""
+    """Return whether a caller is absent, or identified in one of CloudTrail's ways."""
     return caller is None or bool(
         caller.type or caller.principal_id or caller.invoked_by or caller.arn or caller.account_id
     )

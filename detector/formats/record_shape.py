@@ -1,9 +1,9 @@
-"""The shape of a CloudTrail record, recognized under any spelling of its names.
+"""Recognizes CloudTrail records under any spelling of their names.
 
-A record is an object that has enough of CloudTrail's fields. Case and what joins the parts of a
-name (``.``, ``_``, nesting) say nothing, and all names may have one prefix. What makes it a record
-is found by its name or by its form; where something is there and cannot be read, the record is
-rejected by the name of that.
+A record is an object that has enough of CloudTrail's fields. Case and the joints of a name's parts
+(``.``, ``_``, nesting) are ignored, and all names may share a prefix. Required fields are found by
+name or by form; if one is present but cannot be read, the record is rejected with a reason that
+names it.
 """
 
 from __future__ import annotations
@@ -68,28 +68,28 @@ _NAME = late_pattern(r"[A-Z][A-Za-z0-9]{2,127}")
 _UUID = late_pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TYPE = late_pattern(r"_[a-z]$")
 _TIME_NAMES = ("eventtime", "eventdatetime", "timegenerated")
-"""What names of the time of an event begin with. Others (``date``, ``ingestionTime``) are
-of its arrival."""
+"""The beginnings of names for an event's time. Other names (``date``, ``ingestionTime``) are
+for its arrival."""
 
 
 class Missing(NamedTuple):
-    """What a record lacks: a reason to reject it."""
+    """The reason to reject a record that lacks a required field."""
 
     reason: str
 
 
 class Shape(NamedTuple):
-    """An object read as a record."""
+    """An object that was read as a record."""
 
     record: JsonObject
     is_renamed: bool
-    """Its names are not all CloudTrail's own: what is absent may have been left out."""
+    """Whether not all names are CloudTrail's own; absent fields may then have been left out."""
     is_changed: bool
-    """Its record is not the object as it stands."""
+    """Whether the record differs from the object."""
 
 
 def prefix_of_record(names: Collection[str]) -> str | None:
-    """Return the prefix under which an object has a record's fields; None where it has none.
+    """Return the prefix of an object's names that are a record's fields; None if there is none.
 
     ``names`` are squashed.
     """
@@ -105,9 +105,9 @@ def prefix_of_record(names: Collection[str]) -> str | None:
 
 
 def without_types(names: Collection[str]) -> dict[str, str]:
-    """Return names without the letters of types at their ends, as in ``eventName_s``, by name.
+    """Map names to themselves without a type suffix, as in ``eventName_s``.
 
-    Those of an object of which most names have no such letter stay.
+    If fewer than half of the names have such a suffix, all stay as they are.
     """
     typed = [name for name in names if _TYPE.search(name)]
     if 2 * len(typed) < len(names):
@@ -125,7 +125,7 @@ def _is_record(names: Collection[str]) -> bool:
 
 @lru_cache(1 << 12)
 def _first_part(name: str) -> str:
-    """Return the field that a squashed name begins with."""
+    """Return the structured field that a squashed name begins with; else the name."""
     for field in (_CALLER, *_FREE):
         if name.startswith(field):
             return field
@@ -133,7 +133,9 @@ def _first_part(name: str) -> str:
 
 
 def is_field(name: str, prefix: str = "") -> bool:
-    """Tell whether a name is a field of CloudTrail's, whose content others may write."""
+    """Return whether a name is one of CloudTrail's fields or within one.
+
+    Others, such as attackers, may control the content of such fields."""
     squashed = squash(name)
     if squashed.startswith(prefix):
         squashed = squashed[len(prefix) :]
@@ -143,13 +145,13 @@ def is_field(name: str, prefix: str = "") -> bool:
 def read_shape(value: JsonObject, prefix: str = "", is_renamed: bool = False) -> Shape | Missing:
     """Read an object as a record.
 
-    ``is_renamed``: its names were CloudTrail's own no longer before.
+    ``is_renamed``: the object's names had already been changed from CloudTrail's own.
     """
     return _Reader(value, prefix, is_renamed).read()
 
 
 class _Reader:
-    """The reading of one object."""
+    """Reads one object as a record."""
 
     def __init__(self, value: JsonObject, prefix: str, is_renamed: bool) -> None:
         self._value = value
@@ -172,7 +174,7 @@ class _Reader:
         return Shape(self._record, self._is_renamed, self._is_changed or self._is_renamed)
 
     def _assign(self, name: str, squashed: str, inner: Any) -> None:
-        """Place a member under CloudTrail's name for it."""
+        """Store a member under CloudTrail's name for it."""
         if self._prefix and not squashed.startswith(self._prefix):
             self._others[name] = inner
             return
@@ -216,7 +218,7 @@ class _Reader:
             self._record[field] = inner
 
     def _read_id(self) -> None:
-        """Find the identity of the event in a member whose name ends as its own."""
+        """Find the event's id in a member whose name ends with ``eventid``, unless it is known."""
         if self._record.get("eventID"):
             return
         ids = {
@@ -260,7 +262,7 @@ class _Reader:
         return self._read_part("awsRegion", _REGION, ("region",))
 
     def _read_part(self, field: str, form: re.Pattern[str], words: Iterable[str]) -> Missing | None:
-        """Find one text by its field, or in a member with another name by its form."""
+        """Find a field's text by its name, or else by its form in a member with a similar name."""
         given = self._record.get(field)
         text = _plain_text(given)
         if text is None and not _is_empty(given):
@@ -284,9 +286,9 @@ class _Reader:
         return None
 
     def _is_required(self, hints: JsonObject) -> bool:
-        """Tell whether a field that is absent was lost on the way.
+        """Return whether an absent field must have been lost on the way.
 
-        Records as CloudTrail writes them may lack it.
+        CloudTrail's own records may lack it.
         """
         return not self._is_summary() and (self._is_renamed or bool(hints))
 
@@ -315,7 +317,7 @@ _REASONS = {
 
 
 def _plain_text(value: Any) -> str | None:
-    """Return the one text that a value writes, without blanks and quotes around it."""
+    """Return the single text in a value, without surrounding blanks and quotes; None if none."""
     text = text_of(one_value(value))
     if text is None or text.isidentifier():
         return text
@@ -332,7 +334,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _free_structure(field: str, value: Any) -> Any:
-    """Return a free structure from its text, or as it is."""
+    """Return a free structure, parsed if it is a text."""
     if isinstance(value, str):
         value = structure(value)
     if field == "resources" and isinstance(value, list):
@@ -357,7 +359,9 @@ _INNER_NAMES = {
 
 
 def _put_deep(record: JsonObject, field: str, name: str, length: int, value: Any) -> None:
-    """Put the value of ``requestParameters.a.b`` into its free structure."""
+    """Store the value of a name like ``requestParameters.a.b`` in its free structure.
+
+    ``length`` is the length of the squashed name up to the field's end."""
     if not isinstance(record.setdefault(field, {}), dict):
         record[field] = {}
     *parents, last = _after(name, length).split(".")
@@ -371,7 +375,7 @@ def _put_deep(record: JsonObject, field: str, name: str, length: int, value: Any
 
 
 def _after(name: str, length: int) -> str:
-    """Return what is in a name behind ``length`` letters of its squashed form."""
+    """Return the rest of a name after the first ``length`` characters of its squashed form."""
     for position, character in enumerate(name):
         if not length:
             return name[position:].lstrip("._-/:[] ")

@@ -1,9 +1,9 @@
-"""The parser of a chunk of JSON into its records.
+"""Parses a chunk of JSON into its records.
 
-A trail file, an array or lines are cut into records at once, and the head of each is decoded,
-typed; a record that a rule wants is decoded whole later. Where that fails, or a record has no time,
-the chunk takes the general way: value by value, by ``search``. So one odd record costs itself
-only.
+A trail file, an array or JSON Lines are cut into records at once, and only the typed head of each
+is decoded; a record that a rule may match is decoded whole later. If that fails, or a record has no
+time, the chunk takes the general path: value by value, by ``search``. So one odd record does not
+affect the others.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from detector.formats.plain_record import is_plain
 from detector.text.time import parse_time
 
 INNER_CAP, INNER_RATIO = 64 << 20, 40
-"""What is compressed inside the texts of a chunk may unpack to so many bytes, or to so many times
-its size if that is more."""
+"""Compressed data inside a chunk's texts may unpack to ``INNER_CAP`` bytes in total, or to
+``INNER_RATIO`` times the chunk's size if that is more."""
 _BOM = b"\xef\xbb\xbf"
 RecordGroups = cut.HeadGroups | DecodedGroups
 
@@ -52,8 +52,8 @@ _head_decoder = msgspec.json.Decoder(Head)
 class RawRecords:
     """The records of a chunk by index, decoded on demand.
 
-    ``encoded`` has the JSON of each in CloudTrail's names, ``raws`` what the file has, where this
-    is not the same."""
+    ``encoded`` has each record's JSON in CloudTrail's names; ``raws`` has each record as in the
+    file, None if these are the same."""
 
     def __init__(self, encoded: Sequence[Any], raws: Sequence[bytes] | None = None) -> None:
         self._encoded = encoded
@@ -63,10 +63,10 @@ class RawRecords:
         return len(self._encoded)
 
     def raw(self, index: int) -> bytes:
-        """Return a record as the file has it.
+        """Return a record as in the file.
 
-        That is its own bytes where it is JSON in the file, the text of a wrapper's string, or the
-        whole document where others have renamed its fields.
+        These are its own bytes if it is JSON in the file, the text in a wrapper's string, or the
+        whole document if its fields were renamed.
         """
         return bytes(self._raws[index])
 
@@ -82,21 +82,21 @@ class RawRecords:
     def hit_runs(
         self, groups: Sequence[list[int]], questions: Questions | None = None
     ) -> RecordRuns:
-        """Cut groups of records into runs of hits.
+        """Cut groups of records, given by index, into runs.
 
-        The records of callers that are known to refuse a group's question are in none."""
+        Records whose caller is known to refuse the group's question are left out."""
         if isinstance(self._encoded, Slices):
             return self._encoded.hit_runs(groups, questions)
         return DecodedRuns(self._encoded, groups, questions)
 
     def raw_hit(self, index: int) -> RawHit | None:
-        """Return what a record has as a hit; None where it must be decoded whole for it."""
+        """Return the view and identity of a record; None if it must be decoded whole."""
         if isinstance(self._encoded, Slices):
             return self._encoded.raw_hit(index)
         return read_hit(self._encoded[index])
 
     def size(self, index: int) -> int:
-        """Return the bytes of a record's JSON."""
+        """Return the size of a record's JSON in bytes."""
         return memoryview(self.encoded(index)).nbytes
 
     def head(self, index: int) -> Head:
@@ -111,8 +111,8 @@ class RawRecords:
 class Records(RawRecords):
     """The records of a chunk with the times of their heads, grouped by their heads.
 
-    A value that is no JSON object has an empty head. ``rejected`` and ``skipped`` count what is no
-    record, by reason.
+    A value that is not a JSON object has an empty head. ``rejected`` and ``skipped`` count values
+    that are not records, by reason.
     """
 
     def __init__(
@@ -130,14 +130,14 @@ class Records(RawRecords):
         self.rejected = rejected or {}
         self.skipped = skipped or {}
         self.eventbridge_count = eventbridge_count
-        """The records that came by EventBridge."""
+        """The number of records that came through EventBridge."""
         self.verbatim = verbatim
-        """The records stand in the chunk as they are, without wrappers."""
+        """Whether the records are in the chunk as they are, without wrappers."""
         self.groups = groups
         self.times = times
-        """The event time of each record in epoch seconds; None where it is unusable."""
+        """The event time of each record in epoch seconds; None if unusable."""
         self.has_times = isinstance(times, array) or None not in times
-        """Every record has a usable event time."""
+        """Whether every record has a usable event time."""
 
     @property
     def by_signature(self) -> dict[EventSignature, list[int]]:
@@ -152,10 +152,10 @@ class Records(RawRecords):
 def parse_records(
     chunk: Chunk, known: KnownHeads | None = None, is_verbatim: bool = False
 ) -> Records:
-    """Find the records of a chunk. Raises Incomplete or Unreadable.
+    """Parse the records of a chunk. Raises Incomplete or Unreadable.
 
-    ``known`` are the heads of chunks that were parsed before. A chunk that was found verbatim when
-    it was parsed before (``is_verbatim``) is not asked for wrappers again."""
+    ``known`` are the heads of previously parsed chunks. ``is_verbatim``: the chunk was found to be
+    verbatim when it was parsed before, so it is not checked for wrappers again."""
     if chunk.problem is not None:
         return _unread_member(chunk.problem)
     if known is None:
@@ -191,7 +191,7 @@ def _parse_plain(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
 
 
 def cut_in_python(chunk: Chunk, data: memoryview, known: KnownHeads) -> Records:
-    """Cut a chunk by msgspec. Raises ValueError or RecursionError."""
+    """Cut a chunk with msgspec. Raises ValueError or RecursionError."""
     raws = _split(chunk, data)
     groups = group_heads(map(_head_decoder.decode, raws), known.decoded)
     return Records(raws, groups, groups.times, verbatim=True)
@@ -202,7 +202,7 @@ def records_of_spans(
 ) -> Records:
     """Return the records that the native cut found in ``data``.
 
-    What is not known of their heads is decoded."""
+    New origins and calls are decoded. Raises ValueError or RecursionError."""
     items = Slices(data, spans)
     head_groups.table.decode(data)
     if spans.has_times:
@@ -216,12 +216,12 @@ def records_of_spans(
 
 
 def read_as_they_are(records: Records) -> bool:
-    """Tell whether no record has a caller, name, source or region in another place."""
+    """Return whether no record has its caller, name, source or region in another place."""
     return all(_reads_as_is(records.raw(index)) for index in records.groups.incomplete)
 
 
 def _reads_as_is(raw: bytes) -> bool:
-    """Tell whether an incomplete record is as CloudTrail wrote it."""
+    """Return whether an incomplete record is as CloudTrail wrote it."""
     if b'"AWSService"' in raw or is_plain(raw):
         return True
     from detector.formats.search import finds_itself
@@ -295,7 +295,7 @@ def _unwrap(data: memoryview, is_lines: bool, budget: Budget) -> Iterator[Item]:
 
 
 def _head_of(raw: bytes) -> Head:
-    """Decode a head; an empty one where the value is no record."""
+    """Decode a head; an empty head if the value is not a record."""
     try:
         return _head_decoder.decode(raw)
     except (ValueError, RecursionError):

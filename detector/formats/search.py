@@ -1,8 +1,8 @@
-"""The search for records in a JSON text, wherever they lie.
+"""Searches a JSON text for records, wherever they are.
 
-A record is known by its own shape (``record_shape``), not by what is around it: objects, arrays,
-texts, base64. Where an object holds records in several of its members, objects and arrays come
-before texts: a text inside a record, such as a user agent, may have been written to look like one.
+A record is recognized by its own shape (``record_shape``), not by its wrappers: objects, arrays,
+texts, base64. If several members of an object contain records, objects and arrays take precedence
+over texts: a text inside a record, such as a user agent, may have been crafted to look like one.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from detector.text.late_pattern import late_pattern
 from detector.text.time import parse_time
 
 NESTING_CAP = 12
-"""Wrappers that may be nested in each other."""
+"""The greatest number of nested wrappers."""
 _HINT = late_pattern(
     rb"amazonaws|event[._ ]?(?:[Ss]ource|[Nn]ame|json|Json)|Event ?(?:Source|Name)|EVENT|"
     rb"AwsApiCall|CloudTrail|cloudtrail|messageType|Notification|[A-Za-z0-9+/_-]{64}|"
     rb"\[\s*123,\s*(?:34|10|13|32),"
 )
-"""What stands in every text that holds records, plain, as base64 or as numbers of bytes."""
+"""Matches somewhere in every text with records: plain, in base64 or as byte values."""
 _BYTES = late_pattern(rb"\[\s*123\s*,[\d\s,]+\]")
 _head_decoder = msgspec.json.Decoder(Head)
 
@@ -60,10 +60,10 @@ Members = dict[str, bytes]
 
 
 def unwrap(data: bytes, budget: Budget) -> Iterator[Item]:
-    """Find the records in a text of JSON values, or in what is packed in it.
+    """Yield the records in a text of JSON values, or in the data packed in it.
 
-    Raises json.JSONDecodeError or RecursionError where the text itself is no JSON; a damaged value
-    within is rejected by itself. Raises Unreadable where it unpacks to more than ``budget``.
+    Raises json.JSONDecodeError or RecursionError if the text itself is not JSON; a damaged value
+    within is rejected separately. Raises Unreadable if it unpacks to more than ``budget``.
     """
     search = _Search(budget)
     try:
@@ -78,14 +78,14 @@ def unwrap(data: bytes, budget: Budget) -> Iterator[Item]:
         for value in _without_scalars(values):
             yield from search.value(value)
     else:
-        # Other text may have JSON too, such as the tags of a container.
+        # The other text may contain JSON, too, such as a container's tags.
         yield from search.find_any(values) or (ParsedRecord(values[-1]),)
 
 
 def unwrap_elements(elements: Iterable[bytes], budget: Budget) -> Iterator[Item]:
-    """Find the records in the elements of an array.
+    """Yield the records in the elements of an array.
 
-    Raises Unreadable where they unpack to more than ``budget``.
+    Raises Unreadable if they unpack to more than ``budget``.
     """
     elements = iter(elements)
     start = list(itertools.islice(elements, 2))
@@ -95,27 +95,29 @@ def unwrap_elements(elements: Iterable[bytes], budget: Budget) -> Iterator[Item]
 
 
 class _Search:
-    """The search of one text; what its compressed parts unpack to is limited by a budget."""
+    """Searches one text; a budget limits the bytes that its compressed parts unpack to."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
 
     def elements(self, elements: Iterable[bytes]) -> Iterator[Item]:
-        """Find the records in each element, or count it as none."""
+        """Yield the records in each element; an element without any is yielded itself, to be
+        counted."""
         for element in elements:
             yield from self.value(element)
 
     def packed(self, text: bytes) -> list[Item]:
-        """Find the records in a text that packs them."""
+        """Return the records in a text that encodes them, e.g. in base64."""
         data = unpack_text(text.strip(BLANK), self._budget)
         return self._in_text(data, 1) if data else []
 
     def find_any(self, values: Iterable[bytes]) -> list[Item]:
-        """Find the records in values of which some may be none."""
+        """Return the records in values; values without any are ignored."""
         return self._in_values(values, 0)
 
     def value(self, value: bytes) -> Iterable[Item]:
-        """Find the records in a value, or count it, or each of its elements, as none."""
+        """Return the records in a value; if it has none, the value or its elements, to be
+        counted."""
         items = self._find(value, 0)
         if not items and value[:1] == b"[" and value[1:-1].strip(BLANK):
             return [ParsedRecord(element) for element in split_elements(value)]
@@ -124,7 +126,7 @@ class _Search:
         return items or (ParsedRecord(value),)
 
     def _find(self, value: bytes, depth: int) -> list[Item]:
-        """Find the records in a value; ``depth`` wrappers are around it."""
+        """Return the records in a value that is nested in ``depth`` wrappers."""
         opening = value[:1]
         if opening == b"{":
             record = _plain_record(value)
@@ -165,21 +167,21 @@ class _Search:
         ]
 
     def _in_bytes(self, array: bytes, depth: int) -> list[Item]:
-        """Find the records in a text whose bytes are written as numbers."""
+        """Return the records in a text that is written as an array of byte values."""
         try:
             return self._in_text(bytes(loads(array)), depth + 1)
         except ValueError:
             return []
 
     def _in_rows(self, rows: Iterable[bytes], depth: int) -> list[Item]:
-        """Find the record in each row of a table, or count the row as none."""
+        """Return the record in each row of a table; a row without one itself, to be counted."""
         return [item for row in rows for item in self._find(row, depth + 1) or (ParsedRecord(row),)]
 
     def _in_string(self, value: bytes, depth: int) -> list[Item]:
         return self._in_text(decode_string(value).strip(BLANK), depth)
 
     def _in_text(self, text: bytes, depth: int) -> list[Item]:
-        """Find the records in a text: JSON values, lines of them, or what is packed in it."""
+        """Return the records in a text: in its JSON values, its lines, or the data it encodes."""
         try:
             return self._in_values(json_values(text).values, depth)
         except json.JSONDecodeError:
@@ -234,13 +236,13 @@ class _Search:
             )
         if len(value) > RECORD_CAP:
             return [NonRecord("rejected", "too-large")]
-        # A row may have the whole record beside some of its fields.
+        # A row may have the whole record in addition to some of its fields.
         others = {name: inner for name, inner in members.items() if not is_field(name, prefix)}
         whole = [item for item in self._in_members(others, depth) if isinstance(item, ParsedRecord)]
         return [*whole] or [_read_record(loads(value), value, prefix)]
 
     def _in_members(self, members: Members, depth: int) -> list[Item]:
-        """Find the records in the members of an object, each of them once."""
+        """Return the records in the members of an object, without duplicates."""
         for openings in (b"{[", b'"'):
             groups = [
                 self._find(inner, depth + 1)
@@ -253,7 +255,7 @@ class _Search:
         return []
 
     def _in_foreign_schema(self, members: Members, value: bytes, depth: int) -> list[Item]:
-        """Find the record in an ECS or OCSF document: its original, or else its fields."""
+        """Return the record of an ECS or OCSF document: from its original, or else its fields."""
         translate: Callable[[JsonObject], JsonObject]
         if is_ecs(members):
             originals, translate = ecs_originals, from_ecs
@@ -280,7 +282,7 @@ class _Search:
 
 
 def _plain_record(value: bytes) -> Item | None:
-    """Return a record as CloudTrail writes it; None for any other object.
+    """Return a complete record in CloudTrail's own form; None for any other object.
 
     Most objects are such records, and their heads are needed anyway.
     """
@@ -300,7 +302,7 @@ def _plain_record(value: bytes) -> Item | None:
 
 
 def finds_itself(raw: bytes) -> bool:
-    """Tell whether the search for records finds a record as it is, and nothing else."""
+    """Return whether the search for records finds exactly this record, unchanged."""
     (item, *others) = _Search(Budget(RECORD_CAP)).value(raw)
     is_itself = isinstance(item, ParsedRecord) and item.raw == raw and item.translated is None
     return is_itself and not others
@@ -316,7 +318,8 @@ def _looks_plain(value: bytes) -> bool:
 def _read_record(
     record: JsonObject, raw: bytes, prefix: str = "", is_renamed: bool = False
 ) -> Item:
-    """Read an object as a record: under CloudTrail's names, or rejected by what is missing."""
+    """Read an object as a record in CloudTrail's names; reject it if a required field is
+    missing."""
     shape = read_shape(record, prefix, is_renamed)
     if isinstance(shape, Missing):
         return NonRecord("rejected", shape.reason)
@@ -326,7 +329,7 @@ def _read_record(
 
 
 def _nested_record(members: Members, value: bytes) -> list[Item]:
-    """Read an object whose record is spread over members that are objects."""
+    """Read an object as a record whose fields are spread over nested objects, if it is one."""
     names = {
         squash(name + inner_name)
         for name, inner in members.items()
@@ -339,7 +342,7 @@ def _nested_record(members: Members, value: bytes) -> list[Item]:
 
 
 def _typed_record(members: Members, value: bytes) -> list[Item]:
-    """Read an object whose names end in letters for their types."""
+    """Read an object as a record whose names have type suffixes, if it is one."""
     names = without_types(members)
     if prefix_of_record(set(map(squash, names.values()))) != "":
         return []
@@ -348,14 +351,14 @@ def _typed_record(members: Members, value: bytes) -> list[Item]:
 
 
 def _without_scalars(values: list[bytes]) -> list[bytes]:
-    """Leave out the numbers and words that stand on a line beside objects, as its cells."""
+    """Drop numbers and words that share a line with objects, such as cells of a table."""
     if len(values) == 1:
         return values
     return [value for value in values if value[:1] in (b"{", b"[", b'"')] or values
 
 
 def _counted_as_none(element: bytes) -> Iterable[Item]:
-    """Count what stands in an array in the place of a record; other values are none."""
+    """Return an array's element, to be counted, if it is in the place of a record; else nothing."""
     if element[:1] in (b"{", b"[") or element[1:2] in (b"{", b"["):
         return (ParsedRecord(element),)
     return ()
@@ -372,7 +375,7 @@ def _known_document(value: bytes) -> list[Item]:
 
 
 def _entries(elements: list[bytes], array: bytes) -> bytes | None:
-    """Return the object that an array of its parts writes; None for any other array."""
+    """Return the object that an array of entries represents; None for any other array."""
     if not elements or len(elements) > 512 or len(elements[0]) > RECORD_CAP:
         return None
     if elements[0][:1] == b"{":

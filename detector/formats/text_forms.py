@@ -1,8 +1,8 @@
-"""The forms in which a structure is written as text, and how each is read.
+"""Reads structures written as text in various forms.
 
 JSON; a Python literal, as data frames write objects into cells; ``{type=IAMUser, arn=…}``, as
-Athena, Presto and Java write structs and maps; any of them packed (``packed_text``). JSON may
-stand behind other text on its line.
+Athena, Presto and Java write structs and maps; any of these packed (``packed_text``). JSON may
+follow other text on its line.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from detector.formats.packed_text import begins_packed, unpack_text
 from detector.text.late_pattern import late_pattern
 
 BLANK = WHITESPACE + b"\0"
-"""What may stand around a line: a log that was truncated while written has zeros in it."""
+"""Bytes to strip from a line: a log that was truncated while being written has zero bytes."""
 _LITERAL_CAP = 1 << 20
 _STRUCTURE_CAP = 1 << 20
-"""Bytes that a structure may unpack to."""
+"""The most bytes that a structure may unpack to."""
 _NO_VALUE = frozenset({"", "null", "NULL", "None", "nan", "NaN", r"\N", "<null>"})
 _JSON_BEGINNING = r'\{\s*"|\[\s*[\[{"]|\{\s*\x27'
 _JSON_BEGINS, _JSON_BEGINS_TEXT = (
@@ -58,13 +58,13 @@ class Values(NamedTuple):
 
     values: list[bytes]
     is_all: bool
-    """There is nothing else in the text."""
+    """Whether the text contains nothing else."""
 
 
 def json_values(text: bytes) -> Values:
-    """Return the JSON values of a text: its own, or those behind other text on a line.
+    """Return the JSON values of a text, or those that follow other text on a line.
 
-    Raises json.JSONDecodeError where there are none, or RecursionError.
+    Raises json.JSONDecodeError if there are none, or RecursionError.
     """
     text = text.strip(BLANK)
     if _SCALAR.fullmatch(text):
@@ -81,9 +81,9 @@ def json_values(text: bytes) -> Values:
 
 
 def _is_document(text: bytes) -> bool:
-    """Tell whether a text that is no JSON is a damaged document, and has none behind text.
+    """Return whether a text that is not JSON is a damaged document, not JSON after other text.
 
-    A whole one may have lines of text behind it, but no brackets.
+    A complete document may be followed by lines of text, but not by brackets.
     """
     if _JSON_BEGINS.match(text):
         rest = text[_value_end(text) :]
@@ -93,9 +93,9 @@ def _is_document(text: bytes) -> bool:
 
 
 def _behind_text(text: bytes) -> Iterator[bytes]:
-    """Yield each JSON value that stands between other text.
+    """Yield each JSON value between other text.
 
-    What begins as JSON must be whole: what is inside a value cut short is none of its own.
+    A value that begins must be complete: the inner values of a truncated value do not count.
     """
     match = _JSON_BEGINS.search(text)
     if match is None:
@@ -121,7 +121,7 @@ _value_decoder = msgspec.json.Decoder(msgspec.Raw)
 
 
 def is_value(text: bytes) -> bool:
-    """Tell whether a text is one whole JSON value."""
+    """Return whether a text is one complete JSON value."""
     try:
         _value_decoder.decode(text)
     except (ValueError, RecursionError):
@@ -130,7 +130,7 @@ def is_value(text: bytes) -> bool:
 
 
 def _value_end(text: bytes) -> int:
-    """Return where the JSON value ends that a text begins with."""
+    """Return the end of the JSON value that a text begins with."""
     if is_value(text):
         return len(text)
     decoded = text.decode("utf-8", "surrogateescape")
@@ -143,17 +143,17 @@ def _encoded(text: str) -> bytes:
 
 
 def begins_json(text: bytes) -> bool:
-    """Tell whether a text begins with JSON."""
+    """Return whether a text begins like JSON."""
     return text[:1] == b'"' or _JSON_BEGINS.match(text) is not None
 
 
 def contains_json(text: bytes) -> bool:
-    """Tell whether JSON begins anywhere in a text, or is packed in it."""
+    """Return whether JSON begins anywhere in a text, or the text seems to encode JSON."""
     return text[:1] == b'"' or _JSON_BEGINS.search(text) is not None or begins_packed(text)
 
 
 def begins_value(line: bytes) -> bool:
-    """Tell whether a line that is no JSON is a Python literal, or packs JSON."""
+    """Return whether a line that is not JSON is a Python literal, or encodes JSON."""
     if begins_packed(line):
         return True
     if _LITERAL_BEGINS.match(line) is None or line[-1:] not in (b"}", b"]"):
@@ -165,7 +165,7 @@ def begins_value(line: bytes) -> bool:
 
 
 def is_json_behind_text(line: bytes) -> bool:
-    """Tell whether a line is a JSON object behind other text, and no part of a document."""
+    """Return whether a line is a JSON object after other text, and not a part of a document."""
     match = _JSON_BEGINS.search(line)
     if match is None or match[0][:1] != b"{" or line[: match.start()].rstrip()[-2:] == b'":':
         return False
@@ -176,7 +176,7 @@ def is_json_behind_text(line: bytes) -> bool:
 
 
 def is_comment(line: bytes) -> bool:
-    """Tell whether a line is a comment."""
+    """Return whether a line is a comment."""
     return _COMMENT.match(line) is not None
 
 
@@ -192,7 +192,7 @@ def python_literal(text: bytes) -> bytes:
 
 
 def structure(text: str) -> Any:
-    """Return the structure that a text writes; None where it writes none."""
+    """Return the structure that a text represents; None if it represents none."""
     text = text.strip()
     data = text.encode("utf-8", "backslashreplace")
     if text[:1] not in ("{", "["):
@@ -213,7 +213,7 @@ def structure(text: str) -> Any:
 
 
 def _inner_text(data: bytes) -> str | None:
-    """Return the text that a JSON string or a packed text holds, a shorter one; None otherwise."""
+    """Return the text inside a JSON string or a packed text; None for other texts."""
     if data[:1] == b'"':
         try:
             inner = loads(data)
@@ -230,12 +230,13 @@ def _inner_text(data: bytes) -> str | None:
 
 
 def struct_json(text: bytes) -> bytes:
-    """Convert the structure that a text writes to JSON; ``null`` where it writes none."""
+    """Convert the structure that a text represents to JSON; ``null`` if it represents none."""
     return msgspec.json.encode(structure(text.decode("utf-8", "backslashreplace")))
 
 
 def _struct(text: str) -> Any:
-    """Read ``{name=value, name={…}, …}``; a list where the values have no names."""
+    """Parse ``{name=value, name={…}, …}``; a list if no value has a name, None if only some
+    have."""
     parts = _split_parts(text[1:-1])
     if text[:1] == "[":
         return [_struct_value(part) for part in parts]
@@ -259,7 +260,8 @@ def _struct_value(text: str) -> Any:
 
 
 def _split_parts(text: str) -> list[str]:
-    """Split at the commas outside brackets, and before a name where parts have names."""
+    """Split at commas outside brackets: those with a space, or if there is none, before
+    ``name=``."""
     parts, start, level = [], 0, 0
     for token in (_SPACED if ", " in text else _CLOSE).finditer(text):
         character = token[0]
@@ -277,5 +279,5 @@ def _split_parts(text: str) -> list[str]:
 
 
 def absent_if_empty(text: str) -> str | None:
-    """Return a cell's text; None for the words that tables write for no value."""
+    """Return a cell's text; None for the words by which tables denote no value."""
     return None if text in _NO_VALUE else text

@@ -1,7 +1,7 @@
-"""The forms in which a time is written, converted to ISO 8601 in UTC.
+"""Converts times in various forms to ISO 8601 in UTC.
 
-A text that several calendars read in different ways (``03/04/2026``), a zone that is only an
-abbreviation of somewhere, and a number that is no epoch of these decades are no time.
+Ambiguous dates (``03/04/2026``), zones given only by a regional abbreviation, and numbers that are
+not a plausible epoch time are not accepted.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from detector.text.time import format_time, parse_time
 _TEXT_CAP = 64
 _EPOCH = late_pattern(r"\d{10}(?:\d{3}|\d{6}|\d{9})?(?:\.\d*)?|\d\.\d+E\d\d?")
 _FIRST_EPOCH, _LAST_EPOCH = 1e9, 1e10
-"""In seconds: from 2001, before there was AWS, to 2286."""
+"""The accepted range in seconds: from 2001, before AWS existed, to 2286."""
 _DOT_NET = late_pattern(r"/Date\((\d+)(?:[+-]\d{4})?\)/")
 _UTC_NAME = late_pattern(r"\s*Z?\s*[(\[]?(?:Etc/UTC|UTC|GMT|Z)[)\]]?$", re.IGNORECASE)
 _ZONE_BEHIND_OFFSET = late_pattern(
     r"((?:UTC|GMT)?[+-]\d\d:?\d\d) ?(?:UTC|GMT|\[[\w/+-]+\]|\([\w ]+\))(?: m=[+-][\d.]+)?$"
 )
-"""The zone once more in words, as Go, Java and JavaScript write it; and Go's other clock."""
+"""An offset followed by the zone's name, as in Go, Java and JavaScript; and Go's monotonic
+clock."""
 _UTC_WITHIN = late_pattern(r" (?:UTC|GMT)(?= \d{4}$)")
 _WRITTEN_VALUE = late_pattern(r"""(?:[A-Za-z]\w*\()?(["'])(.+)\1\)?""")
-"""A time in quotes, or in a call of a program, as in ``ISODate("…")``."""
+"""A time in quotes, or in a function call, as in ``ISODate("…")``."""
 _OFFSET_NAME = late_pattern(r"\s*[(\[]?(?:UTC|GMT)?([+-]\d\d:?(?:\d\d)?)[)\]]?$")
 _FRACTION = late_pattern(r"(:\d\d)[.,]\d+")
 _LAYOUTS = (
@@ -52,7 +53,7 @@ _EPOCH_SECONDS = ("seconds", "_seconds", "epochSecond", "sec")
 
 
 def time_text(value: Any) -> str | None:
-    """Return a time as ISO 8601, whatever its form; None where it is no time."""
+    """Return a time of any form as ISO 8601; None if the value is not a time."""
     for _ in range(4):
         if not isinstance(value, dict | list):
             break
@@ -75,7 +76,7 @@ def time_text(value: Any) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Return a time without what programs write around it."""
+    """Return a time without quotes, calls and repeated zones around it."""
     written = _WRITTEN_VALUE.fullmatch(text)
     if written:
         text = written[2].strip()
@@ -84,7 +85,7 @@ def _plain(text: str) -> str:
 
 
 def _unwrapped(value: dict[str, Any] | list[Any]) -> Any:
-    """Return what an object or a list holds in the place of one value."""
+    """Return the value that an object or a list wraps; None if there is none."""
     if isinstance(value, list):
         return value[0] if len(value) == 1 else _from_parts(value)
     for name in _EPOCH_SECONDS:
@@ -97,7 +98,7 @@ def _unwrapped(value: dict[str, Any] | list[Any]) -> Any:
 
 
 def _from_parts(parts: list[Any]) -> str | None:
-    """Convert ``[2026, 4, 2, 9, 15, 7]``, with nanoseconds or without."""
+    """Convert ``[2026, 4, 2, 9, 15, 7]``, with or without nanoseconds."""
     if not 6 <= len(parts) <= 7 or any(type(part) is not int for part in parts):
         return None
     with contextlib.suppress(ValueError, OverflowError):
@@ -106,7 +107,7 @@ def _from_parts(parts: list[Any]) -> str | None:
 
 
 def _from_epoch(number: float) -> str | None:
-    """Convert seconds, milliseconds, microseconds or nanoseconds, told by their size."""
+    """Convert seconds, milliseconds, microseconds or nanoseconds, distinguished by magnitude."""
     for unit in (1.0, 1e3, 1e6, 1e9):
         if _FIRST_EPOCH <= number / unit < _LAST_EPOCH:
             return format_time(number / unit)
@@ -123,7 +124,7 @@ def _from_digits(text: str) -> str | None:
 
 
 def _from_iso(text: str) -> str | None:
-    """Convert ISO 8601 in any of its spellings, with any name of UTC behind it."""
+    """Convert any spelling of ISO 8601, followed by any name of UTC."""
     if len(text) <= len("2026-04-02"):
         return None  # a date without a time
     with contextlib.suppress(ValueError):
@@ -139,7 +140,7 @@ def _from_mail(text: str) -> str | None:
     """Convert ``Thu, 02 Apr 2026 09:15:00 +0000``."""
     if not re.search(r"[+-]\d{4}$|(?:GMT|UTC|UT)$", text):
         return None
-    from email.utils import parsedate_to_datetime  # twenty modules, for a form that is rare
+    from email.utils import parsedate_to_datetime  # imports twenty modules for a rare form
 
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         return _iso(parsedate_to_datetime(text))
@@ -161,7 +162,7 @@ def _readings(read: Callable[[str], datetime]) -> Iterator[datetime]:
 
 
 def _split_zone(text: str) -> tuple[str, str]:
-    """Split the zone off a time; one without a zone is in UTC."""
+    """Split a time into its text and its offset; a time without a zone is in UTC."""
     match = _UTC_NAME.search(text)
     if match:
         return text[: match.start()], "+00:00"

@@ -1,4 +1,4 @@
-"""Values of foreign documents: names without their spelling, one value without its wrapping."""
+"""Normalizes names and values of documents by other tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from detector.text.late_pattern import late_pattern
 
 JsonObject = dict[str, Any]
 RECORD_CAP = 16 << 20
-"""Bytes of one record. CloudTrail's own are at most 1 MB."""
+"""The greatest size of a record in bytes. CloudTrail's own have at most 1 MB."""
 
 _JOINTS = late_pattern(r"[^0-9a-z]+")
 _NAME_CAP = 256
@@ -18,12 +18,12 @@ _NAME_CAP = 256
 
 @lru_cache(1 << 14)
 def squash(name: str) -> str:
-    """Return a name without case and without what joins its parts."""
+    """Return a name in lower case, without the characters that join its parts."""
     return _JOINTS.sub("", name[:_NAME_CAP].lower())
 
 
 def one_value(value: Any) -> Any:
-    """Return the one value that a list or an object wraps; None where it holds several.
+    """Return the one value that a list or an object wraps; None if it has several.
 
     ``["us-east-1"]``, ``{"S": "us-east-1"}`` and ``{"type": "string", "value": "us-east-1"}``.
     """
@@ -44,7 +44,7 @@ def one_value(value: Any) -> Any:
 
 
 def text_of(value: Any) -> str | None:
-    """Return a scalar as text; None for an empty one."""
+    """Return a text or an integer as text; None for an empty text and all other values."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
@@ -53,7 +53,7 @@ def text_of(value: Any) -> str | None:
 
 
 def as_object(value: Any) -> Any:
-    """Return the object that a list of its parts writes; any other value as it is.
+    """Return the object that a list of entries represents; any other value as it is.
 
     ``[["type", "IAMUser"], …]``, ``[{"key": "type", "value": "IAMUser"}, …]`` and
     ``[{"type": "IAMUser"}, {"arn": …}]``.
@@ -75,7 +75,7 @@ def as_object(value: Any) -> Any:
 
 
 def _joined(parts: list[Any], pairs: Iterable[tuple[str, Any]]) -> Any:
-    """Return the object of pairs; the parts as they are where a name comes twice."""
+    """Return an object made from pairs; the unchanged parts if a name occurs twice."""
     joined = dict(pairs)
     if len(joined) < len(parts):
         return parts
@@ -90,4 +90,4 @@ _PAIRS = (
     ("field", "value"),
     ("k", "v"),
 )
-"""The names by which maps are written as lists of entries."""
+"""The key and value names with which maps are written as lists of entries."""

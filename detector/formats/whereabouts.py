@@ -1,4 +1,4 @@
-"""Where records are in what could not be read, to be told to a person."""
+"""Locates records in texts that could not be read, for messages to the user."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _STAND_INS = {
     rb"[^\n]{0,200}/annex/objects/": "a git-annex pointer: run git annex get",
     rb"(?:<\?xml[^>]*>\s*)?<Error><Code>": "an error that S3 answered: download it again",
 }
-"""What lies in a file's place after a download that did not bring it, by how it begins."""
+"""What a file contains if its download failed, by the beginning of its text."""
 _FIELD = late_pattern(rb"event_?source\W{0,20}[a-z0-9-]+\.amazonaws\.com", re.IGNORECASE)
 
 
 class Whereabouts(NamedTuple):
-    """How many records, and the path to the first as jq writes it."""
+    """The number of records, and the path to the first in jq's syntax."""
 
     records: int
     path: str
 
 
 def locate_records(data: bytes) -> Whereabouts | None:
-    """Find records however deep they lie; None where there are none."""
+    """Find records at any depth; None if there are none."""
     pending: list[tuple[str, Any]] = [("", data.decode("utf-8", "replace"))]
     count, first = 0, ""
     for _ in range(_STEPS_CAP):
@@ -64,7 +64,7 @@ def _step(name: str) -> str:
 
 
 def foreign_detail(text: bytes) -> str:
-    """Say of a text that is no JSON whether it writes records in another form, or stands in."""
+    """Describe a text that is not JSON: a stand-in for a file, or records in another form."""
     for beginning, meaning in _STAND_INS.items():
         if re.match(beginning, text):
             return f"not JSON, but {meaning}"

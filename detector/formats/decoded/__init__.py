@@ -1,2 +1,3 @@
-"""What ``native`` does with the bytes of records, by decoding them: where there is no library, and
-for records in wrappers."""
+"""The counterpart of ``native`` that decodes records instead of comparing their bytes.
+
+It is used if there is no library, and for records in wrappers."""

@@ -1,4 +1,4 @@
-"""Runs of records that are alike as hits, as ``native.hit_runs`` finds them."""
+"""Runs of records with the same view, as ``native.hit_runs`` finds them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from detector.text.capped import TEXT_CAP
 
 _UUID = 36
 _DASHES = 8, 13, 18, 23
-"""The places of the dashes in a UUID."""
+"""The positions of the dashes in a UUID."""
 
 
 class _HitFields(msgspec.Struct, gc=False):
-    """What is read of a record that may be a hit; empty where it is absent."""
+    """The fields of a record that may be a hit; empty if absent."""
 
     eventID: str = ""
     errorCode: msgspec.Raw = msgspec.Raw()
@@ -35,7 +35,7 @@ EncodedRecords = Sequence[bytes | msgspec.Raw]
 
 
 def read_hit(record: bytes | msgspec.Raw) -> RawHit | None:
-    """Return what a record has as a hit; None where it must be decoded whole for it."""
+    """Return the view and identity of a record; None if it must be decoded whole."""
     try:
         (view,), identity = read_views([record])
     except (ValueError, RecursionError):
@@ -44,9 +44,9 @@ def read_hit(record: bytes | msgspec.Raw) -> RawHit | None:
 
 
 def read_views(records: EncodedRecords) -> tuple[list[RawView], bytes]:
-    """Return the views of records, and the identities of their events, which follow each other.
+    """Return the views of records, and the concatenated identities of their events.
 
-    Raises ValueError or RecursionError where one must be decoded whole for it."""
+    Raises ValueError or RecursionError if some record must be decoded whole."""
     fields = list(map(_decode, records))
     callers = list(map(bytes, map(_caller_of, fields)))
     messages = list(map(bytes, map(_message_of, fields)))
@@ -58,7 +58,9 @@ def read_views(records: EncodedRecords) -> tuple[list[RawView], bytes]:
 
 
 def _identities(names: Sequence[str]) -> bytes:
-    """Return the identities of names. Raises ValueError where one is no UUID in lower case."""
+    """Return the concatenated identities of event ids.
+
+    Raises ValueError if an id is not a lower-case UUID."""
     joined, dashes = "".join(names), "-" * len(names)
     if set(map(len, names)) != {_UUID} or any(joined[at::_UUID] != dashes for at in _DASHES):
         raise ValueError("no UUIDs")
@@ -70,7 +72,7 @@ def _identities(names: Sequence[str]) -> bytes:
 
 
 class DecodedRuns:
-    """The runs of some groups of ``records``, as ``native.hit_runs.HitRuns``."""
+    """The runs of some groups of ``records``, with the interface of ``native.hit_runs.HitRuns``."""
 
     def __init__(
         self,
@@ -91,7 +93,7 @@ class DecodedRuns:
         self._add_runs(list(zip(of_group, views, strict=True)), questions)
 
     def _add_runs(self, keys: list[tuple[int, Any]], questions: Questions) -> None:
-        """Add the runs of equal keys, a group and a view, but of callers who refuse it."""
+        """Add the runs of equal keys (group, view), except those whose caller refuses the group."""
         known, asked, heads = questions
         assert isinstance(known, DecodedCallers)
         known.trim()
@@ -123,7 +125,7 @@ class DecodedRuns:
         return self._records[self._starts[number]]
 
     def records(self, number: int) -> Iterator[tuple[int, bytes]]:
-        """Return the index of each record of a run, and the identity of its event."""
+        """Yield the index of each record of a run, and the identity of its event."""
         indexes, identities, *_ = self.run(number)
         return zip(indexes, identities_in(identities), strict=True)
 
@@ -138,9 +140,9 @@ class DecodedRuns:
         )
 
     def rows(self, kinds: Sequence[int], times: Sequence[Any]) -> RunRows:
-        """Return a row for each record of the runs that have a kind: that of others is below 0.
+        """Return a row for each record of the runs whose kind is not below 0.
 
-        ``times`` are those of the chunk's records."""
+        ``kinds`` are by run, ``times`` are those of the chunk's records."""
         runs = list(zip(kinds, map(slice, self._starts, self._ends), strict=True))
         chosen = [(kind, run) for kind, run in runs if kind >= 0]
         indexes = list(chain.from_iterable([self._records[run] for _, run in chosen]))
@@ -156,9 +158,10 @@ class DecodedRuns:
 
 
 def _read_each(records: EncodedRecords, first: int = 0) -> tuple[list[Any], bytes]:
-    """Return views and identities; of a record that must be decoded whole its number.
+    """Return the views and identities of records.
 
-    ``first`` is the number of the first record."""
+    A record that must be decoded whole has its number instead of a view, and zeros as identity.
+    ``first`` is the number of the first record. Such records are found by bisection."""
     if not records:
         return [], b""
     try:
@@ -174,4 +177,4 @@ def _read_each(records: EncodedRecords, first: int = 0) -> tuple[list[Any], byte
 
 
 RecordRuns = HitRuns | DecodedRuns
-"""The runs of the records of a chunk, whoever has cut it."""
+"""The runs of a chunk's records, from the native cut or from decoding."""

@@ -1,4 +1,4 @@
-"""Sum the groups of a chunk by what their heads have in common, as ``sums.h`` does."""
+"""Sums the groups of a chunk by the common parts of their heads, as ``sums.h`` does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from detector.formats.native.sums import (
 )
 
 _Groups = defaultdict[int, list[int]]
-"""Groups, or their records, by number."""
+"""Lists of groups, or of their records, by number."""
 
 
 def sum_decoded(groups: DecodedGroups, lists_origins: bool) -> GroupSums:
-    """Sum the groups of a chunk, and list those of each origin where that is asked for."""
+    """Sum the groups of a chunk; with ``lists_origins``, also list those of each origin."""
     table, members = groups.table, groups.members
     kinds, posting_of, changed_of = table.kinds, table.posting_of, table.changed_of
     asked, refused = table.asked, table.refused

@@ -1,1 +1,1 @@
-"""What other tools write: records under other names, and documents that hold none."""
+"""Files of other tools: records under other names, and documents without records."""

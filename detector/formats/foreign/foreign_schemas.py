@@ -1,4 +1,4 @@
-"""Translation of records in other schemas back to CloudTrail's names.
+"""Translates records in other schemas back to CloudTrail's names.
 
 The schemas are ECS as Elastic's AWS CloudTrail integration fills it (see ``detector.ecs.fields``),
 and OCSF's API Activity class as Security Lake fills it.
@@ -85,18 +85,18 @@ _ECS_NAMES = {
         )
     },
 }
-"""CloudTrail's name -> the ECS fields that may hold it, the better one first."""
+"""The ECS fields that may hold each of CloudTrail's fields, the preferred one first."""
 
 
 def is_ecs(members: Mapping[str, bytes]) -> bool:
-    """Tell whether an object with these members is an ECS document."""
+    """Return whether an object with these members is an ECS document."""
     if "event.action" in members or "event.original" in members:
         return True
     return "@timestamp" in members and members.get("event", b"")[:1] == b"{"
 
 
 def ecs_originals(document: JsonObject) -> Iterator[Any]:
-    """Yield what may be the original record of an ECS document."""
+    """Yield the values of an ECS document that may be the original record."""
     event = document.get("event")
     yield event.get("original") if isinstance(event, dict) else None
     for name in ("event.original", "message"):
@@ -115,7 +115,7 @@ def from_ecs(document: JsonObject) -> JsonObject:
         if isinstance(value, list) and path != "resources":
             value = value[0] if value else None
         if isinstance(value, str) and path in _FREE_STRUCTURES:
-            continue  # The integration's text of an object is no JSON.
+            continue  # The integration writes objects as text that is not JSON.
         if value is not None:
             _put(record, path, value)
     return record
@@ -157,7 +157,7 @@ def _put(record: JsonObject, path: str, value: Any) -> None:
 
 
 def ocsf_originals(document: JsonObject) -> Iterator[Any]:
-    """Yield what may be the original record of an OCSF document."""
+    """Yield the values of an OCSF document that may be the original record."""
     yield document.get("raw_data")
 
 
@@ -204,7 +204,7 @@ def from_ocsf(row: JsonObject) -> JsonObject:
 
 
 def _object_at(value: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """Return the object at a path; an empty one without."""
+    """Return the object at a path; an empty object if there is none."""
     for name in path:
         inner = value.get(name)
         value = inner if isinstance(inner, dict) else {}

@@ -1,4 +1,4 @@
-"""Documents of AWS and of log shippers that are known to hold no records."""
+"""Documents of AWS and of log shippers that are known to contain no records."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SKIPPED = (
     ("delivery-notification", frozenset({"s3Bucket", "s3ObjectKey"})),
     ("aggregated", frozenset({"timeWindow", "eventCategory"})),
 )
-"""A reason, and the names that all of its documents have."""
+"""Reasons, each with the names that all its documents have."""
 _BULK_ACTIONS = frozenset({"index", "create", "update", "delete"})
 
 
 def skip_reason_of(members: Mapping[str, bytes]) -> str | None:
-    """Return why an object with these members is skipped; None otherwise."""
+    """Return the reason why an object with these members is skipped; None if it is not."""
     names = members.keys()
     for reason, required in _SKIPPED:
         if required <= names:
@@ -29,7 +29,9 @@ def skip_reason_of(members: Mapping[str, bytes]) -> str | None:
 
 
 def _reason_of_message(members: Mapping[str, bytes]) -> str | None:
-    """Return why a message of CloudWatch Logs, SNS or EventBridge holds no records."""
+    """Return the reason why a CloudWatch Logs, SNS or EventBridge message has no records.
+
+    None if it may have some."""
     message = members.get("messageType")
     if message is not None and message != b'"DATA_MESSAGE"':
         return "control-message"

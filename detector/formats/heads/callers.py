@@ -1,8 +1,8 @@
-"""Callers by their raw bytes, which questions each of them is known to refuse, and views of hits.
+"""Tables of callers by their raw bytes, with the questions that each refuses, and of views.
 
-``callers.h`` looks them up, so that the records of a caller of whom no rule wants to know are
-passed over before anything in Python is made of them, and those of a view that is known are hits
-without one look-up here.
+A question is a bit for a set of rules; a caller refuses it if none of the rules can match the
+caller. ``callers.h`` looks callers and views up, so that records whose caller no rule can match are
+skipped before any Python object is made, and records with a known view need no look-up in Python.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 CALLER_CAPACITY = 1 << 15
 CALLER_BYTES = 8 << 20
-"""Of the callers that are known; where either is full, all are forgotten."""
+"""The limits of the callers' number and bytes; when either is reached, all are forgotten."""
 
 _VIEW = struct.Struct("=4i")
-"""A view: first of all the number of its head."""
+"""A view, ``View`` in ``callers.h``; it begins with the number of its head."""
 
 
 class _Callers(ctypes.Structure):
@@ -40,9 +40,9 @@ class _Callers(ctypes.Structure):
 
 
 class KnownCallers:
-    """What callers are known to refuse, as bits, and what follows from views, by their numbers.
+    """The questions that callers refuse, as bits, and the facts derived from views, by number.
 
-    They change speed only, never a result."""
+    They only affect speed, never a result."""
 
     def __init__(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> None:
         self._sizes = capacity, size
@@ -51,29 +51,31 @@ class KnownCallers:
 
     @property
     def is_full(self) -> bool:
-        """There may be no room for another caller."""
+        """Whether there may be no room for another caller or view."""
         found = self._structure
-        # The largest caller is much smaller than half of the room.
+        # The largest caller is much smaller than half the room.
         count = max(found.count, found.view_count)
         return bool(count >= found.capacity or found.bytes_end > found.bytes_capacity // 2)
 
     def address(self) -> int:
-        """Return where the callers are, to whom the library may add some."""
+        """Return the address of the table, to which the library may add callers and views.
+
+        The table is emptied first if it is full."""
         if self.is_full:
             self._forget()
         return ctypes.addressof(self._structure)
 
     def refuse(self, number: int, question: int) -> None:
-        """Remember that a caller refuses a question, a bit; number 0 is nobody."""
+        """Remember that a caller refuses a question, given as a bit; number 0 is no caller."""
         if number:
             self._refused[number] |= question
 
     def refuses(self, number: int, question: int) -> bool:
-        """Check whether a caller is known to refuse a question."""
+        """Return whether a caller is known to refuse a question."""
         return bool(self._refused[number] & question)
 
     def keep_views_of(self, heads: Container[int]) -> None:
-        """Forget what follows from views but those of some heads."""
+        """Forget the facts of all views except those of these heads."""
         head_of = memoryview(self._view_rows).cast("i")[:: _VIEW.size // 4]
         self.views = {view: it for view, it in self.views.items() if head_of[view] in heads}
 
@@ -82,7 +84,7 @@ class KnownCallers:
         table_size = 1 << (2 * capacity - 1).bit_length()
         self.views = {}
         self._refused = array("Q", bytes(8 * capacity))
-        # Few logs have callers for all of this: pages that are not written to cost nothing.
+        # Few logs have that many callers; pages that are never written take no memory.
         sizes = 12 * capacity, 4 * table_size, size, _VIEW.size * capacity, 4 * table_size
         rooms = [mmap.mmap(-1, each) for each in sizes]
         self._view_rows = rooms[3]

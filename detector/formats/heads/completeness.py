@@ -1,4 +1,4 @@
-"""What a head must have to be that of a record."""
+"""Decides whether a head is that of a CloudTrail record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from detector.cloudtrail.record import EventSignature, Head
 
 
 def is_complete(head: Head | EventSignature) -> bool:
-    """Tell whether a head has what makes it a record."""
+    """Return whether a head has a source, a name, a region and an identified caller."""
     if not (head.event_source and head.event_name and head.aws_region):
         return False
     caller = head.user_identity

@@ -1,4 +1,4 @@
-"""Callers and views of hits by numbers that Python gives them, as ``callers`` knows them."""
+"""The counterpart of ``callers`` in Python: callers and views by numbers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from detector.formats.heads.callers import CALLER_BYTES, CALLER_CAPACITY, KnownC
 
 
 class DecodedCallers:
-    """What callers are known to refuse, as bits, and what follows from views, by their numbers.
+    """The questions that callers refuse, as bits, and the facts derived from views, by number.
 
-    They change speed only, never a result."""
+    They only affect speed, never a result."""
 
     def __init__(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> None:
         self._sizes = capacity, size
@@ -20,18 +20,18 @@ class DecodedCallers:
 
     @property
     def is_full(self) -> bool:
-        """There is no room for more."""
+        """Whether there is no room for more."""
         capacity, size = self._sizes
         count = max(len(self._callers), len(self._view_numbers))
         return count >= capacity or self._size > size
 
     def trim(self) -> None:
-        """Forget all, where that is much."""
+        """Forget everything if the limits are reached."""
         if self.is_full:
             self._forget()
 
     def number(self, caller: bytes) -> int:
-        """Return the number of a caller, from 1 on."""
+        """Return the number of a caller, from 1 on; a new caller is added."""
         number = self._callers.get(caller)
         if number is None:
             number = self._callers[caller] = len(self._callers) + 1
@@ -39,7 +39,7 @@ class DecodedCallers:
         return number
 
     def view_number(self, head: int, caller: int, message: bytes, has_code: bool) -> int:
-        """Return the number of a view, from 1 on: of a head and a caller, by their numbers."""
+        """Return the number of a view, from 1 on; ``head`` and ``caller`` are given by number."""
         key = head, caller, message, has_code
         number = self._view_numbers.get(key)
         if number is None:
@@ -48,16 +48,16 @@ class DecodedCallers:
         return number
 
     def refuses(self, number: int, question: int) -> bool:
-        """Check whether a caller is known to refuse a question, a bit."""
+        """Return whether a caller is known to refuse a question, given as a bit."""
         return bool(self._refused.get(number, 0) & question)
 
     def refuse(self, number: int, question: int) -> None:
-        """Remember that a caller refuses a question, a bit; number 0 is nobody."""
+        """Remember that a caller refuses a question, given as a bit; number 0 is no caller."""
         if number:
             self._refused[number] = self._refused.get(number, 0) | question
 
     def keep_views_of(self, heads: Container[int]) -> None:
-        """Forget what follows from views but those of some heads."""
+        """Forget the facts of all views except those of these heads."""
         left = {number for (head, *_), number in self._view_numbers.items() if head in heads}
         self.views = {view: it for view, it in self.views.items() if view in left}
 

@@ -1,7 +1,6 @@
-"""The heads of records by numbers that Python gives them, where the native cut does not.
+"""Numbers the heads of records in Python, for records that the native cut does not number.
 
-Heads are looked up column by column: a statement runs for each part that is new, none for each
-record.
+Heads are looked up column by column: Python code runs for each new part, not for each record.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from detector.text.capped import TEXT_CAP
 from detector.text.time import parse_time
 
 _BATCH = 64
-"""Heads that are held at a time, which fit a processor's nearest caches."""
+"""The number of heads that are held at a time; they fit a processor's innermost caches."""
 _SOME_CALL = "-", "-", None, None, None
 _SOME_ORIGIN = msgspec.structs.replace(NO_CALLER, arn="-"), None, None, None, "-"
 _origin_of: Callable[[Head], tuple[Any, ...]] = attrgetter(*ORIGIN_FIELDS)
@@ -40,9 +39,9 @@ K = TypeVar("K", bound=tuple[Any, ...])
 
 
 class _Numbers(dict[K, int]):
-    """The numbers of what is looked up, which is added to ``rows`` where it is new.
+    """Numbers keys on lookup; a new key is appended to ``rows``.
 
-    The numbers of what is ``lacking`` are added to ``incomplete``."""
+    If ``lacking`` is true for it, its number is added to ``incomplete``."""
 
     def __init__(self, rows: list[K], lacking: Callable[[K], bool], incomplete: set[int]) -> None:
         self._rows = rows
@@ -50,7 +49,7 @@ class _Numbers(dict[K, int]):
         self._incomplete = incomplete
 
     def __missing__(self, key: K) -> int:
-        # A text that is cut is looked up here each time: it is not kept whole.
+        # Only the truncated key is kept, so an overlong key comes here each time.
         if len(msgspec.msgpack.encode(key)) > TEXT_CAP:
             key = cap_part(key)
         number = self.get(key)
@@ -71,10 +70,10 @@ def _lacks_call(call: tuple[Any, ...]) -> bool:
 
 
 class DecodedHeads(HeadParts):
-    """What is known of origins, calls and heads, each of which has one number.
+    """The origins, calls and heads that were decoded; each has one number.
 
-    ``incomplete`` are the heads that lack a caller, name, source or region, ``callers`` the origins
-    whose records were summed."""
+    ``incomplete`` are the heads that lack a caller, name, source or region; ``callers`` are the
+    origins whose records were summed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +89,7 @@ class DecodedHeads(HeadParts):
         def lacks_part(head: tuple[int, int]) -> bool:
             return head[0] in of_origins or head[1] in of_calls
 
-        # These refer to what they fill, not to the whole: it is freed as soon as it is forgotten.
+        # These refer to the lists, not to ``self``: without cycles, all is freed at once.
         origins = _Numbers(self.origins, _lacks_origin, of_origins)
         calls = _Numbers(self.calls, _lacks_call, of_calls)
         heads = _Numbers(self.heads, lacks_part, self.incomplete)
@@ -126,9 +125,10 @@ class DecodedHeads(HeadParts):
 class DecodedGroups(NamedTuple):
     """The records of a chunk, grouped by their heads.
 
-    ``numbers`` are those of the groups' heads in ``table``, in order of the first record of each,
-    ``members`` the indexes of their records, ascending. ``times`` are those of all records in epoch
-    seconds, None where one is unusable; the records of the groups from ``untimed`` on have none."""
+    By group, in order of its first record, ``numbers`` has the number of its head in ``table``,
+    ``members`` the ascending indexes of its records. ``times`` are those of all records in epoch
+    seconds, None if unusable; the groups from index ``untimed`` on have the records without a
+    time."""
 
     table: DecodedHeads
     numbers: list[int]
@@ -138,22 +138,22 @@ class DecodedGroups(NamedTuple):
 
     @property
     def incomplete(self) -> list[int]:
-        """The records that lack a caller, name, source or region."""
+        """The indexes of the records that lack a caller, name, source or region."""
         lacking = self.table.incomplete
         return [index for number, own in self.listed() if number in lacking for index in own]
 
     def sizes(self) -> list[int]:
-        """Return how many records each group has."""
+        """Return the number of records of each group."""
         return list(map(len, self.members))
 
     def span(self, *groups: int) -> tuple[int, int] | None:
-        """Return the first and last time of some groups; None where they have none."""
+        """Return the first and last time of some groups; None if they have no times."""
         records = chain.from_iterable(map(self.members.__getitem__, groups))
         times = [time for time in map(self.times.__getitem__, records) if time is not None]
         return (min(times), max(times)) if times else None
 
     def listed(self) -> Iterator[tuple[int, list[int]]]:
-        """Yield the numbers of the groups' heads, and their records."""
+        """Yield, by group, the number of its head and the indexes of its records."""
         return zip(self.numbers, self.members, strict=True)
 
 
@@ -166,8 +166,8 @@ class _TimeCache(dict[str | None, int | None]):
 def group_heads(heads: Iterable[Head], table: DecodedHeads) -> DecodedGroups:
     """Group the records with these ``heads``.
 
-    These are freed batch by batch: all of them would not fit a processor's caches, and would lie
-    scattered between what stays."""
+    Heads are freed batch by batch: all at once would not fit a processor's caches, and would
+    fragment the memory that is kept."""
     numbers: list[int] = []
     times: list[int | None] = []
     left, time_of = iter(heads), _TimeCache().__getitem__
@@ -187,7 +187,7 @@ def group_heads(heads: Iterable[Head], table: DecodedHeads) -> DecodedGroups:
 
 
 def _listed(numbers: Iterable[int], indexes: Iterable[int]) -> dict[int, list[int]]:
-    """Return the indexes of each number."""
+    """Return the list of indexes of each number, in order of first occurrence."""
     lists: defaultdict[int, list[int]] = defaultdict(list)
     deque(map(list.append, map(lists.__getitem__, numbers), indexes), maxlen=0)
     return lists

@@ -1,4 +1,4 @@
-"""The origins, the calls and the heads of records, by numbers of their own."""
+"""Numbered origins, calls and heads of records."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from detector.formats.heads.decoded_callers import HitCallers
 
 
 class HeadParts:
-    """What is known of heads and their parts by their numbers, from 1 on.
+    """Heads and their parts by number, from 1 on.
 
-    ``refused``, ``posting_of``, ``observed_of`` and ``changed_of`` (0: nowhere) of each origin,
-    ``asked`` and ``kinds`` of each call are what groups are summed by, and written by whoever
-    decides what is asked of records; ``facts`` are what that one has found to follow from origins
-    and calls."""
+    Groups are summed by the columns ``refused``, ``posting_of``, ``observed_of`` and ``changed_of``
+    (0: none) of each origin, and ``asked`` and ``kinds`` of each call. The code that decides which
+    rules are evaluated writes these columns, and keeps the facts that it derives in ``facts``."""
 
     refused: memoryview[int] | dict[int, int]
     posting_of: memoryview[int] | dict[int, int]
@@ -32,24 +31,24 @@ class HeadParts:
 
     @property
     def origin_count(self) -> int:
-        """How many origins have numbers, number 0 with them."""
+        """The number of origins, including number 0."""
         return len(self.origins)
 
     def forget(self) -> None:
-        """Forget what is decoded again when it is asked for; numbers stay."""
+        """Forget what can be decoded again on demand; numbers stay valid."""
 
     def new_callers(self, capacity: int = CALLER_CAPACITY, size: int = CALLER_BYTES) -> HitCallers:
-        """Return what may be known of callers and views of heads, of which nothing is known yet."""
+        """Return an empty table of callers and views for these heads."""
         raise NotImplementedError
 
     def name_posting(self, number: int, name: bytes) -> None:
-        """Name a posting by up to 15 bytes of MessagePack, by which it is encoded.
+        """Set the encoded name of a posting list: up to 15 bytes of MessagePack.
 
-        What is posted by the name ``b""`` is not encoded."""
+        A posting list with the name ``b""`` is not encoded."""
         raise NotImplementedError
 
     def take_callers(self) -> set[int]:
-        """Return the origins whose records were summed since they were asked for."""
+        """Return the origins whose records were summed since the last call of this method."""
         raise NotImplementedError
 
     def parts(self, number: int) -> tuple[int, int]:
@@ -57,7 +56,7 @@ class HeadParts:
         raise NotImplementedError
 
     def calls_of(self, numbers: Sequence[int]) -> list[int]:
-        """Return the numbers of the calls of heads."""
+        """Return the numbers of the heads' calls."""
         raise NotImplementedError
 
     def signature(self, number: int) -> EventSignature:

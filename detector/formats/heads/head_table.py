@@ -1,7 +1,7 @@
-"""The heads and texts that the native cut has numbered, and what was decoded of them.
+"""The heads and texts that the native cut has numbered, and their decoded forms.
 
-The memory belongs to Python and is freed with the table; ``heads.h`` fills it. A text is decoded
-once, however many heads have it.
+Python owns the memory and frees it with the table; ``heads.h`` fills it. A text is decoded once,
+however many heads share it.
 """
 
 from __future__ import annotations
@@ -19,22 +19,21 @@ from detector.formats.heads.head_parts import HeadParts
 from detector.text.capped import capped
 
 TABLE_CAPACITY = 1 << 16
-"""Of heads, of texts, of origins and of calls."""
+"""The initial capacity for heads, texts, origins and calls, each."""
 _BYTES = 16 << 20
-"""Of the texts that are kept; others lie in their chunk, and the table ends with it."""
+"""The room for kept texts. Further texts stay in their chunk, and the table ends with it."""
 _KNOWN = struct.Struct("=qII")
-"""A text: its start, its size, a hash."""
+"""A text: start, size and hash."""
 _ORIGIN = struct.Struct("=9i")
-"""Who calls from where: the numbers of its texts, in the order of ``heads.h``, and whether there is
-a caller."""
+"""An origin: the numbers of its texts, in the order of ``heads.h``, and whether it has a caller."""
 _CALL = struct.Struct("=5i")
-"""What is called: the numbers of its texts, and whether it only reads."""
+"""A call: the numbers of its texts, and whether it is read-only."""
 _SEEN_CALLERS = 2048 * struct.calcsize("=2q2I9i1i")
-"""The bytes of the callers that were read in a chunk, ``SeenCaller`` in ``heads.h``."""
+"""The bytes of the table of callers seen in a chunk, ``SeenCaller`` in ``heads.h``."""
 _HEAD = struct.Struct("=2i")
 """A head: the numbers of its origin and its call."""
 _POSTING_NAME = struct.Struct("=16p")
-"""The name of a posting: its size, and up to 15 bytes."""
+"""The name of a posting list: its size, and up to 15 bytes."""
 _READ_ONLY = None, False, True
 
 _SIZES = {
@@ -61,8 +60,7 @@ _SIZES = {
     "slot_of_observed": 4,
     "slot_of_changed": 4,
 }
-"""The bytes of each array for each text, origin, call, head or posting; a hash table has two
-places."""
+"""The bytes per entry of each array; hash tables have two places of four bytes per entry."""
 
 
 class _Heads(ctypes.Structure):
@@ -93,7 +91,7 @@ class _Heads(ctypes.Structure):
 
 
 class Facts(ctypes.Structure):
-    """What is known of origins and calls, ``Facts`` in ``sums.h``."""
+    """The columns of origins and calls, ``Facts`` in ``sums.h``."""
 
     _fields_ = [
         ("refused", ctypes.c_void_p),
@@ -112,7 +110,7 @@ class Facts(ctypes.Structure):
 
 
 class _Texts(dict[int, str | None]):
-    """The texts that were decoded, by their numbers; others are when they are asked for."""
+    """The decoded texts by number; others are decoded on lookup."""
 
     def __init__(self, known: memoryview, kept: memoryview) -> None:
         super().__init__({0: None})
@@ -125,13 +123,13 @@ class _Texts(dict[int, str | None]):
         return text
 
     def forget(self) -> None:
-        """Forget all that can be decoded again."""
+        """Forget all decoded texts; they can be decoded again."""
         self.clear()
         self[0] = None
 
 
 class _Origins(dict[int, Origin]):
-    """The origins that were decoded, by their numbers; others are when they are asked for."""
+    """The decoded origins by number; others are decoded on lookup."""
 
     def __init__(self, rows: memoryview, texts: _Texts) -> None:
         super().__init__()
@@ -144,12 +142,12 @@ class _Origins(dict[int, Origin]):
         return origin
 
     def decode(self, first: int, end: int) -> None:
-        """Decode those from number ``first`` on."""
+        """Decode the origins with the numbers ``[first, end)``."""
         rows = _ORIGIN.iter_unpack(self._rows[_ORIGIN.size * first : _ORIGIN.size * end])
         self.update(enumerate(map(self._origin, rows), first))
 
     def forget(self) -> None:
-        """Forget all that can be decoded again."""
+        """Forget all decoded origins; they can be decoded again."""
         self.clear()
         self._callers.clear()
 
@@ -165,7 +163,7 @@ class _Origins(dict[int, Origin]):
         )
 
     def _caller(self, names: tuple[int, ...]) -> Caller:
-        """Return the caller of these texts: ARN, account, key and what invoked it."""
+        """Return the caller of these texts: ARN, account, access key and invoking service."""
         caller = self._callers.get(names)
         if caller is None:
             caller = self._callers[names] = Caller(*map(self._texts.__getitem__, names))
@@ -173,10 +171,10 @@ class _Origins(dict[int, Origin]):
 
 
 class HeadTable(HeadParts):
-    """What is known of origins, calls and heads by the numbers that C has given their bytes.
+    """Origins, calls and heads by the numbers that C has given their raw bytes.
 
-    Texts that differ may decode alike, and so origins, calls and heads. Pages of the memory that
-    nothing was written to take no room."""
+    Different raw texts may decode to the same text, so origins, calls and heads may have several
+    numbers. Pages of the memory that were never written take no room."""
 
     def __init__(self, capacity: int) -> None:
         super().__init__()
@@ -209,7 +207,7 @@ class HeadTable(HeadParts):
 
     @property
     def is_empty(self) -> bool:
-        """Nothing is known yet."""
+        """Whether nothing has been numbered yet."""
         return self.origin_count == 1
 
     @property
@@ -218,12 +216,12 @@ class HeadTable(HeadParts):
 
     @property
     def is_spent(self) -> bool:
-        """Texts lie in a chunk, and end with it."""
+        """Whether texts lie in a chunk, so that the table ends with the chunk."""
         return bool(self.structure.in_chunk)
 
     @property
     def text_bytes(self) -> int:
-        """The bytes of the texts that are kept."""
+        """The size of the kept texts in bytes."""
         return int(self.structure.bytes_end)
 
     def decode(self, data: memoryview) -> None:
@@ -236,9 +234,9 @@ class HeadTable(HeadParts):
         self.calls += map(self._call, _CALL.iter_unpack(self._views["call"][first:end]))
 
     def forget(self) -> None:
-        """Forget texts and origins, which are decoded again when they are asked for.
+        """Forget decoded texts and origins; they are decoded again on demand.
 
-        Their numbers stay. No text may lie in a chunk."""
+        Their numbers stay valid. No text may lie in a chunk."""
         self._texts.forget()
         self.origins.forget()
 
@@ -290,6 +288,6 @@ class HeadTable(HeadParts):
 
 
 def _decode_text(data: memoryview) -> str:
-    """Return the text of the bytes between its quotes."""
+    """Decode the raw bytes between the quotes of a JSON string; overlong texts are truncated."""
     raw = bytes(data)
     return capped(msgspec.json.decode(b'"%s"' % raw, type=str) if b"\\" in raw else raw.decode())

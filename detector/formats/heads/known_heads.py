@@ -1,7 +1,7 @@
-"""The heads of chunks before, by their raw bytes and as they were decoded.
+"""The heads of previous chunks, by raw bytes and in decoded form.
 
-Most records make a call that a record of an earlier chunk made. What follows from their head is
-remembered with it. A new call mostly has texts that were seen before.
+Most records repeat a call of an earlier chunk; the facts derived from a head are remembered with
+it. The texts of a new call have mostly been seen before.
 """
 
 from __future__ import annotations
@@ -12,35 +12,39 @@ from detector.formats.heads.decoded_heads import DecodedHeads
 from detector.formats.heads.head_table import TABLE_CAPACITY, HeadTable
 
 _HEADS_LIMIT = 3 << 13
-"""From so many heads on all are forgotten before the next chunk; in each five minutes, three
-thousand sessions make half as many different calls, most of them again and again."""
+"""The number of heads from which all are forgotten before the next chunk.
+
+In five minutes, three thousand sessions make half as many different calls, most of them
+repeatedly."""
 _BYTES_LIMIT = 12 << 20
-"""Of the raw bytes of the texts by which heads are known."""
+"""The greatest size of the raw texts by which heads are known, in bytes."""
 _KEPT_LIMIT = 24 << 20
-"""Of the bytes of records that the facts of heads keep; for most heads, none or a caller."""
+"""The greatest size of record bytes that heads' facts keep; for most heads, none or a caller."""
 
 
 class KnownHeads:
-    """The heads of chunks that follow each other. They change speed only, never a result."""
+    """The heads of successive chunks. They only affect speed, never a result."""
 
     def __init__(self, limit: int = _HEADS_LIMIT) -> None:
         self._limit = limit
         self._table: HeadTable | None = None
         self.decoded = DecodedHeads()
-        """The heads that the native cut has not numbered."""
+        """The heads that were numbered in Python, not by the native cut."""
         self._kept = 0
         self._other_origins = 0
-        """Those that are not in the table any more, of which it is kept what follows from them."""
+        """The number of origins that left the table but whose facts are still kept."""
         self.generation = 0
-        """Grows when all is forgotten."""
+        """Increases whenever everything is forgotten."""
 
     def trim(self) -> None:
-        """Forget all, where that is much. Within a chunk a head keeps its number."""
+        """Forget everything if it has grown too large.
+
+        Only to be called between chunks: within a chunk, a head keeps its number."""
         if len(self.decoded.heads) > self._limit or self._kept > _KEPT_LIMIT or self._is_large():
             self.forget()
 
     def forget(self) -> None:
-        """Forget all."""
+        """Forget everything."""
         self.decoded.facts = None
         self.decoded = DecodedHeads()
         self._drop_table()
@@ -49,9 +53,9 @@ class KnownHeads:
         self.generation += 1
 
     def turn(self) -> set[Any]:
-        """Forget what follows from origins that were not asked for since the last time.
+        """Forget the facts of origins without a call since the last turn.
 
-        Return what is left, as the facts of the tables do."""
+        Returns the facts of the remaining origins, as the ``turn`` of the tables' facts does."""
         left: set[Any] = set()
         for table in (self._table, self.decoded):
             if table is not None and table.facts is not None:
@@ -69,16 +73,16 @@ class KnownHeads:
         return origins > self._limit // 2
 
     def table(self) -> HeadTable:
-        """Return the heads by their raw bytes, for another chunk."""
+        """Return the table of heads by raw bytes for the next chunk."""
         if self._table is None or self._table.is_spent:
             self._drop_table()
             self._table = HeadTable(TABLE_CAPACITY)
         return self._table
 
     def make_room(self, limit: int) -> bool:
-        """Forget the heads by their raw bytes; return False where that makes no room.
+        """Replace the table of heads by raw bytes; return False if that would not make room.
 
-        A table that was empty is made larger, up to ``limit`` heads."""
+        If the table is empty, the new one is larger, up to ``limit`` heads."""
         capacity = TABLE_CAPACITY
         if self._table is not None and self._table.is_empty:
             capacity = 4 * self._table.capacity
@@ -89,12 +93,12 @@ class KnownHeads:
         return True
 
     def _drop_table(self) -> None:
-        """Let go of the table at once: its facts refer to it."""
+        """Drop the table and its facts, which refer to it, so that it is freed at once."""
         if self._table is not None:
             self._table.facts = None
             self._other_origins += len(self._table.origins)
         self._table = None
 
     def keep(self, size: int) -> None:
-        """Count bytes of records that the facts of heads have come to keep."""
+        """Count record bytes that the facts of heads newly keep."""
         self._kept += size

@@ -1,4 +1,4 @@
-"""Posting lists as MessagePack: which records of a chunk have the same principals."""
+"""Posting lists in MessagePack: the records of a chunk that have the same principals."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import msgspec
 
 
 class EncodedPostings(NamedTuple):
-    """Posting lists as the items of a MessagePack array, and how many there are.
+    """Posting lists as the items of a MessagePack array, and their number.
 
-    Each is a pair: the name of the list, and the numbers of its records, each as its distance from
-    the one before."""
+    Each item is a pair: the name of the list, and the delta-encoded indexes of its records."""
 
     list_count: int
     items: bytes
 
 
 def encode_postings(lists: Iterable[tuple[bytes, Sequence[int]]]) -> EncodedPostings:
-    """Encode posting lists: the name of each, which is MessagePack, and its records.
+    """Encode posting lists, each given as a name in MessagePack and its records' indexes.
 
-    A list whose name is empty is left out."""
+    A list with an empty name is left out."""
     items = [_pair(name, sorted(records)) for name, records in lists if name]
     return EncodedPostings(len(items), b"".join(items))
 

@@ -1,4 +1,4 @@
-"""Columns of rows in native code, and the same without it: marks, order and numbers."""
+"""Operations on columns, natively or in Python: hash marks, sorting, gathering and renumbering."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from detector.formats.native.library import LIBRARY
 from detector.text.numbers import Numbers
 
 IDENTITY = 16
-"""Bytes of an identity."""
+"""The bytes of an identity."""
 _MARK = 8
-"""Bytes of a mark."""
+"""The bytes of a mark."""
 _MASK = (1 << 64) - 1
 NumberColumn = MutableSequence[int]
-"""Numbers of rows: an array for native code, a list without it, which Python is faster with."""
+"""A column of numbers: an array for native code, a list, which is faster in Python, without it."""
 _LIMITS = (("B", 1 << 8), ("H", 1 << 16), ("I", 1 << 32), ("Q", 1 << 64))
-"""The type codes of arrays, and the number that does not fit in their items any more."""
+"""Type codes of arrays, each with the least number that no longer fits."""
 
 
 class MarkTable(NamedTuple):
-    """A table of the first eight bytes of identities, 0 where it is free.
+    """An open-addressing hash table of marks, the first eight bytes of identities; 0: free.
 
-    It has 2**bits places, of which at least one is free. A mark is at the place that its product
-    with the factor names, or behind it."""
+    It has 2**bits places, at least one of which is free. The high bits of a mark's product with the
+    factor give its place; collisions are resolved by linear probing."""
 
     marks: array[int]
     bits: int
@@ -34,19 +34,19 @@ class MarkTable(NamedTuple):
 
     @classmethod
     def of_size(cls, bits: int, factor: int) -> MarkTable:
-        """Return a table without marks."""
+        """Return an empty table."""
         return cls(array("Q", bytes(8 << bits)), bits, factor)
 
     def add(self, identities: bytes) -> int:
-        """Add the marks of identities, which have room; return how many were not there."""
+        """Add the marks of identities, for which there must be room; return how many are new."""
         return self._add(identities, IDENTITY)
 
     def add_marks_of(self, other: MarkTable) -> None:
-        """Add the marks of a table, which have room."""
+        """Add the marks of another table, for which there must be room."""
         self._add(array("Q", filter(None, other.marks)).tobytes(), _MARK)
 
     def _add(self, identities: bytes, stride: int) -> int:
-        """Add the marks that begin every ``stride`` bytes."""
+        """Add the marks that begin every ``stride`` bytes; return how many are new."""
         if LIBRARY is not None:
             marks, count = self.marks.buffer_info()[0], len(identities) // stride
             added: int = LIBRARY.trailhound_add_marks(
@@ -61,7 +61,7 @@ class MarkTable(NamedTuple):
         return new
 
     def find(self, identities: bytes) -> Sequence[int]:
-        """Return the numbers of the identities whose marks are here."""
+        """Return the indexes of the concatenated identities whose marks are present."""
         count = len(identities) // IDENTITY
         if LIBRARY is not None:
             numbers = array("i", bytes(4 * count))
@@ -75,7 +75,7 @@ class MarkTable(NamedTuple):
         return [number for number, (_, place) in places if table[place]]
 
     def _placed(self, identities: bytes, stride: int) -> Iterator[tuple[int, int]]:
-        """Yield the marks that begin every ``stride`` bytes, with the place of each."""
+        """Yield the marks that begin every ``stride`` bytes, each with its place in the table."""
         table, factor, shift, last = self.marks, self.factor, 64 - self.bits, len(self.marks) - 1
         for each in array("Q", identities)[:: stride // _MARK]:
             mark = each or 1
@@ -86,14 +86,14 @@ class MarkTable(NamedTuple):
 
 
 def identities_in(joined: bytes | bytearray) -> list[bytes]:
-    """Return identities that follow each other."""
+    """Split concatenated identities."""
     return [identity for (identity,) in iter_unpack(f"{IDENTITY}s", joined)]
 
 
 class RowOrder:
-    """The order of rows, or of some of them, in which their columns are put.
+    """An order of all or some rows, which can be applied to columns.
 
-    ``order`` are the numbers of rows."""
+    ``order`` are the numbers of the rows."""
 
     def __init__(self, order: array[int]) -> None:
         self._order = order
@@ -115,11 +115,11 @@ class RowOrder:
         return ordered
 
     def column(self, column: array[int]) -> array[int]:
-        """Return a column in this order."""
+        """Return a column's items in this order."""
         return array(column.typecode, gather(column, self._order))
 
     def identities(self, identities: bytes) -> bytes:
-        """Return identities that follow each other in this order."""
+        """Return concatenated identities in this order."""
         if LIBRARY is None:
             return b"".join(map(identities_in(identities).__getitem__, self._order))
         ordered = array("B", bytes(IDENTITY * len(self._order)))
@@ -130,7 +130,7 @@ class RowOrder:
 
 
 class NumberedRows:
-    """Rows of numbers, of several widths, of which some are chosen at a time."""
+    """Rows of numbers, of different widths, from which some can be selected at a time."""
 
     def __init__(self, rows: Iterable[Iterable[int]]) -> None:
         self._rows = list(map(tuple, rows))
@@ -141,7 +141,7 @@ class NumberedRows:
         return len(self._rows)
 
     def chosen(self, numbers: NumberColumn) -> tuple[NumberColumn, NumberColumn]:
-        """Return the widths of the rows with these numbers, and what they have, row by row."""
+        """Return the widths of the rows with these numbers, and their items, row by row."""
         if LIBRARY is None or not isinstance(numbers, array):
             rows = list(map(self._rows.__getitem__, numbers))
             return list(map(len, rows)), list(chain.from_iterable(rows))
@@ -154,7 +154,7 @@ class NumberedRows:
 
 
 def gather(column: array[int], numbers: array[int]) -> NumberColumn:
-    """Return what a column has at the rows with these numbers."""
+    """Return a column's items at the rows with these numbers."""
     if LIBRARY is None:
         return list(map(column.tolist().__getitem__, numbers))
     gathered = array(column.typecode, bytes(column.itemsize * len(numbers)))
@@ -165,9 +165,10 @@ def gather(column: array[int], numbers: array[int]) -> NumberColumn:
 
 
 def renumber(parts_of: NumberColumn, parts: int) -> tuple[NumberColumn, NumberColumn]:
-    """Return the parts that rows have, in order of the first row of each, and each row's there.
+    """Renumber the parts of rows in the order of their first rows.
 
-    ``parts_of`` is the part of each row, of so many ``parts``."""
+    ``parts_of`` has the part of each row, a number below ``parts``. Returns the used parts in their
+    new order, and each row's new part number."""
     if LIBRARY is None or not isinstance(parts_of, array):
         used: Numbers[int] = Numbers()
         numbered = list(map(used.__getitem__, parts_of))
@@ -180,7 +181,7 @@ def renumber(parts_of: NumberColumn, parts: int) -> tuple[NumberColumn, NumberCo
 
 
 def narrowed(numbers: NumberColumn) -> array[int]:
-    """Return numbers, none below 0, in an array of the narrowest items that have room for them."""
+    """Return numbers, none below 0, in an array with the narrowest items that fit them."""
     if LIBRARY is None or not isinstance(numbers, array) or numbers.typecode not in "iq":
         return number_array(_code_for(max(numbers, default=0)), numbers)
     column = _address(numbers), numbers.itemsize, len(numbers)
@@ -191,16 +192,16 @@ def narrowed(numbers: NumberColumn) -> array[int]:
 
 
 def number_array(type_code: str, numbers: Sequence[int]) -> array[int]:
-    """Return numbers in an array. Raises struct.error where one does not fit.
+    """Return numbers as an array. Raises struct.error if one does not fit.
 
-    An array takes numbers one by one, which takes four times as long as packing all of them."""
+    Packing all numbers at once is four times as fast as the array's constructor."""
     filled = array(type_code)
     filled.frombytes(pack(f"{len(numbers)}{type_code}", *numbers))
     return filled
 
 
 def _code_for(highest: int) -> str:
-    """Return the type code of the narrowest items with room for a number."""
+    """Return the type code of the narrowest items that fit a number."""
     return next(code for code, limit in _LIMITS if highest < limit)
 
 

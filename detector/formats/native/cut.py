@@ -1,7 +1,6 @@
-"""Call the native cut, where it was built.
+"""Calls the native cut, if it was built.
 
-``cut.c`` has no allocations of its own: the arrays are made here, and kept for the next chunk of
-the thread.
+``cut.c`` allocates nothing: the arrays are made here, and are kept for the thread's next chunk.
 """
 
 from __future__ import annotations
@@ -19,26 +18,27 @@ from detector.formats.heads.known_heads import KnownHeads
 from detector.formats.native.library import LIBRARY
 
 NO_TIME = -(1 << 63)
-"""Stands for a time in another form than CloudTrail's, or none."""
+"""Marks a time that is missing or not in CloudTrail's form."""
 
 _TOO_SMALL = -2
 _FULL = -3
 HIT_FIELDS = struct.Struct("=4I16s2?2x")
-"""What a hit has beside its head, ``HitFields`` in ``hits.h``: start and size in the chunk of its
-caller and of its error message (size 0: absent); its identity, whether that is known, and whether
-it has an error code."""
+"""The fields of a hit in addition to its head, ``HitFields`` in ``hits.h``.
+
+Start and size, in the chunk, of its caller and of its error message (size 0: absent); its identity,
+whether that is known, and whether it has an error code."""
 _MAX_RECORDS = 1 << 20
 _BYTES_A_RECORD = 512
-"""A guess that makes the arrays large enough for most chunks at once; CloudTrail's records have
-twice as many."""
+"""An estimate for the size of the arrays that suffices for most chunks; CloudTrail's records have
+twice as many bytes."""
 
 
 class RecordSpans(NamedTuple):
     """The records of a chunk.
 
-    ``starts`` and ``sizes`` are bytes in the chunk, ``times`` epoch seconds, or ``NO_TIME``, which
-    ``has_times`` excludes. ``hit_fields`` are those of the records, as ``HIT_FIELDS`` packs them.
-    ``groups`` are None where nothing was asked of heads."""
+    ``starts`` and ``sizes`` are in bytes of the chunk, ``times`` in epoch seconds, or ``NO_TIME``,
+    unless ``has_times``. ``hit_fields`` has a packed ``HIT_FIELDS`` per record. ``groups`` is None
+    if the records were not grouped by heads."""
 
     starts: array[int]
     sizes: array[int]
@@ -51,11 +51,11 @@ class RecordSpans(NamedTuple):
 class HeadGroups(NamedTuple):
     """The records of a chunk, grouped by the raw bytes of their heads.
 
-    ``groups`` are those of the records, in order of the first of each; ``numbers`` are those of the
-    groups' heads in ``table``. ``order`` are the indexes of the records by group, ascending in
-    each; a group ends in ``order`` before its entry in ``ends``. ``firsts`` and ``lasts`` are the
-    least and greatest time of each. ``incomplete`` are the records that lack a caller, name,
-    source or region."""
+    ``groups`` has the group of each record; groups are numbered in the order of their first
+    records. By group, ``numbers`` has the number of its head in ``table``, ``firsts`` and ``lasts``
+    its least and greatest time, ``ends`` the end of its slice in ``order``, which has the indexes
+    of the records by group, ascending in each. ``incomplete`` are the indexes of the records that
+    lack a caller, name, source or region."""
 
     table: HeadTable
     groups: array[int]
@@ -68,16 +68,16 @@ class HeadGroups(NamedTuple):
 
     @property
     def members(self) -> GroupMembers:
-        """The records of each group."""
+        """The indexes of each group's records."""
         return GroupMembers(self.order, self.ends)
 
     def sizes(self) -> list[int]:
-        """Return how many records each group has."""
+        """Return the number of records of each group."""
         ends = self.ends.tolist()
         return list(map(sub, ends, [0, *ends]))
 
     def listed(self) -> Iterator[tuple[int, list[int]]]:
-        """Yield the numbers of the groups' heads, and their records."""
+        """Yield, by group, the number of its head and the indexes of its records."""
         ends = self.ends.tolist()
         members = map(self.order.tolist().__getitem__, map(slice, [0, *ends], ends))
         return zip(self.numbers, members, strict=True)
@@ -87,13 +87,14 @@ class HeadGroups(NamedTuple):
         return self.firsts[group], self.lasts[group]
 
     def timed(self, times: Sequence[int]) -> HeadGroups:
-        """Return the groups with the first and last of other ``times`` of the records."""
+        """Return the groups with first and last times according to other ``times`` of the
+        records."""
         own = [list(map(times.__getitem__, members)) for _, members in self.listed()]
         return self._replace(firsts=array("q", map(min, own)), lasts=array("q", map(max, own)))
 
 
 class GroupMembers:
-    """The records of groups by their indexes, listed when they are asked for."""
+    """The indexes of groups' records; a list is only made on access."""
 
     def __init__(self, order: array[int], ends: array[int]) -> None:
         self._order, self._ends = order, ends
@@ -164,20 +165,20 @@ _kept = threading.local()
 
 
 def is_available() -> bool:
-    """Return whether the native cut was built, and is not switched off."""
+    """Return whether the native cut was built and is not switched off."""
     return LIBRARY is not None
 
 
 def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> RecordSpans | None:
-    """Cut a chunk's bytes into records, and group them by heads where ``known`` ones are given.
+    """Cut a chunk's bytes into records; if ``known`` is given, group them by their heads.
 
-    None where there is no native cut, or where it declines the chunk."""
+    None if there is no native cut, or if it declines the chunk."""
     size = data.nbytes
     if LIBRARY is None or data.readonly or not size:
         return None
     capacity = capacity_for(size)
     table = None if known is None else known.table()
-    # One byte stands for all: an array's type would be made anew for each size.
+    # Pass the first byte: ctypes would create a new array type for each size.
     first_byte = ctypes.byref(ctypes.c_char.from_buffer(data))
     while True:
         arrays = arrays_of(capacity)
@@ -195,7 +196,7 @@ def cut(data: memoryview, is_lines: bool, known: KnownHeads | None = None) -> Re
 
 
 def count_bytes(data: bytearray, value: int, start: int, end: int) -> int:
-    """Count the bytes of a value between two places."""
+    """Count the bytes equal to ``value`` in ``data[start:end]``."""
     if LIBRARY is None or start >= end:
         return data.count(value, start, end)
     first_byte = ctypes.c_char.from_buffer(data, start)
@@ -210,7 +211,7 @@ def spans_between(
     groups: slice,
     incomplete: slice,
 ) -> RecordSpans:
-    """Return what was found of some records, of their groups, and of those that are incomplete."""
+    """Return copies of the results for slices of the records, groups and incomplete records."""
     head_groups = None
     if table is not None:
         head_groups = HeadGroups(
@@ -241,12 +242,12 @@ def _spans(arrays: CutArrays, count: int, table: HeadTable | None) -> RecordSpan
 
 
 def capacity_for(size: int) -> int:
-    """Return how many records most texts of ``size`` bytes have at most."""
+    """Return a number of records that most texts of ``size`` bytes do not exceed."""
     return min(size // _BYTES_A_RECORD + 64, _MAX_RECORDS)
 
 
 def arrays_of(capacity: int) -> CutArrays:
-    """Return the thread's arrays, made larger where they are too small."""
+    """Return the thread's arrays; they are replaced by larger ones if they are too small."""
     arrays: CutArrays | None = getattr(_kept, "arrays", None)
     if arrays is None or arrays.capacity < capacity:
         arrays = _kept.arrays = CutArrays(capacity)

@@ -1,7 +1,7 @@
-"""Cut several small documents at once, which lie one behind the other.
+"""Cuts several concatenated small documents at once.
 
-What is numbered in a document counts from 0, as in a chunk that is cut by itself; its results lie
-behind those of the documents before.
+Indexes in each document count from 0, as in a chunk that is cut separately; the documents' results
+are concatenated.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Documents(ctypes.Structure):
 
 
 class DocumentCounts:
-    """Where the results of each document end: ``Documents`` in C."""
+    """The ends of each document's results: ``Documents`` in C."""
 
     def __init__(self, count: int) -> None:
         self._arrays = {name: array("q", bytes(8 * count)) for name in _ENDS}
@@ -44,7 +44,7 @@ class DocumentCounts:
         return self._arrays[name].tolist()
 
     def parts(self, name: str) -> Iterator[slice]:
-        """Yield what lies before each end, and behind the one before."""
+        """Return an iterator over the slices between successive ends."""
         ends = self[name]
         return map(slice, [0, *ends], ends)
 
@@ -52,8 +52,8 @@ class DocumentCounts:
 class CutDocuments(NamedTuple):
     """Several documents that were cut.
 
-    ``spans`` are the records of each, None of one that is to be read by itself. ``groups`` are
-    those of all documents, one behind the other, as ``counts`` says."""
+    ``spans`` has the records of each document, None if it must be read separately. ``groups`` has
+    the concatenated groups of all documents; ``counts`` has where those of each end."""
 
     spans: list[RecordSpans | None]
     groups: HeadGroups
@@ -61,7 +61,7 @@ class CutDocuments(NamedTuple):
 
 
 def cut_documents(data: memoryview, ends: Sequence[int], known: KnownHeads) -> CutDocuments | None:
-    """Cut documents, each of which ends at its place in ``ends``; None without a native cut."""
+    """Cut concatenated documents, given their ``ends`` in ``data``; None without a native cut."""
     if LIBRARY is None or not data:
         return None
     arrays, table = arrays_of(capacity_for(data.nbytes)), known.table()
@@ -74,7 +74,7 @@ def cut_documents(data: memoryview, ends: Sequence[int], known: KnownHeads) -> C
         ctypes.byref(arrays.structure),
         ctypes.byref(counts.structure),
     )
-    arrays.structure.untimed = 0  # a document with such records is declined
+    arrays.structure.untimed = 0  # documents with such records are declined
     parts = list(zip(*map(counts.parts, _ENDS), strict=True))
     every = [slice(part.stop) for part in parts[-1]]
     groups = spans_between(arrays, table, *every).groups

@@ -1,4 +1,4 @@
-"""The records of a chunk, as the native cut found them."""
+"""The records of a chunk as the native cut found them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from detector.formats.native.hit_runs import HitRuns, Questions
 from detector.text.capped import TEXT_CAP
 
 RawView = tuple[bytes, Any, bool]
-"""What decides a rule beside the signature: caller, error message, whether there is an error
-code."""
+"""The view of a record: caller, error message and whether there is an error code.
+
+With the signature, it decides most rules. Caller and message are raw JSON."""
 RawHit = tuple[RawView, bytes]
-"""A view, its texts as they stand in the record, and the identity of the event."""
+"""A view, with its texts as in the record, and the identity of the event."""
 
 
 class Slices(Sequence[memoryview]):
-    """The records of a chunk as slices of it, made when they are asked for."""
+    """The records of a chunk as slices of its bytes, made on access."""
 
     def __init__(self, data: memoryview, spans: RecordSpans) -> None:
         self._data = data
@@ -33,7 +34,7 @@ class Slices(Sequence[memoryview]):
         return self._data[start : start + self._sizes[index]]
 
     def raw_hit(self, index: int) -> RawHit | None:
-        """Return what a record has as a hit; None for one that must be decoded for it."""
+        """Return the view and identity of a record; None if it must be decoded."""
         caller, size, message, message_size, identity, has_identity, has_code = (
             HIT_FIELDS.unpack_from(self._hit_fields, index * HIT_FIELDS.size)
         )
@@ -43,5 +44,5 @@ class Slices(Sequence[memoryview]):
         return (bytes(self._data[caller : caller + size]), text, has_code), identity
 
     def hit_runs(self, groups: Sequence[list[int]], questions: Questions | None = None) -> HitRuns:
-        """Cut groups of records, given by their indexes, into runs."""
+        """Cut groups of records, given by index, into runs."""
         return HitRuns(self._data, self._sizes, self._hit_fields, groups, questions)

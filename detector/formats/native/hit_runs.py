@@ -1,4 +1,4 @@
-"""Runs of records that are alike as hits: they have one view, and ids of their own."""
+"""Runs of successive records of a group with the same view; only their ids and times differ."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from detector.text.capped import TEXT_CAP
 
 
 class HitRun(NamedTuple):
-    """Records of a group, by their indexes, whose callers and error messages have the same bytes.
+    """Records of a group, by index, whose callers and error messages have the same bytes.
 
-    The ``identities`` of their events follow each other. A record that must be decoded for it is a
-    run by itself. ``caller`` is the number of their caller where the group asks callers, 0 where
-    it has none; ``view`` that of their view."""
+    ``identities`` are those of their events, concatenated. A record that must be decoded is a run
+    of its own. ``caller`` is the number of their caller, ``view`` that of their view; 0: none."""
 
     indexes: list[int]
     identities: bytes
@@ -28,7 +27,7 @@ class HitRun(NamedTuple):
 
 
 class RunRows(NamedTuple):
-    """Hits as columns: the identities follow each other."""
+    """Hits as columns; the identities are concatenated."""
 
     identities: bytes
     times: array[int]
@@ -58,10 +57,10 @@ class _HitRuns(ctypes.Structure):
 
 
 class Questions(NamedTuple):
-    """What groups ask the callers of their records, of which some may be known to refuse it.
+    """The questions of groups to their callers, some of which may be known to refuse them.
 
-    ``asked`` has a bit for each group, or 0 where nothing is asked; ``heads`` the number of its
-    head, 0 where it has none: views have numbers where heads have."""
+    By group, ``asked`` has the question as a bit, 0 if there is none, and ``heads`` the number of
+    its head, 0 if it has none; views are only numbered for numbered heads."""
 
     callers: HitCallers
     asked: Sequence[int]
@@ -69,10 +68,10 @@ class Questions(NamedTuple):
 
 
 class HitRuns:
-    """The runs of some groups of records, without those whose caller refuses what a group asks.
+    """The runs of some groups of records, except those whose caller refuses the group's question.
 
-    ``groups``, ``callers`` and ``views`` are the numbers of each run's. ``data``, ``sizes`` and
-    ``hit_fields`` are those of the chunk, as the cut found them."""
+    ``groups``, ``callers`` and ``views`` have the numbers of each run's. ``data``, ``sizes`` and
+    ``hit_fields`` are those of the chunk, from the native cut."""
 
     def __init__(
         self,
@@ -82,7 +81,7 @@ class HitRuns:
         groups: Sequence[list[int]],
         questions: Questions | None = None,
     ) -> None:
-        assert LIBRARY is not None  # it has cut the chunk
+        assert LIBRARY is not None  # the chunk was cut natively
         known = questions.callers if questions else None
         assert not isinstance(known, DecodedCallers)
         self._records = number_array("i", list(chain.from_iterable(groups)))
@@ -146,9 +145,9 @@ class HitRuns:
         )
 
     def rows(self, kinds: Sequence[int], times: Sequence[int | None]) -> RunRows:
-        """Return a row for each record of the runs that have a kind: that of others is below 0.
+        """Return a row for each record of the runs whose kind is not below 0.
 
-        ``times`` are those of the chunk's records."""
+        ``kinds`` are by run, ``times`` are those of the chunk's records."""
         assert LIBRARY is not None
         count = len(self._records)
         if not isinstance(times, array):

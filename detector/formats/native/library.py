@@ -1,4 +1,4 @@
-"""The native library, where it was built."""
+"""Loads the native library, if it was built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COUNTING = (
     *("find_runs", "list_hits", "count_bytes"),
     *("add_marks", "find_marks", "renumber", "gather_rows", "highest"),
 )
-"""The functions that return a number."""
+"""The functions that return a 64-bit number."""
 _PATH = Path(__file__).with_name("cut.library")
 
 
@@ -50,9 +50,9 @@ def _load() -> ctypes.CDLL | None:
 
 
 LIBRARY = _load()
-"""None where it was not built, or is switched off."""
+"""The library; None if it was not built from these sources, or is switched off."""
 
 
 def is_outdated() -> bool:
-    """Return whether there is a library that does not come from the C files beside it."""
+    """Return whether the library exists but was not built from the C files next to it."""
     return LIBRARY is None and os.environ.get("TRAILHOUND_NATIVE") != "0" and _PATH.exists()

@@ -1,4 +1,4 @@
-"""What the native library is built from. The build runs this file by itself."""
+"""The sources of the native library. The build runs this file on its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def digest_sources(folder: Path) -> str:
-    """Return the SHA-256 of the C files in a folder, in hexadecimal."""
+    """Return the SHA-256 of the C files in a folder, with their names, in hexadecimal."""
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.[ch]")):
         content = path.read_bytes()

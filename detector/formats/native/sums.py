@@ -1,6 +1,6 @@
-"""Sum the groups of a chunk by what their heads have in common.
+"""Sums the groups of a chunk by the common parts of their heads.
 
-``sums.h`` does it, by what the table of heads was told of origins and calls.
+``sums.h`` does the work, using the columns of origins and calls in the table of heads.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from detector.formats.native.documents import CutDocuments
 from detector.formats.native.library import LIBRARY
 
 IS_SKIPPED, MAY_OPEN, IS_CHANGE = 1, 2, 4
-"""The kinds of a call, as bits: its records are no events; they may have the key of a session; it
-is no read."""
+"""The kinds of a call, as bits: its records are not events; they may have the key of a session; it
+is not read-only."""
 _RECORD_ROOM, _POSTING_ROOM = 5, 21
-"""The bytes that a record and a posting take at most where they are encoded."""
+"""The most bytes that a record and a posting list take when encoded."""
 _OBSERVED = "observed", "observed_firsts", "observed_lasts"
 _CHANGED = "changed", "changed_firsts", "changed_lasts"
 _ORIGINS = "origins", "origin_firsts", "origin_lasts"
@@ -33,11 +33,11 @@ _NARROW = (
     *("asking", "opening", "skipped"),
 )
 _ROOM = "postings", "posting_ends", "posted", "slots"
-"""The arrays that the library works in."""
+"""Arrays that only the library uses."""
 
 
 class NumberedSpans(NamedTuple):
-    """Numbers, and the first and last time of each."""
+    """Numbers, each with its first and last time."""
 
     numbers: list[int]
     firsts: list[int]
@@ -48,7 +48,7 @@ _NO_SPANS = NumberedSpans([], [], [])
 
 
 class OriginGroups(NamedTuple):
-    """The groups of events of an origin, by numbers, with the first and last time of all."""
+    """The groups of an origin's events, by number, with their first and last time."""
 
     origin: int
     first: int
@@ -59,12 +59,12 @@ class OriginGroups(NamedTuple):
 class GroupSums(NamedTuple):
     """The sums of the groups of a chunk; groups, records and origins by their numbers.
 
-    ``observed`` are what the table says is observed of origins that have events, ``changed`` where
-    their calls change something, each in order of the first group. ``postings`` have the records of
-    all postings that have a name, but for those of ``opening`` groups, which may open a session.
-    ``asking`` are groups of events of which something is asked that was not refused, ``skipped``
-    those that are no events; the records of ``untimed`` have no time. ``by_origin`` is empty unless
-    it was asked for."""
+    ``observed`` are the observations of origins with events, ``changed`` those of their calls that
+    are not read-only, each in order of the first group. ``postings`` has the posting lists with a
+    name, without the records of ``opening`` groups, which may open a session. ``asking`` are the
+    groups of events with questions that the origin does not refuse, ``skipped`` the groups that are
+    not events; the records of ``untimed`` groups have no time. ``by_origin`` is empty unless
+    requested."""
 
     observed: NumberedSpans
     changed: NumberedSpans
@@ -77,13 +77,13 @@ class GroupSums(NamedTuple):
 
     @property
     def span(self) -> tuple[int, int] | None:
-        """The first and last time of the events; None where there are none."""
+        """The first and last time of the events; None if there are none."""
         _, firsts, lasts = self.observed
         return (min(firsts), max(lasts)) if firsts else None
 
 
 class _Counts(NamedTuple):
-    """How many results there are of each kind, ``SumCounts`` in C."""
+    """The number of results of each kind, ``SumCounts`` in C."""
 
     origins: int
     observed: int
@@ -147,7 +147,8 @@ class _Results:
         self.structure = _Sums(capacity, **pointers)
 
     def sums(self, record: int, group: int, counts: _Counts) -> GroupSums:
-        """Return the sums that begin at a record and a group, with so many of each."""
+        """Return the sums whose results begin at a record and a group; ``counts`` are their
+        sizes."""
         start = _RECORD_ROOM * record + _POSTING_ROOM * group
         encoded = self._arrays["encoded"][start : start + counts.encoded_size]
         return GroupSums(
@@ -162,7 +163,7 @@ class _Results:
         )
 
     def _by_origin(self, group: int, count: int) -> list[OriginGroups]:
-        """Return the groups of so many origins, which begin at a group."""
+        """Return the groups of ``count`` origins, whose results begin at ``group``."""
         if not count:
             return []
         ends = self._numbers("origin_ends", group, count)
@@ -171,13 +172,13 @@ class _Results:
         return list(map(OriginGroups, *self._spans(_ORIGINS, group, count), own))
 
     def _spans(self, names: Sequence[str], group: int, count: int) -> NumberedSpans:
-        """Return so many numbers with their times, which begin at a group."""
+        """Return ``count`` numbers with their times, beginning at ``group``."""
         if not count:
             return _NO_SPANS
         return NumberedSpans(*[self._numbers(name, group, count) for name in names])
 
     def _numbers(self, name: str, group: int, count: int) -> list[int]:
-        """Return so many numbers, which begin at a group."""
+        """Return ``count`` numbers of an array, beginning at ``group``."""
         return self._arrays[name][group : group + count].tolist()
 
 
@@ -185,8 +186,8 @@ _kept = threading.local()
 
 
 def sum_groups(groups: HeadGroups, lists_origins: bool) -> GroupSums:
-    """Sum the groups of a chunk, and list those of each origin where that is asked for."""
-    assert LIBRARY is not None  # it has cut the chunk
+    """Sum the groups of a chunk; with ``lists_origins``, also list those of each origin."""
+    assert LIBRARY is not None  # the chunk was cut natively
     results = _results_for(groups, lists_origins)
     sums, table = results.structure, groups.table
     counts = array("q", bytes(_COUNTS.size))
@@ -199,7 +200,7 @@ def sum_groups(groups: HeadGroups, lists_origins: bool) -> GroupSums:
 
 
 def sum_documents(documents: CutDocuments, lists_origins: bool) -> list[GroupSums]:
-    """Sum the groups of documents, each by itself."""
+    """Sum the groups of each document separately."""
     assert LIBRARY is not None
     groups, found = documents.groups, documents.counts
     results = _results_for(groups, lists_origins)
@@ -219,7 +220,7 @@ def sum_documents(documents: CutDocuments, lists_origins: bool) -> list[GroupSum
 
 
 def _results_for(groups: HeadGroups, lists_origins: bool) -> _Results:
-    """Return arrays for the sums of groups, which their structure points to."""
+    """Return arrays for the sums of groups; their structure points to the groups' arrays."""
     results = _results(len(groups.groups))
     sums = results.structure
     sums.records, sums.group_count = len(groups.groups), len(groups.numbers)
@@ -235,7 +236,7 @@ def _address(values: array[int]) -> int:
 
 
 def _results(capacity: int) -> _Results:
-    """Return the thread's arrays, made larger where they are too small."""
+    """Return the thread's arrays; they are replaced by larger ones if they are too small."""
     results: _Results | None = getattr(_kept, "results", None)
     if results is None or results.capacity < capacity:
         results = _kept.results = _Results(capacity)

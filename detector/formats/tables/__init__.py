@@ -1,1 +1,1 @@
-"""The reading of tables: CSV, Parquet, and JSON whose columns are named once."""
+"""Reads tables: CSV, Parquet, and JSON that names its columns once."""

@@ -1,7 +1,7 @@
-"""The reading of a CSV table, whatever its columns, separator and quotes.
+"""Reads CSV tables, whatever their columns, separator and quotes.
 
-A column that holds whole records is read, whatever it is called. A table without one is read row by
-row, where its columns have the names of a record's fields.
+A column with whole records is read, whatever its name. A table without one is read row by row, if
+its columns are named like a record's fields.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _RECORD_CELL = re.compile(
     r'"[^"\r\n]{0,256}[\[{]\s*(?:\{\s*)?""|'
     r'"""[\[{]\s*(?:\{\s*)?\\""'
 )
-"""The beginning of a cell that holds JSON: alone, behind other text, or as a JSON string."""
+"""The beginning of a cell with JSON: alone, after other text, or as a JSON string."""
 _PACKED_LINE = re.compile(r'"?[A-Za-z0-9+/_-]{64,}={0,2}"?\r?(?:\n|$)')
 _PACKED_CELL = re.compile(r'(?:^|[,;\t|])"?(?:eyJ|W3s|ewo|H4sI)[A-Za-z0-9+/=_-]{40,}', re.MULTILINE)
 _AFTER_CELL = re.compile(r'[\]}]\s*"(?!")\s*(\r?\n|[^\s"\\]|\t)')
@@ -37,9 +37,9 @@ _USUAL_SEPARATORS = (",", ";", "\t", "|")
 _OF_JSON = re.compile(r'[{:]\s*"|":')
 _HEADER_CAP = 1 << 20
 _HEADER_ROWS = 20
-"""Rows among which the header is looked for: titles may stand above it."""
+"""How many first rows are searched for the header; titles may precede it."""
 _LEAST_RECORD = 200
-"""Characters of a cell that may hold a whole record."""
+"""The least number of characters in a cell that may contain a whole record."""
 _BLANK = " \t\r\n\0"
 _WHOLE = re.compile(r'^\s*\{(?=.*"eventSource")(?=.*"eventName")(?=.*"eventTime")', re.DOTALL)
 """The beginning of a whole record, as the text of a cell."""
@@ -51,12 +51,12 @@ class Dialect(NamedTuple):
 
     separator: str
     escapes: bool
-    """A quote in a cell is written with a backslash, not twice."""
+    """Whether quotes in cells are escaped with a backslash, not doubled."""
     has_separator_line: bool
 
 
 def is_csv(start: bytes) -> bool:
-    """Tell whether a content that begins so is a CSV table of CloudTrail events."""
+    """Return whether content that begins with ``start`` is a CSV table of CloudTrail events."""
     return _dialect_of(start) is not None
 
 
@@ -74,7 +74,7 @@ def _dialect_of(start: bytes) -> Dialect | None:
     if cell is None and not _names_fields(body, line) and not _has_packed_cell(body):
         return None
     if cell is not None and not cell.start() and cell[1] == '\\"':
-        return None  # JSON texts, one a line
+        return None  # JSON strings, one per line
     escapes = cell is not None and cell[1] == '\\"'
     if line:
         return Dialect(line[1], escapes, True)
@@ -82,12 +82,12 @@ def _dialect_of(start: bytes) -> Dialect | None:
 
 
 def _has_packed_cell(body: str) -> bool:
-    """Tell whether a table has packed records; lines of nothing else are no table."""
+    """Return whether a table has cells with packed records; lines of only these are not a table."""
     return _PACKED_CELL.search(body) is not None and _PACKED_LINE.match(body) is None
 
 
 def _names_fields(body: str, line: re.Match[str] | None) -> bool:
-    """Tell whether the header names the fields of a record."""
+    """Return whether the header names the fields of a record."""
     for header in _first_lines(body):
         separators = [line[1]] if line else _separators_in(header)
         if any(_is_header(_cells(header, separator)) for separator in separators):
@@ -96,7 +96,7 @@ def _names_fields(body: str, line: re.Match[str] | None) -> bool:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    """Tell whether cells are names of a record's fields, and no parts of JSON."""
+    """Return whether cells are names of a record's fields, and not parts of JSON."""
     if any(map(_OF_JSON.search, cells)):
         return False
     names = set(map(squash, cells))
@@ -119,7 +119,7 @@ def _cells(line: str, separator: str) -> list[str]:
 
 
 def _separators_in(header: str) -> list[str]:
-    """Return what may separate the columns of a header, the likeliest first."""
+    """Return the possible separators of a header's columns, the likeliest first."""
     counts = Counter(character for character in header if not _is_of_name(character))
     usual = [character for character in _USUAL_SEPARATORS if counts[character]]
     return usual + [character for character, _ in counts.most_common(4) if character not in usual]
@@ -130,7 +130,7 @@ def _is_of_name(character: str) -> bool:
 
 
 def _separator_of(body: str, cell: re.Match[str] | None) -> str:
-    """Tell the separator from what stands beside a record's cell, or from the header."""
+    """Return the separator, judged by the characters around a record's cell, or by the header."""
     if cell is not None:
         before = body[cell.start() - 1 : cell.start()]
         after = _AFTER_CELL.search(body, cell.end())
@@ -150,7 +150,7 @@ def _separator_of(body: str, cell: re.Match[str] | None) -> str:
 def csv_lines(content: Any) -> Iterator[bytes]:
     """Yield a line for each row: the record in it, or the row as an object.
 
-    Raises NotALog where the rows hold no whole records and no callers.
+    Raises NotALog if the rows have neither whole records nor callers, Unreadable for invalid CSV.
     """
     csv.field_size_limit(RECORD_CAP)
     buffered = io.BufferedReader(content, _HEADER_CAP)
@@ -189,7 +189,7 @@ def _row_lines(rows: Any, dialect: Dialect) -> Iterator[bytes]:
 
 
 def _header_index(rows: Sequence[Sequence[str]]) -> int:
-    """Return the index of the header among the first rows; -1 where there is none."""
+    """Return the index of the header among the first rows; -1 if there is none."""
     for index, row in enumerate(rows):
         if any(map(_is_content, row)):
             is_header = index and len(rows[index - 1]) == len(row)
@@ -200,12 +200,12 @@ def _header_index(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _comment_of(row: Sequence[str]) -> bytes:
-    """Return a row above the header as a line that is counted as a comment."""
+    """Return a row above the header as a comment line, so that it is counted as such."""
     return f"# {_one_line(_escaped(' '.join(row)))}\n".encode()
 
 
 def _is_content(cell: str) -> bool:
-    """Tell whether a cell may hold a record, so that it names no column."""
+    """Return whether a cell may contain a record, so that it is not a column's name."""
     if cell.lstrip()[:1] in ("{", "[") or _PACKED_CELL.match(cell) is not None:
         return True
     return len(cell) > _LEAST_RECORD and contains_json(cell.encode("utf-8", "surrogateescape"))
@@ -225,7 +225,7 @@ def _refuse_without_callers(names: Sequence[str], row: Sequence[str]) -> None:
 
 
 def _line_of(row: Sequence[str], names: Sequence[str]) -> bytes:
-    """Return a row's whole record as a line, else the row as an object."""
+    """Return a row's whole record as a line; else the row as a JSON object."""
     for index, cell in enumerate(row):
         is_foreign = index >= len(names) or not is_field(names[index])
         if is_foreign and len(cell) > _LEAST_RECORD and _WHOLE.match(cell):
@@ -246,6 +246,6 @@ def _escaped(text: str) -> str:
 def _one_line(text: str) -> str:
     """Replace line breaks by spaces.
 
-    JSON stays the same, but for raw line breaks inside a string, which are invalid anyway.
+    JSON keeps its meaning, except for raw line breaks inside strings, which are invalid anyway.
     """
     return text.replace("\r", " ").replace("\n", " ")

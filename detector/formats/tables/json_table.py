@@ -1,8 +1,8 @@
-"""Tables written as JSON: the names of the columns once, apart from the values.
+"""Tables in JSON that name their columns once, separately from the values.
 
-They are known by their shape, whoever wrote them: a list of names that are a record's fields, and
-beside it rows as long as that list, or as many columns of one length (Athena's ``ResultSet``,
-BigQuery's ``rows``, ``columns`` and ``values`` of Elasticsearch, data frames, Grafana's frames).
+They are recognized by their shape: a list of names that are a record's fields, and either rows of
+the same length or as many columns of equal length (Athena's ``ResultSet``, BigQuery's ``rows``,
+``columns`` and ``values`` of Elasticsearch, data frames, Grafana's frames).
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from detector.formats.time_forms import time_text
 from detector.formats.values import squash
 
 _DEPTH = 3
-"""Objects around the names or the rows."""
+"""How deep the names or the rows may be nested in objects."""
 _NAME_MEMBERS = ("name", "columnname", "label", "field", "id", "text", "title")
 _COLUMNS_CAP = 1024
 _NAME_CAP = 1024
-"""Bytes of what describes a column."""
+"""The greatest size of a column's description in bytes."""
 _LEAST_COLUMNS = 4
 
 
 def rows_of_object(members: Mapping[str, bytes]) -> list[bytes]:
-    """Return the rows of a table as objects; none where an object is no table."""
+    """Return the rows of a table as objects; an empty list if the object is not a table."""
     with contextlib.suppress(ValueError, RecursionError):
         return _rows_by_column(members) or _rows_beside_names(members)
     return []
 
 
 def _rows_beside_names(members: Mapping[str, bytes]) -> list[bytes]:
-    """Return the rows of an object that lists the names of columns apart from them."""
+    """Return the rows of an object that lists the column names separately."""
     arrays = list(_arrays_in(members, _DEPTH))
     for index, array in enumerate(arrays):
         names = _names_of(array)
@@ -51,7 +51,7 @@ def _rows_beside_names(members: Mapping[str, bytes]) -> list[bytes]:
 
 
 def rows_of_array(elements: Sequence[bytes]) -> list[bytes]:
-    """Return the rows of a table whose first element is its header; none for another array."""
+    """Return the rows of an array whose first element is a header; an empty list for others."""
     with contextlib.suppress(ValueError, RecursionError):
         names = _header(elements)
         if names is not None:
@@ -60,7 +60,7 @@ def rows_of_array(elements: Sequence[bytes]) -> list[bytes]:
 
 
 def begins_table(elements: Sequence[bytes]) -> bool:
-    """Tell whether an array that begins with these two elements is a header and its rows."""
+    """Return whether an array that begins with these two elements is a header with rows."""
     return bool(rows_of_array(elements))
 
 
@@ -89,7 +89,7 @@ def _arrays_in(members: Mapping[str, bytes], depth: int) -> Iterator[bytes]:
 
 
 def _names_of(array: bytes) -> list[str] | None:
-    """Return the names of columns that an array lists; None for any other array."""
+    """Return the column names that an array lists; None for any other array."""
     elements = split_elements(array)
     if not _LEAST_COLUMNS <= len(elements) <= _COLUMNS_CAP:
         return None
@@ -99,7 +99,7 @@ def _names_of(array: bytes) -> list[str] | None:
 
 
 def _column_names(cells: Sequence[Any]) -> list[str] | None:
-    """Return the cells of a header as names; None where they name no record's fields."""
+    """Return the cells of a header as names; None if they are not a record's fields."""
     if not _LEAST_COLUMNS <= len(cells) <= _COLUMNS_CAP:
         return None
     names = [_column_name(cell) for cell in cells]
@@ -121,7 +121,7 @@ def _column_name(cell: Any) -> str | None:
 
 
 def _rows_under(names: Sequence[str], elements: Sequence[bytes]) -> list[bytes]:
-    """Return the rows of a table, which are the elements or lie across them."""
+    """Return the rows of a table; its elements are the rows or the columns."""
     parts = [_cells_of(element) for element in elements]
     rows = [part for part in parts if part is not None]
     lengths = {len(row) for row in rows}
@@ -135,7 +135,7 @@ def _rows_under(names: Sequence[str], elements: Sequence[bytes]) -> list[bytes]:
 
 
 def _is_transposed(names: Sequence[str], rows: Sequence[list[Any]]) -> bool:
-    """Tell whether as many rows as names are columns: whether the times lie in one of them."""
+    """Return whether the rows of a square table are in fact columns: whether one has the times."""
     index = next((index for index, name in enumerate(names) if "time" in squash(name)), None)
     if index is None:
         return False
@@ -143,7 +143,8 @@ def _is_transposed(names: Sequence[str], rows: Sequence[list[Any]]) -> bool:
 
 
 def _cells_of(row: bytes) -> list[Any] | None:
-    """Return the cells of a row: an array, or an object around one (``Data``, ``f``)."""
+    """Return the cells of a row, an array or an object with one (``Data``, ``f``); None for
+    others."""
     if row[:1] not in (b"[", b"{"):
         return None
     value = loads(row)
@@ -158,7 +159,7 @@ def _cells_of(row: bytes) -> list[Any] | None:
 
 
 def _is_typed(cell: Any) -> bool:
-    """Tell whether a cell is an object around one value, or around none."""
+    """Return whether a cell is an object with at most one value."""
     return isinstance(cell, dict) and len(cell) <= 1
 
 
@@ -168,7 +169,7 @@ def _row(names: Sequence[str], cells: Sequence[Any]) -> bytes:
 
 
 def _rows_by_column(members: Mapping[str, bytes]) -> list[bytes]:
-    """Return the rows of an object that holds a list, or a numbered map, for each field."""
+    """Return the rows of an object that has a list, or a map by row number, for each field."""
     openings = {value[:1] for value in members.values()}
     if openings not in ({b"["}, {b"{"}):
         return []
@@ -182,7 +183,7 @@ def _rows_by_column(members: Mapping[str, bytes]) -> list[bytes]:
 
 
 def _column(value: Any) -> dict[str, Any]:
-    """Return the values of a column by the number of their row; none for another object."""
+    """Return the values of a column by row number; an empty dict for other values."""
     if isinstance(value, list):
         return {str(index): cell for index, cell in enumerate(value)}
     if isinstance(value, dict) and all(str(key).isdecimal() for key in value):

@@ -1,4 +1,4 @@
-"""The reading of a Parquet table as JSON Lines, with columns of any type."""
+"""Reads a Parquet table as JSON Lines; columns may have any type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def parquet_lines(file: Any) -> Iterator[bytes]:
-    """Yield each row as a JSON object. Raises NotALog without pyarrow."""
+    """Yield the rows as JSON Lines, in batches.
+
+    Raises NotALog without pyarrow, Incomplete or Unreadable for damaged files."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -46,7 +48,7 @@ def _rows(batch: Any) -> Iterator[dict[str, Any]]:
 
 
 def _values(array: Any) -> list[Any]:
-    """Return the values of an array as JSON has them."""
+    """Return the values of an array as JSON-compatible objects."""
     from pyarrow import types
 
     kind = array.type
@@ -67,7 +69,7 @@ def _values(array: Any) -> list[Any]:
 
 
 def _times(counts: list[int | None], per_second: int) -> list[str | int | None]:
-    """Convert counts since the epoch to ISO 8601; whole seconds are enough."""
+    """Convert counts since the epoch to ISO 8601 in whole seconds; keep those out of range."""
     times: list[str | int | None] = []
     for count in counts:
         try:
@@ -95,7 +97,7 @@ def _map(scalar: Any) -> dict[str, Any] | None:
 
 
 def _text(value: bytes) -> str:
-    """Return binary as text, or as base64 where it is none."""
+    """Return bytes as text; in base64 if they are not UTF-8."""
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
