@@ -1,4 +1,4 @@
-"""The content of a segment beside its identities, and how it is stored."""
+"""The content of a segment, without its identities, and its stored form."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from detector.store.packing.part_table import PartTable
 from detector.store.packing.parts import Parts
 
 _FORM = b"\2"
-"""What a stored body begins with; one of the first form begins as zlib does."""
+"""The first byte of a stored body; a body of the first form begins with the zlib header."""
 
 
 class PackedChunk(NamedTuple):
-    """A part of a file, as it was read by rules of a generation."""
+    """A chunk of a file, and the generation of the rules that it was searched with."""
 
     file_id: int
     offset: int
@@ -27,12 +27,13 @@ class PackedChunk(NamedTuple):
 
 
 class Body(msgspec.Struct, array_like=True):
-    """The content of a segment beside its identities, by row.
+    """The content of a segment, without its identities, as columns by row.
 
-    ``stale`` are the times and matches, by number, of other records that claim a row's event."""
+    ``stale`` has, by row, the (time, number of matches) of other records that claim the same
+    event."""
 
     start: int
-    """Times count from here: times may be negative."""
+    """The time, in epoch seconds, from which ``times`` count; it may be negative."""
     times: Column
     parts: Parts
     client: Column
@@ -50,12 +51,12 @@ class Body(msgspec.Struct, array_like=True):
         return _decode, (msgspec.msgpack.encode(self),)
 
     def pack(self) -> bytes:
-        """Return the content as it is stored."""
+        """Return the content in its stored form."""
         return _FORM + isal_zlib.compress(msgspec.msgpack.encode(self), 1)
 
     @classmethod
     def unpack(cls, stored: bytes) -> Body:
-        """Return stored content. Raises msgspec.MsgspecError where it is damaged."""
+        """Return the content of a stored body. Raises msgspec.MsgspecError if it is damaged."""
         is_first = not stored.startswith(_FORM)
         try:
             content = isal_zlib.decompress(stored if is_first else stored[len(_FORM) :])
@@ -69,7 +70,7 @@ _FirstMatches = tuple[tuple[int, tuple[Any, ...]], ...]
 
 
 class _FirstBody(msgspec.Struct, array_like=True):
-    """The first form of a body, in which each part had its own values."""
+    """The first form of a body, in which parts did not share values."""
 
     start: int
     times: Column
@@ -90,7 +91,7 @@ class _FirstBody(msgspec.Struct, array_like=True):
     stale: dict[int, list[tuple[int, _FirstMatches]]]
 
     def body(self) -> Body:
-        """Return the content as it is stored today."""
+        """Return the content in the current form."""
         columns = self.client, self.call, self.region, self.match
         every = enumerate(zip(*[column.numbers() for column in columns], strict=True))
         kinds = [self._kind(row, *numbers) for row, numbers in every]
@@ -112,7 +113,7 @@ class _FirstBody(msgspec.Struct, array_like=True):
         )
 
     def _kind(self, row: int, client: int, call: int, region: int, match: int) -> KeptEvent:
-        """Return what a row has in common with others."""
+        """Return an event with those parts of a row that rows have in common."""
         return KeptEvent(
             0,
             self.clients[client],

@@ -1,4 +1,4 @@
-"""Numbers in as few bytes as the highest of them takes."""
+"""Columns of unsigned numbers, packed at the width that the highest of them needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from detector.formats.native.columns import NumberColumn, narrowed
 
 
 class Column(NamedTuple):
-    """Unsigned numbers, as an array of this type code."""
+    """Packed unsigned numbers: the bytes of an array with this type code."""
 
     type_code: str
     data: bytes
@@ -30,14 +30,14 @@ class Column(NamedTuple):
 
 
 class RowColumn(NamedTuple):
-    """Rows of unsigned numbers, which may have several widths, one behind the other."""
+    """Concatenated rows of unsigned numbers, whose widths may differ."""
 
     widths: Column
     items: Column
 
     @classmethod
     def of(cls, widths: NumberColumn, items: NumberColumn) -> RowColumn:
-        """Pack rows by their widths and what they have, row by row."""
+        """Pack rows, given the width of each row and the concatenated items."""
         return cls(Column.of(widths), Column.of(items))
 
     def rows(self) -> Iterator[Sequence[int]]:

@@ -1,4 +1,4 @@
-"""The numbers of what is stored once, by content."""
+"""The numbers of rows that are identified by their content."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import hashlib
 import secrets
 
 _KEY = secrets.token_bytes(16)
-"""Of this process: nobody outside can choose two bodies that have one number."""
+"""The hash key of this process, so that an outsider cannot craft two bodies with one number."""
 _POSITIVE = (1 << 63) - 1
 
 
 def content_id(body: bytes) -> int:
-    """Return the number of a body: 64 bits of a keyed hash, as SQLite has integers.
+    """Return the number of a body: a keyed 64-bit hash, as large as an SQLite integer.
 
-    Another process gives an equal body another number, and stores it once more."""
+    Another process gives an equal body another number, and stores it again."""
     return _number(body, _KEY)
 
 
 def name_number(name: str) -> int:
-    """Return the number under which the alerts of a name are found, in every process.
+    """Return the number under which the alerts of a name are indexed, the same in every process.
 
-    It is negative where the name begins with a digit, as those of accounts do."""
+    It is negative if the name begins with a digit, as account ids do."""
     number = _number(name.encode(errors="surrogatepass"), b"") & _POSITIVE
     return ~number if "0" <= name[:1] <= "9" else number
 

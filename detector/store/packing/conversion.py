@@ -1,4 +1,4 @@
-"""The packing of the events and hits of an older state, which had a row for each."""
+"""The packing of events and hits of older states, which had a database row for each."""
 
 from __future__ import annotations
 
@@ -88,8 +88,9 @@ DROP TABLE alert_signal;
 CREATE INDEX signal_identity ON signal (identity);
 CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
 """
-"""The migration to signals that alerts share: each alert had a row for each. It calls
-``share_signals``."""
+"""The migration to signals that alerts share; before, each alert had a row per signal.
+
+It calls ``share_signals``."""
 
 _EVENTS = """
 SELECT e.identity, e.file_id, e.offset, e.place, e.body, s.rule_id, s.key, s.width, h.bucket,
@@ -109,25 +110,25 @@ CREATE INDEX file_sums ON file (state, reason, seen, hits, duplicate);  -- for t
 """The migration to counts of hits. It calls ``count_hits``."""
 
 EVENT_TIME_MARKS = ""
-"""Nothing to migrate: inputs that are the event's time may be marks in segments from here on.
+"""Nothing to migrate: from here on, segments may hold marks for inputs that equal the event's time.
 
-Older versions, which cannot read these, refuse the state."""
+The new version number makes older programs, which cannot read the marks, refuse the state."""
 
 REGION_MARKS = ""
-"""Nothing to migrate: the same of inputs that are the event's region."""
+"""Nothing to migrate: as ``EVENT_TIME_MARKS``, for inputs that equal the event's region."""
 
 PART_VALUES = ""
-"""Nothing to migrate: the bodies of segments that are stored are read in their first form too.
+"""Nothing to migrate: stored segment bodies of the first form can still be read.
 
-Older versions, which cannot read those that are written from here on, refuse the state."""
+The new version number makes older programs, which cannot read new bodies, refuse the state."""
 
 NEW_BODIES = (REGION_MARKS, PART_VALUES)
-"""The migrations that follow that of packed signals, in order."""
+"""The migrations that follow ``PACKED_SIGNALS``, in order."""
 
 FINDINGS = """
 UPDATE alert SET content = finding_of(content);  -- context and triage have columns of their own
 """
-"""The migration to alerts of which only the finding is stored. It calls ``finding_of``."""
+"""The migration to alerts whose content is only their finding. It calls ``finding_of``."""
 
 LOADED_DAYS = """
 ALTER TABLE file ADD COLUMN files INTEGER NOT NULL DEFAULT 1;  -- those that it counts
@@ -139,14 +140,14 @@ CREATE TABLE loaded_span (     -- event times of which a backfill kept only what
     PRIMARY KEY (first, until)
 ) STRICT, WITHOUT ROWID;
 """
-"""The migration to rows that count the files of a folder."""
+"""The migration to file rows that count the files of a folder."""
 
 AFTER_PACKING = (SHARING, HIT_COUNTS, EVENT_TIME_MARKS, FINDINGS, LOADED_DAYS)
-"""The migrations that follow that of watches, in order."""
+"""The migrations that follow ``WATCH_TABLES``, in order."""
 
 
 def add_conversions(functions: MigrationFunctions) -> None:
-    """Add the functions that migrations call."""
+    """Add the SQL functions that these migrations call."""
     connection = functions.connection
     functions.add("pack_events", 0, partial(pack_events, connection))
     functions.add("share_signals", 0, partial(share_signals, connection))
@@ -155,14 +156,14 @@ def add_conversions(functions: MigrationFunctions) -> None:
 
 
 def finding_of(content: bytes) -> bytes:
-    """Return the finding of an alert that was stored with its other parts."""
+    """Return the finding in the content of an alert that was stored together with other parts."""
     return msgspec.msgpack.encode(msgspec.msgpack.decode(content, type=Finding))
 
 
 def pack_events(connection: sqlite3.Connection) -> None:
-    """Pack the rows of ``event`` and ``hit`` into fresh segments, and join series of no window.
+    """Pack the rows of ``event`` and ``hit`` into fresh segments; join series without a window.
 
-    Alerts are derived from them once more, which changes none.
+    Fresh segments have their alerts derived once more, which changes none of them.
     """
     ((generation,),) = connection.execute("SELECT generation FROM progress").fetchall()
     events = connection.execute(_EVENTS)
@@ -178,7 +179,7 @@ def pack_events(connection: sqlite3.Connection) -> None:
 
 
 def count_hits(connection: sqlite3.Connection) -> None:
-    """Add the events that are stored to the hits of the files that brought them."""
+    """Add the stored hits to the hit counts of the files that brought them."""
     counts: Counter[int] = Counter()
     for packed in connection.execute("SELECT identities, body FROM segment"):
         rows = Segment.unpack(*packed).rows()
@@ -192,7 +193,7 @@ def count_hits(connection: sqlite3.Connection) -> None:
 def _stored_row(rows: list[Any], generation: int) -> StoredRow:
     """Return an event with its matches."""
     identity, file_id, offset, place, body, *_ = rows[0]
-    # The place of an event that is to be brought once more was negative.
+    # A negative place marked an event whose file must be read once more.
     index = max(place, -1 - place)
     event = msgspec.convert([*msgspec.msgpack.decode(body), ("", offset, index)], Event)
     _, row = KeptEvent.of_event(event)
@@ -218,7 +219,7 @@ def _key(event: Event, key: str, width: int) -> tuple[Any, ...] | None:
 
 
 def _join_series(connection: sqlite3.Connection) -> None:
-    """Join the series of each rule without a window: it had one for each event."""
+    """Join the series of each rule without a window into one; it had a series per event."""
     alerts: Iterable[Any] = connection.execute(
         "SELECT alert_id, rule_id, key, content FROM alert JOIN series USING (series_id) "
         "WHERE width = 1"
@@ -235,7 +236,7 @@ def _join_series(connection: sqlite3.Connection) -> None:
 
 
 def _of_no_window(alerts: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Yield id and rule of the alerts of rules without a window."""
+    """Yield (alert id, rule id) of the alerts of rules without a window."""
     for alert_id, rule_id, key, content in alerts:
         finding = msgspec.msgpack.decode(content, type=Finding)
         values = msgspec.json.decode(key)

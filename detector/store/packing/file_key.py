@@ -1,7 +1,7 @@
-"""The path of a file, as the state stores it: in parts, of which most files share the longest.
+"""The stored form of file paths: split into parts, of which files share the longest.
 
-The files of a day lie in one folder, and their names begin and end alike: of a path of two hundred
-bytes some twenty are the file's own.
+The files of a day are in one folder, and their names begin and end alike: of a path of two hundred
+bytes, some twenty belong to the file alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from detector.text.late_pattern import late_pattern
 
 _LABELLED = late_pattern(rb"(.*_\d{8}T)([^/.]*)(\.[^/]*)", re.DOTALL)
-"""A path with the day of its delivery in its name, up to the day; the rest up to the ending."""
+"""Splits a path with a delivery day in its name: up to the day, up to the extension, the rest."""
 
 
 class PathParts(NamedTuple):
@@ -25,7 +25,7 @@ class PathParts(NamedTuple):
 
 
 def split_path(path: bytes) -> PathParts:
-    """Split a path into what it shares with its neighbours, and its own name."""
+    """Split a path into the parts that it shares with its neighbours, and its own name."""
     labelled = _LABELLED.fullmatch(path)
     if labelled is not None:
         prefix, name, suffix = labelled.groups()
@@ -35,5 +35,5 @@ def split_path(path: bytes) -> PathParts:
 
 
 def path_parts(path: str) -> PathParts:
-    """Split a path as by ``os.fsdecode``."""
+    """Split a path that was decoded by ``os.fsdecode``."""
     return split_path(os.fsencode(path))

@@ -1,4 +1,4 @@
-"""The rows of findings: what a finding repeats of its rule is stored once."""
+"""The rows of findings; the summary of a rule, which its findings share, is stored once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from detector.store.packing.content_id import content_id
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A finding without its rule, and without the id that its row has."""
+    """A finding without its rule and without its alert id, which are stored elsewhere."""
 
     window: Window | None
     key: dict[str, Value]
@@ -41,7 +41,7 @@ class SummaryRow(NamedTuple):
 
     @classmethod
     def stored(cls, connection: sqlite3.Connection, summary: RuleSummary) -> SummaryRow:
-        """Return the row of a summary, which another process may have given its id."""
+        """Return the row of a summary, with the stored id if another process has stored it."""
         row = cls.of(summary)
         for (summary_id,) in connection.execute(
             "SELECT summary_id FROM rule_summary WHERE body = ?", (row.body,)
@@ -61,7 +61,7 @@ _content_decoder = msgspec.msgpack.Decoder(_Content)
 
 
 def pack_finding(finding: Finding, summary: SummaryRow | None = None) -> PackedFinding:
-    """Pack a finding; ``summary`` is the row of its rule's summary, where that is known."""
+    """Pack a finding; ``summary`` is the row of its rule's summary, if that is known already."""
     content = _Content(
         finding.window,
         finding.key,
@@ -77,7 +77,7 @@ def pack_finding(finding: Finding, summary: SummaryRow | None = None) -> PackedF
 def put_findings(
     connection: sqlite3.Connection, findings: Sequence[tuple[int, PackedFinding]]
 ) -> None:
-    """Write the findings of alerts, by number, in the place of those that are there."""
+    """Write findings, given with the numbers of their alerts; replace the stored ones."""
     connection.executemany(
         "INSERT OR IGNORE INTO rule_summary (summary_id, body) VALUES (?, ?)",
         {packed.summary for _, packed in findings},
@@ -90,10 +90,10 @@ def put_findings(
 
 
 class RuleSummaries(dict[int, RuleSummary]):
-    """The summaries of rules by id: the findings of a rule share one."""
+    """A cache of rule summaries by id, so that the findings of a rule share one object."""
 
     def read(self, query: Callable[..., list[Any]], summary_id: int) -> RuleSummary:
-        """Return a summary. Raises MsgspecError where it is damaged."""
+        """Return a summary. Raises MsgspecError if it is damaged."""
         summary = self.get(summary_id)
         if summary is None:
             rows = query("SELECT body FROM rule_summary WHERE summary_id = ?", summary_id)
@@ -104,7 +104,7 @@ class RuleSummaries(dict[int, RuleSummary]):
     def unpack(
         self, query: Callable[..., list[Any]], alert_id: str, summary_id: int, packed: bytes
     ) -> Finding:
-        """Unpack the finding of an alert. Raises MsgspecError where it is damaged."""
+        """Unpack the finding of an alert. Raises MsgspecError if it is damaged."""
         content = _content_decoder.decode(packed)
         _share_values(content)
         return Finding(
@@ -121,7 +121,7 @@ class RuleSummaries(dict[int, RuleSummary]):
 
 
 def _share_values(content: _Content) -> None:
-    """Let findings have one object of what most of them have in common, as regions."""
+    """Share equal values, for example regions, between findings to save memory."""
     facets = content.facets
     for values in (facets.regions, facets.accounts, facets.identity_types, facets.user_agents):
         values[:] = map(intern, values)

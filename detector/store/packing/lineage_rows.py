@@ -1,4 +1,4 @@
-"""The rows of lineages: alerts of the same principals share one."""
+"""The rows of lineages, which alerts of the same related principals share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Lineage(NamedTuple):
     lineage_id: int
     body: str
     has_hop: bool
-    """Whether they are known by other names too."""
+    """Whether the principal is known by other names too."""
 
     @classmethod
     def of(cls, related: RelatedPrincipals) -> Lineage:
@@ -39,13 +39,13 @@ def insert_lineages(connection: sqlite3.Connection, lineages: Iterable[Lineage])
 
 
 class Lineages(dict[int, RelatedPrincipals]):
-    """Related principals by the number of their row: equal ones are the same object."""
+    """Related principals by the id of their row, read on demand and cached."""
 
     def __init__(self, query: Callable[..., list[Any]]) -> None:
         self._query = query
 
     def read(self, lineage_ids: Iterable[int]) -> None:
-        """Read several at once."""
+        """Read several lineages with one query."""
         wanted = sorted(set(lineage_ids).difference(self))
         for lineage_id, body in self._query(
             "SELECT lineage_id, body FROM lineage "

@@ -1,4 +1,4 @@
-"""The functions that migrations call."""
+"""The SQL functions that migrations call."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 
 class MigrationFunctions:
-    """Adds functions to a connection.
+    """Adds SQL functions to a connection.
 
-    Of one that fails SQLite says only that it has: ``raised`` says why."""
+    If a function fails, SQLite reports only that it failed; ``raised`` holds the exceptions."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.raised: list[BaseException] = []
 
     def add(self, name: str, parameters: int, function: Callable[..., Any]) -> None:
-        """Add a function, whose results follow from its parameters where it has any."""
+        """Add a function; one with parameters must be deterministic."""
 
         def call(*values: Any) -> Any:
             try:

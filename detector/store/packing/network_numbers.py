@@ -1,6 +1,6 @@
-"""The numbers of networks: a network is its own number, and needs no row that numbers it.
+"""The numbers of networks, which are computed from the network and need no table.
 
-There are more networks than other values of principals, and most are seen for a few days only.
+Principals have more networks than other values, and most networks are seen for a few days only.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import socket
 import msgspec
 
 _IPV4_COUNT = 1 << 24
-"""Networks of IPv4: those of IPv6 are numbered behind them."""
+"""The number of IPv4 networks (/24); IPv6 networks (/48) are numbered after them."""
 
 
 def network_number(network: str) -> int | None:
     """Return the number of a network, which is negative.
 
-    None where its text is not one of ``detector.detection.baseline.network_of`` for an address."""
+    None if ``detector.detection.baseline.network_of`` does not return this text for any address."""
     address, _, length = network.partition("/")
     try:
         if length == "24":
@@ -30,7 +30,7 @@ def network_number(network: str) -> int | None:
 
 
 def numbered_network(number: int) -> str:
-    """Return the network of a number. Raises msgspec.MsgspecError where none has it."""
+    """Return the network with a number. Raises msgspec.MsgspecError if there is none."""
     index = -1 - number
     try:
         if index < _IPV4_COUNT:

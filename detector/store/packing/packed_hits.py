@@ -1,7 +1,7 @@
 """The hits of several files, packed by the process that read them.
 
-They are the work of a commit that any process can do: where all of their events are new, the main
-process only says which ids the files have.
+Packing is the part of a commit that any process can do. If all events are new, the main process
+only fills in the ids of the files.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from detector.store.packing.segment import Packed
 from detector.text.numbers import Numbers
 
 LEAST_HITS = 1024
-"""Hits from which a segment is merged no more. Fewer are packed with those of other files."""
+"""The number of hits from which a segment is not merged any more; fewer hits are packed together
+with those of other files."""
 
 
 class PackedHits(NamedTuple):
-    """Hits of ``paths``, whose numbers stand in ``segments`` in the place of the files' ids."""
+    """Hits of the files ``paths``; ``segments`` hold indexes into ``paths`` as file ids."""
 
     paths: list[str]
     segments: list[Packed]
@@ -32,7 +33,7 @@ class PackedHits(NamedTuple):
         return {name for packed in self.segments for name in identities_in(packed.identities)}
 
     def rules(self) -> set[str]:
-        """Return the ids of the rules whose hits they are."""
+        """Return the ids of the rules that the hits belong to."""
         return {rule_id for packed in self.segments for rule_id in packed.hits}
 
     def counts(self) -> Counter[str]:
@@ -44,7 +45,7 @@ class PackedHits(NamedTuple):
         return counts
 
     def events(self) -> Iterator[tuple[bytes, KeptEvent]]:
-        """Yield identity and event of each hit."""
+        """Yield the identity and the event of each hit."""
         for packed in self.segments:
             segment = packed.segment()
             for number in range(len(segment)):
@@ -52,13 +53,13 @@ class PackedHits(NamedTuple):
                 yield segment.identity(number), segment.row(number, source)
 
     def placed(self, ids: Mapping[str, int], generation: int) -> Iterable[Packed]:
-        """Yield the segments with the ids of the files, read by rules of this generation."""
+        """Return the segments with real file ids and the generation of the rules."""
         file_ids = [ids[path] for path in self.paths]
         return (packed.placed(file_ids, generation) for packed in self.segments)
 
 
 def pack_hits(hits: EventColumns) -> PackedHits:
-    """Pack events, of which there are some."""
+    """Pack events, of which there is at least one."""
     numbers: Numbers[str] = Numbers()
     segments = list(pack_columns(hits, numbers, 0))
     return PackedHits(list(numbers), segments)

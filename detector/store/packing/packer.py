@@ -1,4 +1,4 @@
-"""The packing of events: numbers of parts, which many rows share, in the place of the parts."""
+"""The packing of events: rows refer by number to parts, which many rows share."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from detector.store.packing.segment import Packed, StoredRow
 from detector.text.numbers import Numbers
 
 SEGMENT_ROWS = 8192
-"""Rows of a full segment. Larger ones cost more to look something up, smaller ones are packed less
-well."""
+"""Rows of a full segment. Larger segments make lookups slower, smaller ones compress less well."""
 
 
 class _Rows(NamedTuple):
@@ -28,11 +27,11 @@ class _Rows(NamedTuple):
     kind: array[int]
     chunk: array[int]
     places: array[int]
-    """The indexes of the records in their chunks."""
+    """The index of each record in its chunk."""
 
 
 class _Packer:
-    """Packs rows of some ``kinds`` from some ``chunks``."""
+    """Packs rows, which refer by number to ``kinds`` of events and to ``chunks``."""
 
     def __init__(self, kinds: Sequence[KeptEvent], chunks: Sequence[PackedChunk]) -> None:
         self._chunks = chunks
@@ -45,7 +44,7 @@ class _Packer:
         }
 
     def pack(self, rows: _Rows) -> Packed:
-        """Pack rows. There is at least one."""
+        """Pack rows, of which there is at least one."""
         start = rows.times[0]
         found = self._parts.of_rows(rows.kind)
         chunks, chunk = renumber(rows.chunk, len(self._chunks))
@@ -75,7 +74,7 @@ class _Packer:
 
 
 def pack(rows: Sequence[StoredRow]) -> Packed:
-    """Pack rows, which are in order of time and identity. There is at least one."""
+    """Pack at least one row into a segment; the rows are in order of time and identity."""
     events = [event for _, event, _, _ in rows]
     chunks: Numbers[PackedChunk] = Numbers()
     chunk = [
@@ -110,7 +109,7 @@ def pack_columns(
 
 
 def full_segments(count: int) -> Iterator[tuple[int, int]]:
-    """Yield the first row, and that behind the last, of each of the segments of many rows."""
+    """Yield the row range, (first, end), of each of the segments that ``count`` rows fill."""
     parts = -(-count // SEGMENT_ROWS)
     for number in range(parts):
         yield count * number // parts, count * (number + 1) // parts

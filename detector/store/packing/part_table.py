@@ -1,4 +1,4 @@
-"""The parts of many kinds of events, of which the events of a segment have some."""
+"""The parts of many kinds of events; a segment holds those that its events use."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from detector.store.packing.parts import Parts
 from detector.text.numbers import Numbers
 
 _AS_THEY_ARE = frozenset({str, bytes, type(None)})
-"""The types whose values are equal only where they are packed alike."""
+"""The types whose values are equal only if their encodings are equal."""
 
 
 class RowParts(NamedTuple):
-    """The parts of some rows, and the numbers of each row's there.
+    """The parts of some rows, and for each row the numbers of its parts.
 
-    ``stale`` are the matches of other records that claim an event, by row: times and numbers."""
+    ``stale`` has, by row, the (time, number of matches) of other records that claim its event."""
 
     parts: Parts
     client: NumberColumn
@@ -40,12 +40,12 @@ class RowParts(NamedTuple):
 
 
 class _Values(Numbers[Any]):
-    """Values, each with its number; some under a name."""
+    """Distinct values with their numbers; some are held in encoded form."""
 
     def numbers(self, values: Sequence[Any]) -> Iterator[int]:
         """Return the numbers of values."""
         if not _AS_THEY_ARE.issuperset(map(type, values)):
-            # What is encoded can be hashed, and no value of another type is equal to it.
+            # An encoded value is hashable, and is not equal to any value of another type.
             values = [
                 value if type(value) in _AS_THEY_ARE else (msgspec.msgpack.encode(value),)
                 for value in values
@@ -53,19 +53,19 @@ class _Values(Numbers[Any]):
         return map(self.__getitem__, values)
 
     def in_order(self) -> list[Any]:
-        """Return the values by their numbers."""
+        """Return the values in order of their numbers."""
         return [msgspec.msgpack.decode(*name) if type(name) is tuple else name for name in self]
 
 
 class _MatchNumbers:
-    """Numbers of the matches of kinds, of which many share one object."""
+    """The numbers of the matches of kinds; many kinds share one matches object."""
 
     def __init__(self, values: _Values) -> None:
         self._values = values
         self.series: Numbers[Series] = Numbers()
         self.inputs: Numbers[tuple[int, ...]] = Numbers()
         self.rows: Numbers[tuple[int, ...]] = Numbers()
-        """Of each matches: the numbers of series and inputs by turns."""
+        """For each matches, alternating numbers of series and of inputs."""
 
     def of_kinds(self, kinds: Sequence[Matches]) -> array[int]:
         """Return the number of each kind's matches."""
@@ -81,13 +81,13 @@ class _MatchNumbers:
         return self.rows[tuple(row)]
 
     def rules(self) -> list[tuple[str, ...]]:
-        """Return the rules of the hits of each matches."""
+        """Return the ids of the rules of each matches, by number."""
         rule_ids = [series.rule_id for series in self.series]
         return [tuple([rule_ids[number] for number in row[::2]]) for row in self.rows]
 
 
 class PartTable:
-    """The parts of ``kinds`` of events, each with its number."""
+    """The numbered parts of ``kinds`` of events."""
 
     def __init__(self, kinds: Sequence[KeptEvent]) -> None:
         values = _Values()
@@ -118,7 +118,7 @@ class PartTable:
         self._values = values.in_order()
 
     def _set_rules(self, of_matches: Sequence[tuple[str, ...]]) -> None:
-        """Note the rules of which the rows of each kind are hits."""
+        """Record which rules the rows of each kind are hits of."""
         rules: Numbers[tuple[str, ...]] = Numbers()
         of_kind = [rules[of_matches[number]] for number in self._match]
         for kind, claims in self._stale.items():
@@ -127,7 +127,7 @@ class PartTable:
         self._rules, self._rule_ids = number_array("i", of_kind), list(rules)
 
     def count_hits(self, kinds: array[int]) -> dict[str, int]:
-        """Count the hits of the rows of some kinds, by rule."""
+        """Count the hits of rows, given the kind of each row, by rule id."""
         hits: Counter[str] = Counter()
         for number, count in Counter(gather(self._rules, kinds)).items():
             for rule_id in self._rule_ids[number]:
@@ -135,7 +135,7 @@ class PartTable:
         return dict(hits)
 
     def of_rows(self, kinds: array[int]) -> RowParts:
-        """Return the parts of rows of some kinds."""
+        """Return the parts of rows, given the kind of each row."""
         clients, client = self._used(self._client, kinds, self._clients)
         calls, call = self._used(self._call, kinds, self._calls)
         regions, region = self._used(self._region, kinds, self._regions)
@@ -157,7 +157,7 @@ class PartTable:
     def _used(
         self, of_kind: array[int], kinds: array[int], parts: NumberedRows
     ) -> tuple[NumberColumn, NumberColumn]:
-        """Return the parts that rows have by their kinds, and each row's number in them."""
+        """Return the numbers of the parts that rows use, and each row's number among these."""
         return renumber(gather(of_kind, kinds), len(parts))
 
     def _parts_of(
@@ -167,7 +167,7 @@ class PartTable:
         regions: NumberColumn,
         matches: NumberColumn,
     ) -> Parts:
-        """Return parts by their numbers, with the values that they have."""
+        """Return the parts with these numbers, and only the values that they use."""
         match_widths, pairs = self._matches.chosen(matches)
         series, pairs[::2] = renumber(pairs[::2], len(self._series))
         inputs, pairs[1::2] = renumber(pairs[1::2], len(self._inputs))
@@ -193,7 +193,7 @@ class PartTable:
 
 
 def of_rows(kinds: array[int], of_kind: Mapping[int, Any]) -> dict[int, Any]:
-    """Return what few kinds have, by row."""
+    """Return by row what ``of_kind`` holds for the kinds of rows; most kinds have nothing."""
     if not of_kind:
         return {}
     return {row: of_kind[kind] for row, kind in enumerate(kinds) if kind in of_kind}

@@ -1,7 +1,7 @@
-"""What events have in common, packed: each value once, and all else as numbers of values.
+"""The parts that events have in common, dictionary-encoded: each distinct value is stored once.
 
-The inputs of a match repeat what its event says of the caller and the call, and the parts of one
-event those of others.
+Parts refer to values by number. This saves space because the inputs of a match repeat values of the
+event's caller and call, and because events repeat each other's parts.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from detector.esql.plan.accumulators import Inputs
 from detector.store.packing.column import RowColumn
 
 NumberedMatches = tuple[tuple[int, int], ...]
-"""Matches: the number of the series of each, and that of its inputs."""
+"""The matches of a row: for each, the number of its series and the number of its inputs."""
 _CLIENT_WIDTH = len(EventClient._fields)
 
 
 class Parts(msgspec.Struct, array_like=True):
     """The parts of some events.
 
-    ``values`` are each different; rows of their numbers are clients, calls, regions, series and
-    inputs. A series is its rule and the values of its key: it has none where its number is among
-    ``unkeyed``. Each of ``matches`` is a row of the numbers of a series and of inputs by turns."""
+    ``values`` are distinct. ``numbered`` has the clients, calls, regions, series and inputs, each
+    as rows of numbers of values. A series is its rule id followed by the values of its key; series
+    whose numbers are in ``unkeyed`` have no key. A row of ``matches`` alternates between the number
+    of a series and the number of inputs."""
 
     values: list[Any]
     numbered: tuple[RowColumn, ...]
@@ -36,7 +37,7 @@ class Parts(msgspec.Struct, array_like=True):
 
 
 class PartReader:
-    """Parts by their numbers, made when they are asked for."""
+    """Parts by number, decoded on demand."""
 
     def __init__(self, parts: Parts) -> None:
         self._values = parts.values
@@ -51,11 +52,11 @@ class PartReader:
 
     @property
     def count(self) -> int:
-        """The number of values, which take most of the memory."""
+        """The number of distinct values, which take most of the memory."""
         return len(self._values)
 
     def client(self, number: int) -> EventClient:
-        """Return a client."""
+        """Return the client with this number."""
         client = self._clients[number]
         if client is None:
             first = number * _CLIENT_WIDTH
@@ -65,17 +66,17 @@ class PartReader:
 
     @cached_property
     def calls(self) -> Sequence[EventCall]:
-        """The calls."""
+        """The calls, by number."""
         return [EventCall(*self._values_of(row)) for row in self._call_rows.rows()]
 
     @cached_property
     def regions(self) -> Sequence[str]:
-        """The regions."""
+        """The regions, by number."""
         return self._values_of(self._region_rows.items.numbers())
 
     @cached_property
     def series(self) -> list[Series]:
-        """The series of all hits."""
+        """The series of all hits, by number."""
         values = self._values_of(self._series_rows.items.numbers())
         rows = pairwise(accumulate(self._series_rows.widths.numbers(), initial=0))
         series = [Series(values[first], tuple(values[first + 1 : end])) for first, end in rows]
@@ -85,7 +86,7 @@ class PartReader:
 
     @cached_property
     def matches(self) -> Sequence[NumberedMatches]:
-        """The matches."""
+        """The matches, by number."""
         items = self._match_rows.items.numbers().tolist()
         pairs = list(zip(items[::2], items[1::2], strict=True))
         rows = pairwise(accumulate(self._match_rows.widths.numbers(), initial=0))
@@ -93,17 +94,17 @@ class PartReader:
 
     @cached_property
     def _inputs(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the numbers of all inputs, and where the row of each begins and ends."""
+        """Return the value numbers of all inputs, concatenated, and the bounds of each row."""
         rows = self._input_rows
         return rows.items.numbers(), list(accumulate(rows.widths.numbers(), initial=0))
 
     def inputs(self, number: int) -> Inputs:
-        """Return the inputs of a match, by their number."""
+        """Return the inputs with this number."""
         items, starts = self._inputs
         return tuple(self._values_of(items[starts[number] : starts[number + 1]]))
 
     def with_inputs(self, matches: NumberedMatches) -> Matches:
-        """Return matches as an event has them."""
+        """Return matches with their series and inputs, as an event holds them."""
         series = self.series
         return tuple([(series[number], self.inputs(inputs)) for number, inputs in matches])
 

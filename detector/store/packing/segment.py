@@ -1,7 +1,7 @@
-"""Packed events: many rows as columns, whose parts are each written once.
+"""Segments: many events packed as columns, with each distinct part stored once.
 
-A segment is sorted by time and identity. Its identities are as they are, since random bytes do not
-compress; all else is numbers of parts.
+A segment is sorted by time and identity. Identities are stored as they are, since random bytes do
+not compress; everything else is stored as numbers of parts.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from detector.store.packing.parts import NumberedMatches, PartReader
 
 
 class StoredRow(NamedTuple):
-    """An event with the file that brought it, and the generation of the rules it was read by.
+    """An event with the id of its file, and the generation of the rules that it was read with.
 
-    The source of its position is empty: files are renamed."""
+    The source of its position is empty, because files may be renamed."""
 
     identity: bytes
     row: KeptEvent
@@ -53,27 +53,27 @@ class Packed(NamedTuple):
     last: int
     rows: int
     hits: dict[str, int]
-    """By rule."""
+    """The number of hits, by rule id."""
     identities: bytes
     content: Body
 
     def body(self) -> bytes:
-        """Return the content as it is stored."""
+        """Return the content in its stored form."""
         return self.content.pack()
 
     def segment(self) -> Segment:
-        """Return the segment without unpacking what was packed."""
+        """Return the segment, without a round trip through the stored form."""
         return Segment(self.identities, self.content)
 
     def counts(self) -> Counter[int]:
-        """Count the rows by the id of their file."""
+        """Return the number of rows of each file, by file id."""
         counts: Counter[int] = Counter()
         for number, count in Counter(self.content.chunk.numbers()).items():
             counts[self.content.chunks[number].file_id] += count
         return counts
 
     def placed(self, file_ids: Sequence[int], generation: int) -> Packed:
-        """Return the rows with the ids of files whose numbers stand in their place."""
+        """Return the rows with real file ids; so far they hold indexes into ``file_ids``."""
         chunks = [
             PackedChunk(file_ids[chunk.file_id], chunk.offset, generation)
             for chunk in self.content.chunks
@@ -82,7 +82,7 @@ class Packed(NamedTuple):
 
 
 class Segment:
-    """A segment that was unpacked. It never changes."""
+    """An unpacked segment, which is immutable."""
 
     def __init__(self, identities: bytes, content: Body) -> None:
         self._body = content
@@ -98,7 +98,7 @@ class Segment:
 
     @classmethod
     def unpack(cls, identities: bytes, body: bytes) -> Segment:
-        """Unpack a stored segment. Raises msgspec.MsgspecError where it is damaged."""
+        """Unpack a stored segment. Raises msgspec.MsgspecError if it is damaged."""
         return cls(identities, Body.unpack(body))
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class Segment:
 
     @property
     def parts(self) -> int:
-        """The number of parts by which the memory of a segment is reckoned."""
+        """The number of parts, as an estimate of the segment's memory."""
         return len(self.times) // 4 + self._parts.count
 
     @property
@@ -116,11 +116,11 @@ class Segment:
 
     @property
     def numbered_matches(self) -> Sequence[NumberedMatches]:
-        """The matches of rows, by their number in ``match``."""
+        """The numbered matches, by their number in ``match``."""
         return self._parts.matches
 
     def inputs(self, number: int) -> Inputs:
-        """Return the inputs of a match, by their number."""
+        """Return the inputs with this number."""
         return self._parts.inputs(number)
 
     def identity(self, number: int) -> bytes:
@@ -128,7 +128,7 @@ class Segment:
         return self._identities[number * IDENTITY : (number + 1) * IDENTITY]
 
     def find(self, identity: bytes, time: int) -> int | None:
-        """Return the number of the row of an identity, whose time is known."""
+        """Return the number of the row with this identity and time; None if there is none."""
         number = bisect_left(self.times, time)
         while number < len(self.times) and self.times[number] == time:
             if self.identity(number) == identity:
@@ -137,7 +137,7 @@ class Segment:
         return None
 
     def is_hit(self, number: int) -> bool:
-        """Tell whether some rule matches a row, or has matched a record that it stands for."""
+        """Tell whether a rule matches a row, or another record with the same identity."""
         return bool(self.numbered_matches[self.match[number]]) or number in self._body.stale
 
     def row(self, number: int, source: str = "") -> KeptEvent:
@@ -156,7 +156,7 @@ class Segment:
         )
 
     def matches(self, match: int) -> Matches:
-        """Return the matches of rows, by their number in ``match``."""
+        """Return the matches with this number, as in ``match``."""
         matches = self._matches.get(match)
         if matches is None:
             matches = self._parts.with_inputs(self.numbered_matches[match])
@@ -164,15 +164,15 @@ class Segment:
         return matches
 
     def client(self, number: int) -> EventClient:
-        """Return who called, of a row."""
+        """Return the caller of a row."""
         return self._parts.client(self._client[number])
 
     def region(self, number: int) -> str:
-        """Return where a row's call was made."""
+        """Return the region of a row."""
         return self._parts.regions[self._region[number]]
 
     def regions_of(self, numbers: Sequence[int]) -> list[str]:
-        """Return where the calls of rows were made."""
+        """Return the region of each of these rows."""
         regions = self._parts.regions
         return [regions[part] for part in map(self._region.__getitem__, numbers)]
 
@@ -181,16 +181,16 @@ class Segment:
         return set(map(self.match.__getitem__, numbers))
 
     def callers_of(self, numbers: Sequence[int]) -> set[EventClient]:
-        """Return who made the calls of rows."""
+        """Return the distinct callers of rows."""
         return set(map(self._parts.client, set(map(self._client.__getitem__, numbers))))
 
     def calls_of(self, numbers: Sequence[int]) -> list[tuple[EventCall, int]]:
-        """Return the distinct calls of rows, with the number of the rows of each."""
+        """Return the distinct calls of rows, each with its number of rows."""
         parts = list(map(self._call.__getitem__, numbers))
         return [(self._parts.calls[part], parts.count(part)) for part in set(parts)]
 
     def common_parts(self, number: int) -> tuple[object, ...]:
-        """Return what a row has in common with others, but for its time, as numbers of parts."""
+        """Return the parts, without the time, that a row may share with others, as numbers."""
         body = self._body
         return (
             self.match[number],
@@ -202,7 +202,7 @@ class Segment:
         )
 
     def stale(self, number: int) -> tuple[tuple[int, Matches], ...]:
-        """Return the matches of other records of the same identity, by their time."""
+        """Return the (time, matches) of other records with the same identity."""
         stale = self._body.stale.get(number, ())
         return tuple([(time, self.matches(match)) for time, match in stale])
 
@@ -219,15 +219,15 @@ class Segment:
         return {chunk.file_id for chunk in self._body.chunks}
 
     def call(self, number: int) -> EventCall:
-        """Return what was called."""
+        """Return the call of a row."""
         return self._parts.calls[self._call[number]]
 
     def event_id(self, number: int) -> str:
-        """Return the event's id as the log has it."""
+        """Return the event id of a row as the log has it."""
         return self.other_id(number) or uuid_text(self.identity(number))
 
     def other_id(self, number: int) -> str | None:
-        """Return the event's id; None where it is the UUID in lower case that the identity is."""
+        """Return the event id of a row; None if it is the identity as a lower-case UUID."""
         return self._body.event_ids.get(number)
 
     def opens_session(self, number: int) -> bool:
@@ -235,12 +235,12 @@ class Segment:
         return number in self._body.issued_keys
 
     def place(self, number: int) -> tuple[int, int, int]:
-        """Return the id of the file of a row, the offset of its chunk and its index there."""
+        """Return a row's file id, the offset of its chunk, and its index in the chunk."""
         chunk = self._body.chunks[self._chunk[number]]
         return chunk.file_id, chunk.offset, self._index[number]
 
     def stored(self, number: int) -> StoredRow:
-        """Return a row with where it came from."""
+        """Return a row with its identity, file id and generation."""
         file_id, _, generation = self._body.chunks[self._chunk[number]]
         return StoredRow(self.identity(number), self.row(number), file_id, generation)
 
@@ -249,7 +249,7 @@ class Segment:
         return [self.stored(number) for number in range(len(self))]
 
     def numbers_of(self, series: Series) -> Sequence[int]:
-        """Return the numbers of the rows that are hits of a series, also stale ones, in order."""
+        """Return the numbers of the rows that are hits of a series, in order, with stale ones."""
         if self._places is None:
             self._places = self._index_series()
         return self._places.get(series, ())
@@ -268,7 +268,9 @@ class Segment:
         ]
 
     def hit(self, number: int, series: Series, width: int) -> Hit | None:
-        """Return a row as a hit of a series with buckets of ``width``; None where it is none."""
+        """Return a row as a hit of a series; None if it is none.
+
+        ``width`` is the bucket width of the series, in seconds."""
         row = self.row(number)
         inputs = inputs_of(row, series, width)
         if inputs is None:
@@ -290,9 +292,10 @@ class Segment:
 
 
 def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | None:
-    """Return the inputs of a row as a hit of a series; None where it is none.
+    """Return the inputs of a row as a hit of a series; None if it is none.
 
-    Records that claim its identity in the same bucket count with it: the smallest inputs stand."""
+    Matches of other records with the same identity in the same bucket count too; of several inputs
+    the smallest are returned."""
     found = [
         inputs_at(inputs, row.time, row.region) for each, inputs in row.matches if each == series
     ]
@@ -307,7 +310,7 @@ def inputs_of(row: KeptEvent, series: Series, width: int) -> tuple[Any, ...] | N
 
 
 def without_matches(row: KeptEvent, is_dropped: Callable[[int, Match], bool]) -> KeptEvent:
-    """Return a row without the matches at a time that are to be dropped."""
+    """Return a row without the matches for which ``is_dropped(time, match)`` holds."""
     kept = tuple(match for match in row.matches if not is_dropped(row.time, match))
     stale = []
     for time, matches in row.stale:

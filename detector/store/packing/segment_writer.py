@@ -1,4 +1,4 @@
-"""The writing of a segment, and its size."""
+"""The writing of segments, and their size tiers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from detector.store.packing.packer import SEGMENT_ROWS, full_segments, pack
 from detector.store.packing.segment import Packed, Segment, StoredRow
 
 _TIER_ROWS = (32, 256, SEGMENT_ROWS // 8)
-"""Rows below which a segment is of each tier. Full ones are merged no more."""
+"""The number of rows below which a segment belongs to each tier; full segments are not merged."""
 FULL_TIER = len(_TIER_ROWS)
 
 _get_identity, _get_time = itemgetter(0), attrgetter("row.time")
-"""Of a stored row, in C: sorting by the one and then by the other is sorting by both."""
+"""Key functions in C; sorting by identity and then stably by time sorts by both."""
 
 
 def segments_of(rows: Iterable[StoredRow]) -> Iterator[list[StoredRow]]:
-    """Cut rows into those of full segments, in order of time and identity."""
+    """Sort rows by time and identity, and cut them into full segments."""
     ordered = sorted(rows, key=_get_identity)
     ordered.sort(key=_get_time)
     for first, end in full_segments(len(ordered)):
@@ -38,7 +38,7 @@ def insert_packed(
     connection: sqlite3.Connection, packed: Packed, is_fresh: bool
 ) -> tuple[int, Segment]:
     """Write packed rows as one segment; return it with its id."""
-    # At random: no id is ever used again, also where a transaction fails.
+    # Random, so that no id is ever reused, even if a transaction fails.
     segment_id = secrets.randbits(63)
     tier = sum(packed.rows >= limit for limit in _TIER_ROWS)
     connection.execute(

@@ -1,4 +1,4 @@
-"""The conversion of the signals of an older state, of which each alert had its own rows."""
+"""The conversion of the signals of an older state, in which each alert had its own rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def share_signals(connection: sqlite3.Connection) -> None:
 
 
 def _share(connection: sqlite3.Connection, segment: Segment, number: int, flags: set[str]) -> None:
-    """Write the signals that a row of a segment is."""
+    """Write a row of a segment as a signal, once for each flag."""
     row, identity = segment.row(number), segment.identity(number)
     caller = row.client.arn, row.client.access_key, row.client.role_arn
     connection.execute(

@@ -1,4 +1,4 @@
-"""Signals as cells: two bytes of the second in the hour, and the identity of the event."""
+"""Signals as cells: two bytes for the second of the hour, then the identity of the event."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from detector.detection.signals.signal_event import HOUR
 from detector.formats.native.columns import IDENTITY, RowOrder
 
 CELL = 2 + IDENTITY
-"""The bytes of a cell."""
+"""The size of a cell in bytes."""
 
 
 class HourCells(NamedTuple):
-    """The cells of the signals of a group within an hour since the epoch, in order, each once."""
+    """The sorted, distinct cells of a group's signals in one hour, numbered since the epoch."""
 
     group: int
     hour: int
@@ -27,24 +27,25 @@ class HourCells(NamedTuple):
 
 
 def cells_in(joined: bytes) -> list[bytes]:
-    """Return cells that follow each other."""
+    """Split concatenated cells."""
     return [joined[at : at + CELL] for at in range(0, len(joined), CELL)]
 
 
 def join_cells(cells: Iterable[bytes]) -> bytes:
-    """Return cells in order, each once."""
+    """Return the distinct cells, sorted and concatenated."""
     return b"".join(sorted(set(cells)))
 
 
 def pack_hours(
     groups: Sequence[int], times: Sequence[int], identities: bytes
 ) -> Iterator[HourCells]:
-    """Pack the signals of each group by the hour.
+    """Pack the signals of each group by hour.
 
-    ``groups`` and ``times`` are those of each signal, in epoch seconds; there is at least one."""
+    ``groups`` and ``times`` (epoch seconds) have an entry for each signal, ``identities`` are
+    concatenated; there is at least one signal."""
     first = min(times) // HOUR
     hours = max(times) // HOUR - first + 1
-    # These sort by group, hour and second: each group has room for all hours.
+    # Each group gets a range that covers all hours, so these sort by group, hour and second.
     moments = array(
         "q",
         [HOUR * (group * hours - first) + time for group, time in zip(groups, times, strict=True)],

@@ -1,6 +1,6 @@
-"""The rows of signals: a row has those of one caller and flag within an hour.
+"""The rows of signals: a row holds the signals of one caller and flag within one hour.
 
-Inventory tools have thousands of signals in an hour. Packed, one takes 18 bytes.
+Inventory tools cause thousands of signals in an hour. Packed, a signal takes 18 bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _RowKey = tuple[int, str, str, int]
 
 
 def unpack_signals(hour: int, packed: bytes) -> list[SignalEvent]:
-    """Return the signals of a row in order. Raises DecodeError where it is damaged."""
+    """Return the signals of a row, in order. Raises DecodeError if the row is damaged."""
     if len(packed) % CELL:
         raise msgspec.DecodeError(
             f"a row of signals has {len(packed)} bytes, no multiple of {CELL}"
@@ -49,9 +49,9 @@ def unpack_signals(hour: int, packed: bytes) -> list[SignalEvent]:
 def insert_signals(
     connection: sqlite3.Connection, signals: Mapping[tuple[SignalKey, int], bytes]
 ) -> None:
-    """Write signals with their callers; what is written already stays once.
+    """Write signals and their callers; signals that are stored already are not stored twice.
 
-    ``signals`` are cells in order, each once, by what they have in common and the hour."""
+    ``signals`` has sorted, distinct cells by (what the signals have in common, hour)."""
     numbers = {
         caller: _caller_number(connection, caller)
         for caller in sorted({key.caller for key, _ in signals})
@@ -75,7 +75,9 @@ def all_signals(query: Callable[..., Iterable[Any]]) -> Iterator[tuple[str, int,
 def change_signals(
     connection: sqlite3.Connection, change: Callable[[int, bytes], int | None]
 ) -> None:
-    """Give signals the time that ``change`` returns; delete those for which that is None."""
+    """Set the time of each signal to what ``change`` returns; delete the signal if that is None.
+
+    ``change`` is called with the time (epoch seconds) and the identity."""
     changed: dict[_RowKey, bytes] = {}
     for *key, hour, packed in connection.execute(_ROWS).fetchall():
         events = unpack_signals(hour, packed)
@@ -93,7 +95,7 @@ def change_signals(
 
 
 def cells_by_hour(events: Iterable[SignalEvent]) -> dict[int, bytes]:
-    """Return the cells of signals, in order and each once, by their hour."""
+    """Return the sorted, distinct cells of signals, by hour."""
     by_hour: dict[int, list[bytes]] = defaultdict(list)
     for event in events:
         by_hour[hour_of(event)].append(event[HOUR_SIZE:])
@@ -101,14 +103,14 @@ def cells_by_hour(events: Iterable[SignalEvent]) -> dict[int, bytes]:
 
 
 def unite_cells(rows: dict[_Key, bytes], key: _Key, cells: bytes) -> None:
-    """Add cells to those of a row."""
+    """Merge cells into those of a row."""
     present = rows.setdefault(key, cells)
     if present != cells:
         rows[key] = join_cells(cells_in(present + cells))
 
 
 def _add(connection: sqlite3.Connection, rows: Mapping[_RowKey, bytes]) -> None:
-    """Write rows, or add signals to those that are there: most are new."""
+    """Insert rows, most of which are new; merge the others into the stored rows."""
     added = connection.executemany(_INSERT, ((*key, cells) for key, cells in rows.items()))
     if added.rowcount == len(rows):
         return
@@ -120,7 +122,7 @@ def _add(connection: sqlite3.Connection, rows: Mapping[_RowKey, bytes]) -> None:
 
 
 def _caller_number(connection: sqlite3.Connection, caller: SignalCaller) -> int:
-    """Return the number of a caller, which is written where it is new."""
+    """Return the number of a caller; store the caller if it is new."""
     new = connection.execute(
         "INSERT OR IGNORE INTO signal_caller (arn, access_key, role_arn) VALUES (?, ?, ?)", caller
     )

@@ -1,4 +1,4 @@
-"""The reading of a state, of what is committed or within a transaction."""
+"""Queries on a state, either on its committed content or within a transaction."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 StateQuery = Callable[..., list[Any]]
-"""Return the rows of a query with these parameters: committed ones, or those of a transaction."""
+"""Runs an SQL query with parameters and returns its rows, as committed or as in a transaction."""
 
 
 def query_of(connection: sqlite3.Connection) -> StateQuery:
-    """Return the query of the transaction of ``connection``."""
+    """Return a query function that reads within the transaction of ``connection``."""
     return lambda sql, *parameters: connection.execute(sql, parameters).fetchall()

@@ -1,6 +1,7 @@
-"""What a principal did on a day, as it is stored.
+"""The stored form of a principal's day.
 
-What recurs from day to day has a number. The names of sessions do not: a day has them itself.
+Values that recur from day to day are stored as numbers. Session names do not recur, so a day stores
+them as text.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from detector.text.time import DAY
 
 _VALUE_FIELDS = 6
 _ZLIB = b"\x78"
-"""The first byte of what is compressed."""
+"""The first byte of a compressed day."""
 _LEVEL = 2
-"""Of compression: higher ones gain a hundredth."""
+"""The compression level; higher levels save only one percent more."""
 
 _DAYS = 2_932_532
-"""Days since the epoch on which events may be: those before the year 9999."""
+"""The number of days since the epoch on which events may occur: those before the year 9999."""
 
 Name = tuple[str, str]
 """Kind and value."""
@@ -29,10 +30,11 @@ SecondOfDay = Annotated[int, msgspec.Meta(ge=0, lt=DAY)]
 
 
 class StoredDay(msgspec.Struct, array_like=True, gc=False):
-    """A day of a principal: ``DayActivity`` with the numbers of values.
+    """A day of a principal: ``DayActivity`` with numbers in place of values.
 
-    ``values`` has six numbers for each value: its own, its calls, failed, denied, and the seconds
-    of the day of its first and last call. ``sessions`` are by name, with such seconds too."""
+    ``values`` has six numbers for each value: its own number, its calls, failed calls, denied
+    calls, and the first and the last call in seconds of the day. ``sessions`` are by name; their
+    times are in seconds of the day too."""
 
     calls: int
     failed: int
@@ -49,12 +51,12 @@ class StoredDay(msgspec.Struct, array_like=True, gc=False):
         return self.values[::_VALUE_FIELDS]
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
-        """Replace numbers of values by others."""
+        """Replace value numbers by those that ``numbers`` maps them to; others stay."""
         ids = self.value_ids()
         self.values[::_VALUE_FIELDS] = [numbers.get(value_id, value_id) for value_id in ids]
 
     def counts(self) -> Iterator[tuple[int, ValueCount]]:
-        """Yield the number of each value, with its counts and seconds of the day."""
+        """Yield the number of each value, with its counts and its times in seconds of the day."""
         numbers = iter(self.values)
         for value_id, *counts in zip(*[numbers] * _VALUE_FIELDS, strict=True):
             yield value_id, ValueCount(*counts)
@@ -64,7 +66,7 @@ _decoder = msgspec.msgpack.Decoder(StoredDay)
 
 
 def decode_day(body: bytes) -> StoredDay:
-    """Decode a stored day. Raises msgspec.MsgspecError where it is damaged."""
+    """Decode a stored day. Raises msgspec.MsgspecError if it is damaged."""
     if body[:1] == _ZLIB:
         try:
             body = isal_zlib.decompress(body)
@@ -77,13 +79,13 @@ def decode_day(body: bytes) -> StoredDay:
 
 
 def encode_day(day: StoredDay) -> bytes:
-    """Encode a day, compressed where that is shorter."""
+    """Encode a day, compressed if that is shorter."""
     body = msgspec.msgpack.encode(day)
     return min(body, isal_zlib.compress(body, _LEVEL), key=len)
 
 
 def numbered_values(day: DayActivity) -> Iterator[Name]:
-    """Yield the values of a day that are stored by numbers."""
+    """Yield the values of a day that are stored as numbers."""
     for kind in VALUE_KINDS:
         if kind != "session":
             for value in day.values.get(kind, {}):
@@ -91,7 +93,7 @@ def numbered_values(day: DayActivity) -> Iterator[Name]:
 
 
 def pack_day(day: DayActivity, number: int, value_ids: Mapping[Name, int]) -> bytes:
-    """Pack a day, the ``number`` since the epoch, with the numbers of its values."""
+    """Pack a day; ``number`` is the day since the epoch, ``value_ids`` numbers its values."""
     start = number * DAY
     packed: list[int] = []
     for name in numbered_values(day):
@@ -115,9 +117,9 @@ def pack_day(day: DayActivity, number: int, value_ids: Mapping[Name, int]) -> by
 
 
 def unpack_day(body: bytes, number: int, names: Mapping[int, Name]) -> DayActivity:
-    """Unpack a day, the ``number`` since the epoch, with the names of its values.
+    """Unpack a day; ``number`` is the day since the epoch, ``names`` has its values by number.
 
-    Raises msgspec.MsgspecError where it is damaged."""
+    Raises msgspec.MsgspecError if it is damaged."""
     if not 0 <= number < _DAYS:
         raise msgspec.DecodeError(f"no event is on day {number}")
     stored = decode_day(body)
@@ -143,14 +145,14 @@ def unpack_day(body: bytes, number: int, names: Mapping[int, Name]) -> DayActivi
 
 
 def _by_day(count: ValueCount, start: int) -> ValueCount:
-    """Return a count with its span in seconds of the day, the last one from 1 on."""
+    """Return a count with its span in seconds of the day; the last one is stored plus 1."""
     if not count.last:
-        return count  # that of calls has no span
+        return count  # a count without a span, as that of calls
     return msgspec.structs.replace(count, first=count.first - start, last=count.last - start + 1)
 
 
 def _by_epoch(count: ValueCount, start: int) -> ValueCount:
-    """Return a count of a day with its span in epoch seconds."""
+    """Return a stored count with its span in epoch seconds."""
     if not count.last:
         return count
     return msgspec.structs.replace(count, first=count.first + start, last=count.last + start - 1)
