@@ -1,1 +1,1 @@
-"""The pipeline from sources through digest to the store, once or live."""
+"""The pipeline that reads files from sources, digests them and commits the results to the store."""

@@ -1,6 +1,7 @@
 """The members of an archive that could not be read.
 
-A damaged member costs itself only; an archive of which no member can be read is not read itself.
+A damaged member does not affect the other members; an archive without any readable member counts as
+unreadable itself.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ from detector.detection.digest import ChunkStats
 from detector.formats import Chunk, NotALog, Unreadable
 
 _DETAIL_CAP = 500
-"""Characters of a detail: names of members are anybody's text."""
+"""The most characters of a detail, because member names may be arbitrarily long."""
 _NAMED = 3
-"""Members that the detail of a file names."""
+"""How many members the detail of a file names."""
 
 
 class ArchiveMembers:
-    """Members of one archive, as their chunks are digested."""
+    """Collects which members of one archive could be read, as their chunks are digested."""
 
     def __init__(self) -> None:
         self._unread: list[tuple[str, Unreadable]] = []
         self._has_read = False
 
     def add(self, chunk: Chunk, stats: ChunkStats) -> None:
-        """Note whether a chunk of a member could be read."""
+        """Record whether a chunk of a member could be read."""
         if not chunk.member:
             return
         problem = chunk.problem or _problem_of(stats)
@@ -32,9 +33,9 @@ class ArchiveMembers:
             self._unread.append((chunk.member, problem))
 
     def detail(self) -> str | None:
-        """Name the members that were not read; None where all were.
+        """Return a text that names the members that were not read; None if all were read.
 
-        Raises Unreadable where there are such members and none that was read.
+        Raises Unreadable if there are such members, and no member was read.
         """
         if not self._unread:
             return None
@@ -49,7 +50,7 @@ class ArchiveMembers:
 
 
 def _problem_of(stats: ChunkStats) -> Unreadable | None:
-    """Return the reason why a member's chunk was rejected as a whole."""
+    """Return why a member's chunk was rejected as a whole; None if it was not."""
     if stats.seen == 1 and sum(stats.rejected.values()) == 1:
         (code,) = (code for code, count in stats.rejected.items() if count)
         return Unreadable(code, code)

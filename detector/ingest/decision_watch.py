@@ -1,4 +1,4 @@
-"""What any process decides that changes how files are read."""
+"""Detects decisions, made by any process, that affect how files are read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from detector.store import Store
 
 
 class DecisionWatch:
-    """Decisions on rules and on files in quarantine, whoever makes them."""
+    """Watches for decisions of any process on rules and on quarantined files."""
 
     def __init__(self, store: Store) -> None:
         self._history = store.history
         self._seen = self._history.last_entry()
 
     def changed(self) -> set[str]:
-        """Return ``rule`` and ``file`` where they were decided on since the last call."""
+        """Return which of ``rule`` and ``file`` were decided on since the last call."""
         last = self._history.last_entry()
         actions = self._history.actions_between(self._seen, last)
         self._seen = last

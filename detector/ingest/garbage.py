@@ -1,7 +1,8 @@
-"""The collector of cyclic garbage, while logs are read and while modules are imported.
+"""Settings of the cyclic garbage collector while logs are read and modules are imported.
 
-What is read makes hardly any (of 320,000 records with 20,000 alerts less than 2,000 objects), and
-the collector looks through all that is held again and again. What is imported lasts.
+Reading creates hardly any cyclic garbage (320,000 records with 20,000 alerts leave fewer than 2,000
+objects), but the collector would traverse all live objects again and again. Imported objects live
+as long as the process.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ import gc
 from collections.abc import Iterator
 
 _ALLOCATIONS = 500_000
-"""Objects that are made, and not freed, between collections: cyclic garbage of these may take some
+"""The net number of objects allocated between collections; as cyclic garbage, these may take some
 fifty megabytes."""
 _LIVE_ALLOCATIONS = 50_000
-"""The same where a screen waits for each collection."""
+"""The same for an app whose screen waits for each collection."""
 
 
 def collect_rarely() -> None:
-    """Have this process collect cyclic garbage rarely, and never look at what it holds now."""
+    """Collect cyclic garbage rarely in this process, and exempt all current objects for good."""
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, *gc.get_threshold()[1:])
 
 
 @contextlib.contextmanager
 def rare_collections() -> Iterator[None]:
-    """Collect cyclic garbage rarely for a while."""
+    """Collect cyclic garbage rarely within the context."""
     threshold = gc.get_threshold()
     collect_rarely()
     try:
@@ -37,7 +38,7 @@ def rare_collections() -> Iterator[None]:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Collect no garbage for a while, in which only what lasts is made."""
+    """Collect no cyclic garbage within the context, which should create only lasting objects."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -49,16 +50,16 @@ def uncollected() -> Iterator[None]:
 
 
 def take_for_old() -> None:
-    """Have what is held now count as old, so that it is not looked through soon."""
+    """Move all current objects to the oldest generation, so that they are not traversed soon."""
     gc.freeze()
     gc.unfreeze()
 
 
 @contextlib.contextmanager
 def fewer_collections() -> Iterator[None]:
-    """Collect cyclic garbage less often for a while, without a pause that a screen would show.
+    """Collect cyclic garbage less often within the context, without pauses visible on a screen.
 
-    What is held stays where it is: the other threads of an app do make garbage."""
+    Current objects keep their generation, because the other threads of an app create garbage."""
     threshold = gc.get_threshold()
     gc.set_threshold(_LIVE_ALLOCATIONS, *threshold[1:])
     try:

@@ -1,7 +1,7 @@
-"""The files that the state knows, indexed for a sweep.
+"""The files that the state knows, indexed for sweeps.
 
-A sweep of a large tree finds a handful of files and is made every two seconds: its cost must depend
-on those files, not on all that were ever read.
+A sweep of a large tree runs every two seconds and finds a handful of files, so its cost must depend
+on these files, not on all files that were ever read.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Moves(NamedTuple):
     renamed: list[tuple[str, str]]
     """(old path, new path)."""
     lost: list[str]
-    """Files that are gone and were never read to the end."""
+    """The paths of files that are gone and were never read to their end."""
 
 
 class KnownFiles:
     """The file rows by path and by inode.
 
-    The inode finds files that were renamed. Unread files are kept apart: they are forgotten once
-    they are gone.
+    Renamed files are found by inode. Unread files are indexed separately, since they are forgotten
+    once they are gone.
     """
 
     def __init__(self, rows: Iterable[FileRow]) -> None:
@@ -48,7 +48,7 @@ class KnownFiles:
         return self._rows.get(path)
 
     def unread(self) -> Iterator[FileRow]:
-        """Return the rows of files that have not been read to their end."""
+        """Yield the rows of files that have not been read to their end."""
         return (self._rows[path] for path in self._unread)
 
     def add(self, row: FileRow) -> None:
@@ -80,8 +80,8 @@ class KnownFiles:
     def track_renames(self, files: Sequence[SourceFile], in_scope: Callable[[str], bool]) -> Moves:
         """Update the rows of files that were renamed or are gone.
 
-        ``in_scope`` tells whether the sweep would have found a file at a path. A file under a new
-        name is the same file, even where another file has its old name by now (log rotation).
+        ``in_scope`` tells whether the sweep would have found a file at a path. A renamed file is
+        recognized even if another file has its old name by now (log rotation).
         """
         identities = {file.path: file.identity for file in files}
 

@@ -1,7 +1,8 @@
-"""Pickles that one process sends to another, one after the other.
+"""A stream of pickles from one process to another, with a shared memo.
 
-An object that was sent with an earlier one is not sent again: most callers and rules of a batch of
-files are those of the batch before. So what has been sent must not be changed and sent again.
+An object that was part of an earlier value is not sent again, because most callers and rules of a
+batch of files also occur in the batch before. Therefore an object that was sent must not be changed
+and sent again.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import pickle
 from typing import Any
 
 _KEPT_BYTES = 2 << 20
-"""Pickled bytes after which both ends forget what was sent: it takes some six times as much."""
+"""Pickled bytes after which both ends clear their memo, which takes some six times as much."""
 _GOES_ON, _BEGINS = b"\0", b"\1"
 
 
 class StreamPickler:
-    """The end that sends."""
+    """The sending end."""
 
     def __init__(self) -> None:
         self._begin()
@@ -27,7 +28,7 @@ class StreamPickler:
         self._sent = 0
 
     def dumps(self, value: object) -> bytes:
-        """Pickle a value. Raises what pickling it raises; what follows is not affected."""
+        """Pickle a value. Raises what pickling raises; later values are not affected."""
         if self._sent > _KEPT_BYTES:
             self._begin()
         self._out.seek(0)
@@ -43,7 +44,7 @@ class StreamPickler:
 
 
 class StreamUnpickler:
-    """The end that receives, all and in order."""
+    """The receiving end, which must get all values, in order."""
 
     def __init__(self) -> None:
         self._in = _Input()
@@ -59,7 +60,7 @@ class StreamUnpickler:
 
 
 class _Input:
-    """The file that an unpickler keeps, over another one for each value."""
+    """The file that the unpickler reads from; the underlying file is replaced for each value."""
 
     def __init__(self) -> None:
         self.file = io.BytesIO()

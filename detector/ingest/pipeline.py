@@ -1,6 +1,6 @@
-"""The pipeline: sweep, read, digest, commit; once or live.
+"""The pipeline: sweep, read, digest and commit, either once or live.
 
-Both front ends call this module and nothing below it.
+Both front ends call this module, and nothing below it.
 """
 
 from __future__ import annotations
@@ -43,22 +43,22 @@ from detector.store import LATENESS, AlertChanges, FileRead, FileRow, Store
 from detector.triage.watch import WatchRow
 
 PUBLISH_EVERY = 0.25
-"""Seconds between updates at the least, so that a screen gets batches and not a flood."""
+"""The least seconds between updates, so that a screen gets batches instead of a flood."""
 _DERIVE_SHARE = 5
-"""While files are read, alerts are derived in at most a fifth of the time."""
+"""While files are read, deriving alerts takes at most one part in this many of the time."""
 _COMMIT_SECONDS = 0.2
-"""Seconds of reading to a commit, so that what comes in is seen soon."""
+"""Seconds of reading per commit, so that new records are visible soon."""
 _SCAN_COMMIT_SECONDS = 1.0
-"""The same where nobody waits for the first alert."""
+"""The same for a scan, where nobody waits for the first alert."""
 _COMMIT_FILES = 2000
 _SWEEP_EVERY = 2.0
 _SPREAD_BYTES = 64 << 20
-"""Bytes of one plain file from which its lines are spread over processes."""
+"""From this size on, the lines of a single plain file are spread over processes."""
 _VERIFY_EVERY = 60.0
-"""Seconds between checks against the digest files, while files come."""
+"""Seconds between checks against the digest files, while files still arrive."""
 _EVICT_EVERY = 24 * 3600.0
 _UNNAMED = ("out-of-range", "digest", "link", "no-object", "queue")
-"""Reasons that are counted only: nothing is wrong, or the source itself tells what is."""
+"""Reasons that are only counted: nothing is wrong, or the source itself reports the problem."""
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -68,24 +68,24 @@ class Update(msgspec.Struct, frozen=True):
     withdrawn: tuple[str, ...]
     accounting: Accounting
     live: bool
-    """All files found have been read, and the sources are watched."""
+    """Whether all files found have been read, and the sources are being watched."""
     newest: int | None
     """The newest event time read, in epoch seconds."""
     problems: tuple[str, ...]
     """A line for each file that was not read."""
     watches: tuple[WatchRow, ...] = ()
-    """The watches that saw more."""
+    """The watches with new sightings."""
 
 
 class Pipeline:
-    """The way of a source's files into the store, once or live.
+    """Brings the files of a source into the store, once or live.
 
-    ``jobs`` is the number of processes; None: as many as help. ``clock`` is the time that event
-    times are judged against, ``risk`` the weight of flags. Outside of ``bounds`` the source looks
-    for nothing, so nothing is missing there. A live run evicts what is older than ``retention``
-    seconds; None: nothing. It calls ``swept`` each time that it has looked through the source. What
-    principals do is counted unless nobody will ask (``counts_activity``), and updates have the
-    alerts that changed unless nobody will look at these (``tells_alerts``).
+    ``jobs`` is the number of processes; None: as many as help. ``clock`` is the time against which
+    event times are judged, ``risk`` the weights of flags. The source looks for no files outside of
+    ``bounds``, so none are missing there. A live run evicts windows older than ``retention``
+    seconds (None: no eviction), and calls ``swept`` after each sweep of the source. The activity of
+    principals is counted only if ``counts_activity``, and updates contain the changed alerts only
+    if ``tells_alerts``.
     """
 
     def __init__(
@@ -125,19 +125,19 @@ class Pipeline:
         self._start_rules(rules)
 
     def use(self, rules: RuleSet) -> None:
-        """Search by these rules from the next sweep on.
+        """Search with these rules from the next sweep on.
 
-        Rules that are switched off in the store are left out. Files are searched again for the
-        rules that are new or changed. Any thread may call this.
+        Rules that are switched off in the store are left out. Files are searched again if rules are
+        new or changed. Any thread may call this.
         """
         self._next_rules.append(rules)
 
     def scan(self, publish: Callable[[Update], None]) -> Counter[FileState]:
         """Read everything once, and settle all alerts at the end.
 
-        Returns how the files that were found stand.
+        Returns the number of files found, by their state.
         """
-        self._derive_due = float("inf")  # once, when all is read
+        self._derive_due = float("inf")  # derive alerts once, after everything is read
         self._commit_seconds = _SCAN_COMMIT_SECONDS
         try:
             with rare_collections():
@@ -145,7 +145,7 @@ class Pipeline:
         finally:
             self._workers.close()
         self._unpublished.add(self._store.alerts.settle(float("inf")))
-        self._store.retention.release_free_pages()  # a later scan may never need them
+        self._store.retention.release_free_pages()  # no later scan may come to need them
         self._publish(publish, live=True)
         return self._scheduler.states_of_found()
 
@@ -162,9 +162,9 @@ class Pipeline:
         self._correlate(never, is_final=True)
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
-        """Read all files there are and all that come. Blocks.
+        """Read all existing files and all that arrive. Blocks.
 
-        Returns when ``stop`` is set, or when nothing more can come.
+        Returns when ``stop`` is set, or when no more files can arrive.
         """
         try:
             while not stop.is_set():
@@ -177,7 +177,7 @@ class Pipeline:
             self._workers.close()
 
     def _read_new(self, stop: threading.Event, publish: Callable[[Update], None]) -> float | None:
-        """Read what has come; return the seconds until the next sweep, None where there is none."""
+        """Read what has arrived; return the seconds until the next sweep, None if there is none."""
         begun = time.monotonic()
         self._follow_decisions()
         self._change_rules()
@@ -190,7 +190,7 @@ class Pipeline:
         self._derive(publish)
         self._verify(is_final=ended)
         self._correlate(stop)
-        # All that was found is read, so the clock itself is the watermark.
+        # All files found have been read, so the clock itself is the watermark.
         self._unpublished.add(self._store.alerts.settle(self._clock()))
         self._evict()
         self._publish(publish, live=True)
@@ -198,7 +198,7 @@ class Pipeline:
         return None if ended else interval
 
     def rule_seconds(self) -> dict[str, float]:
-        """Return the seconds each rule has taken since it was loaded."""
+        """Return the seconds that each rule has taken since it was loaded, by rule id."""
         own = self._digester.rule_seconds
         return {
             rule_id: own.get(rule_id, 0.0) + seconds
@@ -206,11 +206,11 @@ class Pipeline:
         }
 
     def recheck_quarantine(self) -> None:
-        """Take over the analyst's decisions on quarantined files."""
+        """Apply the analyst's decisions on quarantined files."""
         self._scheduler.recheck_quarantine()
 
     def _follow_decisions(self) -> None:
-        """Take over what any process has decided on rules and quarantined files."""
+        """Apply what any process has decided on rules and quarantined files."""
         changed = self._decisions.changed()
         if "rule" in changed and not self._next_rules:
             self._next_rules.append(self._rules)
@@ -227,7 +227,7 @@ class Pipeline:
         self._store.use(rules)
 
     def _change_rules(self) -> None:
-        """Switch to the rules that were handed to ``use``, if any."""
+        """Switch to the rules that were passed to ``use``, if any."""
         if not self._next_rules:
             return
         before = {alert.alert_id for alert in self._store.alerts.all()}
@@ -263,7 +263,7 @@ class Pipeline:
     def _results(
         self, tasks: Sequence[Task], stop: threading.Event
     ) -> Iterator[Sequence[FileRead]]:
-        """Read the files, and yield what is to be committed together."""
+        """Read the files, and yield the results that must be committed together."""
         readable = [task for task in tasks if task.file.problem is None]
         remote = [task for task in readable if is_remote(task.file.path)]
         local = [task for task in readable if not is_remote(task.file.path)]
@@ -289,14 +289,14 @@ class Pipeline:
     def _read(
         self, tasks: Sequence[Task], fetched: Iterator[FetchedTask]
     ) -> Iterator[Sequence[FileRead]]:
-        """Read the ``fetched`` files, in worker processes where that pays."""
+        """Read the ``fetched`` files, in worker processes if that pays."""
         size = sum(task.file.size for task in tasks)
         if is_worthwhile(self._jobs, len(tasks), size):
             return self._workers.read(fetched)
         return read_files(fetched, self._digester)
 
     def _commit(self, batch: Sequence[FileRead], publish: Callable[[Update], None]) -> None:
-        """Write the results to the store, and publish the changes."""
+        """Write the results to the store, and publish the changes if an update is due."""
         if not batch:
             return
         self._store.commit(batch, self._clock() + LATENESS)
@@ -312,9 +312,9 @@ class Pipeline:
             self._publish(publish, live=False)
 
     def _derive(self, publish: Callable[[Update], None]) -> None:
-        """Derive the alerts of what was committed, and settle those that time has passed.
+        """Derive alerts from what was committed, and settle those that the watermark has passed.
 
-        Of very many, each part is published by itself."""
+        If there are very many, each part is published separately."""
         begun = time.monotonic()
 
         def tell_part(changes: AlertChanges) -> None:
@@ -328,7 +328,7 @@ class Pipeline:
         self._derive_due = begun + _DERIVE_SHARE * (time.monotonic() - begun)
 
     def _note_problem(self, row: FileRow) -> None:
-        """Note a file that is newly skipped or quarantined, or read but for some members."""
+        """Report a file that is newly skipped or quarantined, or that has unreadable members."""
         if row.state == "read" and row.detail:
             self._unpublished.problems.append(f"rejected: {row.path}: {row.detail}")
         if row.state not in ("skipped", "quarantined") or row.reason in _UNNAMED:
@@ -340,16 +340,16 @@ class Pipeline:
     def _evict(self) -> None:
         """Evict old windows once a day.
 
-        Only called when all that was found is in its windows.
+        Must be called only when all records found are in their windows.
         """
         if self._retention is not None and self._clock() - self._evicted_at > _EVICT_EVERY:
             self._store.retention.evict(self._retention)
             self._evicted_at = self._clock()
 
     def _verify(self, is_final: bool) -> None:
-        """Judge the integrity of the log by its digest files.
+        """Check the integrity of the log files against the digest files.
 
-        Hashes the files that a digest named only after they were read.
+        Hashes the files that were read before a digest named them.
         """
         now = self._clock()
         if not (is_final or now >= self._verify_due):
@@ -366,7 +366,7 @@ class Pipeline:
         self._unpublished.add(self._store.integrity_alerts.update(is_final, self._bounds))
 
     def _correlate(self, stop: threading.Event, is_final: bool = False) -> None:
-        """Search for what is watched for and for signals, and derive the alerts' context."""
+        """Search for watched indicators and for signals, and compute the alerts' context."""
         self._unpublished.add_watches(self._watch_search.run(stop))
         self._unpublished.problems += self._signal_search.run(stop, is_final)
         if not stop.is_set():

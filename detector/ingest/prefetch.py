@@ -1,4 +1,4 @@
-"""Prefetch of objects, so that reading does not wait for the network."""
+"""The prefetching of objects, so that reading does not wait for the network."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 _THREADS = 32
 _AHEAD_BYTES = 256 << 20
-"""Bytes of objects that are fetched but not read yet; one object may be larger."""
+"""The most bytes of objects fetched ahead; a single object may be larger."""
 
 
 def fetch_ahead(tasks: Iterable[Task]) -> Iterator[FetchedTask]:
-    """Fetch the object of each task ahead of its use, in order."""
-    # Most scans fetch nothing, and this import costs 10 ms.
+    """Fetch the objects of tasks ahead of their use, and yield them in order."""
+    # Imported here, because most scans fetch nothing and the import takes 10 ms.
     from concurrent.futures import ThreadPoolExecutor
 
     waiting = iter(tasks)

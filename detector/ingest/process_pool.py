@@ -1,8 +1,8 @@
-"""A pool of processes, each behind a pipe of its own.
+"""A pool of processes, each with a pipe of its own.
 
-A process that dies takes only what it was given with it. Nobody here has a thread for the pool: who
-waits for a job receives what all processes have done until then. So a program without threads stays
-one, and its processes can be forked, with all that it has imported and compiled.
+If a process dies, only the jobs that it held are lost. The pool needs no thread in the main
+process: waiting for a job receives the results of all processes. So a single-threaded program stays
+single-threaded, and can fork processes that inherit everything it has imported and compiled.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from typing import Any, Generic, TypeVar, cast
 from detector.ingest.pickle_stream import StreamPickler, StreamUnpickler
 
 _GIVEN = 6
-"""Jobs that a process has at a time: as many as it does while the main one commits."""
+"""How many jobs a process holds: as many as it completes while the main process commits."""
 _FREE_FILES = 16
-"""Files that can still be opened when a process starts: pipes to it, and what it reads."""
+"""File descriptors that must be free to start a process: its pipes, and what it reads."""
 _A = TypeVar("_A")
 _R = TypeVar("_R")
 
 
 class NoProcess(Exception):
-    """No process can be started: why, and what to do."""
+    """No process can be started; the message says why, and what to do."""
 
 
 class _NoThreads(Exception):
-    """A process has started, and can start no thread."""
+    """A process has started, but cannot start threads."""
 
 
 class RemoteCall(Generic[_R]):
     """A call that another process makes.
 
-    ``is_done`` is also set where the process has died before it was (``has_died``)."""
+    ``is_done`` is also set if the process died before it completed the call (``has_died``)."""
 
     def __init__(
         self, pool: ProcessPool, call: tuple[Callable[..., _R], object], place: int | None
@@ -58,15 +58,15 @@ class RemoteCall(Generic[_R]):
         self._error: Exception | None = None
 
     def finish(self, result: object, error: Exception | None) -> None:
-        """Keep what the call has returned or raised."""
+        """Store what the call has returned or raised."""
         self._result, self._error, self.is_done = result, error, True
 
     def fail(self) -> None:
-        """Note that its process has died, or that none will make it."""
+        """Record that the call's process has died, or that no process will make the call."""
         self.has_died = self.is_done = True
 
     def wait(self) -> RemoteCall[_R]:
-        """Wait until it is done."""
+        """Wait until the call is done, and return it."""
         self._pool.wait([self])
         return self
 
@@ -80,8 +80,8 @@ class RemoteCall(Generic[_R]):
 class ProcessPool:
     """Up to ``size`` processes, each of which first calls ``start`` with ``arguments``.
 
-    They are started as there are jobs for them, and a dead one is replaced. Where the system allows
-    no more, there are as many as it allows."""
+    Processes are started on demand, and dead ones are replaced. If the system refuses more
+    processes, the pool works with those that it has."""
 
     def __init__(
         self, size: int, start: Callable[..., object], arguments: tuple[object, ...]
@@ -95,7 +95,7 @@ class ProcessPool:
     def submit(
         self, work: Callable[[_A], _R], argument: _A, place: int | None = None
     ) -> RemoteCall[_R]:
-        """Have a process call ``work``: the one at ``place``, unless another is idle.
+        """Have a process call ``work``: the one at ``place``, unless another process is idle.
 
         Raises NoProcess."""
         job: RemoteCall[_R] = RemoteCall(self, (work, argument), place)
@@ -104,12 +104,12 @@ class ProcessPool:
         return job
 
     def wait(self, jobs: Collection[RemoteCall[Any]]) -> None:
-        """Wait until one of the jobs is done. Raises NoProcess."""
+        """Wait until at least one of the jobs is done. Raises NoProcess."""
         while not any(job.is_done for job in jobs):
             self._receive()
 
     def close(self) -> None:
-        """End all processes, whatever they do; what was submitted fails."""
+        """Kill all processes, even busy ones; all submitted jobs fail."""
         for member in self._members:
             member.end()
         self._members.clear()
@@ -130,12 +130,12 @@ class ProcessPool:
                     member.give(job)
 
     def _next_job(self, member: _Member) -> RemoteCall[Any] | None:
-        """Return the oldest job for a process; one of another's only where it has none at all."""
+        """Return the oldest queued job for a process; if it is idle, even one of another place."""
         own = (job for job in self._queued if job.place in (None, member.place))
         return next(own, self._queued[0] if self._queued and not member.jobs else None)
 
     def _start_member(self) -> None:
-        """Start one more process, or do with those that there are. Raises NoProcess."""
+        """Start one more process; if that fails, use those there are. Raises NoProcess."""
         taken = {member.place for member in self._members}
         place = min(set(range(self._size)) - taken)
         try:
@@ -144,14 +144,14 @@ class ProcessPool:
             self._do_with_less(error.strerror)
 
     def _do_with_less(self, reason: str | None) -> None:
-        """Start no more processes than there are. Raises NoProcess where there are none."""
+        """Limit the pool to its current processes. Raises NoProcess if there are none."""
         if not self._members:
             line = f"cannot start a reader: {reason}: raise the limit, or use --jobs 1"
             raise NoProcess(line) from None
         self._size = len(self._members)
 
     def _receive(self) -> None:
-        """Take what at least one process sends, or the death of one."""
+        """Wait for at least one process to send a result or to die, and handle that."""
         by_pipe = {member.pipe: member for member in self._members}
         for pipe in wait(list(by_pipe)):
             member = by_pipe[cast("Connection[Any, Any]", pipe)]
@@ -168,7 +168,7 @@ class ProcessPool:
 
 
 class _Member:
-    """A process, and the jobs that it was given."""
+    """A process, and the jobs that it holds."""
 
     def __init__(
         self, place: int, start: Callable[..., object], arguments: tuple[object, ...]
@@ -190,11 +190,11 @@ class _Member:
 
     def give(self, job: RemoteCall[Any]) -> None:
         self.jobs.append(job)
-        with contextlib.suppress(OSError):  # it has died, which ``receive`` will find
+        with contextlib.suppress(OSError):  # the process has died, which ``receive`` will detect
             self.pipe.send_bytes(ForkingPickler.dumps(job.call))
 
     def receive(self) -> bool:
-        """Take one result, and return whether the process lives. Raises _NoThreads."""
+        """Receive one result; return whether the process is alive. Raises _NoThreads."""
         try:
             answer = self._results.loads(self.pipe.recv_bytes())
         except (EOFError, OSError):
@@ -206,14 +206,14 @@ class _Member:
         return True
 
     def give_back(self) -> list[RemoteCall[Any]]:
-        """End the process, and return its jobs: it has begun none."""
+        """Kill the process, and return its jobs, none of which it has begun."""
         jobs = list(self.jobs)
         self.jobs.clear()
         self.end()
         return jobs
 
     def end(self) -> None:
-        """Kill the process: it holds nothing that is not written elsewhere."""
+        """Kill the process, which is safe because it holds no state of its own; fail its jobs."""
         self._process.kill()
         self._process.join()
         self.pipe.close()
@@ -223,24 +223,25 @@ class _Member:
 
 
 def _require_free_files() -> None:
-    """Raise OSError where a process could start, and then not open what it is to read."""
+    """Raise OSError if a new process would lack file descriptors for what it reads."""
     with contextlib.ExitStack() as opened:
         for _ in range(_FREE_FILES):
             opened.enter_context(open(os.devnull, "rb"))
 
 
 def _start_tracker() -> None:
-    """Start what multiprocessing has beside spawned processes, with the real standard error.
+    """Start multiprocessing's resource tracker with the real standard error.
 
-    It passes that file on, and the one that Textual puts in its place has the number -1."""
+    The tracker inherits standard error by file number, and Textual's replacement has number -1."""
     with contextlib.redirect_stderr(sys.__stderr__):
         resource_tracker.ensure_running()
 
 
 def _may_fork() -> bool:
-    """Check whether this process has one thread, those of libraries included.
+    """Tell whether this process has a single thread, including threads of libraries.
 
-    The locks of others would stay locked in a fork. macOS's own libraries have such threads."""
+    Locks held by other threads would stay locked in a fork. On macOS, system libraries start
+    threads of their own."""
     try:
         return sys.platform == "linux" and len(os.listdir("/proc/self/task")) == 1
     except OSError:
@@ -256,12 +257,12 @@ def _serve(
     start: Callable[..., object],
     arguments: tuple[object, ...],
 ) -> None:
-    """Make the calls that come through ``pipe``, until its other end is closed.
+    """Make the calls that arrive through ``pipe``, until its other end is closed.
 
-    Two threads receive and send, so that neither side ever waits for the other to take what it
-    has: the main process may be writing to the state meanwhile. Where the system allows no more
-    threads, the answer is None."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides
+    Two threads receive and send, so that neither side blocks until the other has received: the main
+    process may be busy writing to the state. If the system allows no more threads, the answer is
+    None."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles the interrupt
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if is_forked:
         _let_go_of_all_but(pipe)
@@ -280,13 +281,14 @@ def _serve(
 
 
 def _let_go_of_all_but(pipe: Connection[Any, Any]) -> None:
-    """Let go of the files that a fork has from the main process, above all the lock of the state.
+    """Close the files that a fork inherits from the main process, above all the lock of the state.
 
-    Their numbers stay taken: what has them there still believes that they are its own."""
+    Their descriptors are redirected to /dev/null instead of being freed, since inherited objects
+    still refer to them."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     kept = {0, 1, 2, nothing, pipe.fileno()}
     for number in {int(name) for name in os.listdir("/proc/self/fd")} - kept:
-        with contextlib.suppress(OSError):  # the one that listed them
+        with contextlib.suppress(OSError):  # the descriptor that listed the folder is closed
             os.fstat(number)
             os.dup2(nothing, number, inheritable=False)
 
@@ -300,7 +302,7 @@ def _answer(call: bytes, stream: StreamPickler) -> bytes:
 
 
 def _portable(error: Exception) -> Exception:
-    """Return an error with its traceback; a RuntimeError for one that cannot be sent."""
+    """Return an error with its traceback as a note; a RuntimeError if it cannot be pickled."""
     text = f"In another process: {traceback.format_exc()}"
     error.add_note(text)
     try:
@@ -314,7 +316,7 @@ def _receive_calls(pipe: Connection[Any, Any], calls: queue.SimpleQueue[bytes]) 
     with contextlib.suppress(EOFError, OSError):
         while True:
             calls.put(pipe.recv_bytes())
-    os._exit(0)  # the main process has ended, or wants nothing more
+    os._exit(0)  # the main process has ended, or has closed the pipe
 
 
 def _send_results(pipe: Connection[Any, Any], results: queue.SimpleQueue[bytes]) -> None:

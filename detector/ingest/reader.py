@@ -1,7 +1,7 @@
-"""The reader of one file, from where it was left.
+"""The reader of one file, which resumes where the last read ended.
 
-A document or a compressed file is taken whole or not at all. Plain lines are taken chunk by chunk,
-each with the offset at which reading resumes.
+A document or a compressed file is committed whole or not at all. Plain lines are committed chunk by
+chunk, each with the offset at which reading resumes.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from detector.sources.source import SourceFile, Unavailable
 from detector.store.file_table import FileRead, FileRow
 
 _WHOLE = 1 << 62
-"""Past the end of any file."""
+"""An offset past the end of any file."""
 
 
 class Task(NamedTuple):
-    """A file to read, with the state it was left in."""
+    """A file to read, and how the last read left it."""
 
     file: SourceFile
     previous: FileRow | None
-    """The file's row, if it was found before."""
+    """The row of the file; None if it was not found before."""
     generation: int
     """The generation of the rules."""
     is_final: bool
-    """The file will not grow."""
+    """Whether the file will not grow any more."""
     hash_content: bool = False
-    """Hash the content, to compare it with digest files."""
+    """Whether to hash the content, for comparison with digest files."""
 
 
 class FetchedTask(NamedTuple):
-    """A task with its object's content, or the error of fetching it.
+    """A task with the content of its object, or the error of fetching it.
 
-    ``content`` is None for a file that any process can open.
+    ``content`` is None for a file that every process can open by itself.
     """
 
     task: Task
@@ -67,7 +67,7 @@ class FetchedTask(NamedTuple):
 
 
 class DigestFile(NotALog):
-    """A digest file, which names the log files there must be."""
+    """A digest file, which names the log files that must exist."""
 
     def __init__(self, chunk: Chunk) -> None:
         super().__init__("digest", "a CloudTrail digest file (contains no events)")
@@ -76,12 +76,12 @@ class DigestFile(NotALog):
 
 
 class DigestedChunk(NamedTuple):
-    """A chunk, whose data may be overwritten by now, and its digest."""
+    """A chunk and its digest; the chunk's data may have been overwritten already."""
 
     chunk: Chunk
     partial: Partial
     is_partial_line: bool = False
-    """The chunk is the beginning of a line whose end has not been written yet."""
+    """Whether the chunk is the beginning of a line whose end has not been written yet."""
 
 
 ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
@@ -89,16 +89,16 @@ ChunkDigester = Callable[[str, Iterable[Chunk]], Iterator[DigestedChunk]]
 
 
 class LocalDigester:
-    """A digester in this process, by the rules of ``dispatch``.
+    """A digester that runs in this process, with the rules of ``dispatch``.
 
-    It counts what principals do unless nobody will ask (``counts_activity``)."""
+    The activity of principals is counted only if ``counts_activity``."""
 
     def __init__(self, dispatch: Dispatch, counts_activity: bool = True) -> None:
         self._dispatch = dispatch
         self._counts_activity = counts_activity
         self._cache = SignatureCache()
         self.rule_seconds: dict[str, float] = defaultdict(float)
-        """Seconds that each rule has taken of the records that got to it."""
+        """The seconds that each rule has taken for the records dispatched to it, by rule id."""
 
     def __call__(self, source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
         """Digest the chunks of one source in order."""
@@ -123,7 +123,7 @@ class LocalDigester:
         return result
 
     def forget(self) -> None:
-        """Make room: what is known of callers and calls is learned again when it is needed."""
+        """Free the cache of callers and calls; it is built again as needed."""
         self._cache.forget()
 
     def _add_rule_seconds(self, rule_seconds: Mapping[str, float]) -> None:
@@ -131,7 +131,7 @@ class LocalDigester:
             self.rule_seconds[rule_id] += seconds
 
     def drain_rule_seconds(self) -> dict[str, float]:
-        """Return the seconds since the last call, and begin anew."""
+        """Return the rules' seconds since the last call, and reset them."""
         drained = dict(self.rule_seconds)
         self.rule_seconds.clear()
         return drained
@@ -140,10 +140,10 @@ class LocalDigester:
 def read_file(
     task: Task, digester: ChunkDigester, opener: Callable[[str], BinaryIO] = open_file
 ) -> Iterator[FileRead]:
-    """Read a file from where it was left, and digest it.
+    """Read a file from where the last read ended, and digest it.
 
-    Yields several results for a large file of plain lines, and none for a file that is gone. Raises
-    nothing: a file that cannot be read yields a result with its reason.
+    Yields several results for a large file of plain lines, and none for a file that is gone. Does
+    not raise: for a file that cannot be read, it yields a result with the reason.
     """
     unfinished: FileState = "quarantined" if task.is_final else "waiting"
     try:
@@ -155,7 +155,7 @@ def read_file(
         state = unfinished if error.state == "waiting" else error.state
         yield unread_result(task, state, Unreadable(error.code, str(error.strerror)))
     except FileNotFoundError:
-        return  # Renamed or removed since the sweep; the next one finds it where it is.
+        return  # Renamed or removed since the sweep; the next sweep finds it at its new path.
     except DigestFile as error:
         result = unread_result(task, "skipped", error)
         result.digest, result.sha256 = error.digest, error.sha256
@@ -202,7 +202,7 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
             yield _unfinished_result(task, partial, offset, fingerprint_of(file, offset, 0), reread)
         else:
             uncommitted.append(partial)
-    # The last result: the file as the sweep found it, read to its end.
+    # The last result has the file as the sweep found it, and is read to the end.
     resume = offset if from_file else 0
     row = FileRow(
         task.file,
@@ -218,31 +218,32 @@ def _read_opened(file: BinaryIO, task: Task, digester: ChunkDigester) -> Iterato
 
 
 def _with_advice(error: Incomplete, is_final: bool) -> Incomplete:
-    """Add what to do about a file that ends too early."""
+    """Add advice on a file that ends too early to its error."""
     code, detail = error.reason
     advice = "copy it again, whole" if is_final else "read when it has grown"
     return Incomplete(code, f"{detail}: {advice}")
 
 
 def _previous_row(file: BinaryIO, task: Task) -> FileRow | None:
-    """Return the task's previous row, unless the file has other content now."""
+    """Return the task's previous row; None if there is none, or the content is another one."""
     row = task.previous
     return row if row is not None and has_content(file, row) else None
 
 
 def _counted_end(previous: FileRow, file: SourceFile) -> int:
-    """Return the byte up to which the activity of a file was counted when it was read before.
+    """Return the byte up to which earlier reads have counted the activity of a file.
 
-    A document or a compressed file that has grown is counted again: what is new cannot be told."""
+    A document or a compressed file that has grown is counted again from its start, since its new
+    part cannot be told apart."""
     if previous.resume:
         return previous.resume
     return _WHOLE if covered_size(previous) == file.size else 0
 
 
 def _cut_at(chunks: Iterable[Chunk], end: int) -> Iterator[Chunk]:
-    """Cut the lines at the byte up to which they were read before.
+    """Split the chunk of lines that contains byte ``end``, up to which lines were read before.
 
-    The activity of what comes before it was counted then."""
+    The activity before ``end`` has been counted already."""
     for chunk in chunks:
         if chunk.lines and not chunk.decompressed and chunk.offset < end < chunk.end:
             size = end - chunk.offset
@@ -259,9 +260,9 @@ def _hash_chunks(chunks: Iterable[Chunk], content_hash: hashlib._Hash) -> Iterat
 
 
 def was_replaced(opened: BinaryIO, file: SourceFile) -> bool:
-    """Tell whether another file has the path by now."""
+    """Tell whether the opened file is not the file that the sweep found at the path."""
     if not file.device:
-        return False  # an object of a bucket
+        return False  # an object in a bucket
     return identity_of(opened) != file.identity
 
 
@@ -271,7 +272,7 @@ def _stats_of(partial: Partial) -> ChunkStats:
 
 
 def _is_partial_line(chunk: Chunk, stats: ChunkStats) -> bool:
-    """Tell whether a chunk is a line still being written, or pieces of one."""
+    """Tell whether a chunk is a line that is still being written, or pieces of one."""
     return stats.rejected.get("not-json", 0) > 0 and chunk.is_unfinished
 
 
@@ -300,7 +301,7 @@ def _unfinished_result(
     """Return the result of the lines up to ``resume``."""
     generation = task.generation
     if reread and task.previous is not None:
-        generation = task.previous.generation  # A reread that is broken off starts over.
+        generation = task.previous.generation  # An interrupted reread must start over.
     row = FileRow(
         task.file,
         state="waiting",
@@ -314,9 +315,9 @@ def _unfinished_result(
 
 
 def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
-    """Return the result of a file that was not read.
+    """Return the result for a file that was not read.
 
-    What was read of it before is recognized once it can be read again."""
+    It keeps the fingerprint of earlier content, which is recognized once the file is readable."""
     resume, fingerprint = 0, None
     if task.previous is not None:
         fingerprint = kept_fingerprint(task.previous)
@@ -335,7 +336,7 @@ def unread_result(task: Task, state: FileState, error: Unreadable) -> FileRead:
 
 
 def out_of_scope_result(task: Task) -> FileRead:
-    """Return the result of a file that the sweep excludes."""
+    """Return the result for a file that the sweep excludes."""
     assert task.file.problem is not None
     state, reason, detail = task.file.problem
     task = task._replace(file=task.file._replace(problem=None))
@@ -343,7 +344,7 @@ def out_of_scope_result(task: Task) -> FileRead:
 
 
 def content_sha256(path: str) -> bytes | None:
-    """Hash a file's decompressed content; None where it cannot be read."""
+    """Return the SHA-256 of a file's decompressed content; None if it cannot be read."""
     content_hash = hashlib.sha256()
     try:
         with open_file(path) as file:

@@ -1,4 +1,4 @@
-"""The choice of the discovered files that are due to be read."""
+"""The scheduler, which chooses the discovered files that are due to be read."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _RETRY_AFTER = 30.0
 _RETRIED = ("unreadable", "throttled", "credentials", "unreachable")
 """Reasons for which an unchanged file is read again after ``_RETRY_AFTER`` seconds."""
 _PASSING = ("reading", "being-written", "link", "out-of-range", "retry", "bucket-not-named")
-"""Reasons that hold only as long as the sweep gives them."""
+"""Reasons that apply only as long as the sweep reports them."""
 _GIVE_UP_AFTER = 24 * 3600.0
 _MILLISECOND = 1_000_000
-"""Nanoseconds; a backfill knows times no finer."""
+"""In nanoseconds. A backfill knows file times only to the millisecond."""
 _LABEL = late_pattern(r"_(\d{8}T\d{4})Z_")
 
 
 class ReadScheduler:
-    """A schedule of the files to read, with how each was left."""
+    """Schedules the files to read, from the state in which the last read left each."""
 
     def __init__(self, store: Store, source: Source, clock: Callable[[], float]) -> None:
         self.files = KnownFiles(store.files.all())
         self.has_digests = store.completeness.has_digests()
-        """There are digest files to compare log files with."""
+        """Whether there are digest files to compare log files with."""
         self._store = store
         self._source = source
         self._clock = clock
@@ -43,15 +43,15 @@ class ReadScheduler:
         self._loaded_folders = {
             row.path: row.file.mtime_ns for row in self.files if is_day_folder(row.path)
         }
-        """The folders that a backfill has loaded, with the time of their newest file."""
+        """The mtime (nanoseconds) of the newest file of each folder that a backfill has loaded."""
         self._retrying = {row.path for row in self.files if _is_retried_unfound(row)}
-        """Files that are due although the source, which looks for new ones, finds them no more."""
+        """The paths of files to retry although the source, looking for new ones, omits them."""
 
     def schedule(self, swept: Iterable[SourceFile], is_final: bool) -> list[Task]:
         """Return a task for each file that is due, oldest delivery first.
 
-        Due is what is new or has changed, and what waits for a retry. ``is_final`` means that the
-        files will not grow any more.
+        A file is due if it is new, has changed or waits for a retry. ``is_final``: the files will
+        not grow any more.
         """
         unloaded = [file for file in swept if not self._is_loaded(file)]
         files = self._prefer_known_names(unique_files(unloaded))
@@ -80,7 +80,7 @@ class ReadScheduler:
         return sorted(tasks, key=lambda task: _delivery_label(task.file))
 
     def record(self, row: FileRow) -> None:
-        """Remember how a file was left."""
+        """Record the state in which a read left a file."""
         self.files.add(row)
         if _is_retried_unfound(row):
             self._retrying.add(row.path)
@@ -88,18 +88,18 @@ class ReadScheduler:
             self._retrying.discard(row.path)
 
     def any_being_written(self) -> bool:
-        """Tell whether a file that was found waits for its writer."""
+        """Tell whether any file is still being written."""
         return any(row.reason == "being-written" for row in self.files.unread())
 
     def states_of_found(self) -> Counter[FileState]:
-        """Count the files that the sweeps have found, by how they stand."""
+        """Count the files that the sweeps have found, by their current state."""
         rows = (self.files.get(path) for path in self._swept_paths)
         return Counter(row.state for row in rows if row is not None)
 
     def reread_outdated(self) -> None:
-        """Schedule the objects that were read by other rules.
+        """Schedule the objects that were read with other rules.
 
-        A source that looks for new objects does not find them again.
+        This is needed because a source that looks for new objects does not find them again.
         """
         self._retrying |= {
             row.path
@@ -110,7 +110,7 @@ class ReadScheduler:
         }
 
     def recheck_quarantine(self) -> None:
-        """Take over the analyst's decisions on quarantined files from the store."""
+        """Apply the analyst's stored decisions on quarantined files."""
         for row in self._store.files.all():
             known = self.files.get(row.path)
             if known is None or known.state == row.state:
@@ -123,9 +123,9 @@ class ReadScheduler:
                     self._retrying.discard(row.path)
 
     def _is_loaded(self, file: SourceFile) -> bool:
-        """Tell whether a backfill has loaded a file with the folder of its day.
+        """Tell whether a backfill has loaded a file together with the folder of its day.
 
-        A file that it could not read has a row of its own, and is looked at again."""
+        A file that the backfill could not read has a row of its own, and is considered again."""
         row = self.files.get(file.path)
         if row is not None and row.files:
             return False
@@ -133,7 +133,7 @@ class ReadScheduler:
         return newest is not None and file.mtime_ns // _MILLISECOND <= newest // _MILLISECOND
 
     def _read_objects(self, files: Iterable[SourceFile]) -> list[str]:
-        """Return the paths of the objects that have been read or refused."""
+        """Return the paths of the objects that do not wait any more: read, skipped, quarantined."""
         rows = [self.files.get(file.path) for file in files if is_remote(file.path)]
         return [row.path for row in rows if row is not None and row.state != "waiting"]
 
@@ -164,7 +164,7 @@ class ReadScheduler:
         return now - self._waiting_since.get(path, now)
 
     def _prefer_known_names(self, files: list[SourceFile]) -> list[SourceFile]:
-        """Make the path that a file was read under its main path."""
+        """Of several names of a file, prefer the path under which it was read before."""
         for index, file in enumerate(files):
             row = self.files.get(file.path)
             is_link = file.problem is not None and file.problem[1] == "link"
@@ -179,7 +179,9 @@ class ReadScheduler:
         return files
 
     def _without_old_problem(self, file: SourceFile) -> SourceFile:
-        """Let a file be read on that was read before it got a temporary name, as by rotation."""
+        """Drop the problem "being-written" of a file that was read before under another name.
+
+        Log rotation may give such a file a temporary name."""
         if file.problem is None or file.problem[1] != "being-written":
             return file
         row = self.files.get(file.path)
@@ -195,12 +197,12 @@ class ReadScheduler:
 
 
 def _is_retried(row: FileRow) -> bool:
-    """Tell whether a file is read again although it has not changed."""
+    """Tell whether a file is read again even if it has not changed."""
     return row.state == "waiting" or (row.state == "quarantined" and row.reason in _RETRIED)
 
 
 def _is_retried_unfound(row: FileRow) -> bool:
-    """Tell whether a file is also read again where a sweep does not come upon it."""
+    """Tell whether a file is read again even if no sweep finds it."""
     if is_remote(row.path):
         return _is_retried(row)
     return _is_retried(row) and row.reason in _RETRIED and row.file.device != 0
@@ -216,9 +218,9 @@ def _is_news(state_and_reason: tuple[str, str], previous: FileRow | None) -> boo
 
 
 def _delivery_label(file: SourceFile) -> str:
-    """Return the minute of a file's delivery.
+    """Return the minute of a file's delivery, as ``YYYYMMDDTHHMM`` in UTC.
 
-    It is the label in the name, which copying does not change, or else the mtime.
+    It comes from the name, which copying does not change, or else from the mtime.
     """
     label = _LABEL.search(file.path)
     if label:

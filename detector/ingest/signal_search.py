@@ -18,34 +18,34 @@ from detector.store import FileRow, Store
 
 _GONE = "moved, changed or deleted since it was read: scan again"
 _LOOKAHEAD = 2000
-"""Files to search that are taken in advance, to tell whether processes pay; more may follow."""
+"""How many files are looked at in advance to decide whether worker processes pay."""
 
 
 class SignalSearch:
-    """The search for the signals of alerts, in processes where that pays."""
+    """The search for the signals of alerts, in worker processes if that pays."""
 
     def __init__(self, store: Store, files: KnownFiles, jobs: int | None) -> None:
         self._store = store
         self._files = files
         self._jobs = jobs
         self._searched = 0
-        """The sequence of files up to which every alert has been searched."""
+        """The file sequence up to which every alert has been searched."""
         self._moved_or_gone: Set[tuple[str, FileRow]] = frozenset()
         """Files that were not at their path when they were last searched."""
         self._told: set[str] = set()
-        """The problems that were told: alerts of an hour search the same files."""
+        """The problems reported so far; alerts close in time search the same files again."""
 
     def use(self, rules: RuleSet, workers: Workers) -> None:
-        """Search by these rules from now on."""
+        """Search with these rules from now on."""
         self._flagging = flagging_events(rules)
         self._workers = workers
         self._searched = 0
 
     def run(self, stop: threading.Event, is_final: bool = False) -> list[str]:
-        """Search until no alert lacks a search, or ``stop`` is set; return the new problems.
+        """Search until no alert has a pending search, or ``stop`` is set; return the new problems.
 
-        A file that was renamed meanwhile is found by the next sweep, and searched then. If
-        ``is_final``, there is none.
+        A file that was renamed in the meantime is found by the next sweep, and searched then.
+        ``is_final``: there will be no next sweep, so such a file is a problem.
         """
         unread: dict[str, str] = {}
         self._run(stop, unread, is_final)
@@ -70,7 +70,7 @@ class SignalSearch:
             if stop.is_set():
                 return
             moved_or_gone = self._find_moved(paths)
-            # Another file may have the path by now (log rotation), and not be counted yet.
+            # Another file may have the path by now (log rotation) that has not been counted yet.
             moved_paths = {path for path, _ in moved_or_gone}
             unread.update(
                 (path, why) for path, why in signals.unread.items() if path not in moved_paths
@@ -105,7 +105,7 @@ class SignalSearch:
         return found
 
     def _find_here(self, files: Iterable[tuple[str, ChunkRequests]]) -> Signals:
-        """Find the signals in files, in this process."""
+        """Search files in this process, and return the signals found."""
         finder = SignalFinder(self._flagging)
         found = Signals()
         for path, requests in files:
@@ -113,7 +113,7 @@ class SignalSearch:
         return found
 
     def _find_moved(self, paths: Iterable[str]) -> set[tuple[str, FileRow]]:
-        """Return the files that are no longer at their path."""
+        """Return those files, with their rows, that are no longer at their path."""
         rows = ((path, self._files.get(path)) for path in paths)
         return {
             (path, row)
@@ -133,7 +133,7 @@ def _note_paths(
 def _without_own(
     files: Iterable[tuple[str, ChunkRequests]], own: list[tuple[str, ChunkRequests]]
 ) -> Iterator[tuple[str, ChunkRequests]]:
-    """Yield the files that other processes can open; those of this one are added to ``own``."""
+    """Yield the files that other processes can open; add those of this process to ``own``."""
     for file in files:
         if is_of_this_process(file[0]):
             own.append(file)

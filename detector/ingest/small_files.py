@@ -1,7 +1,7 @@
-"""Reading many files, of which small ones are digested several at once.
+"""Reading many files; several small ones are digested at once.
 
-Only whole trail files that are read for the first time and hold nothing unusual are read so; each
-other one is read by itself.
+This applies only to whole trail files that are read for the first time and hold nothing unusual;
+every other file is read separately.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from detector.store.file_table import FileRead, FileRow
 
 _BATCH_FILES = 64
 _BATCH_BYTES = 1 << 20
-"""Of unpacked texts."""
+"""The bytes of unpacked text in a batch."""
 
 
 class _SmallFile(NamedTuple):
-    """A small file that is open, and the text that it unpacks to."""
+    """An open small file, and its unpacked text."""
 
     task: Task
     file: BinaryIO
     text: bytes
 
     def reopen(self, _: str) -> BinaryIO:
-        """Return the file at its beginning."""
+        """Return the file, positioned at its beginning."""
         self.file.seek(0)
         return self.file
 
@@ -44,7 +44,7 @@ class _SmallFile(NamedTuple):
 def read_files(
     fetched: Iterable[FetchedTask], digester: LocalDigester
 ) -> Iterator[Sequence[FileRead]]:
-    """Read files in order, and yield the results as ``read_file`` does, some together."""
+    """Read files in order, and yield results as of ``read_file``; those of a batch together."""
     batch: list[_SmallFile] = []
     size = 0
     for each in fetched:
@@ -63,7 +63,7 @@ def read_files(
 
 
 def _open_small(fetched: FetchedTask) -> _SmallFile | None:
-    """Open a file that may be read with others; None for one that is read by itself."""
+    """Open a file that may be digested with others; return None if it must be read separately."""
     task = fetched.task
     is_candidate = task.previous is None and task.file.size <= SMALL_FILE
     if not is_candidate or not can_parse_documents():
@@ -76,14 +76,14 @@ def _open_small(fetched: FetchedTask) -> _SmallFile | None:
                 return _SmallFile(task, file, text)
         file.close()
     except OSError:
-        pass  # reading it by itself tells why
+        pass  # reading it separately reports the error
     return None
 
 
 def _read_small(batch: Sequence[_SmallFile], digester: LocalDigester) -> list[FileRead]:
     """Digest the texts of files, and return their results in order.
 
-    The first of those that were digested together has the hits of all, and what was observed."""
+    The first result of the files digested together has the hits and observations of all."""
     paths = [each.task.file.path for each in batch]
     result = digester.digest_documents(paths, [each.text for each in batch])
     partial = result.partial

@@ -1,4 +1,4 @@
-"""The taking over of ingest from a process that is gone."""
+"""Taking over the ingest from a process that has ended."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from detector.store import IngestHeld, Store
 
 TAKE_OVER_EVERY = 1.0
-"""Seconds between two tries: an ingest that nobody does is taken over within a few."""
+"""Seconds between attempts, so that an abandoned ingest is taken over within a few seconds."""
 
 
 def await_ingest(store: Store, stop: threading.Event, waiting: Callable[[str], None]) -> bool:
-    """Wait until this process may ingest; False where ``stop`` was set before.
+    """Wait until this process may ingest; return False if ``stop`` is set first.
 
-    ``waiting`` is called with the process that ingests, once for each. Raises StateError.
+    ``waiting`` is called once with each process that holds the ingest. Raises StateError.
     """
     named = ""
     while not stop.is_set():

@@ -1,4 +1,4 @@
-"""What was read of several files, united before it is sent to the process that commits it."""
+"""The results of several files, merged before they are sent to the process that commits them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from detector.store.packing.packed_hits import LEAST_HITS, pack_hits
 
 
 def unite_reads(reads: Sequence[FileRead]) -> None:
-    """Give to the first of the reads what was observed in all, and their hits, packed if many.
+    """Move the observations of all reads to the first one, and their hits too, packed, if many.
 
-    They are to be committed together."""
+    The reads must be committed together."""
     if not reads:
         return
     first = reads[0]
@@ -22,7 +22,7 @@ def unite_reads(reads: Sequence[FileRead]) -> None:
         observations.unite(read.partial.observations)
         read.partial.observations = OriginSpans()
     first.partial.observations = observations
-    # Hits of a file that was read before are looked at one by one.
+    # Hits of a reread file must be compared with the stored ones, one by one.
     if any(read.reread for read in reads):
         return
     if sum(read.partial.hits.added for read in reads) < LEAST_HITS:

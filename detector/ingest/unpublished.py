@@ -1,4 +1,4 @@
-"""The changes that a pipeline's next update will hold."""
+"""The changes that a pipeline's next update will report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from detector.triage.watch import WatchRow
 class UnpublishedChanges:
     """The changed alerts, by id, and the problems since the last update.
 
-    ``since`` is when that was published, on the monotonic clock. ``live`` is that of the last
-    update; ``dirty`` means that files were committed since.
+    ``since`` is when the last update was published, on the monotonic clock, and ``live`` its value
+    of that name; ``dirty`` means that files were committed since.
     """
 
     def __init__(self, live: bool = False) -> None:
@@ -36,5 +36,5 @@ class UnpublishedChanges:
         self.changed.update(dict.fromkeys(changes.changed))
 
     def add_watches(self, rows: Iterable[WatchRow]) -> None:
-        """Merge watches that saw more into the next update."""
+        """Merge watches with new sightings into the next update."""
         self.watches.update({row.watch.watch_id: row for row in rows})

@@ -1,4 +1,4 @@
-"""The search for what is watched for, in the chunks that were read since."""
+"""The search for watched indicators in the chunks that were read since the last search."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from detector.triage.watch import Sighting, Watch, WatchRow
 
 _ALL_TIME = 1 << 62
 _BATCH = 10_000
-"""Sightings that are written at once: a watched role may have millions of events."""
+"""How many sightings are written at once, since a watched role may have millions of events."""
 
 
 class WatchSearch:
-    """Finds the events that the active watches wait for."""
+    """Finds the events that match the active watches."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def run(self, stop: threading.Event) -> tuple[WatchRow, ...]:
-        """Search the chunks that are due; return the watches that saw more.
+        """Search the chunks that are due; return the watches with new sightings.
 
-        A file that is not at its path, or cannot be read now, is searched later.
+        A file that is not at its path, or that cannot be read now, is searched later.
         """
         chunks = self._store.watches.chunks_to_search()
         if not chunks:
@@ -59,7 +59,7 @@ class WatchSearch:
 
 
 class _Search:
-    """A search by all active watches at once."""
+    """A search for the indicators of all active watches at once."""
 
     def __init__(self, watches: Sequence[Watch]) -> None:
         indicators = [watch.indicator for watch in watches]
@@ -68,7 +68,7 @@ class _Search:
         self._watches = {watch.indicator: watch for watch in watches}
 
     def sightings_in(self, path: str, offsets: Sequence[int]) -> Iterator[Sighting]:
-        """Yield what was seen in chunks of a file. Raises OSError, Unreadable."""
+        """Yield the sightings in chunks of a file. Raises OSError, Unreadable."""
         with open_file(path) as file:
             for matches in scan_file(path, file, self._request, offsets):
                 for match in matches:

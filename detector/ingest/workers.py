@@ -1,6 +1,6 @@
 """Worker processes that read and search files.
 
-A process that dies costs only the file that killed it.
+If a process dies, only the file that killed it is lost.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ if TYPE_CHECKING:
     from detector.ingest.process_pool import ProcessPool, RemoteCall
 
 _AHEAD = 8
-"""Batches for each process, of which it has six and the others wait."""
+"""How many batches are submitted per process: it holds six, and the others are queued."""
 _MIN_BYTES = 8 << 20
-"""Bytes to read from which starting processes pays."""
+"""From this many bytes to read, starting processes pays."""
 _BATCH_BYTES = 512 << 10
 _BATCH_FILES = 128
 _UNEVEN_BYTES = 2 * _BATCH_BYTES
-"""How much more one process may have to read than another."""
+"""By how many bytes the work of one process may exceed that of another."""
 _BATCH_CHUNKS = 4
-"""Chunks of one file in a search batch; most have 8 MiB."""
+"""The number of chunks of one file in a search batch; most chunks have 8 MiB."""
 _A = TypeVar("_A")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
 class Workers:
-    """A pool of ``jobs`` processes that read and search files by ``rules``.
+    """A pool of ``jobs`` processes that read and search files with ``rules``.
 
-    They count what principals do unless nobody will ask (``counts_activity``)."""
+    The activity of principals is counted only if ``counts_activity``."""
 
     def __init__(self, rules: RuleSet, jobs: int, counts_activity: bool = True) -> None:
         self._rules = rules
@@ -61,12 +61,12 @@ class Workers:
         self._counts_activity = counts_activity
         self._pool: ProcessPool | None = None
         self.rule_seconds: dict[str, float] = dict.fromkeys((rule.rule_id for rule in rules), 0.0)
-        """Seconds that each rule has taken in all processes."""
+        """The seconds that each rule has taken in all processes, by rule id."""
 
     def read(self, tasks: Iterable[FetchedTask]) -> Iterator[Sequence[FileRead]]:
-        """Read each file, and yield the results as they are done.
+        """Read files, and yield the results as they become available.
 
-        Those that come together are to be committed together."""
+        Results that are yielded together must be committed together."""
         dead: deque[FetchedTask] = deque()
         batches = batch_tasks(tasks, self._jobs)
         for results, seconds in self._run_batches(_read_batch, batches, dead):
@@ -78,10 +78,10 @@ class Workers:
                     yield self._retry(pool, task)
 
     def digester(self, local: ChunkDigester) -> ChunkDigester:
-        """Return a digester that runs in these processes where it can.
+        """Return a digester that uses these processes where possible.
 
-        Runs of whole lines of an uncompressed file go to the processes, all other chunks to
-        ``local``; the order is kept.
+        Chunks of whole lines of an uncompressed file go to the processes, all other chunks to
+        ``local``. The order of chunks is kept.
         """
 
         def digest_chunks(source: str, chunks: Iterable[Chunk]) -> Iterator[DigestedChunk]:
@@ -102,7 +102,7 @@ class Workers:
         return digest_chunks
 
     def search_files(self, files: Iterable[tuple[str, ChunkRequests]]) -> Signals:
-        """Find the signals in files."""
+        """Search files, and return the signals found."""
         found = Signals()
         dead: deque[tuple[str, ChunkRequests]] = deque()
         for signals, usage in self._run_batches(_search_batch, batch_requests(files), dead):
@@ -125,9 +125,9 @@ class Workers:
         batches: Iterator[tuple[list[_T], int | None]],
         dead: deque[_T],
     ) -> Iterator[_R]:
-        """Yield the result of ``work`` for each batch, done at its place if it has one.
+        """Yield the result of ``work`` for each batch, run at the batch's place if it has one.
 
-        The items of batches during which a process died are added to ``dead``.
+        If a process dies, the items of its batches are added to ``dead``.
         """
         pool = self._running_pool()
         running: dict[RemoteCall[_R], list[_T]] = {}
@@ -165,7 +165,7 @@ class Workers:
         return self._pool
 
     def _new_pool(self, jobs: int) -> ProcessPool:
-        from detector.ingest.process_pool import ProcessPool  # most runs have one process
+        from detector.ingest.process_pool import ProcessPool  # most runs need no processes
 
         return ProcessPool(jobs, _start, (self._rules, self._counts_activity))
 
@@ -183,9 +183,9 @@ class Workers:
 
 
 def _run_alone(pool: ProcessPool, work: Callable[[_A], _R], argument: _A) -> _R:
-    """Run work after a death, alone in a ``pool`` of one process. Raises Unreadable.
+    """Run the work of a process that died alone, in a ``pool`` of one process.
 
-    If the process dies again, this work is what killed it.
+    Raises Unreadable if the process dies again, since then this work is what killed it.
     """
     job = pool.submit(work, argument).wait()
     if not job.has_died:
@@ -197,17 +197,14 @@ def _run_alone(pool: ProcessPool, work: Callable[[_A], _R], argument: _A) -> _R:
 
 
 def is_worthwhile(jobs: int | None, items: int, size: int) -> bool:
-    """Tell whether processes pay for ``items`` of ``size`` bytes in all."""
+    """Tell whether worker processes pay for ``items`` with ``size`` bytes in total."""
     if items <= 1 or jobs == 1:
         return False
     return jobs is not None or size >= _MIN_BYTES
 
 
 def is_plain_text(path: str) -> bool:
-    """Tell whether a file seems to be uncompressed text.
-
-    Such a file can be read from the middle.
-    """
+    """Tell whether a file seems to be uncompressed text, which can be read from the middle."""
     try:
         with open(path, "rb") as file:
             return file.read(1) in (b"{", b"[", b" ", b"\n", b"\xef")
@@ -218,11 +215,11 @@ def is_plain_text(path: str) -> bool:
 def batch_tasks(
     tasks: Iterable[FetchedTask], places: int
 ) -> Iterator[tuple[list[FetchedTask], int]]:
-    """Group tasks into batches worth a trip to a process, each with the place of its process.
+    """Group tasks into batches that are worth sending, each with the place of its process.
 
-    The files of an account's region have one place, since a process has to learn the callers of
-    those that it reads. A region moves to the place that has least to read where its own has far
-    more, so that all come to an end at the same time."""
+    The files of one account's region go to the same place, since a process must learn the callers
+    of the files that it reads. If that place has far more bytes to read than the least loaded one,
+    the region moves there, so that all processes finish at the same time."""
     place_of: dict[str, int] = {}
     batches: list[list[FetchedTask]] = [[] for _ in range(places)]
     sizes = [0] * places
@@ -243,7 +240,7 @@ def batch_tasks(
 
 
 def _region_of(path: str) -> str:
-    """Return what the files of one account's region have in common; of others, their folder."""
+    """Return the account and region of a trail file; for any other file, its folder."""
     file = trail_file(path)
     return path.rpartition("/")[0] if file is None else f"{file.account}/{file.region}"
 
@@ -251,9 +248,9 @@ def _region_of(path: str) -> str:
 def batch_requests(
     files: Iterable[tuple[str, ChunkRequests]],
 ) -> Iterator[tuple[list[tuple[str, ChunkRequests]], None]]:
-    """Split the chunks to search into batches of one file each, for any process.
+    """Yield batches of chunks to search, each of one file, for any process.
 
-    A file whose chunks can be read by themselves makes several batches.
+    A file whose chunks can be read separately is split into several batches.
     """
     for path, requests in files:
         offsets = sorted(requests)
@@ -266,7 +263,7 @@ def batch_requests(
 
 
 def _is_rereadable(chunk: Chunk) -> bool:
-    """Tell whether a process can read a chunk by its offsets."""
+    """Tell whether another process can read a chunk, given its offsets."""
     return (
         bool(chunk.offset)
         and chunk.lines
@@ -281,7 +278,7 @@ _digester: LocalDigester
 _finder: SignalFinder
 _RuleSeconds = dict[str, float]
 _LineSpan = tuple[str, int, int]
-"""A file, and the first and last byte (exclusive) of whole lines in it."""
+"""A path, and the byte range, (start, end), of whole lines in the file."""
 _TimedPartial = tuple[Partial, _RuleSeconds]
 
 
@@ -301,7 +298,7 @@ def _read_batch(batch: Sequence[FetchedTask]) -> tuple[list[FileRead], _RuleSeco
 
 
 def _digest_lines(span: _LineSpan) -> _TimedPartial:
-    """Digest lines of a file. Raises Unreadable."""
+    """Digest a span of lines of a file. Raises Unreadable."""
     path, start, end = span
     with open(path, "rb") as file:
         file.seek(start)
