@@ -8,7 +8,7 @@ from typing import Any
 
 
 class AddressDatabaseError(Exception):
-    """An unusable database; the message is one line with what to do."""
+    """An unusable database; the message is one line that says what to do."""
 
 
 class AddressDatabase:

@@ -71,7 +71,7 @@ _OF_TIME = ("now", "tbucket")
 
 
 def depends_on_time(part: ast.Node | str) -> bool:
-    """Tell whether a node, given as such or as its ``repr``, uses the current time."""
+    """Tell whether a node, or the ``repr`` of one, uses the current time."""
     if isinstance(part, str):
         return any(f"Call(name='{name}'" in part for name in _OF_TIME)
     return any(isinstance(node, ast.Call) and node.name in _OF_TIME for node in walk(part))

@@ -115,7 +115,7 @@ def _time_span(node: FilterNode | None, reference: float) -> tuple[float, float]
 
 
 def _substrings(node: FilterNode) -> list[bytes] | None:
-    """Return substrings of which each passing record contains one, in any case; None: unknown."""
+    """Return substrings, one of which every passing record contains in any case; None: unknown."""
     match node:
         case parser.Disjunction(tests):
             union: list[bytes] = []
@@ -194,7 +194,7 @@ class _Narrowing:
         self._days = days
 
     def keys(self, node: FilterNode) -> frozenset[str] | None:
-        """Return principal keys of which each passing event has one; None if unknown."""
+        """Return principal keys, one of which every passing event has; None if unknown."""
         match node:
             case parser.Disjunction(tests):
                 union: frozenset[str] = frozenset()

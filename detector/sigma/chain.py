@@ -120,7 +120,9 @@ class _ChainReader:
         return lookback
 
     def _check_keys(self, rule: BaseRule, keys: tuple[str, ...], type: str) -> None:
-        """Raise EsqlError if a nested correlation does not group by all fields of the chain."""
+        """Raise EsqlError if the group-by of a nested correlation does not fit the chain's.
+
+        It must include the chain's fields; that of a temporal correlation must equal them."""
         missing = [key for key in self._keys if key not in keys]
         if missing or (type in TEMPORAL and set(keys) != set(self._keys)):
             wanted = ", ".join(self._keys) or "nothing"

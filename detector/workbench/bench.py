@@ -142,7 +142,7 @@ def state_judgements(store: Store) -> Judgements:
 
 
 def find_rule(rules: Iterable[Rule], name: str) -> Rule:
-    """Return the rule with an id, a file or a name, of which a part suffices.
+    """Return the rule with an id, a file or a name; part of the name suffices.
 
     Raises VariantError if no rule matches, or more than one."""
     candidates = list(rules)

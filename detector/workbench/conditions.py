@@ -104,9 +104,9 @@ class FilterConditions:
 
 
 def threshold_answers(query: Query, columns: Mapping[str, Value] | None) -> list[ConditionAnswer]:
-    """Return the answers of the conditions after STATS for a group's columns, None if it has none.
+    """Return the answers of the conditions after STATS for a group's columns.
 
-    Without columns, every answer is unknown."""
+    If ``columns`` is None, every answer is unknown."""
     answers = []
     nodes = list(_threshold_nodes(query.tree))
     for index, node in enumerate(nodes):

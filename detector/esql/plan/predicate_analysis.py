@@ -44,7 +44,7 @@ def columns_in(part: object) -> Iterator[ast.Column]:
 
 
 def required_pairs(condition: ast.Expression, scope: ColumnScope) -> Pairs:
-    """Return pairs, of which every record that passes ``condition`` has one.
+    """Return a set of pairs such that every record passing ``condition`` has one of them.
 
     The empty set means that no record passes."""
     match condition:
@@ -137,7 +137,7 @@ def known_fact(node: ast.Expression, scope: ColumnScope) -> ColumnFact:
 
 
 def find_multiplying_command(tree: ast.Tree) -> ast.Command | None:
-    """Return an MV_EXPAND because of which an event could be counted several times, if any.
+    """Return the first MV_EXPAND that could make an event count several times, or None.
 
     An MV_EXPAND of a field that is a key is harmless: the field's values are distinct, so its rows
     go to different groups."""
