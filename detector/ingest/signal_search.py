@@ -15,6 +15,7 @@ from detector.ingest.workers import Workers, is_worthwhile
 from detector.rules.ruleset import RuleSet
 from detector.sources.open_file import has_identity, is_of_this_process
 from detector.store import FileRow, Store
+from detector.store.errors import translate_sqlite_errors
 
 _GONE = "moved, changed or deleted since it was read: scan again"
 _LOOKAHEAD = 2000
@@ -66,7 +67,8 @@ class SignalSearch:
             )
             paths: list[str] = []
             files = _note_paths(group_by_file(searches, chunks), paths)
-            signals = self._signals_in(files, stop)
+            with translate_sqlite_errors(self._store.database.path):
+                signals = self._signals_in(files, stop)
             if stop.is_set():
                 return
             moved_or_gone = self._find_moved(paths)

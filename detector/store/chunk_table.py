@@ -10,7 +10,7 @@ from detector.detection.principal_index import PrincipalIndex, hashes_of
 from detector.detection.record_search import Selector
 from detector.sources.day_folder import is_day_folder
 from detector.sources.file_span import FileSpan
-from detector.store.database import Database, pages
+from detector.store.database import Database, pages, raises_damaged
 from detector.store.errors import translate_sqlite_errors
 from detector.store.files.file_packs import packs_where, packs_with
 from detector.store.files.stored_file import StoredFile
@@ -43,6 +43,7 @@ class ChunkTable:
             for chunk in chunks:
                 yield ChunkRef(path, *chunk, row.sequence)
 
+    @raises_damaged
     def file_spans(self, start: int, end: int, selector: Selector | None = None) -> list[FileSpan]:
         """Return the files with events in ``[start, end)``, in order of their first event.
 

@@ -10,7 +10,7 @@ import pytest
 
 import detector.rules
 from detector.rules.ruleset import RuleSet, load
-from detector.store import Store
+from detector.store import Damaged, Store
 from tests.detector.trail import REFERENCE_FILE, Run, call, lines, scan, sweep, watch, write
 
 FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
@@ -54,6 +54,26 @@ def test_files_that_are_damaged_by_now_are_named(
     before_search(store, monkeypatch, lambda: log.write_bytes(b"\x1f\x8b\x08\x00odd"))
     (problem,) = problems_of(scan(tmp_path, store=store, by=rules, jobs=jobs))
     assert problem.startswith(f"flags may be missing: {log}: ")
+
+
+def test_damaged_index_of_a_chunk_is_reported(
+    store: Store, tmp_path: Path, rules: RuleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = write(tmp_path, "a.jsonl", lines(OTHERS))
+    scan(tmp_path, store=store, by=rules)
+    log.write_bytes(log.read_bytes() + lines(sweep(10)))
+
+    def damage_indexes() -> None:
+        with store.database.transaction() as db:
+            assert db.execute("UPDATE chunk SET marks = x'7801'").rowcount == 2
+
+    before_search(store, monkeypatch, damage_indexes)
+    with pytest.raises(Damaged, match="doctor"):
+        scan(tmp_path, store=store, by=rules)
+    (alert,) = store.alerts.all()
+    related = store.alerts.lineage(alert.alert_id)
+    with pytest.raises(Damaged, match="doctor"):
+        store.chunks.file_spans(0, 1 << 40, related)
 
 
 def test_a_scan_names_files_that_went(
