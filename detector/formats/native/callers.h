@@ -1,5 +1,5 @@
-/* Callers by their raw bytes, which questions about records each of them has answered with no, and
-   views: what the rules are told of a record that may be a hit. */
+/* Numbers callers by their raw bytes, with the questions that each refuses, and views: the parts of
+   a record that the rules see before it is decoded. */
 
 #ifndef CALLERS_H
 #define CALLERS_H
@@ -14,23 +14,23 @@ typedef struct { uint32_t start, size, hash; } KnownCaller;
    code. */
 typedef struct { int32_t head, caller, message, has_code; } View;
 
-/* What is kept from chunk to chunk; number 0 is nobody, and no view. Error messages have numbers as
-   callers do. */
+/* The tables that are kept from chunk to chunk; number 0 is no caller and no view. Error messages
+   are numbered like callers. */
 typedef struct {
-    int64_t capacity, table_size; /* of both: a power of two, at least twice the capacity */
+    int64_t capacity, table_size; /* of both tables: a power of two, at least twice the capacity */
     int64_t bytes_capacity;
-    int64_t count, bytes_end;     /* how many are known, nobody with them */
+    int64_t count, bytes_end;     /* the number of callers, including number 0 */
     KnownCaller *known;
-    const uint64_t *refused;      /* of each caller, as bits */
-    int32_t *table;               /* of numbers; 0: free */
+    const uint64_t *refused;      /* of each caller: questions as bits */
+    int32_t *table;               /* hash table of numbers; 0: free */
     uint8_t *bytes;
-    int64_t view_count;           /* how many are known, that of none with them */
+    int64_t view_count;           /* the number of views, including number 0 */
     View *views;
     int32_t *view_table;
 } Callers;
 
-/* Return the number of a caller, a new one for bytes that were not seen; 0 without room for it, or
-   where too many collide. */
+/* Return the number of a caller; new bytes get a new number. 0 if there is no room, or if there are
+   too many collisions. */
 static int32_t number_caller(Callers *callers, const uint8_t *p, uint32_t size)
 {
     uint32_t hash = hash_bytes(p, size), mask = (uint32_t)callers->table_size - 1;
@@ -52,8 +52,8 @@ static int32_t number_caller(Callers *callers, const uint8_t *p, uint32_t size)
     return (int32_t)callers->count++;
 }
 
-/* Return the number of a view, a new one for one that was not seen; 0 without room for it, or where
-   too many collide. */
+/* Return the number of a view; a new view gets a new number. 0 if there is no room, or if there are
+   too many collisions. */
 static int32_t number_view(Callers *callers, const View *view)
 {
     uint32_t mask = (uint32_t)callers->table_size - 1;

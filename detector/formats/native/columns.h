@@ -1,8 +1,8 @@
-/* Columns of rows: which of them are known, their order, and numbers in the place of numbers. */
+/* Helpers for columns: hash marks of identities, and merging of sorted rows. */
 
 #define IDENTITY_SIZE 16
 
-/* The mark of an identity: its first eight bytes. 0 stands for none. */
+/* Return the mark of an identity: its first eight bytes, but never 0, which marks a free place. */
 static uint64_t mark_at(const uint8_t *bytes)
 {
     uint64_t mark;
@@ -10,7 +10,8 @@ static uint64_t mark_at(const uint8_t *bytes)
     return mark ? mark : 1;
 }
 
-/* Return where a mark is in a table of 2**bits, or the free place where it belongs; one is free. */
+/* Return the place of a mark in a table of 2**bits, or the free place for it; at least one place
+   must be free. */
 static uint64_t place_of_mark(const uint64_t *table, int32_t bits, uint64_t factor, uint64_t mark)
 {
     uint64_t last = ((uint64_t)1 << bits) - 1, place = (mark * factor) >> (64 - bits);
@@ -25,7 +26,7 @@ static int is_before(const int64_t *times, const uint8_t *identities, int32_t on
                   identities + IDENTITY_SIZE * (int64_t)other, IDENTITY_SIZE) < 0;
 }
 
-/* Merge the rows in `order` from `start` to `middle` with those up to `end`, both in order. */
+/* Merge two sorted runs of rows in `order`, `[start, middle)` and `[middle, end)`. */
 static void merge_rows(const int64_t *times, const uint8_t *identities, int32_t *order,
                        int32_t *other, int64_t start, int64_t middle, int64_t end)
 {

@@ -1,9 +1,10 @@
-/* Cut a chunk of CloudTrail JSON into records, and group the records by the raw bytes of their heads.
+/* Cuts a chunk of CloudTrail JSON into records, and groups the records by the raw bytes of their
+   heads.
 
-   This file decides nothing. Records whose heads have equal bytes share a group; what its texts mean
-   is decoded elsewhere. A chunk that is not plain in every byte is declined as a whole and takes the
-   path in Python: escapes or repetitions in keys that are read, values of other types there, invalid
-   UTF-8, unpaired surrogates, odd numbers, deep nesting, values that are no records.
+   This code interprets nothing: records whose heads have equal bytes share a group, and texts are
+   decoded elsewhere. A chunk with anything unusual is declined as a whole and handled in Python:
+   escapes in keys, repeated keys or values of other types among the fields that are read, invalid
+   UTF-8, unpaired surrogates, odd numbers, deep nesting, values that are not records.
 
    Every read is bounded by `end`, every write by the capacities that the caller passes. Nothing is
    allocated. */
@@ -14,20 +15,20 @@
 #include "columns.h"
 #include "documents.h"
 
-/* Cut `size` bytes. Returns what `cut_text` does. */
+/* Cut `size` bytes. Returns the result of `cut_text`. */
 int64_t trailhound_cut_records(const uint8_t *data, int64_t size, int32_t lines, Cut *cut)
 {
     return cut_text(data, size, lines, cut);
 }
 
-/* Cut small documents, one of which ends before each of `ends`. Returns the number of records. */
+/* Cut concatenated small documents, given their `ends`. Returns the number of records. */
 int64_t trailhound_cut_documents(
     const uint8_t *data, const int64_t *ends, const Cut *cut, Documents *documents)
 {
     return cut_documents(data, ends, cut, documents);
 }
 
-/* Sum the groups of a chunk that was cut. Returns 0, or TOO_SMALL where the results have no room. */
+/* Sum the groups of a chunk that was cut. Returns 0, or TOO_SMALL if the results do not fit. */
 int64_t trailhound_sum_groups(const Heads *heads, const Facts *facts, Sums *sums)
 {
     if (sums->records > sums->capacity || sums->group_count > sums->records) return TOO_SMALL;
@@ -35,7 +36,7 @@ int64_t trailhound_sum_groups(const Heads *heads, const Facts *facts, Sums *sums
     return 0;
 }
 
-/* Sum the groups of documents that were cut, each by itself. Returns what sums do of a chunk. */
+/* Sum the groups of each document that was cut. Returns 0, or TOO_SMALL if results do not fit. */
 int64_t trailhound_sum_documents(
     const Heads *heads, const Facts *facts, const Sums *sums, Documents *documents)
 {
@@ -44,22 +45,22 @@ int64_t trailhound_sum_documents(
     return 0;
 }
 
-/* Cut groups of records into runs that are alike. Returns the number of runs. */
+/* Cut groups of records into runs with the same view. Returns the number of runs. */
 int64_t trailhound_find_runs(HitRuns *hits)
 {
     return find_runs(hits);
 }
 
-/* Write a row for each record of so many runs that were found, by their kinds: that of one that is no
-   hit is below 0. Returns how many rows there are. */
+/* Write a row for each record of the first `runs` runs whose kind is not below 0. Returns the
+   number of rows. */
 int64_t trailhound_list_hits(
     const HitRuns *hits, int64_t runs, const int32_t *kinds, const int64_t *times, HitColumns *rows)
 {
     return list_hits(hits, runs, kinds, times, rows);
 }
 
-/* Add the marks of identities, `stride` bytes from one to the next, to a table of 2**bits that has
-   room for all. Returns how many were not there. */
+/* Add the marks of identities, which begin every `stride` bytes, to a table of 2**bits places with
+   room for all. Returns the number of new marks. */
 int64_t trailhound_add_marks(
     uint64_t *table, int32_t bits, uint64_t factor, const uint8_t *identities, int64_t count,
     int64_t stride)
@@ -74,7 +75,7 @@ int64_t trailhound_add_marks(
     return added;
 }
 
-/* Find the identities whose marks are in a table: their numbers go to `found`. Returns how many. */
+/* Write the indexes of the identities whose marks are in a table to `found`; return their number. */
 int64_t trailhound_find_marks(
     const uint64_t *table, int32_t bits, uint64_t factor, const uint8_t *identities, int64_t count,
     int32_t *found)
@@ -87,7 +88,8 @@ int64_t trailhound_find_marks(
     return number;
 }
 
-/* Put the numbers of rows in `order`, by time and identity; `other` has the same room. */
+/* Write the numbers of the rows to `order`, sorted by time and identity (merge sort); `other` is
+   scratch space of the same size. */
 void trailhound_sort_rows(
     const int64_t *times, const uint8_t *identities, int64_t count, int32_t *order, int32_t *other)
 {
@@ -99,7 +101,7 @@ void trailhound_sort_rows(
         }
 }
 
-/* Put items of `width` bytes in the order of their numbers. */
+/* Gather items of `width` bytes in the order of the numbers in `order`. */
 void trailhound_gather(
     const uint8_t *items, int64_t width, const int32_t *order, int64_t count, uint8_t *gathered)
 {
@@ -111,9 +113,9 @@ void trailhound_gather(
     }
 }
 
-/* Put rows of several widths one behind the other: those of the numbers `chosen`, of which each is in
-   `items` from its start to that of the next one. Their widths go to `widths`. Returns how many items
-   they have, for which there must be room in `gathered`; 0 there puts none. */
+/* Concatenate the rows with the numbers `chosen`. Each row is in `items`, from its start to that of
+   the next row. Writes their widths to `widths` and their items to `gathered`, which must have
+   room, or may be 0 to write none. Returns the number of items. */
 int64_t trailhound_gather_rows(
     const int32_t *starts, const int32_t *items, const int32_t *chosen, int64_t count,
     int32_t *widths, int32_t *gathered)
@@ -127,7 +129,7 @@ int64_t trailhound_gather_rows(
     return end;
 }
 
-/* Return the highest of some numbers, of 4 or 8 bytes; none is below 0, which is that of none. */
+/* Return the greatest of numbers of 4 or 8 bytes, none of which is below 0; 0 if there are none. */
 int64_t trailhound_highest(const void *numbers, int64_t width, int64_t count)
 {
     const int32_t *narrow = numbers;
@@ -140,7 +142,7 @@ int64_t trailhound_highest(const void *numbers, int64_t width, int64_t count)
     return highest;
 }
 
-/* Write numbers of 4 or 8 bytes with 1, 2, 4 or 8 each, which they fit in. */
+/* Convert numbers of 4 or 8 bytes to numbers of 1, 2, 4 or 8 bytes, in which they must fit. */
 void trailhound_narrow(
     const void *numbers, int64_t width, int64_t count, int64_t to_width, void *narrowed)
 {
@@ -155,8 +157,9 @@ void trailhound_narrow(
     }
 }
 
-/* Number the parts that rows have by the first row of each: `renumbered` has a 0 for each part. The
-   parts go to `used`, their new numbers to `numbers`. Returns how many. */
+/* Renumber the parts of rows in the order of their first rows; `renumbered` must have a 0 for each
+   part. Writes the used parts to `used`, and each row's new part number to `numbers`. Returns the
+   number of used parts. */
 int64_t trailhound_renumber(
     const int32_t *parts_of, int64_t count, int32_t *renumbered, int32_t *used, int32_t *numbers)
 {
@@ -172,7 +175,7 @@ int64_t trailhound_renumber(
     return parts;
 }
 
-/* The digest of the sources that the build names: a library of others is not called. */
+/* The digest of the sources, set by the build: a library built from other sources is not called. */
 #ifndef TRAILHOUND_SOURCES
 #define TRAILHOUND_SOURCES ""
 #endif
@@ -181,12 +184,12 @@ const char *trailhound_sources(void)
     return TRAILHOUND_SOURCES;
 }
 
-/* Count the bytes that have a value. */
+/* Count the bytes that are equal to `value`. */
 int64_t trailhound_count_bytes(const uint8_t *data, int64_t size, uint8_t value)
 {
     int64_t count = 0;
     while (size > 0) {
-        uint8_t some = 0; /* as few that a byte counts them, which a vector has many of */
+        uint8_t some = 0; /* at most 128, so that the compiler can use vectors of byte counters */
         int step = size < 128 ? (int)size : 128;
         for (int i = 0; i < step; i++) some += data[i] == value;
         count += some;

@@ -1,9 +1,9 @@
-/* Cut several small documents that lie one behind the other, and sum the groups of each.
+/* Cuts several concatenated small documents, and sums the groups of each.
 
-   Each is a chunk by itself, whose results lie behind those of the documents before; what is numbered
-   in it counts from 0. A document that is not plain is declined and leaves nothing behind, and so are
-   those that a chunk is looked at closer for: without records, with a time in another form, or with
-   a text that the tables have no room for. */
+   Each document is treated as a chunk; its results follow those of the documents before, and its
+   indexes count from 0. A document that is not plain is declined and leaves no results. So are
+   documents that need a closer look: without records, with a time in another form, or with a text
+   for which the tables have no room. */
 
 #ifndef DOCUMENTS_H
 #define DOCUMENTS_H
@@ -11,15 +11,15 @@
 #include "records.h"
 #include "sums.h"
 
-/* What was found in each of the documents. */
+/* The results of each document. */
 typedef struct {
     int64_t count;
-    int64_t *record_ends, *group_ends; /* where its records and groups end; declined: where it begins */
+    int64_t *record_ends, *group_ends; /* the ends of its results; if declined, the ends before */
     int64_t *incomplete_ends;
     SumCounts *sum_counts;
 } Documents;
 
-/* Return the arrays of a document, behind so many records, groups and incomplete records. */
+/* Return the arrays for the next document, after so many records, groups and incomplete records. */
 static Cut cut_behind(const Cut *cut, int64_t records, int64_t groups, int64_t incomplete)
 {
     Cut part = *cut;
@@ -61,7 +61,7 @@ static int64_t cut_documents(
     return records;
 }
 
-/* Return the arrays of a document of so many records and groups, behind so many. */
+/* Return the arrays for a document's sums, given its first record and group and their numbers. */
 static Sums sums_behind(
     const Sums *sums, int64_t first_record, int64_t records, int64_t first_group, int64_t groups)
 {

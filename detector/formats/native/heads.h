@@ -1,7 +1,7 @@
-/* Number the heads of records, and the texts in them, by their raw bytes.
+/* Numbers the heads of records, and the texts in them, by their raw bytes.
 
-   The numbers stay the same from chunk to chunk, as long as the caller keeps the tables: what is
-   decoded elsewhere is decoded once a text. Number 0 is no text: a value that is null or absent. */
+   Numbers stay the same from chunk to chunk as long as the caller keeps the tables, so each text is
+   decoded only once. Number 0 is no text: a value that is null or absent. */
 
 #ifndef HEADS_H
 #define HEADS_H
@@ -11,7 +11,7 @@
 #define TEXT_CAP 2048
 #define PROBES_A_RECORD 64
 
-/* The fields of a record that are read: first the texts of its origin, then those of its call. */
+/* The fields of a record that are read: the texts of its origin, those of its call, then others. */
 enum {
     ARN, ACCOUNT, KEY, INVOKED_BY, CALLER_TEXTS,
     RECIPIENT = CALLER_TEXTS, ADDRESS, AGENT, REGION, ORIGIN_TEXTS,
@@ -19,21 +19,23 @@ enum {
     READ_ONLY = TEXTS, CALLER, TIME, ID, MESSAGE, WHOLE_CALLER, FIELDS
 };
 
-/* A value's raw bytes in the chunk; `size` 0: the field is absent. */
+/* The location of a value's raw bytes in the chunk; `size` 0: the field is absent. */
 typedef struct { uint32_t start, size; } Slot;
 
-/* A text without its quotes: in the bytes that are kept, or, from -1 downwards, in the chunk. */
+/* A text without its quotes: at `start` in the kept bytes, or, if negative, at `~start` in the
+   chunk. */
 typedef struct { int64_t start; uint32_t size, hash; } Known;
 
-/* Who calls from where, and what is called: numbers of texts; whether there is a caller; whether the
-   call only reads (0: not said, 1: no, 2: yes). */
+/* An origin and a call, by the numbers of their texts; whether there is a caller; whether the call
+   is read-only (0: unknown, 1: no, 2: yes). */
 typedef struct { int32_t texts[ORIGIN_TEXTS], has_caller; } Origin;
 typedef struct { int32_t texts[TEXTS - ORIGIN_TEXTS], read_only; } Call;
 
 /* A head by the numbers of its parts. */
 typedef struct { int32_t origin, call; } Head;
 
-/* A caller that was read in the chunk of this stamp: where, its quotes, and the origin of its last call. */
+/* A caller that was read in the chunk with this stamp: its location, its number of quotes, and the
+   origin of its last call. */
 typedef struct {
     int64_t stamp, quotes;
     uint32_t start, size;
@@ -41,18 +43,18 @@ typedef struct {
     int32_t number; /* the origin's */
 } SeenCaller;
 
-/* What the caller keeps from chunk to chunk; all zeros when nothing is known. */
+/* The tables that the caller keeps from chunk to chunk; all zeros if nothing is known. */
 typedef struct {
-    int64_t capacity;      /* of texts, of origins, of calls, and of heads */
+    int64_t capacity;      /* for texts, origins, calls and heads, each */
     int64_t table_size;    /* a power of two, at least twice the capacity */
     int64_t bytes_capacity;
-    int64_t texts, origins, calls, heads, bytes_end; /* how many are known, number 0 with them */
-    int64_t in_chunk;      /* how many texts lie in the chunk: the tables end with it */
+    int64_t texts, origins, calls, heads, bytes_end; /* their numbers, including number 0 */
+    int64_t in_chunk;      /* the number of texts in the chunk: if any, the tables end with it */
     Known *known;          /* of each text */
     Origin *origin;
     Call *call;
     Head *head;
-    int32_t *group_of;     /* of each head: its group in the chunk of this stamp */
+    int32_t *group_of;     /* of each head: its group in the chunk with this stamp */
     int32_t *stamp_of;
     int32_t *text_table, *origin_table, *call_table, *head_table; /* of numbers; 0: free */
     uint8_t *bytes;
@@ -60,7 +62,7 @@ typedef struct {
     int64_t stamp;         /* of the chunk */
 } Heads;
 
-/* Hash sixteen bytes a step, and the last ones together, of which some may be hashed twice. */
+/* Hash sixteen bytes per step, then the last sixteen, which may overlap those before. */
 static inline uint32_t hash_bytes(const uint8_t *p, uint32_t size)
 {
     const uint64_t factor = 0xD6E8FEB86659FD93u;
@@ -91,8 +93,8 @@ static const uint8_t *bytes_of(const Text *text, const Heads *heads, const Known
     return known->start >= 0 ? heads->bytes + known->start : text->data + ~known->start;
 }
 
-/* Return the number of a text, a new one for bytes that were not seen; -1 without room for it, or
-   where too many collide. */
+/* Return the number of a text; new bytes get a new number. -1 if there is no room, or if there are
+   too many collisions. */
 static int32_t number_text(
     const Text *text, Heads *heads, const uint8_t *p, uint32_t size, int64_t *probes)
 {
@@ -117,7 +119,7 @@ static int32_t number_text(
     return (int32_t)heads->texts++;
 }
 
-/* Return the number of a key of `size` bytes among `keys`, as that of a text. */
+/* Return the number of a key of `size` bytes among `keys`, as `number_text` does. */
 static inline int32_t number_key(const Heads *heads, uint8_t *keys, int64_t *count, int32_t *table,
     const void *key, uint32_t size, int64_t *probes)
 {
@@ -135,8 +137,8 @@ static inline int32_t number_key(const Heads *heads, uint8_t *keys, int64_t *cou
 #define NUMBER(heads, kind, key, probes) number_key(heads, (uint8_t *)(heads)->kind, \
     &(heads)->kind##s, (heads)->kind##_table, key, sizeof *(key), probes)
 
-/* Return the number of an origin, as that of a text. Most calls of a caller are of one origin, which is
-   kept with the caller where it has an entry. */
+/* Return the number of an origin, as `number_text` does. Most calls of a caller have the same
+   origin, which is kept with the caller's entry, if it has one. */
 static int32_t number_origin(
     Heads *heads, const Origin *origin, SeenCaller *caller, int64_t *probes)
 {
@@ -151,7 +153,7 @@ static int32_t number_origin(
     return number;
 }
 
-/* Return the number of a head, as that of a text. */
+/* Return the number of a head, as `number_text` does. */
 static int32_t number_head(
     Heads *heads, const Origin *origin, SeenCaller *caller, const Call *call, int64_t *probes)
 {
@@ -182,8 +184,8 @@ static inline void forget_keys(const Heads *heads, const uint8_t *keys, int64_t 
 #define FORGET(heads, kind, before) forget_keys(heads, (const uint8_t *)(heads)->kind, \
     &(heads)->kind##s, (heads)->kind##_table, sizeof *(heads)->kind, before)
 
-/* Forget what was numbered since there were so many: the last first, so that no gap is left in what
-   others were put behind. */
+/* Forget everything that was numbered since `before`, the last first, so that no gaps are left in
+   the probe sequences of the hash tables. */
 static void forget_since(Heads *heads, const Heads *before)
 {
     FORGET(heads, head, before->heads);

@@ -1,34 +1,34 @@
-/* What is known of a record that may be a hit, and runs of records that differ in their events' ids. */
+/* The fields of records that may be hits, and runs of such records that have the same view. */
 
 #include "callers.h"
 
-/* What a hit has beside its head: where its caller and its error message are, and its identity,
-   which is known where `has_identity`: its id is a UUID in lower case. */
+/* The fields of a hit in addition to its head: the locations of its caller and error message, and
+   its identity, which is known if `has_identity`: if its id is a lower-case UUID. */
 typedef struct {
     uint32_t caller_start, caller_size, message_start, message_size;
     uint8_t identity[16], has_identity, has_code, unused[2];
 } HitFields;
 
-/* Groups of records of a chunk, to be cut into runs; the caller owns and sizes all of it.
-   There is room for a run a record. */
+/* Groups of records of a chunk, to be cut into runs. The caller owns and sizes all arrays; there
+   must be room for one run per record. */
 typedef struct {
     const uint8_t *data;     /* the chunk */
-    const int64_t *sizes;    /* of each record of the chunk, and */
-    const HitFields *fields; /* what it has as a hit */
-    int64_t group_count, largest; /* a record that is larger is a run by itself */
-    const int32_t *ends;     /* of each group in `records`, which are numbers of records */
+    const int64_t *sizes;    /* of each record of the chunk */
+    const HitFields *fields; /* of each record of the chunk */
+    int64_t group_count, largest; /* a larger record is a run of its own */
+    const int32_t *ends;     /* of each group in `records`, which are indexes of records */
     const int32_t *records;
     int32_t *run_starts, *run_ends; /* of each run in `records` */
     int32_t *run_groups;     /* of each run */
     uint8_t *identities;     /* of each of `records` */
-    Callers *callers;        /* 0: nothing is known of callers */
-    const uint64_t *asked;   /* of each group: what its callers may have refused, as a bit */
-    const int32_t *heads;    /* of each group: the number of its head, 0 where it has none */
-    int32_t *run_callers;    /* of each run, where its group asks or has a head: the caller, */
-    int32_t *run_views;      /* and the view; 0 where it has no number */
+    Callers *callers;        /* 0: callers are not numbered */
+    const uint64_t *asked;   /* of each group: its question to callers, as a bit */
+    const int32_t *heads;    /* of each group: the number of its head, 0: none */
+    int32_t *run_callers;    /* of each run, if its group has a question or a head: its caller */
+    int32_t *run_views;      /* and its view; 0: not numbered */
 } HitRuns;
 
-/* Return the number of the view of a record; 0 where a part of it has none. */
+/* Return the number of a record's view; 0 if a part of it has no number. */
 static int32_t view_of(HitRuns *hits, int32_t head, int32_t caller, const HitFields *fields)
 {
     if (!head || !caller) return 0;
@@ -49,14 +49,14 @@ static int is_alike(const uint8_t *data, const HitFields *one, const HitFields *
         && !memcmp(data + one->message_start, data + other->message_start, one->message_size);
 }
 
-/* Cut groups into runs of records whose callers and error messages have the same bytes. What a caller
-   is known to refuse is in none. */
+/* Cut groups into runs of records whose callers and error messages have the same bytes. Records
+   whose caller is known to refuse the group's question are left out. */
 static int64_t find_runs(HitRuns *hits)
 {
     int64_t run = 0;
     int32_t place = 0;
     for (int64_t group = 0; group < hits->group_count; group++) {
-        const HitFields *last = 0; /* of the run before, in this group */
+        const HitFields *last = 0; /* of the previous run in this group */
         uint64_t asked = hits->callers ? hits->asked[group] : 0;
         int32_t head = hits->callers ? hits->heads[group] : 0;
         int is_refused = 0;
@@ -86,14 +86,14 @@ static int64_t find_runs(HitRuns *hits)
     return run;
 }
 
-/* The columns of hits, with room for all records. */
+/* Columns of hits, with room for all records. */
 typedef struct {
     uint8_t *identities;
     int64_t *times, *indexes;
     int32_t *kinds;
 } HitColumns;
 
-/* Write a row for each record of the runs that have a kind, 0 or more. Returns how many. */
+/* Write a row for each record of the runs whose kind is not below 0. Returns the number of rows. */
 static int64_t list_hits(
     const HitRuns *hits, int64_t runs, const int32_t *kinds, const int64_t *times, HitColumns *rows)
 {

@@ -1,6 +1,8 @@
-/* The grammar of JSON, as strictly as the decoder that this stands in for reads it.
+/* The grammar of JSON, as strict as the decoder that this code replaces.
 
-   Each function takes where something begins and returns where it ends, 0 where it is not valid. */
+   Unless stated otherwise, each function takes the start of a construct and returns its end, 0 if
+   it
+   is not valid. */
 
 #ifndef JSON_H
 #define JSON_H
@@ -22,7 +24,7 @@ static inline const uint8_t *skip_space(const Text *text, const uint8_t *p)
     return p;
 }
 
-/* Skip a string, from its quote on. */
+/* Skip a string, beginning at its opening quote. */
 static inline const uint8_t *skip_string(Text *text, const uint8_t *p)
 {
     if (next_quote(text) != p) return 0;
@@ -71,7 +73,7 @@ static const uint8_t *skip_scalar(Text *text, const uint8_t *p)
     return skip_number(text, p);
 }
 
-/* Skip a key and its colon, and the space around; `key_end` is where the key ends. */
+/* Skip a key, its colon and the space around it; set `key_end` to the end of the key. */
 static inline const uint8_t *skip_key(Text *text, const uint8_t *p, const uint8_t **key_end)
 {
     if (p >= text->end || *p != '"' || !(p = skip_string(text, p))) return 0;
@@ -81,18 +83,19 @@ static inline const uint8_t *skip_key(Text *text, const uint8_t *p, const uint8_
     return skip_space(text, p + 1);
 }
 
-/* Skip a key that is to be compared, so without escapes; return its text without quotes. */
+/* Skip a key that will be compared, so must have no escapes; set `key` and `size` to its text
+   without quotes. */
 static inline const uint8_t *read_key(Text *text, const uint8_t *p, const uint8_t **key, int64_t *size)
 {
     const uint8_t *key_end, *value = skip_key(text, p, &key_end);
     if (!value) return 0;
     *key = p + 1;
     *size = key_end - 1 - *key;
-    /* The last escape that was seen may be in this key, or ahead. */
+    /* The last escape seen so far may be in this key, or ahead of it. */
     return text->escape_end > p && memchr(*key, '\\', (size_t)*size) ? 0 : value;
 }
 
-/* After a member or an element: skip a comma, or stop at the closing bracket. 1: more follow. */
+/* After a member or element: skip a comma (returns 1) or the closing bracket (0); -1: invalid. */
 static inline int has_more(const Text *text, const uint8_t **p, uint8_t closing)
 {
     *p = skip_space(text, *p);
@@ -106,7 +109,8 @@ static inline int has_more(const Text *text, const uint8_t **p, uint8_t closing)
     return *p < text->end ? 1 : -1;
 }
 
-/* Skip what opens an object or array, and the space behind. 1: it is not empty. */
+/* Skip the opening bracket of an object or array, and space. Returns 1, 0 if it is empty (its end
+   is then skipped, too), -1 if it is invalid. */
 static inline int open_bracket(const Text *text, const uint8_t **p, uint8_t closing)
 {
     *p = skip_space(text, *p + 1);
@@ -116,7 +120,7 @@ static inline int open_bracket(const Text *text, const uint8_t **p, uint8_t clos
     return 0;
 }
 
-/* Skip members that are strings and have no space around, as long as a key follows. */
+/* Fast path: skip string members without space around them, as long as a key follows. */
 static inline const uint8_t *skip_strings(Text *text, const uint8_t *p)
 {
     const uint8_t **quotes = text->quotes + text->next;
@@ -130,11 +134,11 @@ static inline const uint8_t *skip_strings(Text *text, const uint8_t *p)
     return p;
 }
 
-/* Skip a value that lies `depth` deep. */
+/* Skip a value at nesting depth `depth`. */
 static const uint8_t *skip_value(Text *text, const uint8_t *p, int depth)
 {
     const int outer = depth;
-    uint8_t closing[DEPTH_CAP + 2]; /* the brackets that close what is open, by depth */
+    uint8_t closing[DEPTH_CAP + 2]; /* the closing brackets of what is open, by depth */
     const uint8_t *key_end;
     for (;;) {
         if (p >= text->end || depth > DEPTH_CAP) return 0;

@@ -1,4 +1,4 @@
-/* Read the records of a chunk, and group them by the raw bytes of their heads. */
+/* Reads the records of a chunk, and groups them by the raw bytes of their heads. */
 
 #ifndef RECORDS_H
 #define RECORDS_H
@@ -40,14 +40,14 @@ static int slot_of_caller(const uint8_t *key, int64_t size)
     }
 }
 
-/* What is read of a record: its values, and the entry of its caller, 0 for one that is not kept. */
+/* The values that are read from a record, and the entry of its caller; 0 if it has no entry. */
 typedef struct {
     Slot slots[FIELDS];
     SeenCaller *caller;
-    int was_seen; /* the caller's texts are in its entry, and have no slots */
+    int was_seen; /* the caller's texts are in its entry, not in slots */
 } Fields;
 
-/* Put a value into its slot; return whether none was there. */
+/* Store a value's location in its slot; return whether the slot was empty. */
 static inline int put_value(
     const Text *text, Slot *slot, const uint8_t *start, const uint8_t *end)
 {
@@ -57,7 +57,7 @@ static inline int put_value(
     return 1;
 }
 
-/* Read the members of a caller that lies `depth` deep. */
+/* Read the members of a caller at nesting depth `depth`. */
 static const uint8_t *read_members(Text *text, const uint8_t *p, Slot *slots, int depth)
 {
     int more = open_bracket(text, &p, '}');
@@ -74,7 +74,7 @@ static const uint8_t *read_members(Text *text, const uint8_t *p, Slot *slots, in
     return more < 0 ? 0 : p;
 }
 
-/* Read a caller, unless it was read in this chunk before. */
+/* Read a caller, or skip it if it was read in this chunk before. */
 static const uint8_t *read_caller(
     Text *text, const uint8_t *start, const Heads *heads, Fields *fields, int depth)
 {
@@ -103,7 +103,7 @@ static const uint8_t *read_fields(Text *text, const uint8_t *p, const Heads *hea
         start = p;
         if (slot == CALLER && p < text->end && *p == '{') {
             if (!(p = read_caller(text, p, heads, fields, 2))) return 0;
-            end = start + 1; /* its brace: what is in it has slots of its own */
+            end = start + 1; /* only its brace: its members have slots of their own */
         } else end = p = skip_value(text, p, 2);
         if (!p || (slot >= 0 && !put_value(text, fields->slots + slot, start, end))) return 0;
         more = has_more(text, &p, '}');
@@ -117,7 +117,7 @@ static int two_digits(const uint8_t *p)
         : (p[0] - '0') * 10 + p[1] - '0';
 }
 
-/* Return the seconds since the epoch of "YYYY-MM-DDTHH:MM:SSZ"; NO_TIME for any other text. */
+/* Return "YYYY-MM-DDTHH:MM:SSZ", with quotes, in seconds since the epoch; else NO_TIME. */
 static int64_t parse_time(const uint8_t *p, uint32_t size)
 {
     static const uint8_t DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -141,14 +141,14 @@ static int64_t parse_time(const uint8_t *p, uint32_t size)
     return days * 86400 + hour * 3600 + minute * 60 + second;
 }
 
-/* Of each hexadecimal digit, one more than its value: digits of ids are random, and no processor
-   guesses which branch they take. */
+/* Each hexadecimal digit's value plus one. A table avoids branches, which would be mispredicted, as
+   digits of ids are random. */
 static const uint8_t DIGITS[256] = {
     ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
     ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
-/* Read "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" with its quotes; return whether it is one. */
+/* Read a UUID in lower case, with its quotes, into `identity`; return whether it is one. */
 static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
 {
     uint8_t is_uuid = 1;
@@ -163,24 +163,26 @@ static uint8_t read_uuid(const uint8_t *p, uint32_t size, uint8_t *identity)
     return is_uuid;
 }
 
-/* What the caller owns and sizes; `capacity` is the number of records that fit. */
+/* The results, in arrays that the caller owns and sizes; `capacity` is the number of records that
+   fit. */
 typedef struct {
     int64_t capacity;
     int64_t *starts, *sizes; /* of each record */
-    int64_t *times;          /* of each record, NO_TIME where it has another form */
+    int64_t *times;          /* of each record, NO_TIME if it has another form */
     int32_t *groups;         /* of each record */
-    int32_t *order;          /* the records by group, then in order */
+    int32_t *order;          /* the records by group, ascending in each */
     int32_t *ends;           /* of each group in `order` */
-    int32_t *numbers;        /* of each group, that of its head */
+    int32_t *numbers;        /* of each group, the number of its head */
     int64_t *firsts, *lasts; /* of each group, its least and greatest time */
-    int32_t *incomplete;     /* the records whose heads lack what makes a record */
+    int32_t *incomplete;     /* the records whose heads are not complete */
     HitFields *hit_fields;   /* of each record */
     Heads *heads;            /* 0: the records are not grouped */
     int64_t records, group_count, incomplete_count, untimed, probes;
     int64_t status;          /* why the last call failed */
 } Cut;
 
-/* Read texts of a head from their values, from the one at `first` on; return whether these are such. */
+/* Number the texts of a head in the slots `[first, end)`; return whether all are strings, null or
+   absent. */
 static int read_texts(
     const Text *text, Cut *cut, const Slot *slots, int first, int end, int32_t *numbers)
 {
@@ -200,7 +202,7 @@ static int read_texts(
     return 1;
 }
 
-/* Read the texts of an origin; return whether its values are such. */
+/* Number the texts of an origin; return whether its values have valid types. */
 static int read_origin(const Text *text, Cut *cut, const Fields *fields, Origin *origin)
 {
     int first = 0;
@@ -211,7 +213,7 @@ static int read_origin(const Text *text, Cut *cut, const Fields *fields, Origin 
     return read_texts(text, cut, fields->slots, first, ORIGIN_TEXTS, origin->texts + first);
 }
 
-/* Read the head of a record from its values; return whether these have the types of one. */
+/* Read the head of a record from its values; return whether these have valid types. */
 static int read_head(const Text *text, Cut *cut, const Fields *fields, Origin *origin, Call *call)
 {
     const uint8_t *data = text->data;
@@ -227,13 +229,13 @@ static int read_head(const Text *text, Cut *cut, const Fields *fields, Origin *o
         && read_texts(text, cut, slots, ORIGIN_TEXTS, TEXTS, call->texts);
 }
 
-/* Whether a text is there and not empty. */
+/* Return whether a text is present and not empty. */
 static int says(const Heads *heads, int32_t number)
 {
     return number && heads->known[number].size;
 }
 
-/* Whether a head has what makes it a record: source, name, region, and a caller that is named. */
+/* Return whether a head has a source, a name, a region and an identified caller. */
 static int is_complete(const Heads *heads, const Origin *origin, const Call *call)
 {
     return says(heads, call->texts[SOURCE - ORIGIN_TEXTS]) && says(heads, call->texts[NAME - ORIGIN_TEXTS])
@@ -242,7 +244,7 @@ static int is_complete(const Heads *heads, const Origin *origin, const Call *cal
             || says(heads, origin->texts[KEY]));
 }
 
-/* Put a record into the group of its head; return whether it has one. */
+/* Add a record to the group of its head; return whether it has a valid head. */
 static int add_to_group(const Text *text, Cut *cut, const Fields *fields, int64_t time)
 {
     Origin origin;
@@ -355,7 +357,7 @@ static const uint8_t *read_lines(Text *text, const uint8_t *p, Cut *cut)
     return text->end;
 }
 
-/* Put the records in the order of their groups, by counting. */
+/* Sort the records by group (counting sort). */
 static void sort_by_group(Cut *cut)
 {
     int32_t start = 0;
@@ -368,8 +370,8 @@ static void sort_by_group(Cut *cut)
         cut->order[cut->ends[cut->groups[number]]++] = (int32_t)number;
 }
 
-/* Cut `size` bytes. Returns the number of records; DECLINED; TOO_SMALL where they are more than the
-   capacity; or FULL where the heads and texts that are kept from chunk to chunk leave no room. */
+/* Cut `size` bytes. Returns the number of records; DECLINED; TOO_SMALL if they exceed the capacity;
+   or FULL if the tables that are kept from chunk to chunk have no room. */
 static int64_t cut_text(const uint8_t *data, int64_t size, int32_t lines, Cut *cut)
 {
     static const Heads none = {0};

@@ -1,5 +1,5 @@
-/* Callers by their bytes, of one chunk: nearly all calls of a file are of a few sessions. What was read
-   as a caller once is one wherever the same bytes stand in its place, and need not be read again. */
+/* A cache of the callers in a chunk, by their bytes: nearly all calls of a file are by a few
+   sessions. Where the same bytes occur as a caller again, they need not be parsed again. */
 
 #ifndef SEEN_CALLERS_H
 #define SEEN_CALLERS_H
@@ -7,16 +7,16 @@
 #include "heads.h"
 
 #define SEEN_CALLERS 2048 /* a power of two */
-#define CALLER_PREFIX 160 /* bytes in which nearly all callers differ */
+#define CALLER_PREFIX 160 /* the first bytes, in which nearly all callers differ */
 
-/* Return the entry for a caller from where it begins; 0 where none is kept. */
+/* Return the cache entry for the caller that begins at `p`; 0 if it cannot have one. */
 static inline SeenCaller *entry_for_caller(const Text *text, const Heads *heads, const uint8_t *p)
 {
     if (!heads || text->end - p < CALLER_PREFIX) return 0;
     return heads->seen_callers + (hash_bytes(p, CALLER_PREFIX) & (SEEN_CALLERS - 1));
 }
 
-/* Whether the caller of an entry stands here. */
+/* Return whether the caller of an entry is at `p`. */
 static inline int is_caller_here(
     const Text *text, const Heads *heads, const SeenCaller *seen, const uint8_t *p)
 {
@@ -24,7 +24,7 @@ static inline int is_caller_here(
         && !memcmp(p, text->data + seen->start, seen->size);
 }
 
-/* Put a caller into an entry. It is known when its texts are. */
+/* Store a caller in an entry; the entry becomes valid when the caller's origin is numbered. */
 static inline void put_caller(
     const Text *text, SeenCaller *seen, const uint8_t *start, const uint8_t *end, int64_t quotes)
 {

@@ -1,9 +1,9 @@
-/* Find the strings of a JSON text, and check all that is in them.
+/* Finds the strings of a JSON text, and validates their content.
 
-   The text is looked through ahead of whoever reads it, some thousand bytes at a time and 64 bytes at
-   once: what matters of a string are its two quotes, so what reads it has no loop over its
-   characters. Escapes, control characters and UTF-8 are checked on the way. Of what stands outside of
-   strings nothing is checked here; the grammar (json.h) reads each byte of it. */
+   The text is scanned ahead of the parser, some thousand bytes at a time in blocks of 64 bytes. The
+   scan notes the quotes, so the parser need not loop over a string's characters. Escapes, control
+   characters and UTF-8 are checked on the way. Bytes outside of strings are not checked here; the
+   grammar (json.h) reads each of them. */
 
 #ifndef STRINGS_H
 #define STRINGS_H
@@ -22,18 +22,18 @@
 
 #define BLOCK 64
 #define AHEAD 256  /* a multiple of BLOCK */
-#define SOON 1024  /* bytes that are fetched ahead of those that are looked at */
-#define AT_ONCE 8  /* quotes that are noted before it is asked whether there are more */
+#define SOON 1024  /* how many bytes ahead of the scan are prefetched */
+#define AT_ONCE 8  /* how many quotes are noted before checking whether there are more */
 
 typedef struct {
     const uint8_t *data, *end;
     int lines; /* a newline ends a record */
-    const uint8_t *seen;        /* the text before it was looked through */
-    const uint8_t *escape_end;  /* where the last escape ends */
-    const uint8_t *symbol_end;  /* where the last character of several bytes ends */
-    uint64_t in_string;         /* all bits, where `seen` is in a string */
-    int32_t next, count;        /* of the quotes that were found and not yet read */
-    int64_t passed;             /* how many quotes were found before these */
+    const uint8_t *seen;        /* the text before it was scanned */
+    const uint8_t *escape_end;  /* the end of the last escape */
+    const uint8_t *symbol_end;  /* the end of the last multi-byte character */
+    uint64_t in_string;         /* all bits set if `seen` is in a string, else 0 */
+    int32_t next, count;        /* indexes into `quotes`: the next to read, and the end */
+    int64_t passed;             /* the number of quotes found before these */
     const uint8_t *quotes[AHEAD + AT_ONCE];
 } Text;
 
@@ -47,11 +47,11 @@ static void begin_text(Text *text, const uint8_t *data, int64_t size, int lines)
     text->passed = 0;
 }
 
-/* The bytes of a block, each a bit: quotes, backslashes, and those that a string must not have without
-   a closer look, control characters and bytes of longer characters. */
+/* Bit masks of a block's bytes: quotes, backslashes, and bytes that must be checked in strings:
+   control characters and bytes of multi-byte characters. */
 typedef struct { uint64_t quotes, slashes, odd; } Marks;
 
-/* Mark the quotes of a block; the rest only where the block has other bytes than plain ones. */
+/* Mark the bytes of a block; other masks than quotes are only computed if there are such bytes. */
 #ifdef __SSE2__
 static inline uint64_t bits_of(__m128i a, __m128i b, __m128i c, __m128i d)
 {
@@ -69,7 +69,7 @@ static inline Marks mark_block(const uint8_t *p)
     __m128i c = _mm_loadu_si128(lanes + 2), d = _mm_loadu_si128(lanes + 3);
     Marks marks = {0, 0, 0};
 #define EQUAL(bytes, byte) _mm_cmpeq_epi8(bytes, byte)
-    /* Signed: bytes from 0x80 on are less than a space, too. */
+    /* The comparison is signed: bytes from 0x80 on are less than a space, too. */
 #define SPECIAL(bytes) _mm_or_si128(EQUAL(bytes, slash), _mm_cmplt_epi8(bytes, space))
     marks.quotes = bits_of(EQUAL(a, quote), EQUAL(b, quote), EQUAL(c, quote), EQUAL(d, quote));
     if (_mm_movemask_epi8(_mm_or_si128(
@@ -110,7 +110,7 @@ static int hex4(const uint8_t *p)
     return value;
 }
 
-/* Skip an escape, from its backslash on. */
+/* Skip an escape that begins at `p`; return its end, 0 if it is invalid. */
 static const uint8_t *skip_escape(const Text *text, const uint8_t *p)
 {
     if (text->end - p < 2) return 0;
@@ -124,7 +124,7 @@ static const uint8_t *skip_escape(const Text *text, const uint8_t *p)
     return unit >= 0xDC00 && unit <= 0xDFFF ? p + 12 : 0;
 }
 
-/* Skip a character of several bytes (RFC 3629, section 4). */
+/* Skip a multi-byte character (RFC 3629, section 4); return its end, 0 if it is invalid. */
 static const uint8_t *skip_utf8(const Text *text, const uint8_t *p)
 {
     uint8_t first = p[0], low = 0x80, high = 0xBF;
@@ -153,13 +153,13 @@ static int count_bits(uint64_t bits)
     return (int)(bits * 0x0101010101010101u >> 56);
 }
 
-/* The bits from that of byte `at` of the block on that starts at `block`. */
+/* Return a mask of the bits from byte `at` on, for the block that starts at `block`. */
 static uint64_t bits_from(const uint8_t *block, const uint8_t *at)
 {
     return at <= block ? ~(uint64_t)0 : at - block >= BLOCK ? 0 : ~(uint64_t)0 << (at - block);
 }
 
-/* Check the escapes of a block, and take the quotes in them away; return whether they are valid. */
+/* Check the escapes of a block, and unmark escaped quotes; return whether they are valid. */
 static int check_escapes(Text *text, const uint8_t *block, Marks *marks)
 {
     uint64_t left = bits_from(block, text->escape_end);
@@ -176,8 +176,7 @@ static int check_escapes(Text *text, const uint8_t *block, Marks *marks)
     return 1;
 }
 
-/* Check the odd bytes in the strings of a block; return whether they are of characters that are
-   valid there. */
+/* Check the odd bytes in the strings of a block; return whether they form valid characters. */
 static int check_odd(Text *text, const uint8_t *block, const Marks *marks)
 {
     uint64_t in_string = marks->quotes, odd;
@@ -194,8 +193,8 @@ static int check_odd(Text *text, const uint8_t *block, const Marks *marks)
     return 1;
 }
 
-/* Note the quotes of a block. Most blocks have a few, and a processor cannot guess how many: it writes
-   some that are none behind the last, rather than ask for each. */
+/* Note the quotes of a block. Their number is small but unpredictable, so a fixed number of entries
+   is written without branches; those after the last quote are ignored. */
 static void note_quotes(Text *text, const uint8_t *block, uint64_t bits)
 {
     const uint64_t last = (uint64_t)1 << (BLOCK - 1);
@@ -209,7 +208,7 @@ static void note_quotes(Text *text, const uint8_t *block, uint64_t bits)
     } while (bits);
 }
 
-/* Look through a block, of which the text has `size` bytes; return whether its strings are valid. */
+/* Scan a block, of which the text has `size` bytes; return whether its strings are valid. */
 static int see_block(Text *text, int64_t size)
 {
     uint8_t padded[BLOCK];
@@ -231,7 +230,7 @@ static int see_block(Text *text, int64_t size)
     return 1;
 }
 
-/* Look for the quotes that follow; return whether there are more. */
+/* Scan on for quotes; return whether there are more. */
 static OUTLINE int find_quotes(Text *text)
 {
     text->passed += text->count;
@@ -244,7 +243,7 @@ static OUTLINE int find_quotes(Text *text)
     return 1;
 }
 
-/* Return the next quote of the text; 0 behind the last, and before a string that is not valid. */
+/* Return the next quote of the text; 0 after the last one, and before an invalid string. */
 static inline const uint8_t *next_quote(Text *text)
 {
     if (text->next == text->count && !find_quotes(text)) return 0;

@@ -1,6 +1,6 @@
-/* Sum the groups of a chunk by origin, and list what must be looked at closer.
+/* Sums the groups of a chunk by origin, and lists the groups that need a closer look.
 
-   What is known of each origin and each call is told by the caller, who has decoded them. */
+   The caller, who has decoded the origins and calls, provides the facts about each. */
 
 #ifndef SUMS_H
 #define SUMS_H
@@ -9,55 +9,56 @@
 
 enum { IS_SKIPPED = 1, MAY_OPEN = 2, IS_CHANGE = 4 };
 
-/* The bytes that a record and a posting take at most where they are encoded. */
+/* The most bytes that a record and a posting list take when encoded. */
 enum { RECORD_ROOM = 5, POSTING_ROOM = 21 };
 
-/* The principals of a posting as they are encoded; none where the size is 0. */
+/* The encoded principals of a posting list; size 0: none. */
 typedef struct {
     uint8_t size, bytes[15];
 } PostingName;
 
-/* What the caller knows of the tables' origins and calls, by number, and room to work in. */
+/* The facts about the tables' origins and calls, by number, and scratch space. */
 typedef struct {
-    const uint64_t *refused;    /* of each origin: the questions that were answered for good */
+    const uint64_t *refused;    /* of each origin: the questions that it refuses, as bits */
     const int32_t *posting_of;  /* of each origin: the number of its principals */
-    const int32_t *observed_of; /* of each origin: the number of what is observed of it */
-    const int32_t *changed_of;  /* of each origin: the number of where its changes are; 0: nowhere */
-    const uint64_t *asked;      /* of each call: the questions that it raises, as bits */
+    const int32_t *observed_of; /* of each origin: the number of its observation */
+    const int32_t *changed_of;  /* of each origin: that of its observation of changes; 0: none */
+    const uint64_t *asked;      /* of each call: its questions, as bits */
     const uint8_t *kinds;       /* of each call */
     const PostingName *posting_names; /* of each posting */
-    uint8_t *has_called;        /* of each origin: set where it has a record */
+    uint8_t *has_called;        /* of each origin: set if it has a record */
     int32_t *slot_of_origin, *slot_of_posting, *slot_of_observed, *slot_of_changed;
 } Facts;
 
-/* How many results there are of each kind. */
+/* The number of results of each kind. */
 typedef struct {
     int64_t origins, observed, changed, postings, encoded, encoded_size, asking, opening, skipped;
 } SumCounts;
 
-/* `capacity` is that of the arrays of results; those of groups and records are as they were cut. */
+/* The groups and records as they were cut, and the results; `capacity` is that of the result
+   arrays. */
 typedef struct {
     int64_t capacity, records, group_count;
     const int32_t *groups, *ends, *numbers; /* see Cut */
     const int64_t *firsts, *lasts;
-    int64_t lists_origins;      /* whether the groups of each origin are asked for */
+    int64_t lists_origins;      /* whether to list the groups of each origin */
     SumCounts *counts;
-    int32_t *observed;          /* what is observed of events, in order of the first group */
+    int32_t *observed;          /* the observations of events, in order of the first group */
     int64_t *observed_firsts, *observed_lasts;
-    int32_t *changed;           /* where something is changed */
+    int32_t *changed;           /* the observations of changes */
     int64_t *changed_firsts, *changed_lasts;
     int32_t *origins;           /* the origins that have events */
     int64_t *origin_firsts, *origin_lasts;
-    int32_t *by_origin, *origin_ends; /* the groups of events by origin, and where each ends */
-    int32_t *postings, *posting_ends; /* the principals that have records, and where each ends in */
-    int32_t *posted;            /* their records in order, without those that may open a session */
+    int32_t *by_origin, *origin_ends; /* the groups of events by origin, and each origin's end */
+    int32_t *postings, *posting_ends; /* the posting lists with records, their ends in `posted` */
+    int32_t *posted;            /* their records in order, except those that may open a session */
     uint8_t *encoded;           /* the same, see `encode_postings` */
     int32_t *asking, *opening, *skipped; /* groups */
-    int32_t *slots;             /* of each group, room to work in */
+    int32_t *slots;             /* of each group: scratch space */
 } Sums;
 
-/* Find a number's slot among `count`, or add one. What stands in `slot_of` of numbers that were not
-   added to `numbers` does not matter. */
+/* Return a number's slot among `count`, which is added if missing. `slot_of` need not be
+   initialized: an entry is only valid if `numbers` confirms it. */
 static int64_t slot_for(int32_t number, int32_t *slot_of, int32_t *numbers, int64_t *count)
 {
     int64_t slot = slot_of[number];
@@ -67,7 +68,7 @@ static int64_t slot_for(int32_t number, int32_t *slot_of, int32_t *numbers, int6
     return (*count)++;
 }
 
-/* Widen the span of a number over another one. Returns its slot. */
+/* Widen the span of a number to include `[first, last]`. Returns its slot. */
 static int64_t widen(int32_t number, int32_t *slot_of, int32_t *numbers, int64_t *count,
     int64_t *firsts, int64_t *lasts, int64_t first, int64_t last)
 {
@@ -98,7 +99,7 @@ static void sum_events(Sums *sums, const Facts *facts, const Head *head, int64_t
     sums->origin_ends[slot]++;
 }
 
-/* Turn sizes into where each begins. */
+/* Turn sizes into start offsets. */
 static void begin_each(int32_t *sizes, int64_t count)
 {
     int32_t start = 0;
@@ -109,7 +110,7 @@ static void begin_each(int32_t *sizes, int64_t count)
     }
 }
 
-/* Count the records of a group for its principals. */
+/* Add a group's number of records to its posting list. */
 static void post_group(Sums *sums, const Facts *facts, const Head *head, int64_t group)
 {
     int64_t known = sums->counts->postings;
@@ -120,7 +121,7 @@ static void post_group(Sums *sums, const Facts *facts, const Head *head, int64_t
     sums->posting_ends[slot] += sums->ends[group] - (group ? sums->ends[group - 1] : 0);
 }
 
-/* Put the records that were counted for principals in the order of these. */
+/* Write the counted records to `posted`, in the order of their posting lists. */
 static void post_records(Sums *sums)
 {
     begin_each(sums->posting_ends, sums->counts->postings);
@@ -130,7 +131,7 @@ static void post_records(Sums *sums)
     }
 }
 
-/* Write what MessagePack begins an array of so many items with. */
+/* Write the MessagePack header of an array of `count` items; return the end. */
 static uint8_t *begin_array(uint8_t *out, uint32_t count)
 {
     if (count < 16) {
@@ -147,7 +148,7 @@ static uint8_t *begin_array(uint8_t *out, uint32_t count)
     return out;
 }
 
-/* Write a number as MessagePack does: in five bytes at most. */
+/* Write a number in MessagePack, in at most five bytes; return the end. */
 static uint8_t *write_number(uint8_t *out, uint32_t number)
 {
     if (number < 1 << 7) {
@@ -164,8 +165,8 @@ static uint8_t *write_number(uint8_t *out, uint32_t number)
     return out;
 }
 
-/* Write the postings that have a name as MessagePack: pairs of the name and the records, each as its
-   distance from the one before. */
+/* Write the posting lists with a name in MessagePack: pairs of the name and the delta-encoded
+   records. */
 static void encode_postings(Sums *sums, const PostingName *names)
 {
     uint8_t *out = sums->encoded;
@@ -185,7 +186,7 @@ static void encode_postings(Sums *sums, const PostingName *names)
     sums->counts->encoded_size = out - sums->encoded;
 }
 
-/* Put the groups of events in the order of their origins. */
+/* Sort the groups of events by origin. */
 static void sort_by_origin(const Heads *heads, const Facts *facts, Sums *sums)
 {
     begin_each(sums->origin_ends, sums->counts->origins);
