@@ -1,1 +1,1 @@
-"""What analysts decide, with undo."""
+"""The decisions of analysts, with undo."""

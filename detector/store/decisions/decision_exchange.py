@@ -1,9 +1,9 @@
-"""The exchange of decisions with another state: what travels, and how it is joined.
+"""The exchange of decisions with another state: what is exported, and how it is merged.
 
-Joining is idempotent, and keeps authors and times. Where both states decided on one subject, the
-later decision stands, the history keeps both, and it is told. Of two of one second the one whose
-author comes later in the alphabet stands, so that states come to the same in whatever order they
-are joined.
+Merging is idempotent, and keeps authors and times. If both states decided on the same subject, the
+later decision wins, the history keeps both, and the conflict is reported. Of two decisions in the
+same second, the one whose author comes later in the alphabet wins, so that the result does not
+depend on the order in which states are merged.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from detector.triage.watch import Watch
 _STATUS_KINDS = {"open": "reopened", "acknowledged": "acknowledged", "closed": "closed"}
 _UNDECIDED_VALUES = {"status": "open", "assignee": ""}
 _Version = tuple[int, str, str]
-"""A version of a note: whole seconds, author, body as JSON (``null``: it was undone)."""
+"""A version of a note: time in whole seconds, author, body as JSON (``null`` if undone)."""
 
 
 class Joined(NamedTuple):
-    """How many decisions were new here, and a line for each that both states had made."""
+    """The number of decisions that were new here, and a line for each conflict."""
 
     new: int
     conflicts: list[str]
@@ -65,7 +65,7 @@ class DecisionExchange:
         self._hunts = hunts
 
     def decisions(self) -> list[SharedDecision]:
-        """Return every decision that travels, each kind newest first."""
+        """Return all decisions to export, by kind, each kind newest first."""
         notes = sorted(
             self._triage.notes(), key=lambda note: (int(note.created), note.note_id), reverse=True
         )
@@ -79,10 +79,10 @@ class DecisionExchange:
         ]
 
     def join(self, decisions: Iterable[SharedDecision]) -> Joined:
-        """Join another state's decisions with this one's, in one transaction."""
+        """Merge another state's decisions into this one, in one transaction."""
         new, conflicts = 0, []
         with self._database.transaction() as connection:
-            # Oldest first, so that notes get their numbers in the order of their writing.
+            # Oldest first, so that notes are numbered in the order in which they were written.
             for decision in reversed(list(decisions)):
                 if isinstance(decision, Note):
                     is_new, conflict = _join_note(connection, decision)
@@ -115,7 +115,7 @@ class DecisionExchange:
         return [AssigneeDecision(*row) for row in rows]
 
     def _last_changes(self, table: str) -> dict[str, tuple[float, str]]:
-        """Return when each suppression or watch was changed last, and by whom."""
+        """Return the (time, author) of the last change of each suppression or watch, by id."""
         return {
             subject: (time, author)
             for subject, time, author in self._database.rows(
@@ -167,7 +167,7 @@ class DecisionExchange:
         )
         if _in_seconds(ours) == _in_seconds(theirs):
             return False, ""
-        # What has ended stays so; else the later change stands.
+        # A suppression that has ended stays ended; otherwise the later change wins.
         theirs_order = bool(theirs.suppression.over), *_in_seconds(theirs)
         if theirs_order > (bool(ours.suppression.over), *_in_seconds(ours)):
             connection.execute(
@@ -181,7 +181,7 @@ class DecisionExchange:
     def _join_watch(
         self, connection: sqlite3.Connection, theirs: WatchDecision
     ) -> tuple[bool, str]:
-        """Join a watch; where one here looks for the same, theirs adds nothing."""
+        """Merge a watch, unless an active watch of this state has the same indicator."""
         name, indicator = theirs.watch.watch_id, theirs.watch.indicator
         ours = {each.watch.watch_id: each for each in self._watch_decisions()}
         known = ours.get(name)
@@ -195,7 +195,7 @@ class DecisionExchange:
             ), ""
         if _watch_in_seconds(known) == _watch_in_seconds(theirs):
             return False, ""
-        # What has ended stays so; else the later change stands.
+        # A watch that has ended stays ended; otherwise the later change wins.
         theirs_order = not theirs.watch.active, *_watch_in_seconds(theirs)
         if theirs_order > (not known.watch.active, *_watch_in_seconds(known)):
             _put_watch(connection, theirs.watch)
@@ -225,7 +225,7 @@ def _in_seconds(decision: SuppressionDecision) -> tuple[int, str, int, int, int]
 
 
 class _Subject(NamedTuple):
-    """What another state decided on an alert: a column of ``table``, and the kind of history."""
+    """What another state decided on an alert: a column of ``table``, and the history kind."""
 
     table: str
     column: str
@@ -249,7 +249,7 @@ class _Subject(NamedTuple):
         )
 
     def name(self, value: str) -> str:
-        """Return a value as the history writes it."""
+        """Return a value as messages about conflicts write it."""
         if self.table == "status":
             return value
         return f"given to {value}" if value else "given to nobody"
@@ -333,7 +333,7 @@ def _join_note(connection: sqlite3.Connection, theirs: Note) -> tuple[bool, str]
 
 
 def _versions_of(note: Note) -> list[_Version]:
-    """Return the versions of a note, oldest first, the last as it stands."""
+    """Return the versions of a note, oldest first; the last one is its current body."""
     former = [
         (int(edit.time), edit.author, "null" if edit.body is None else encode_json(edit.body))
         for edit in note.history
@@ -344,9 +344,9 @@ def _versions_of(note: Note) -> list[_Version]:
 
 
 def _since_written(created: int, versions: Sequence[_Version]) -> list[_Version]:
-    """Date the first version as its note: only the note's time travels."""
+    """Give the first version the time of its note, since only the note's time is exported."""
     if not versions:
-        return []  # lost, in a state that was recovered from a damaged one
+        return []  # the versions were lost when a damaged state was recovered
     (_, author, body), *later = versions
     return [(created, author, body), *later]
 
@@ -362,7 +362,7 @@ def _put_versions(
 
 
 def _free_id(connection: sqlite3.Connection, wanted: int) -> int:
-    """Return the number that a note had elsewhere, where no note has it here."""
+    """Return the number that a note had in the other state if it is free here, else a new one."""
     is_taken = connection.execute("SELECT 1 FROM note WHERE note_id = ?", (wanted,)).fetchone()
     if not is_taken:
         return wanted

@@ -1,8 +1,8 @@
-"""The kinds of decision, each with a text that is stored.
+"""The kinds of decision; the value of each subject is stored as a text.
 
-The texts are compared, so that a decision is undone only where its subject still stands as the
-decision left it. None: the subject does not exist, or its creation was undone; its own history
-keeps what it said.
+The texts are compared, so that a decision is undone only if its subject still has the value that
+the decision gave it. None means that the subject does not exist, or that its creation was undone;
+its former content stays in its own history.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _B = TypeVar("_B", Suppression, Watch)
 
 
 class Authorship(NamedTuple):
-    """When (epoch seconds) and by whom."""
+    """When (epoch seconds) a decision was made, and by whom."""
 
     time: float
     author: str
@@ -35,7 +35,7 @@ class DecisionKind(Protocol):
     """A kind of subject whose value is read, written and described."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
-        """Return the value of a subject."""
+        """Return the current value of a subject."""
 
     def write(
         self,
@@ -49,13 +49,13 @@ class DecisionKind(Protocol):
     def describe(
         self, connection: sqlite3.Connection, subject: str, before: str | None, after: str | None
     ) -> tuple[str, str]:
-        """Return the subject and detail that the history records of a change."""
+        """Return the (subject, detail) under which the history records a change."""
 
 
 class _OfAlert:
-    """A value of an alert, in a table that has a row for each alert that was decided on.
+    """A value of an alert, in a table with a row for each alert that was decided on.
 
-    ``unset`` is the value of the others, ``unset_name`` what the history calls it."""
+    ``unset`` is the value of all other alerts, ``unset_name`` its name in the history."""
 
     def __init__(self, table: str, column: str, unset: str, unset_name: str) -> None:
         self._table = table
@@ -89,7 +89,7 @@ class _OfAlert:
 
 
 class _Note:
-    """The body of a note, as JSON, in all its versions."""
+    """The body of a note as JSON; all versions are kept."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = connection.execute(
@@ -161,7 +161,7 @@ class _Body(Generic[_B]):
         return subject, self.difference(self.decode(before), self.decode(after))
 
     def summary(self, body: _B) -> str:
-        """Describe a body that was made or undone."""
+        """Describe a body that was created, or whose creation was undone."""
         raise NotImplementedError
 
     def difference(self, before: _B, after: _B) -> str:
@@ -204,7 +204,7 @@ class _WatchBody(_Body[Watch]):
 
 
 class _RuleSwitch:
-    """Whether a rule is searched by: on or off."""
+    """Whether a rule is on or off."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = connection.execute("SELECT 1 FROM rule_off WHERE rule_id = ?", (subject,)).fetchone()
@@ -225,9 +225,9 @@ class _RuleSwitch:
 
 
 class _HuntPart:
-    """A part of a hunt: its text, or its value as JSON; empty where there is none.
+    """A part of a hunt: its text, or its value as JSON; empty if there is none.
 
-    The subject is the hunt's id and the part's name, with a ``/`` between."""
+    The subject is the id of the hunt and the name of the part, separated by ``/``."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = connection.execute(
@@ -264,7 +264,7 @@ def _hunt_and_part(subject: str) -> tuple[str, str]:
 
 
 class _File:
-    """The state, reason and detail of a file, its ``path_text`` the subject, as a JSON array."""
+    """The state, reason and detail of a file as a JSON array; the subject is its ``path_text``."""
 
     def read(self, connection: sqlite3.Connection, subject: str) -> str | None:
         row = FileEdits(connection).get(path_of_text(subject))

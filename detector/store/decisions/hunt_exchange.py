@@ -1,4 +1,4 @@
-"""The exchange of hunts with another state: all versions of all parts."""
+"""The exchange of hunts with another state, with all versions of all parts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.triage.shared_decisions import HuntDecision, SharedPart
 
 
 def shared_hunts(database: Database, hunts: HuntTable) -> list[HuntDecision]:
-    """Return the hunts to export, newest first, also those whose creation was undone."""
+    """Return the hunts to export, newest first, including those whose creation was undone."""
     rows = database.rows("SELECT hunt_id, created, author FROM hunt ORDER BY created DESC, hunt_id")
     return [
         HuntDecision(
@@ -31,9 +31,9 @@ def shared_hunts(database: Database, hunts: HuntTable) -> list[HuntDecision]:
 
 
 def join_hunt(connection: sqlite3.Connection, theirs: HuntDecision) -> tuple[bool, str]:
-    """Join another state's hunt; return whether it had more, and what both have changed.
+    """Merge another state's hunt; return whether it added versions, and a line about conflicts.
 
-    Of a part that both have changed, the later version stands, and all are kept.
+    If both states have changed a part, all versions are kept and the latest is current.
     """
     connection.execute(
         "INSERT OR IGNORE INTO hunt (hunt_id, created, author) VALUES (?, ?, ?)",
@@ -75,7 +75,7 @@ def _put_versions(
     ours: Sequence[PartVersion],
     joined: Sequence[PartVersion],
 ) -> None:
-    """Replace the versions of a part, and put those that are new into the history."""
+    """Replace the versions of a part, and record the new ones in the history."""
     connection.execute("DELETE FROM hunt_part WHERE hunt_id = ? AND part = ?", (hunt_id, part))
     before = ""
     for version in joined:

@@ -1,4 +1,4 @@
-"""The hunts: what was decided on them, and what their queries found last."""
+"""The hunts: the decisions on them, and the results of the last runs of their queries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DIGEST_BYTES = 8
 
 
 class HuntTable:
-    """The hunts that were ever begun, in parts with all their versions."""
+    """All hunts that were ever begun, stored as parts with all their versions."""
 
     def __init__(self, database: Database, journal: UndoJournal) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class HuntTable:
 
     @raises_damaged
     def all(self) -> list[HuntRecord]:
-        """Return every hunt: open ones first, of each the one changed last first."""
+        """Return all hunts: open ones before concluded ones, each group latest change first."""
         parts: dict[str, dict[str, PartVersion]] = defaultdict(dict)
         for hunt_id, part, *version in self._database.rows(_CURRENT):
             parts[hunt_id][part] = PartVersion(*version)
@@ -59,14 +59,14 @@ class HuntTable:
         )
 
     def get(self, hunt_id: str) -> HuntRecord:
-        """Return a hunt. Raises StateError where there is none of this id."""
+        """Return the hunt with this id. Raises StateError if there is none."""
         for record in self.all():
             if record.hunt_id == hunt_id:
                 return record
         raise StateError(f"no hunt {hunt_id}: trailhound hunts list shows them")
 
     def versions(self, hunt_id: str) -> dict[str, list[PartVersion]]:
-        """Return all versions of each part of a hunt, oldest first."""
+        """Return all versions of each part of a hunt, by part, oldest first."""
         versions: dict[str, list[PartVersion]] = defaultdict(list)
         for part, *version in self._database.rows(
             "SELECT part, at, author, value FROM hunt_part WHERE hunt_id = ? ORDER BY version_id",
@@ -75,7 +75,7 @@ class HuntTable:
             versions[part].append(PartVersion(*version))
         return versions
 
-    # --- decisions; each raises StateError, and ValueError for texts that make no sense
+    # --- decisions; each raises StateError, and ValueError for invalid texts
 
     def create(self, texts: Mapping[str, str], queries: Sequence[HuntQuery] = ()) -> HuntRecord:
         """Begin a hunt with these texts, by their names in ``HUNT_FIELDS``, and queries."""
@@ -84,7 +84,7 @@ class HuntTable:
         hunt_id = secrets.token_hex(4)
         now, author = int(self._database.clock()), self._database.author
         values = {**texts, "state": "open"}
-        for number, query in enumerate(queries):  # which stay in the order given
+        for number, query in enumerate(queries):  # keep the given order
             ordered = msgspec.structs.replace(query, created=query.created + number)
             values[query.part] = encode_part(ordered)
         with self._database.transaction() as connection:
@@ -101,31 +101,31 @@ class HuntTable:
         return self.get(hunt_id)
 
     def edit(self, shown: HuntRecord, texts: Mapping[str, str]) -> list[str]:
-        """Replace texts of a hunt; return the parts that others have changed meanwhile.
+        """Replace texts of a hunt; return the parts that others have changed in the meantime.
 
-        Those stay as the others left them.
+        These parts are left unchanged.
         """
         texts = _stripped(texts)
         check_hunt_texts({**shown.texts, **texts})
         return self._decide("hunt edited", shown, texts)
 
     def conclude(self, shown: HuntRecord, conclusion: str) -> list[str]:
-        """Conclude a hunt with a text, as ``edit`` writes one."""
+        """Conclude a hunt with a text; returns what ``edit`` returns."""
         if not conclusion.strip():
             raise ValueError("conclusion: say what came of the hunt")
         values = {"conclusion": conclusion.strip(), "state": "concluded"}
         return self._decide("hunt concluded", shown, values)
 
     def reopen(self, shown: HuntRecord) -> list[str]:
-        """Reopen a hunt that was concluded."""
+        """Reopen a concluded hunt."""
         return self._decide("hunt reopened", shown, {"state": "open"})
 
     def save_query(self, shown: HuntRecord, query: HuntQuery) -> list[str]:
-        """Save a query of a hunt: a new one, or a new version of one that it has."""
+        """Save a query of a hunt, either a new query or a new version of an existing one."""
         return self._decide("query saved", shown, {query.part: encode_part(query)})
 
     def new_query(self, name: str, language: str, text: str) -> HuntQuery:
-        """Make a query that can be saved."""
+        """Return a new query, which is not saved yet."""
         return HuntQuery(
             secrets.token_hex(4),
             name,
@@ -135,7 +135,7 @@ class HuntTable:
         )
 
     def attach(self, hunt_id: str, findings: Iterable[HuntFinding]) -> list[HuntFinding]:
-        """Attach findings to a hunt; return those that it did not have yet."""
+        """Attach findings to a hunt; return those that were not attached before."""
         record = self.get(hunt_id)
         known = {each.part for each in record.findings}
         added = [each for each in findings if each.part not in known]
@@ -161,7 +161,9 @@ class HuntTable:
     # --- runs
 
     def last_rows(self, hunt_id: str, query_id: str, fingerprint: str) -> Set[bytes] | None:
-        """Return the digests of the rows of a query's last run; None where none compares."""
+        """Return the digests of the rows of a query's last run.
+
+        None if there was no run, or if the query or scope has changed since (``fingerprint``)."""
         digests = self._database.value(
             "SELECT digests FROM hunt_run WHERE hunt_id = ? AND query_id = ? AND fingerprint = ?",
             hunt_id,
@@ -183,7 +185,7 @@ class HuntTable:
         digests: Sequence[bytes],
         new: int | None,
     ) -> None:
-        """Remember a run that read everything, by the digests of its rows."""
+        """Store the digests of the rows of a run that read everything; replaces the last run."""
         row = (
             hunt_id,
             query_id,

@@ -1,4 +1,4 @@
-"""The test whether a chunk that was read may hold an indicator."""
+"""The test whether a chunk may hold an indicator."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from detector.detection.principal_index import PrincipalIndex, hashes_of
 
 
 class IndicatorIndex:
-    """Tells the chunks that are worth reading again for their indicators.
+    """Tells which chunks are worth reading again to search for indicators.
 
-    Keys and ARNs are in a chunk's principal index, addresses and networks in its activity; of other
-    indicators nothing is known, so every chunk may hold them.
+    Access keys and ARNs are looked up in a chunk's principal index, addresses and networks in its
+    activity. Other indicators are not indexed, so every chunk may hold them.
     """
 
     def __init__(self, indicators: Iterable[Indicator]) -> None:

@@ -1,4 +1,4 @@
-"""What the joins of decisions share: versions of one thing, and lines of the history."""
+"""Helpers for merging the decisions of two states: versions of a subject, and history lines."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _V = TypeVar("_V", bound=tuple[Any, ...])
 
 
 def join_versions(ours: Sequence[_V], theirs: Sequence[_V]) -> tuple[Sequence[_V], bool]:
-    """Join versions of one thing, oldest first; tell also whether both states had made some.
+    """Merge the versions of a subject, oldest first; also tell whether both states had added some.
 
-    A version begins with its time and author. Versions of one second stand in the order of their
-    authors, so that both states come to the same. ``ours`` is returned where ``theirs`` adds none.
+    A version begins with its time and author. Versions of the same second are ordered by author, so
+    that both states arrive at the same order. If ``theirs`` adds none, ``ours`` is returned.
     """
     added = [version for version in theirs if version not in ours]
     if _is_within(ours, theirs):
@@ -24,7 +24,7 @@ def join_versions(ours: Sequence[_V], theirs: Sequence[_V]) -> tuple[Sequence[_V
 
 
 def _is_within(some: Sequence[_V], others: Sequence[_V]) -> bool:
-    """Tell whether all of some versions are among others, in their order."""
+    """Tell whether ``some`` versions are a subsequence of ``others``."""
     rest = iter(others)
     return all(version in rest for version in some)
 
@@ -32,7 +32,7 @@ def _is_within(some: Sequence[_V], others: Sequence[_V]) -> bool:
 def put_history(
     connection: sqlite3.Connection, time: float, author: str, subject: str, kind: str, detail: str
 ) -> None:
-    """Add a line with its author and time."""
+    """Add a history line with this author and time."""
     connection.execute(
         "INSERT INTO history (at, author, subject, kind, detail) VALUES (?, ?, ?, ?, ?)",
         (time, author, subject, kind, detail),
@@ -42,7 +42,9 @@ def put_history(
 def put_history_once(
     connection: sqlite3.Connection, time: float, author: str, subject: str, kind: str, detail: str
 ) -> bool:
-    """Add a line, unless one has its subject, author, kind and second; False where one has."""
+    """Add a history line, unless one with its subject, author, kind and second exists.
+
+    Returns whether the line was added."""
     is_known = connection.execute(
         "SELECT 1 FROM history WHERE subject = ? AND author = ? AND kind = ? "
         "AND CAST(at AS INTEGER) = ?",

@@ -1,7 +1,7 @@
-"""The recovery of notes from what else a state holds of them.
+"""The recovery of damaged notes from redundant content of the state.
 
-A note is in three tables that lie on pages of their own: its row, the versions of its body, and the
-decisions that wrote these. Its alert is in an index too, and in the history.
+A note is stored in three tables, which are on different pages: its row, the versions of its body,
+and the decisions that wrote the versions. Its alert is also stored in an index and in the history.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 from detector.triage.note import NoteContext
 
 ReadRows = Callable[[str], list[tuple[Any, ...]]]
-"""Return the rows of a query of the damaged state, as far as they can be read."""
+"""Runs a query on the damaged state, and returns the rows that can be read."""
 
 
 _JOURNAL = """
@@ -27,7 +27,7 @@ SELECT subject, at, author, coalesce(before, 'null'), decision_id, 1
 FROM decided JOIN decision USING (decision_id) WHERE thing = 'note' AND standing = 'undone'
 ORDER BY 5, 6
 """
-"""What decisions made of notes; one that was undone made it what it had been."""
+"""The note bodies that decisions wrote; one that was undone also restored the body before it."""
 
 
 class _Version(NamedTuple):
@@ -37,9 +37,10 @@ class _Version(NamedTuple):
 
 
 def restore_notes(read: ReadRows, connection: sqlite3.Connection) -> dict[str, int]:
-    """Complete the notes of a new state; return how many rows were restored, by table.
+    """Complete the notes of a new state; return the number of restored rows, by table.
 
-    ``read`` reads the damaged state; the tables of ``connection`` have what was copied of it.
+    ``read`` queries the damaged state; ``connection`` is the new state, into which the readable
+    rows have been copied.
     """
     written = _versions(read("SELECT note_id, at, author, words FROM note_words NOT INDEXED"))
     of_journal = _versions(connection.execute(_JOURNAL))
@@ -65,16 +66,16 @@ def _versions(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[_Version
 
 
 def _union(written: list[_Version], of_journal: list[_Version]) -> list[_Version]:
-    """Return all versions of a note in order of time.
+    """Return all versions of a note, in order of time.
 
-    The journal has the time of the decision, which is that of its version to the second."""
+    The journal has the time of the decision, which equals that of the version to the second."""
     known = {(version.author, version.words) for version in written}
     lost = [version for version in of_journal if (version.author, version.words) not in known]
     return sorted([*written, *lost], key=lambda version: version.at)
 
 
 def _alerts_of_notes(read: ReadRows) -> dict[int, str]:
-    """Return the alerts of notes, from the index and from the history."""
+    """Return the alert id of each note by note id, from the index and from the history."""
     alerts = {
         int(detail[1:].split()[0]): subject
         for subject, detail in read(
@@ -89,7 +90,7 @@ def _alerts_of_notes(read: ReadRows) -> dict[int, str]:
 def _insert_note(
     connection: sqlite3.Connection, note_id: int, alert_id: str, first: _Version
 ) -> None:
-    """Write a note without what was known of its alert, which is lost."""
+    """Write a note with an empty context, since what it recorded of its alert is lost."""
     context = NoteContext(
         alert_id=alert_id,
         revision=0,
@@ -117,7 +118,7 @@ def _insert_note(
 def _complete_versions(
     connection: sqlite3.Connection, note_id: int, versions: list[_Version]
 ) -> int:
-    """Write the versions of a note that are not there, all in order; return how many."""
+    """Add the missing versions of a note, keeping all in order; return how many were missing."""
     (count,) = connection.execute(
         "SELECT count(*) FROM note_words WHERE note_id = ?", (note_id,)
     ).fetchone()

@@ -28,14 +28,15 @@ _STATUS_ACTIONS: dict[Status, str] = {
 }
 
 NOTE_UID = "coalesce(uid, printf('%d-%d-%s', note_id, CAST(created AS INTEGER), alert_id))"
-"""What a note is known by in every state; an older one was given none when it was written."""
+"""The identifier of a note in every state; for older notes, written without one, it is computed."""
 
 
 class TriageTable:
-    """What the analyst decides and writes.
+    """The decisions and notes of the analyst on alerts.
 
-    ``shown`` is what the author saw when deciding: what has changed since stays as it is, which the
-    result tells. Every method that writes raises ReadOnly where the state may only be looked at.
+    ``shown`` is what the author saw when deciding: subjects that have changed since then are left
+    unchanged, as the returned values show. Every method that writes raises ReadOnly if the state
+    may only be read.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class TriageTable:
         status: Status,
         shown: Mapping[str, Status] = MappingProxyType({}),
     ) -> list[Alert]:
-        """Give these alerts a status; return them as they are now."""
+        """Set the status of these alerts; return them as they are now."""
         return self._decide("status", _STATUS_ACTIONS[status], alert_ids, status, shown)
 
     def assign(
@@ -65,9 +66,9 @@ class TriageTable:
         name: str,
         shown: Mapping[str, str] = MappingProxyType({}),
     ) -> list[Alert]:
-        """Give these alerts to somebody, or with ``""`` back; return them as they are now.
+        """Assign these alerts to ``name`` (``""``: to nobody); return them as they are now.
 
-        Raises ValueError for a name that is no line of text.
+        Raises ValueError if the name is not a line of text.
         """
         check_name(name)
         action = "assigned" if name else "unassigned"
@@ -96,19 +97,19 @@ class TriageTable:
             return list(self._alerts.read(connection, ids))
 
     def notes(self) -> list[Note]:
-        """Return the hunt log, newest first, without the notes that were undone."""
+        """Return all notes, newest first, without those whose creation was undone."""
         return self._read_notes("")
 
     def notes_of(self, alert_id: str) -> list[Note]:
-        """Return the notes of an alert, newest first, without undone ones."""
+        """Return the notes of an alert, newest first, without those whose creation was undone."""
         return self._read_notes("WHERE alert_id = ?", alert_id)
 
     def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> list[Note]:
-        """Write a note on each alert, with what is known now."""
+        """Write a note on each alert, with the alert's current context."""
         return self._add_notes([NoteContext.of(alert) for alert in alerts], body)
 
     def add_caller_notes(self, callers: Sequence[Caller], body: NoteBody) -> list[Note]:
-        """Write a note on each caller, which is on no alert."""
+        """Write a note on each caller, without an alert."""
         return self._add_notes([caller.context for caller in callers], body)
 
     def _add_notes(self, contexts: Sequence[NoteContext], body: NoteBody) -> list[Note]:
@@ -141,7 +142,7 @@ class TriageTable:
         return [self._note(note_id) for note_id in note_ids]
 
     def edit_note(self, note_id: int, body: NoteBody) -> Note:
-        """Replace the body of a note; its history keeps the former one."""
+        """Replace the body of a note; the former body stays in its history."""
         note = self._note(note_id)
         with self._database.transaction() as connection:
             self._journal.decide(
@@ -152,9 +153,9 @@ class TriageTable:
         return self._note(note_id)
 
     def suppress(self, suppressions: Sequence[Suppression]) -> list[Suppression]:
-        """Start hiding the alerts that match; return the suppressions with their ids.
+        """Create suppressions, which hide the alerts that match; return them with their ids.
 
-        Each learns how the alerts that it matches look now. Raises ValueError where
+        Each suppression learns what the alerts that it matches look like now. Raises ValueError as
         ``check_suppression`` does.
         """
         created = []
@@ -176,7 +177,9 @@ class TriageTable:
         expires: float,
         shown: Mapping[str, Suppression] = MappingProxyType({}),
     ) -> list[Suppression]:
-        """Change when suppressions expire; an expired one hides again."""
+        """Set when suppressions expire (epoch seconds); an expired one may become active again.
+
+        Raises StateError if one has ended."""
         suppressions = self._suppressions.get(suppression_ids)
         for suppression in suppressions:
             if suppression.over:
@@ -196,7 +199,7 @@ class TriageTable:
         suppression_ids: Sequence[str],
         shown: Mapping[str, Suppression] = MappingProxyType({}),
     ) -> list[Suppression]:
-        """End suppressions for good; one that has ended stays so."""
+        """End suppressions for good; those that have ended already are left unchanged."""
         suppressions = self._suppressions.get(suppression_ids)
         self._put_suppressions(
             "lifted",
@@ -212,7 +215,7 @@ class TriageTable:
     def record_hidden(self, changed: Sequence[Suppression] | None = None) -> None:
         """Record the alerts that these suppressions hide; None: all suppressions.
 
-        A suppression that hides again may hide alerts that came while it did not.
+        A suppression that becomes active again may hide alerts that arrived in the meantime.
         """
         batches = self._alerts.batches() if changed is None else self._alerts.in_scope(changed)
         with self._database.transaction() as connection:
@@ -224,7 +227,7 @@ class TriageTable:
         suppressions: Sequence[Suppression],
         shown: Mapping[str, Suppression] = MappingProxyType({}),
     ) -> None:
-        """Write suppressions as one decision, and record what they hide."""
+        """Write suppressions as one decision, and record the alerts that they hide."""
         shown_texts = {name: _stored_text(suppression) for name, suppression in shown.items()}
         with self._database.transaction() as connection:
             self._journal.decide(
@@ -256,7 +259,7 @@ class TriageTable:
             "ORDER BY created DESC, note_id DESC",
             *parameters,
         )
-        # Read after the notes, so that the body of each is there, whoever writes meanwhile.
+        # Read the bodies after the notes, so that each note has one even if others write meanwhile.
         versions: dict[int, list[Edit]] = {}
         for note_id, time, author, body in self._database.rows(
             "SELECT note_id, at, w.author, words FROM note_words w JOIN note USING (note_id) "
@@ -270,7 +273,7 @@ class TriageTable:
 
 
 def _stored_text(suppression: Suppression) -> str:
-    """Return a suppression as it is stored, without the count of hidden alerts."""
+    """Return the stored text of a suppression, without the count of hidden alerts."""
     return encode_json(msgspec.structs.replace(suppression, hidden=0))
 
 
@@ -283,9 +286,9 @@ def _assemble_note(
     context: str,
     uid: str,
 ) -> Note | None:
-    """Return the note with its latest version; None where it was undone.
+    """Return a note with its latest version; None if its creation was undone.
 
-    A note that has lost its versions, in a state recovered from a damaged one, has an empty body.
+    A note whose versions were lost when a damaged state was recovered has an empty body.
     """
     *former, latest = versions or [Edit(created, author, NoteBody())]
     if latest.body is None:

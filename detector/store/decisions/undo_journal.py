@@ -1,11 +1,11 @@
 """The journal of decisions, which can be undone and redone.
 
-A decision is what one key or form did, to however many subjects. Undoing it restores each subject
-that still stands as the decision left it; the others keep what was decided since.
+A decision is what one key press or form did, to any number of subjects. Undoing it restores each
+subject that still has the value that the decision gave it; the others keep what was decided since.
 
-Many processes decide on one state. Each undoes its own decisions, then what its author had decided
-before it began, and nothing else. A decision may say what it was made on: where a subject has
-changed since it was shown, it stays as it is, and the history keeps both.
+Many processes may decide on one state. Each of them undoes its own decisions, then those that its
+author made before it started, and no others. A decision may state the values that its author saw:
+a subject that has changed since it was shown is left unchanged, and the history keeps both.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ ALERT_KINDS = frozenset({"status", "assignee"})
 
 
 class Change(NamedTuple):
-    """A value that a subject shall have.
+    """The value that a subject is to have.
 
-    ``kind`` is a name of ``KINDS``; ``name`` is for people, and may quote a log. ``shown`` is the
-    value that the author saw; None: whatever it is.
+    ``kind`` is a key of ``KINDS``; ``name`` is a display name, and may quote a log. ``shown`` is
+    the value that the author saw; None accepts any current value.
     """
 
     kind: str
@@ -40,9 +40,9 @@ class Change(NamedTuple):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What was done (``action``), to how many subjects, and when (epoch seconds).
+    """What was done (``action``), to how many subjects (``count``), and when (epoch seconds).
 
-    ``subject_name`` is for people, and may quote a log; it is empty for several subjects.
+    ``subject_name`` is a display name, and may quote a log; for several subjects, it may be empty.
     """
 
     time: float
@@ -52,10 +52,10 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class UndoResult(msgspec.Struct, frozen=True):
-    """A decision that was undone or redone for these ``subjects``: ids, paths.
+    """A decision that was undone or redone for ``subjects`` (ids or paths).
 
-    ``unchanged`` are those that were changed since, and stay as they are. ``kinds`` are names of
-    ``KINDS``; ``alerts`` are those whose status or assignee has changed.
+    ``unchanged`` are the subjects that have changed since the decision, and were left unchanged.
+    ``kinds`` are keys of ``KINDS``; ``alerts`` are those whose status or assignee has changed.
     """
 
     decision: Decision
@@ -76,17 +76,17 @@ class _Step(NamedTuple):
 
 
 _OWN = "author = ? AND (session = ? OR decision_id <= ?)"
-"""One's own decisions: of this session, and those before it began."""
+"""Selects the author's own decisions: those of this session, and those made before it began."""
 
 
 class UndoJournal:
-    """Every decision, with what it changed."""
+    """All decisions, each with the changes that it made."""
 
     def __init__(self, database: Database, history: HistoryTable) -> None:
         self._database = database
         self._history = history
         self._last_before = database.value("SELECT coalesce(max(decision_id), 0) FROM decision")
-        """The latest decision that was made before this session began."""
+        """The id of the latest decision made before this session began."""
 
     def decide(
         self,
@@ -95,10 +95,10 @@ class UndoJournal:
         changes: Iterable[Change],
         about: str = "",
     ) -> list[str]:
-        """Make changes as one decision; none where nothing would change.
+        """Make changes as one decision; if nothing would change, no decision is recorded.
 
-        ``about`` names what several changes are about, where that is one thing. Returns the
-        subjects that have changed since they were shown, and stay as they are.
+        ``about`` is the common subject of several changes, if there is one. Returns the subjects
+        that have changed since they were shown, and were therefore left unchanged.
         """
         steps: list[_Step] = []
         names: list[str] = []
@@ -152,7 +152,7 @@ class UndoJournal:
         return self._database.author, self._database.session, self._last_before
 
     def undo(self, connection: sqlite3.Connection) -> UndoResult | None:
-        """Undo the latest decision of one's own; None where there is none."""
+        """Undo the author's own latest decision; return None if there is none."""
         decision_id = self._find_decision(connection, "done", "max")
         if decision_id is None:
             return None
@@ -160,7 +160,7 @@ class UndoJournal:
         return self._apply_all(connection, decision_id, steps, "undone")
 
     def redo(self, connection: sqlite3.Connection) -> UndoResult | None:
-        """Redo the decision undone last; None where another followed."""
+        """Redo the decision that was undone last; return None if another decision followed."""
         decision_id = self._find_decision(connection, "undone", "min")
         if decision_id is None:
             return None
@@ -209,7 +209,7 @@ class UndoJournal:
     def _find_decision(
         self, connection: sqlite3.Connection, standing: str, extreme: Literal["min", "max"]
     ) -> int | None:
-        """Return the first or last of one's own decisions of a standing."""
+        """Return the id of the author's first or last decision with a standing; else None."""
         row = connection.execute(
             f"SELECT {extreme}(decision_id) FROM decision WHERE {_OWN} AND standing = ?",
             (*self._own, standing),

@@ -1,4 +1,4 @@
-"""The watches, the chunks that are still to be searched for them, and what was seen."""
+"""The watches, their sightings, and the chunks that must still be searched for them."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _SIGHTING_COLUMNS = "watch_id, identity, time, caller, action, region, address, 
 _RANKS = {"seen": 0, "waiting": 1, "lifted": 2, "undone": 3}
 
 WatchChunks = Mapping[str, Sequence[int]]
-"""The offsets of chunks to search, by file."""
+"""The offsets of chunks to search, by path."""
 
 
 class WatchTable:
-    """The watches that were ever made.
+    """All watches that were ever made, with their latest sightings.
 
-    Of each the latest sightings are kept, by time and identity, so that they are the same in
-    whatever order the records are read."""
+    Which sightings are kept is decided by time and identity, so that it does not depend on the
+    order in which records are read."""
 
     def __init__(self, database: Database, journal: UndoJournal, history: HistoryTable) -> None:
         self._database = database
         self._journal = journal
         self._history = history
         self._index: tuple[int, IndicatorIndex | None] | None = None
-        """What the active watches look for, as of a line of the history."""
+        """The index of the active watches, and the number of the history line when it was built."""
 
     @raises_damaged
     def all(self) -> list[WatchRow]:
-        """Return every watch with its sightings: those seen, those waiting, then ended ones."""
+        """Return all watches with their sightings: first seen, then waiting, then ended ones."""
         watches = self.stored()
         counts: dict[str, list[Sighting]] = defaultdict(list)
         for row in self._database.rows(f"SELECT {_SIGHTING_COLUMNS} FROM sighting"):
@@ -54,11 +54,11 @@ class WatchTable:
         return sorted(rows, key=lambda row: (_RANKS[row.state], -row.watch.created))
 
     def active(self) -> list[Watch]:
-        """Return the watches that are looked for, oldest first."""
+        """Return the active watches, oldest first."""
         return [watch for watch in self.stored() if watch.active]
 
     def sightings(self, watch_id: str) -> list[Sighting]:
-        """Return what was seen of a watch, latest first."""
+        """Return the sightings of a watch, latest first."""
         rows = self._database.rows(
             f"SELECT {_SIGHTING_COLUMNS} FROM sighting WHERE watch_id = ? "
             "ORDER BY time DESC, identity",
@@ -69,7 +69,7 @@ class WatchTable:
     # --- decisions
 
     def add(self, indicators: Iterable[Indicator], label: str = "") -> list[Watch]:
-        """Begin to watch for indicators, but for those that an active watch looks for."""
+        """Create watches for those indicators that no active watch has yet; return them."""
         known = {watch.indicator.value for watch in self.active()}
         created = [
             Watch(each, label, self._database.author, self._database.clock(), secrets.token_hex(4))
@@ -80,12 +80,14 @@ class WatchTable:
         return created
 
     def acknowledge(self, watch_ids: Sequence[str]) -> list[Watch]:
-        """Take note of what was seen so far."""
+        """Acknowledge all sightings so far of the active ones among these watches.
+
+        Raises StateError for an unknown watch."""
         now = self._database.clock()
         return self._change("watch acknowledged", watch_ids, acknowledged=now)
 
     def lift(self, watch_ids: Sequence[str]) -> list[Watch]:
-        """End watches for good; what was seen stays."""
+        """End watches for good; their sightings stay. Raises StateError for an unknown watch."""
         return self._change("watch ended", watch_ids, lifted=self._database.clock())
 
     def _change(self, action: str, watch_ids: Sequence[str], **changed: float) -> list[Watch]:
@@ -112,13 +114,13 @@ class WatchTable:
                 ],
             )
 
-    # --- what is read
+    # --- chunks and sightings
 
     def worthwhile(self, reads: Sequence[FileRead]) -> list[tuple[str, int]]:
-        """Return the new chunks that may hold what is watched for, by path and offset.
+        """Return the (path, offset) of the new chunks that may hold watched indicators.
 
-        A file that is read again only since the rules changed brings nothing new. Called before
-        the files are written.
+        A file that is reread only because the rules changed brings nothing new. Must be called
+        before the files are written.
         """
         index = self._active_index()
         if index is None:
@@ -134,27 +136,27 @@ class WatchTable:
     def append(
         self, connection: sqlite3.Connection, places: Iterable[tuple[str, int]], ids: FileIds
     ) -> None:
-        """Note chunks to search, in the transaction of their files."""
+        """Record chunks to search, in the transaction that writes their files."""
         connection.executemany(
             "INSERT OR IGNORE INTO watch_chunk (file_id, offset) VALUES (?, ?)",
             [(ids[path], offset) for path, offset in places],
         )
 
     def chunks_to_search(self) -> WatchChunks:
-        """Return the chunks that were not searched yet."""
+        """Return the chunks that have not been searched yet."""
         offsets: dict[str, list[int]] = defaultdict(list)
         paths = Paths(self._database.rows)
         for file_id, offset in self._database.rows(
             "SELECT file_id, offset FROM watch_chunk ORDER BY file_id, offset"
         ):
-            with contextlib.suppress(UnknownFile):  # it is lost meanwhile
+            with contextlib.suppress(UnknownFile):  # the file was lost in the meantime
                 offsets[paths[file_id]].append(offset)
         return dict(sorted(offsets.items()))
 
     def add_sightings(
         self, sightings: Iterable[Sighting], searched: WatchChunks
     ) -> tuple[WatchRow, ...]:
-        """Write what was seen in chunks that were searched; return the watches that saw more."""
+        """Write the sightings in searched chunks; return the watches with new sightings."""
         more: set[str] = set()
         with self._database.transaction() as connection:
             now = self._database.clock()
@@ -181,7 +183,7 @@ class WatchTable:
         return tuple(row for row in self.all() if row.watch.watch_id in more)
 
     def _has_size(self, read: FileRead) -> bool:
-        """Tell whether a file is as large as when it was read before."""
+        """Tell whether a file has the same size as when it was last read."""
         file = read.file.file
         return any(
             pack.path(row.name) == file.path and row.size == file.size
@@ -190,7 +192,7 @@ class WatchTable:
         )
 
     def _active_index(self) -> IndicatorIndex | None:
-        """Return what is looked for; None where nothing is."""
+        """Return the index of watched indicators; None if there are no active watches."""
         line = self._history.last_entry()
         if self._index is None or self._index[0] != line:
             indicators = [watch.indicator for watch in self.active()]
@@ -200,7 +202,7 @@ class WatchTable:
 
     @raises_damaged
     def stored(self) -> list[Watch]:
-        """Return every watch as it was decided, oldest first."""
+        """Return all watches as stored, without sightings, oldest first."""
         rows = self._database.rows("SELECT body FROM watch ORDER BY created, watch_id")
         return [msgspec.json.decode(body, type=Watch) for (body,) in rows]
 
