@@ -1,1 +1,1 @@
-"""Migrations that are too long to stand in the list of all."""
+"""Migrations that are too long for the list in ``schema``."""

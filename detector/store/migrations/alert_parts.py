@@ -1,4 +1,4 @@
-"""The migration to alerts in parts."""
+"""The migration that splits the rows of alerts into parts."""
 
 from __future__ import annotations
 
@@ -66,18 +66,18 @@ CREATE INDEX alert_stale ON alert (start) WHERE stale = 1;
 CREATE INDEX alert_hop ON alert (start) WHERE has_hop = 1;
 CREATE INDEX alert_who_alert ON alert_who (number);
 """
-"""The migration to rows of alerts that are short, since they change several times.
+"""The migration to short rows of alerts, because these rows are rewritten several times.
 
 It calls ``part_alerts``."""
 
 
 def add_alert_functions(functions: MigrationFunctions) -> None:
-    """Add the function that the migration calls."""
+    """Add the SQL function that the migration calls."""
     functions.add("part_alerts", 0, partial(part_alerts, functions.connection))
 
 
 def part_alerts(connection: sqlite3.Connection) -> None:
-    """Write the parts of the alerts that had one row each."""
+    """Write the parts of all alerts, each of which had a single row."""
     for row in _old_alerts(connection):
         number, alert_id, *span, content, revision, settled, supersedes, context = row[:10]
         stored_lineage, *search = row[10:]

@@ -1,4 +1,4 @@
-"""The migration to packed rows of files: each had a row of its own, with five indexes."""
+"""The migration to packed rows of files; each file had a row of its own, with five indexes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ DROP TABLE former;
 DROP VIEW file;
 DROP TABLE log_file;
 """
-"""It calls ``pack_files``."""
+"""The migration script. It calls ``pack_files``."""
 
 _ROWS = """
 SELECT folder_id, name, file_id, device, inode, size, mtime_ns, state, reason, detail, resume,
@@ -91,12 +91,12 @@ GROUP BY file_id HAVING count(*) = 1 AND offset = 0 AND chunk.first = f.first
 
 
 def add_pack_functions(functions: MigrationFunctions) -> None:
-    """Add the function that the migration calls."""
+    """Add the SQL function that the migration calls."""
     functions.add("pack_files", 0, partial(_pack_files, functions.connection))
 
 
 def _pack_files(connection: sqlite3.Connection) -> None:
-    """Pack the rows of single files."""
+    """Pack the rows of files, one folder at a time."""
     indexes = dict(connection.execute(_SINGLE_CHUNKS, (LONGEST_INDEX,)).fetchall())
     for folder_id, rows in groupby(connection.execute(_ROWS).fetchall(), lambda row: row[0]):
         files = [StoredFile(*row) for _, *row in rows]

@@ -1,4 +1,4 @@
-"""The migration to paths in parts: a row and an index had the whole path of each file."""
+"""The migration to split paths; the whole path of each file was in its row and in an index."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KEPT = (
     "file_id, device, inode, size, mtime_ns, state, reason, detail, resume, print, generation, "
     "seen, duplicate, first, last, sequence, hits, files"
 )
-"""The columns of files that stay as they are."""
+"""The columns of files that are copied unchanged."""
 
 FILE_PATHS = f"""
 CREATE TABLE folder (          -- what paths have in common: their beginning and end
@@ -96,11 +96,11 @@ CREATE VIEW file AS            -- with its path
     SELECT CAST(prefix || name || suffix AS BLOB) AS path, log_file.*
     FROM log_file JOIN folder USING (folder_id);
 """
-"""It calls ``path_part``."""
+"""The migration script. It calls ``path_part``."""
 
 
 def add_path_functions(functions: MigrationFunctions) -> None:
-    """Add the function that the migration calls."""
+    """Add the SQL function that the migration calls."""
     functions.add("path_part", 2, _path_part)
 
 

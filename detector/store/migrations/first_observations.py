@@ -1,4 +1,4 @@
-"""The migration to observations without the last one, which nothing reads."""
+"""The migration that drops the last time of observations, which nothing reads."""
 
 from __future__ import annotations
 

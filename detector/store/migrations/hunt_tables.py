@@ -1,4 +1,4 @@
-"""The tables of hunts."""
+"""The migration to tables of hunts."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ CREATE TABLE hunt_run (        -- the latest run of a query
     PRIMARY KEY (hunt_id, query_id)
 ) STRICT, WITHOUT ROWID;
 """
-"""The migration that makes them."""
+"""The migration script."""

@@ -1,4 +1,4 @@
-"""The migration to networks that are their own numbers: each had a row and an entry in an index."""
+"""The migration to computed network numbers; each network had a row and an index entry."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ CREATE TABLE activity_value (  -- what is counted of principals but for networks
 INSERT INTO activity_value SELECT * FROM former;
 DROP TABLE former;
 """
-"""It calls ``number_networks`` and ``network_number``."""
+"""The migration script. It calls ``number_networks`` and ``network_number``."""
 
 
 def add_network_functions(functions: MigrationFunctions) -> None:
-    """Add the functions that the migration calls."""
+    """Add the SQL functions that the migration calls."""
     functions.add("network_number", 1, network_number)
     functions.add("number_networks", 0, partial(_number_networks, functions.connection))
 
 
 def _number_networks(connection: sqlite3.Connection) -> None:
-    """Write the numbers of networks into days in the place of those of their rows."""
+    """Replace the row ids of networks in the days by the computed numbers."""
     numbers = dict(
         connection.execute(
             "SELECT value_id, network_number(value) FROM activity_value "

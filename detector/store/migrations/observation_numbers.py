@@ -1,4 +1,4 @@
-"""The migration to observations by numbers: each repeated its kind and its subject's name."""
+"""The migration to numbered observations; each repeated its kind and its subject's name as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KIND_NUMBERS: dict[ObservationKind, int] = {
     "principal-region": 5,
     "selection": 8,
 }
-"""The numbers of the kinds of observation in a state: 6 and 7 were agents and networks."""
+"""The stored numbers of the kinds of observation; 6 and 7 were user agents and networks."""
 
 OBSERVATION_NUMBERS = """
 CREATE TEMP TABLE former AS SELECT kind, who, what, first FROM sight;
@@ -36,10 +36,10 @@ INSERT INTO sight SELECT kind_number(kind), name_number(who), what, first FROM f
     WHERE kind NOT IN ('principal-agent', 'principal-network');
 DROP TABLE former;
 """
-"""It calls ``name_number`` and ``kind_number``."""
+"""The migration script. It calls ``name_number`` and ``kind_number``."""
 
 
 def add_observation_functions(functions: MigrationFunctions) -> None:
-    """Add the functions that the migration calls."""
+    """Add the SQL functions that the migration calls."""
     functions.add("name_number", 1, name_number)
     functions.add("kind_number", 1, KIND_NUMBERS.__getitem__)

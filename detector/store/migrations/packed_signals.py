@@ -1,4 +1,4 @@
-"""The migration to signals by the hour: each had a row, and a place in an index of identities."""
+"""The migration to signals packed by hour; each had a row, and an entry in an identity index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SELECT pack_signals();
 DROP TABLE single_signal;
 CREATE INDEX signal_issued ON signal (issued_key) WHERE issued_key != '';
 """
-"""It calls ``pack_signals``."""
+"""The migration script. It calls ``pack_signals``."""
 
 _SINGLE = """
 SELECT arn, access_key, role_arn, flag, issued_key, time, identity
@@ -37,12 +37,12 @@ ORDER BY caller_id, flag, issued_key
 
 
 def add_signal_functions(functions: MigrationFunctions) -> None:
-    """Add the function that the migration calls."""
+    """Add the SQL function that the migration calls."""
     functions.add("pack_signals", 0, partial(pack_signals, functions.connection))
 
 
 def pack_signals(connection: sqlite3.Connection) -> None:
-    """Pack the rows of single signals."""
+    """Pack signals, each of which had a row of its own, into rows by hour."""
     for key, rows in groupby(connection.execute(_SINGLE).fetchall(), lambda row: row[:5]):
         *caller, flag, issued_key = key
         signals = [moment(time) + identity for *_, time, identity in rows]

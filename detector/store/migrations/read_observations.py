@@ -1,6 +1,6 @@
-"""The migration to the observations that something reads.
+"""The migration that drops observations which nothing reads.
 
-Nothing reads agents and networks of principals, and of the names only those of selections.
+These are the user agents and networks of principals, and all names but those of selections.
 """
 
 from __future__ import annotations
@@ -22,4 +22,4 @@ CREATE TABLE sight (           -- the baseline: when something was first observe
 INSERT INTO sight SELECT * FROM former;
 DROP TABLE former;
 """
-"""It calls ``name_number``."""
+"""The migration script. It calls ``name_number``."""

@@ -1,4 +1,4 @@
-"""The migration to days with the names of their sessions: these had a row and an index each."""
+"""The migration to days that hold session names; each name had a row and an index entry."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ DELETE FROM activity_value WHERE kind = 'session' AND value_id NOT IN (
     SELECT opener_session FROM session_opening UNION SELECT opened_session FROM session_opening
 );
 """
-"""It calls ``name_sessions``. Rows that lie in their index leave much of its pages empty."""
+"""The migration script. It calls ``name_sessions``.
+
+The new table has row ids, because a WITHOUT ROWID table leaves much of its pages empty."""
 
 
 def add_session_functions(functions: MigrationFunctions) -> None:
-    """Add the function that the migration calls."""
+    """Add the SQL function that the migration calls."""
     functions.add("name_sessions", 0, partial(name_sessions, functions.connection))
 
 
 def name_sessions(connection: sqlite3.Connection) -> None:
-    """Write the days with the names of their sessions, of which they have the numbers."""
+    """Write the days with the names of their sessions in place of the numbers."""
     names: dict[int, str] = dict(
         connection.execute("SELECT value_id, value FROM activity_value WHERE kind = 'session'")
     )

@@ -1,4 +1,4 @@
-"""The tables of watches."""
+"""The migration to tables of watches."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ CREATE TABLE sighting (        -- the events that were waited for
     PRIMARY KEY (watch_id, identity)
 ) STRICT, WITHOUT ROWID;
 """
-"""The migration that makes them."""
+"""The migration script."""
