@@ -145,7 +145,7 @@ class Pipeline:
         finally:
             self._workers.close()
         self._unpublished.add(self._store.alerts.settle(float("inf")))
-        self._store.retention.release_free_pages()  # no later scan may come to need them
+        self._store.retention.release_free_pages()  # a later scan may never reuse them
         self._publish(publish, live=True)
         return self._scheduler.states_of_found()
 

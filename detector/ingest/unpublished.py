@@ -12,8 +12,8 @@ from detector.triage.watch import WatchRow
 class UnpublishedChanges:
     """The changed alerts, by id, and the problems since the last update.
 
-    ``since`` is when the last update was published, on the monotonic clock, and ``live`` its value
-    of that name; ``dirty`` means that files were committed since.
+    ``since`` is when the last update was published, on the monotonic clock; ``live`` is the
+    ``live`` of that update. ``dirty`` means that files were committed since.
     """
 
     def __init__(self, live: bool = False) -> None:

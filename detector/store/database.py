@@ -167,9 +167,9 @@ class Database:
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[StateQuery]:
-        """Run several queries over the same committed rows, whatever is written meanwhile.
+        """Run several queries on one snapshot of the committed rows, even while others write.
 
-        Other threads wait to read."""
+        Other threads cannot read until the context ends."""
         with self._read_lock, translate_sqlite_errors(self.path):
             self._reader.execute("BEGIN")
             try:
