@@ -1,1 +1,1 @@
-"""What screens are made of."""
+"""The base classes and shared parts of screens."""

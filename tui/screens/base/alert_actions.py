@@ -32,7 +32,7 @@ _TO_DO: dict[Status, str] = {"acknowledged": "acknowledge", "closed": "resolve",
 
 _NO_SCOPE = "Nothing to suppress by: no principal, key, agent, IP or account"
 _NOTE_CELLS = 24
-"""Cells of a note in the footer."""
+"""Maximum width of a note's text in the footer, in cells."""
 
 
 def _no_callers() -> Sequence[Caller]:
@@ -42,7 +42,8 @@ def _no_callers() -> Sequence[Caller]:
 class AlertActions(ScreenPart):
     """Triage of the targets; calendar and pivot of the current alert.
 
-    Where there is no alert, notes and suppressions are of what ``callers`` returns."""
+    Where there is no alert, notes and suppressions apply to the callers that ``callers`` returns.
+    """
 
     BINDINGS = [
         key(
@@ -147,7 +148,7 @@ class AlertActions(ScreenPart):
         return f"{_DONE[status]} {_named(alerts)}"
 
     async def action_assign(self) -> None:
-        """Assign the targets to the analyst; to nobody if they all are already."""
+        """Assign the targets to the analyst, or to nobody if all are already the analyst's."""
         author = self.workspace.store.database.author
         alerts = self._row_actions.targets()
         is_mine = bool(alerts) and all(alert.assignee == author for alert in alerts)
@@ -164,7 +165,7 @@ class AlertActions(ScreenPart):
     def action_comment(self, verdict: Verdict) -> None:
         """Ask for a note on the targets.
 
-        After an escalated one it offers the case files.
+        After an escalation, offer to write the case files.
         """
         alerts = self._row_actions.targets()
         callers = () if alerts else self._callers()
@@ -210,9 +211,9 @@ class AlertActions(ScreenPart):
         self.screen.show()
 
     async def _suppress(self, filled: Mapping[str, str], alerts: Sequence[Alert]) -> None:
-        """Ask what to suppress, beginning with what was filled in before.
+        """Ask what to suppress, with the form prefilled from ``filled``.
 
-        When it is repeated it asks again, since the other alerts have other values.
+        Repeating the action asks again, since other alerts have other values.
         """
         if not any(map(scope_values, alerts)):
             self.workspace.say(_NO_SCOPE, severity="warning")
@@ -225,7 +226,7 @@ class AlertActions(ScreenPart):
         self.workspace.routes.suppress(alerts, filled, saved)
 
     def watch_offers(self) -> Sequence[Offer]:
-        """Return what may be watched for of the current alert."""
+        """Return the values of the current alert that can be watched for."""
         alert = self._current()
         if alert is None:
             return ()
@@ -259,7 +260,7 @@ class AlertActions(ScreenPart):
 
     @work(exclusive=True, group="open-pivot")
     async def open_pivot(self, make_pivot: Callable[[Alert, RelatedPrincipals], Pivot]) -> None:
-        """Open the pivot made of the current alert and related principals."""
+        """Open the pivot built from the current alert and its related principals."""
         alert = self._current()
         if alert is None:
             return
@@ -282,10 +283,10 @@ PAGE_BINDINGS = [
     for binding in AlertActions.BINDINGS
     if binding.id in ("alert.suppress", "alert.comment")
 ]
-"""What is done on the page of a row that is no alert."""
+"""The bindings for the page of a row that is not an alert."""
 
 LIST_BINDINGS = [replace(binding, show=False) for binding in PAGE_BINDINGS]
-"""What is done to the alerts of a row that is no alert."""
+"""The bindings for the alerts of a list row that is not itself an alert."""
 
 
 def _named(alerts: Sequence[Alert]) -> str:

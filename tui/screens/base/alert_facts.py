@@ -13,19 +13,19 @@ from tui.presentation.theme import SEVERITY_STYLE
 from tui.screens.base.fact_list import Line, facts
 
 _BAR_CELLS = 10
-"""Cells of the bar of the largest part of a risk."""
+"""Width of the bar of a risk's largest part, in cells."""
 
 _EIGHTHS = "▏▎▍▌▋▊▉█"
 _NAME_CELLS = 20
 
 
 def alert_facts(alert: Alert, places: format.Places) -> list[Line]:
-    """Return the facts of an alert, the risk first; ``places`` are those of addresses."""
+    """Return the facts of an alert, the risk first; ``places`` maps addresses to places."""
     return [*risk_bars(alert), Content(""), *_callers(alert, places)]
 
 
 def risk_heading(alert: Alert) -> str:
-    """Write the sum of the risk, and what it is capped at: ``226 → 100``."""
+    """Format the uncapped sum of the risk and its capped value: ``226 → 100``."""
     total = format.total_risk(alert)
     if total == alert.score:
         return str(total)
@@ -35,7 +35,7 @@ def risk_heading(alert: Alert) -> str:
 def risk_bars(alert: Alert) -> Iterator[Content]:
     """Yield the risk and its parts, the largest first, each with a bar.
 
-    What lowers the risk has a light one.
+    Parts that lower the risk get a light bar.
     """
     if alert.risk is None:
         yield Content.styled("risk …", "$foreground-muted")

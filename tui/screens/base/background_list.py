@@ -1,4 +1,4 @@
-"""Rows that are built off the event loop."""
+"""Building a list's rows off the event loop."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from tui.screens.base.screen import ScreenPart
 Rows = TypeVar("Rows")
 
 _SYNCHRONOUS_ROWS = 2_000
-"""Rows up to which a build takes no longer than a key press may."""
+"""Up to this many rows, a build is fast enough to run within a key press."""
 _PROGRESS_AFTER = 0.2
-"""Seconds from which the progress of a build is shown."""
+"""Seconds after which the progress of a build is shown."""
 _REST_FACTOR = 4
-"""A build that the analyst did not ask for waits so many times as long as the last one took."""
+"""A build that the analyst did not request waits this many times the last build's duration."""
 
 
 class RowSource(Protocol[Rows]):
-    """What the rows are built from, and where they are shown."""
+    """Provides the build of the rows, and shows its result."""
 
     def row_count(self) -> int:
-        """Return how many rows there are to look at."""
+        """Return how many rows a build has to go through."""
 
     def row_build(self) -> Callable[[Job], Rows]:
         """Return the build, which runs in a thread.
 
-        It takes along all that it needs.
+        It captures everything that it needs.
         """
 
     def accepts(self, result: Rows) -> bool:
-        """Tell whether the result may be shown as things are now."""
+        """Return whether the result may be shown in the screen's current state."""
 
     def apply(self, result: Rows) -> None:
         """Show the result."""
@@ -43,14 +43,14 @@ class RowSource(Protocol[Rows]):
         """Return what the analyst may change about the rows: filter, order, folds."""
 
     def restore(self, state: Any) -> None:
-        """Put back what ``view_state`` returned."""
+        """Restore a state that ``view_state`` returned."""
 
 
 class BackgroundRows(ScreenPart, Generic[Rows]):
     """Builds the rows of a list screen, one build at a time.
 
-    A change that the analyst asks for replaces the build that is running, and can be given up while
-    it lasts: the list then stays as it is. Other changes wait their turn.
+    A change that the analyst requests replaces the running build. The analyst can give it up while
+    it runs; the list then stays as it is. Other changes wait until the running build has ended.
     """
 
     def __init__(self, screen: ListScreen[Any], source: RowSource[Rows]) -> None:
@@ -58,10 +58,10 @@ class BackgroundRows(ScreenPart, Generic[Rows]):
         self._list = screen
         self._source = source
         self.requested = False
-        """Whether the analyst has asked for a build that is not shown yet."""
+        """Whether the analyst has requested a build whose result is not shown yet."""
         self._job: Job | None = None
         self._number = 0
-        """The number of the build that is wanted; results of others are dropped."""
+        """The number of the current build; results of other builds are dropped."""
         self._repeat = False
         self._begun = 0.0
         self._rest_until = 0.0
@@ -69,23 +69,23 @@ class BackgroundRows(ScreenPart, Generic[Rows]):
 
     @property
     def is_settled(self) -> bool:
-        """Whether no build runs, waits or is asked for."""
+        """Whether no build is running, waiting or requested."""
         return self._job is None and not self.requested and not self._repeat
 
     def recompute(self) -> None:
-        """Build the rows anew, as the analyst has asked for other ones."""
+        """Rebuild the rows because the analyst has changed what to show."""
         self.requested = True
         self.discard()
         self._list.show()
 
     def discard(self) -> None:
-        """Drop the build that is running."""
+        """Cancel the running build and drop its result."""
         self._number += 1
         if self._job is not None:
             self._job.cancel()
 
     def close(self) -> None:
-        """Drop the build that is running, as the screen is removed."""
+        """Cancel the running build, since the screen is being removed."""
         self.discard()
 
     def give_up(self) -> bool:
@@ -99,7 +99,7 @@ class BackgroundRows(ScreenPart, Generic[Rows]):
         return True
 
     def update(self) -> None:
-        """Build the rows anew, in a thread if they are many."""
+        """Rebuild the rows, in a thread if there are many."""
         if self._job is not None:
             self._repeat = True
             return
@@ -124,7 +124,7 @@ class BackgroundRows(ScreenPart, Generic[Rows]):
             result = build(job)
         except Cancelled:
             pass
-        except Exception as error:  # a list that cannot be built must not take the app down
+        except Exception as error:  # a failed build must not crash the app
             failure = error
         self.screen.call_later(self._built, number, result, failure)
 

@@ -17,14 +17,14 @@ class ComparableRows(Protocol[R]):
     """The rows of a screen, two of which can be compared."""
 
     def rows_to_compare(self) -> Sequence[R]:
-        """Return the marked rows, or the marked one and the one under the cursor."""
+        """Return the marked rows; with a single mark, also the row under the cursor."""
 
     def comparison_of(self, left: R, right: R) -> Comparison:
         """Compare two rows."""
 
 
 class CompareActions(ScreenPart, Generic[R]):
-    """Compares the two marked rows, or the marked one with the one under the cursor."""
+    """Compares the two marked rows, or the one marked row with the row under the cursor."""
 
     BINDINGS = [
         key("compare", "m", "compare", "compare", "Compare two rows: what differs", OPEN),

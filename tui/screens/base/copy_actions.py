@@ -19,9 +19,9 @@ from tui.terminal import clipboard
 
 
 class CopyActions(ScreenPart):
-    """Copies or pipes in one of several formats.
+    """Copies or pipes rows in one of several formats.
 
-    ``formats`` returns them, the most wanted first.
+    ``formats`` returns the formats, the most useful first.
     """
 
     BINDINGS = [
@@ -34,7 +34,7 @@ class CopyActions(ScreenPart):
         self._formats = formats
 
     def action_copy(self) -> None:
-        """Offer the formats in a menu, and copy in the chosen one."""
+        """Offer the formats in a menu, and copy the rows in the chosen one."""
         formats = {each.letter: each for each in self._formats()}
         if not formats:
             self.workspace.say("Nothing to copy")
@@ -72,7 +72,7 @@ class CopyActions(ScreenPart):
         )
 
     def action_pipe(self) -> None:
-        """Ask for a command, and pipe the JSON to it."""
+        """Ask for a command, and pipe the rows' JSON to it."""
         json_format = next((each for each in self._formats() if each.letter == "j"), None)
         if json_format is None:
             self.workspace.say("Nothing to pipe")
@@ -90,7 +90,7 @@ class CopyActions(ScreenPart):
 
 
 class ReadingScreen(HuntScreen):
-    """A screen of one text, which can be read and copied."""
+    """A screen that shows one text to read and copy."""
 
     BINDINGS = [
         replace(binding, show=binding.id in ("back", "copy"))
@@ -103,5 +103,5 @@ class ReadingScreen(HuntScreen):
         self.copying = CopyActions(self, self.copy_formats)
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return the formats that the text can be copied in."""
+        """Return the formats in which the text can be copied."""
         raise NotImplementedError

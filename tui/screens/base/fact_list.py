@@ -15,14 +15,14 @@ _LABEL = 11
 
 
 class Fact(NamedTuple):
-    """A label of ours, and a value that may quote a log."""
+    """A label from our own code, and a value that may quote a log."""
 
     label: str
     value: str
 
 
 class Indented(NamedTuple):
-    """A text that may quote a log, ``indent`` cells in; wrapped lines stand two further."""
+    """A text that may quote a log, indented by ``indent`` cells; wrapped lines by two more."""
 
     indent: int
     text: str
@@ -32,7 +32,7 @@ Line = Content | Fact | Indented
 
 
 def facts(*pairs: tuple[str, str]) -> Iterator[Fact]:
-    """Yield the facts that have a value."""
+    """Yield the facts whose value is not empty."""
     return (Fact(label, value) for label, value in pairs if value)
 
 
@@ -61,8 +61,8 @@ class FactList(Widget):
         self.refresh(layout=True)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002
-        # Reckoned for any width, not kept from the last drawing: a screen that a dialog covers is
-        # laid out only once when the terminal changes its size.
+        # Compute the height for the given width instead of caching it from the last drawing:
+        # Textual lays out a screen behind a dialog only once when the terminal is resized.
         return self._wrapped(width).get_height(self.styles, width)  # type: ignore[arg-type]
 
     def render(self) -> Content:
@@ -97,5 +97,5 @@ def _indented(line: Indented, cells: int) -> Content:
 
 
 def _wrapped_value(value: str, cells: int) -> list[Content]:
-    """Wrap a value that may quote a log, and its long words between their parts."""
+    """Wrap a value that may quote a log; break long words between their parts."""
     return Content(part_long_words(safe.text(value).plain, cells)).wrap(cells)

@@ -1,4 +1,4 @@
-"""The filter of a list: typed, from a cell, or saved."""
+"""The filter of a list: typed, taken from a cell, or saved."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ R = TypeVar("R")
 _OPTION_CELLS = 48
 
 _MARGIN = 2
-"""Cells left blank beside the line under a list."""
+"""Blank cells reserved in the line under a list."""
 
 _MIN_FILTER_CELLS = 8
-"""Cells of a filter that are shown in any case."""
+"""Cells of a filter's text that are always shown, however narrow the terminal."""
 
 
 def _shown_values(field: Field[R], row: R) -> list[str]:
-    """Return a row's values in a field, with times in the zone that is shown."""
+    """Return a row's values in a field, with times in the displayed time zone."""
     return field_values(field, row, format.filter_minute)
 
 
 class FilteredList(Protocol[R]):
-    """The list that a filter is for."""
+    """The list that a filter applies to."""
 
     fields: Fields[R]
 
@@ -50,19 +50,19 @@ class FilteredList(Protocol[R]):
         """The state of the list, with its order."""
 
     def reference_time(self) -> float:
-        """Return the time that a filter's relative times count from."""
+        """Return the time to which a filter's relative times refer."""
 
     def candidates(self) -> Sequence[R]:
-        """Return the rows whose values can be completed."""
+        """Return the rows whose values are offered as completions."""
 
     def facet_rows(self) -> Sequence[R]:
-        """Return the rows whose values are counted in facets."""
+        """Return the rows whose values the facets count."""
 
     def is_filterable(self, row: R) -> bool:
-        """Tell whether the row is one that the filter is asked of."""
+        """Return whether the filter applies to the row; it does not apply to headings."""
 
     def filter_changed(self) -> None:
-        """Show the rows that match the filter now."""
+        """Show the rows that match the changed filter."""
 
     def sort_by(self, column: str, reverse: bool) -> None:
         """Sort by a column; ignore one that does not exist."""
@@ -71,7 +71,8 @@ class FilteredList(Protocol[R]):
 class FilterBar(ScreenPart, Generic[R]):
     """Holds the filter of a list screen.
 
-    It hides nothing silently: under the list the filter stays written, with numbers.
+    It never hides rows silently: the line under the list always shows the filter and how many
+    rows match.
     """
 
     BINDINGS = [
@@ -118,11 +119,11 @@ class FilterBar(ScreenPart, Generic[R]):
         self._list = rows
         self.filter: Filter[R] = Filter("", None)
         self.counts = (0, 0)
-        """How many rows match, of how many."""
+        """The number of matching rows, and of all rows."""
         self._filter_before = self.filter
-        """The filter that was in force before another one was typed."""
+        """The filter that was in force before the analyst began to type another."""
         self._values: dict[str, list[str]] = {}
-        """The values of each field in the rows, for completion, while a filter is typed."""
+        """The rows' values by field, for completions while a filter is typed."""
 
     @property
     def _query_line(self) -> QueryLine:
@@ -139,20 +140,20 @@ class FilterBar(ScreenPart, Generic[R]):
         return parser(expanded, fields, self._list.reference_time())
 
     def renew(self) -> None:
-        """Parse the filter again where its relative times have moved."""
+        """Parse the filter again if its reference time has changed."""
         if self.filter.is_relative and self.filter.reference != self._list.reference_time():
             self.filter = self.parse(self.filter.text)
 
     def apply(self, text: str) -> None:
-        """Put a filter in force. Raises FilterError."""
+        """Apply a filter. Raises FilterError."""
         self._change(self.parse(text))
 
     def add_term(self, term: str) -> None:
-        """Narrow the filter by one more term."""
+        """Narrow the filter by another term."""
         self._apply_or_say(self.filter.with_term(term))
 
     def replace_term(self, old: str, new: str) -> None:
-        """Put a term in the place of another one."""
+        """Replace a term of the filter by another."""
         self.filter = self.parse(self.filter.text.replace(old, "").strip())
         self.add_term(new)
 
@@ -164,9 +165,10 @@ class FilterBar(ScreenPart, Generic[R]):
         return True
 
     def _apply_or_say(self, text: str) -> None:
-        """Put a filter in force that nobody typed.
+        """Apply a filter that the analyst did not type; report an error instead of raising it.
 
-        It may be too long, as it holds a value of a log, or be a view of another version.
+        The filter may be too long, since it holds a value from a log, or come from a view that
+        another version saved.
         """
         try:
             self.apply(text)
@@ -180,14 +182,14 @@ class FilterBar(ScreenPart, Generic[R]):
     # --- typing a filter
 
     def action_filter(self) -> None:
-        """Let the analyst type a filter, beginning with the one in force."""
+        """Let the analyst type a filter, starting from the one in force."""
         self._filter_before = self.filter
         self._values.clear()
         text = f"{self.filter.text} " if self.filter.text else ""
         self._query_line.ask(self, text, self._complete)
 
     def typed(self, text: str, done: bool) -> bool:
-        """Filter by what is typed; return whether it can be parsed."""
+        """Filter by the typed text; return whether it can be parsed."""
         try:
             self._change(self.parse(text, parse_filter if done else parse_unfinished))
         except FilterError as error:
@@ -198,11 +200,11 @@ class FilterBar(ScreenPart, Generic[R]):
         return True
 
     def cancelled(self) -> None:
-        """Put back the filter that was in force before the typing began."""
+        """Restore the filter that was in force before the typing began."""
         self._change(self._filter_before)
 
     def closed(self) -> None:
-        """Go back to the list."""
+        """Return the focus to the list."""
         self._list.row_list.focus()
 
     def _complete(self, text: str) -> Completion:
@@ -219,7 +221,7 @@ class FilterBar(ScreenPart, Generic[R]):
     # --- a filter from a cell, or from a saved view
 
     def action_by_cell(self, include: bool) -> None:
-        """Filter by the chosen cell, or offer every value."""
+        """Filter by the cell under the cursor, or offer every value of the row."""
         row, column = self._list.row_list.cursor_row, self._list.row_list.column
         if row is None or not self._list.is_filterable(row):
             return
@@ -266,12 +268,12 @@ class FilterBar(ScreenPart, Generic[R]):
 
         self.workspace.routes.choose_view(views, current, use)
 
-    # --- what stays written under the list
+    # --- the line under the list
 
     def description(self) -> Content | None:
-        """Return the filter in force, with its numbers.
+        """Return the filter in force with its counts, or None without a filter.
 
-        The filter is cut where there is too little room, its numbers never.
+        In a narrow terminal the filter's text is cut; the counts never are.
         """
         if not self.filter:
             return None
@@ -284,7 +286,7 @@ class FilterBar(ScreenPart, Generic[R]):
         return Content.assemble(before, text, after)
 
     def show_counts(self) -> None:
-        """Show the numbers anew while a filter is typed."""
+        """Update the counts while a filter is being typed."""
         if self._query_line.is_asking_for(self):
             self._query_line.message(self._shown_counts())
 

@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 class ListScreen(HuntScreen, Generic[R]):
-    """A list that can be filtered, searched in and copied from.
+    """A list that can be filtered, searched and copied from.
 
     The body must hold a RowList and a QueryLine.
     """
@@ -93,7 +93,7 @@ class ListScreen(HuntScreen, Generic[R]):
         self.filter_bar = FilterBar(self, self)
         self.comparing = CompareActions(self, self)
         self._to_restore: ListState | None = None
-        """The state of the list in the session before, until the rows are there."""
+        """The list's state from the previous session, until the rows are loaded."""
         self._candidates: Sequence[R] = ()
 
     def on_mount(self) -> None:
@@ -118,7 +118,7 @@ class ListScreen(HuntScreen, Generic[R]):
     def list_state(self) -> ListState:
         """The state of the list, for the session.
 
-        While the rows are not there yet, it is the one to restore.
+        Until the rows are loaded, this is the state that is still to be restored.
         """
         return self._to_restore or ListState(
             filter=self.filter.text,
@@ -128,9 +128,9 @@ class ListScreen(HuntScreen, Generic[R]):
         )
 
     def restore_options(self, state: ListState) -> None:
-        """Restore all but the cursor and the marks.
+        """Restore everything but the cursor and the marks.
 
-        These need the rows to be there.
+        Those can only be restored once the rows are loaded.
         """
         try:
             self.filter_bar.filter = self.filter_bar.parse(state.filter)
@@ -141,7 +141,7 @@ class ListScreen(HuntScreen, Generic[R]):
             )
 
     def rows_loaded(self) -> None:
-        """Restore cursor and marks, once all rows are shown."""
+        """Restore columns, cursor and marks, once all rows are shown."""
         state = self._to_restore
         if state is None:
             return
@@ -155,23 +155,23 @@ class ListScreen(HuntScreen, Generic[R]):
             rows = format.plural(missing, "previously marked row")
             self.workspace.say(f"{rows} no longer listed")
 
-    # --- what its parts ask of it
+    # --- what the screen's parts call
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return the formats that the selected rows can be copied in."""
+        """Return the formats in which the selected rows can be copied."""
         rows = self.row_list.selection
         if not rows:
             return []
         return [line_format(map(self.row_list.line, rows)), *self.copy_formats_of(rows)]
 
     def copy_formats_of(self, rows: Sequence[R]) -> Sequence[CopyFormat]:
-        """Return the formats of these rows besides their lines."""
+        """Return the formats of these rows, in addition to their lines as text."""
         raise NotImplementedError
 
     def reference_time(self) -> float:
-        """Return the time that a filter's relative times count from.
+        """Return the time to which a filter's relative times refer.
 
-        That is the time of the newest record.
+        This is the time of the newest record, or now if there is none.
         """
         newest = self.workspace.view_model.newest
         if newest is None:
@@ -179,26 +179,26 @@ class ListScreen(HuntScreen, Generic[R]):
         return newest
 
     def candidates(self) -> Sequence[R]:
-        """Return the rows whose values can be completed."""
+        """Return the rows whose values are offered as completions."""
         return self._candidates
 
     def facet_rows(self) -> Sequence[R]:
-        """Return the rows whose values are counted in facets: those that are shown."""
+        """Return the rows whose values the facets count: those that are shown."""
         return [row for row in self.shown_rows() if self.is_filterable(row)]
 
     def is_filterable(self, row: R) -> bool:  # noqa: ARG002
-        """Tell whether the row is one that the filter is asked of."""
+        """Return whether the filter applies to the row; it does not apply to headings."""
         return True
 
     def filter_changed(self) -> None:
-        """Show the rows that match the filter now."""
+        """Show the rows that match the changed filter."""
         self.show()
 
     def sort_by(self, column: str, reverse: bool) -> None:
         """Sort by a column; ignore one that does not exist."""
 
     def applies(self, binding: Binding) -> bool:
-        """Tell whether a key has something to act on now: a decision needs a row."""
+        """Return whether a key has something to act on now: a decision needs a row."""
         return binding.group is not TRIAGE or bool(self.row_list.rows)
 
     def targets(self) -> list[R]:
@@ -226,7 +226,7 @@ class ListScreen(HuntScreen, Generic[R]):
         return Comparison(titles, compare_rows(self.fields, left, right))
 
     def comparison_title(self, row: R) -> str:
-        """Name a row that is compared: what its columns show."""
+        """Return the title of a compared row: the text that its columns show."""
         return " ".join(self.row_list.line(row).split())
 
     def advance(self) -> bool:
@@ -234,7 +234,7 @@ class ListScreen(HuntScreen, Generic[R]):
         return self.row_list.advance()
 
     def clear_marks(self) -> None:
-        """Take the marks away."""
+        """Clear the marks."""
         self.row_list.marks = ()
 
     # --- what is shown
@@ -248,9 +248,10 @@ class ListScreen(HuntScreen, Generic[R]):
         return matching
 
     def show_rows(self, rows: Iterable[R], empty: str, is_complete: bool) -> None:
-        """Show the rows that match, or ``empty`` where there are none at all.
+        """Show the rows that match, or the text ``empty`` if there are no rows.
 
-        ``is_complete``: all rows are known, so that cursor and marks can be restored."""
+        ``is_complete`` means that all rows are known, so cursor and marks can be restored.
+        """
         matching = self.matching(rows)
         self.row_list.empty = empty
         if is_complete and self.filter:
@@ -261,7 +262,7 @@ class ListScreen(HuntScreen, Generic[R]):
         self.query_line.show_idle()
 
     def nothing_matches(self) -> str:
-        """Return the text of a list without rows that match."""
+        """Return the text to show when no row matches the filter."""
         return f"No matches – {key_of('back')} clears the filter."
 
     @property
@@ -270,11 +271,11 @@ class ListScreen(HuntScreen, Generic[R]):
         return self.query_one(QueryLine)
 
     def query_description(self) -> Content | None:
-        """Return the search, or else the filter, to stay written."""
+        """Return what the line under the list shows: the search, or else the filter."""
         return self.search.description() or self.filter_bar.description()
 
     def end_progress(self) -> None:
-        """Show what stood under the list before some progress did."""
+        """Replace the progress in the line under the list by the search or filter."""
         self.query_line.show_idle()
         self.filter_bar.show_counts()
 
@@ -304,16 +305,16 @@ class ListScreen(HuntScreen, Generic[R]):
         self.row_list.step_column(step)
 
     export_title = "rows"
-    """What an export of the list is called."""
+    """The title of an export of the list."""
 
     export_noun = "row"
 
     def export_choice(self) -> ExportChoice:
-        """Return how the rows are exported: as the columns show them."""
+        """Return how to export the rows: as the columns show them."""
         return column_choice(self.row_list.columns, self.export_title, self.export_noun)
 
     def rows_to_export(self) -> dict[str, Sequence[Any]]:
-        """Return the rows that may be exported, by label, what the analyst sees first."""
+        """Return the sets of rows that can be exported, by label; the default comes first."""
         choices: dict[str, Sequence[Any]] = {}
         if self.has_marks():
             choices["marked"] = self.targets()
@@ -321,7 +322,7 @@ class ListScreen(HuntScreen, Generic[R]):
         return choices
 
     def shown_rows(self) -> Sequence[Any]:
-        """Return all that the rows on the list stand for."""
+        """Return everything that the list's rows represent."""
         return list(self.row_list.rows)
 
     def action_columns(self) -> None:

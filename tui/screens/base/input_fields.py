@@ -1,6 +1,6 @@
-"""Fields to type in.
+"""Text input fields.
 
-Log text in them stays as it is; what would act on the terminal is shown as a mark.
+Log text in them is kept unchanged; control characters are only displayed as marks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _masked = lru_cache(64)(visible.masked)
 class LineField(MaskedInput):
     """A field of one line.
 
-    ``value`` is untouched; ``placeholder`` is ours.
+    ``value`` is kept unchanged; ``placeholder`` is our own text.
     """
 
     def __init__(self, id: str, value: str = "", placeholder: str = "") -> None:
@@ -32,7 +32,7 @@ class LineField(MaskedInput):
 class TextField(TextArea):
     """A field of several lines.
 
-    ``text`` is untouched; ``placeholder`` is ours.
+    ``text`` is kept unchanged; ``placeholder`` is our own text.
     """
 
     def __init__(self, id: str, text: str = "", placeholder: str = "") -> None:
@@ -41,7 +41,7 @@ class TextField(TextArea):
         )
 
     def on_resize(self) -> None:
-        # Textual wraps the text again, but draws again only lines whose number has changed.
+        # Textual rewraps the text, but redraws only lines whose number has changed.
         self.refresh()
 
     def get_line(self, line_index: int) -> Text:

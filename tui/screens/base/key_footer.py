@@ -1,4 +1,4 @@
-"""The footer: the keys that matter here."""
+"""The footer: the keys that matter on the current screen."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Targets(Protocol):
     """A screen whose actions apply to rows."""
 
     def target_phrase(self, cells: int) -> str:
-        """Return what actions apply to now, for a line of ``cells``; ``""`` where to nothing."""
+        """Return what actions apply to now, for a line of ``cells``; ``""`` if to nothing."""
 
 
 class KeyLine(Widget):
-    """As many keys as fit, the last of them always, and before them what they apply to.
+    """As many keys as fit, preceded by what they apply to.
 
-    The last one is help. The order never changes, so a key is always found in its place. A click
+    The last key, help, is always shown. The order never changes, so a key keeps its place. A click
     on a key presses it.
     """
 
@@ -39,13 +39,13 @@ class KeyLine(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._entries: Sequence[KeyEntry] | None = None
-        """The keys to show, the most important first; None until they are looked up."""
+        """The keys to show, the most important first; None if they must be looked up again."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_changed)
 
     def _bindings_changed(self, screen: Screen[object]) -> None:
-        # nothing has the focus while the terminal has lost it: the keys then stay as they are
+        # while the terminal is out of focus no widget has the focus: keep the keys unchanged
         if screen.app.app_focus:
             self._entries = None
             self.refresh()
@@ -92,7 +92,7 @@ class KeyLine(Widget):
         return fitting
 
     def _target(self) -> str:
-        """Return what actions apply to, in a width that does not change with the number."""
+        """Return what actions apply to, in a width that does not depend on their number."""
         screen = self.screen
         if not isinstance(screen, Targets) or screen.is_modal:
             return ""
@@ -100,11 +100,11 @@ class KeyLine(Widget):
 
     def _shown_entries(self) -> Sequence[KeyEntry]:
         shown = [entry for entry in screen_entries(self.screen) if entry.binding.show]
-        # what is decided comes first, right after what it is decided on
+        # decisions come first, right after the rows that they apply to
         shown.sort(key=lambda entry: entry.group is not TRIAGE)
         focused = self.screen.focused
         if isinstance(focused, Input | TextArea) and not self.screen.is_modal:
-            # letters are typed there, so only the keys of the input work
+            # letters go into the input, so only the input's own keys work
             shown = [entry for entry in shown if entry.node is focused]
         return shown
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class LoadingScreen(HuntScreen, Generic[T]):
-    """A screen that loads its content as the view model changes."""
+    """A screen that reloads its content whenever the view model changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class LoadingScreen(HuntScreen, Generic[T]):
         self._load_again = False
 
     def loader(self) -> Callable[[], T]:
-        """Return what loads the content in a thread; it may raise StateError."""
+        """Return the function that loads the content in a thread; it may raise StateError."""
         raise NotImplementedError
 
     def show_content(self, content: T) -> None:

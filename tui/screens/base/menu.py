@@ -1,4 +1,4 @@
-"""Menus: one of a few options."""
+"""Menus, for choosing one of a few options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.terminal.textual_private import GutterOptionList
 
 
 class Signed(GutterOptionList):
-    """An option list with the cursor sign of a row list."""
+    """An option list with the same cursor sign as a row list."""
 
     GUTTER = 2
 
@@ -47,7 +47,7 @@ class Options(Signed):
 
 
 class Lettered(Signed):
-    """Options that are chosen by letters, so that no letter moves the cursor."""
+    """Options that are chosen by letters; so letters do not move the cursor."""
 
     BINDINGS = [*_keys("down", "up")]
 
@@ -55,8 +55,8 @@ class Lettered(Signed):
 class Menu(ModalScreen[str | None]):
     """A menu, dismissed with the id of the chosen option.
 
-    ``options`` are pairs of id and label of ours, never log text. ``preview`` gets the id of each
-    option that the cursor comes to.
+    ``options`` are pairs of id and label, never log text. ``preview`` is called with the id of each
+    option that the cursor reaches.
     """
 
     LIST: ClassVar[type[OptionList]] = Options
@@ -109,7 +109,7 @@ class Menu(ModalScreen[str | None]):
 
 
 class LetterMenu(Menu):
-    """A menu whose ids are letters, each of which chooses at once."""
+    """A menu whose ids are letters; typing a letter chooses its option at once."""
 
     LIST = Lettered
 

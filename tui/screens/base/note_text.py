@@ -1,6 +1,6 @@
 """A note of the hunt log as text.
 
-What the alert knew when it was written, the note itself, and its former versions.
+It shows the alert's state when the note was written, the note itself, and its former versions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The line under a list, where search or filter is typed."""
+"""The line under a list, in which a search or a filter is typed."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _HINTS = {
 }
 
 _OPTION_CELLS = 40
-"""Cells of an offered completion; the whole of it is taken."""
+"""Maximum width of an offered completion in cells; taking it inserts the whole text."""
 
 
 class QueryClient(Protocol):
-    """What a text is typed for: a search, or a filter."""
+    """The part that receives a typed text: a search or a filter."""
 
     purpose: Purpose
 
     def typed(self, text: str, done: bool) -> bool:
-        """Take what is typed; return whether it makes sense."""
+        """Handle the typed text; return whether it is valid."""
 
     def cancelled(self) -> None:
-        """Take back what was typed."""
+        """Undo the effect of the typed text."""
 
     def closed(self) -> None:
-        """Go on, as nothing is typed any more."""
+        """Continue after the typing has ended."""
 
 
 class QueryInput(LineField):
-    """The input, with keys to keep, cancel and complete."""
+    """The input, with keys to accept, cancel and complete the text."""
 
     BINDINGS = [
         key(
@@ -107,10 +107,10 @@ class QueryInput(LineField):
 
 
 class QueryLine(Vertical):
-    """The line where a client's text is typed.
+    """The line in which a client's text is typed.
 
-    Otherwise it shows what ``idle`` returns, and is hidden where that is nothing. While a filter is
-    typed, a line beneath shows what is wrong with it, or its completions.
+    While nobody types, it shows what ``idle`` returns, and is hidden if that is None. While a
+    filter is typed, a line beneath shows its error or its completions.
     """
 
     def __init__(self, idle: Callable[[], Content | None]) -> None:
@@ -120,7 +120,7 @@ class QueryLine(Vertical):
         self._complete: Callable[[str], Completion] | None = None
         self._completion = Completion(0)
         self._chosen = -1
-        """The index of the completion that is taken, -1 for none."""
+        """The index of the completion that was taken, -1 for none."""
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -144,7 +144,7 @@ class QueryLine(Vertical):
         text: str,
         complete: Callable[[str], Completion] | None = None,
     ) -> None:
-        """Let the analyst type, starting from ``text``; ``complete`` gives its completions."""
+        """Let the analyst type, starting from ``text``; ``complete`` returns its completions."""
         self._client, self._complete = client, complete
         field = self.query_one(QueryInput)
         field.completes = complete is not None
@@ -163,7 +163,7 @@ class QueryLine(Vertical):
             self._client.closed()
 
     def show_idle(self) -> None:
-        """Show what stays written, unless something is being typed."""
+        """Show what ``idle`` returns, unless something is being typed."""
         if not self.asking:
             self.show_label(self._idle())
 
@@ -174,7 +174,7 @@ class QueryLine(Vertical):
         self.message(label or Content(""))
 
     def show_progress(self, activity: str, share: float) -> None:
-        """Show ``searching 34%  esc stops``, beside what is being typed or instead."""
+        """Show ``searching 34%  esc stops``, next to the input or, when nobody types, alone."""
         stops = key_of("query.cancel" if self.asking else "back")
         progress = Content.assemble(
             (f"{activity} {share:.0%}", "$text-accent"), (f"   {stops} stops", "$foreground-muted")
@@ -185,11 +185,11 @@ class QueryLine(Vertical):
             self.show_label(progress)
 
     def message(self, content: Content) -> None:
-        """Show a message beside what is being typed."""
+        """Show a message next to the input."""
         self.query_one("#query-message", Static).update(content)
 
     def complain(self, reason: str) -> None:
-        """Show what is wrong, beneath where there is a line for it."""
+        """Show an error: in the line beneath the input if there is one, else next to the input."""
         complaint = safe.text(reason, "$text-warning")
         if self._complete and self.asking:
             self.query_one("#query-beneath", Static).update(complaint)
@@ -206,7 +206,7 @@ class QueryLine(Vertical):
         self.message(Content(""))
 
     def _offer(self, text: str) -> None:
-        """Offer completions where the cursor is at the end of the text."""
+        """Offer completions if the cursor is at the end of the text."""
         self._chosen = -1
         if self._complete and self.query_one(QueryInput).cursor_at_end:
             self._completion = self._complete(text)
@@ -229,7 +229,7 @@ class QueryLine(Vertical):
 
     @on(QueryInput.Completed)
     def _take_completion(self, event: QueryInput.Completed) -> None:
-        """Put the next completion in place of what was typed of it."""
+        """Replace the typed beginning by the next completion."""
         event.stop()
         options = self._completion.options
         if not options:
@@ -242,7 +242,7 @@ class QueryLine(Vertical):
         with field.prevent(Input.Changed):
             field.value = field.value[: self._completion.start] + options[self._chosen]
         field.cursor_position = len(field.value)
-        if field.value.endswith((":", "=", " ")):  # a value is to follow
+        if field.value.endswith((":", "=", " ")):  # a value follows
             self._offer(field.value)
         else:
             self._show_offer()

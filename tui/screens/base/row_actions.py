@@ -25,7 +25,7 @@ class RowTargets(Protocol[R]):
         """Return the rows that an action applies to now."""
 
     def has_marks(self) -> bool:
-        """Tell whether the targets are marked rows."""
+        """Return whether the targets are marked rows."""
 
     def row_id(self, row: R) -> str:
         """Return the id of a row."""
@@ -34,14 +34,14 @@ class RowTargets(Protocol[R]):
         """Go to the next row; return False on the last one."""
 
     def clear_marks(self) -> None:
-        """Take the marks away, as the action is done."""
+        """Clear the marks, since the action is done."""
 
 
 class RowActions(ScreenPart, Generic[R]):
     """Runs actions on the targets, and repeats the last one.
 
-    An action applies to the targets as they were when the key was pressed. ``noun`` is what a row
-    is called; screens with rows of one kind share their last action.
+    An action applies to the targets at the time of the key press. ``noun`` names a row; screens
+    whose rows have the same noun share their last action.
     """
 
     BINDINGS = [
@@ -60,14 +60,14 @@ class RowActions(ScreenPart, Generic[R]):
         self._rows = rows
         self._noun = noun
         self._counted = (0, False)
-        """How many targets there are, and whether they are marked, as the footer shows it."""
+        """The number of targets and whether they are marked, as the footer shows them."""
 
     def targets(self) -> list[R]:
         """Return the rows that an action applies to now."""
         return self._rows.targets()
 
     async def run(self, action: Action[R]) -> None:
-        """Apply an action to the targets, and say what was done."""
+        """Apply an action to the targets, and report what it did."""
         rows = self.targets()
         if not rows:
             self.say_no_target()
@@ -84,7 +84,7 @@ class RowActions(ScreenPart, Generic[R]):
             self.done(action, rows)
 
     def say_no_target(self) -> None:
-        """Say that there is nothing to act on, where an analyst could expect something."""
+        """Report that there is nothing to act on, where an analyst could expect something."""
 
     def done(self, action: Action[R], rows: Sequence[R]) -> None:
         """Remember that an action was applied to these rows."""
@@ -95,7 +95,7 @@ class RowActions(ScreenPart, Generic[R]):
         self.screen.refresh_bindings()
 
     async def action_again(self) -> None:
-        """Apply the last action to the marks, or the next row."""
+        """Apply the last action to the marked rows, or to the next row."""
         last = self.workspace.decisions.last.get(self._noun)
         if last is None:
             self.workspace.say(f"Nothing to repeat: no {self._noun} action yet")
@@ -107,7 +107,7 @@ class RowActions(ScreenPart, Generic[R]):
         await self.run(last.action)
 
     def refresh(self) -> None:
-        """Let the footer say how many rows are meant."""
+        """Update the number of targets in the footer."""
         counted = len(self.targets()), self._rows.has_marks()
         if counted != self._counted:
             self._counted = counted
@@ -121,7 +121,7 @@ class RowActions(ScreenPart, Generic[R]):
         return None
 
     def target_phrase(self, cells: int) -> str:
-        """Return ``on 2 alerts:`` in a width that stays, or ``on 2:`` where the line is narrow."""
+        """Return ``on 2 alerts:``, or ``on 2:`` in a narrow line, padded to a constant width."""
         count = format.number(self._counted[0])
         if cells < WIDE:
             return f"on {count}:".ljust(len("on 99:"))
@@ -130,7 +130,7 @@ class RowActions(ScreenPart, Generic[R]):
 
 
 class _AlertTargets(Generic[R]):
-    """The alerts of a list's rows that nobody has resolved or hidden."""
+    """The alerts of a list's rows that are neither resolved nor suppressed."""
 
     def __init__(self, rows: RowTargets[R], alerts_of: Callable[[R], Iterable[Alert]]) -> None:
         self._rows = rows
@@ -155,7 +155,7 @@ class _AlertTargets(Generic[R]):
 
 
 class AlertsOfRows(RowActions[Alert]):
-    """Runs actions on the alerts of a list's rows, as ``alerts_of`` returns them."""
+    """Runs actions on the alerts that ``alerts_of`` returns for a list's rows."""
 
     BINDINGS = []
 
@@ -173,7 +173,7 @@ class AlertsOfRows(RowActions[Alert]):
         )
 
     def refresh(self) -> None:
-        """Count nothing: the footer tells of rows, and there may be many alerts."""
+        """Count nothing: the footer counts rows, and there may be many alerts."""
 
     def target_phrase(self, cells: int) -> str:  # noqa: ARG002
         return ""

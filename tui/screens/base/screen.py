@@ -1,4 +1,4 @@
-"""The bases of every full screen and of its parts."""
+"""The base classes of full screens and of their parts."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from tui.widgets.status import AccountingLine, LiveState, live_items
 from tui.widgets.top_line import TopLine
 
 _NARROW = 72
-"""Columns from which a list and its details fit beside each other at all."""
+"""Terminal columns from which a list and its details fit side by side at all."""
 
 WIDE = 110
-"""Columns from which there is room for two things side by side."""
+"""Terminal columns from which two panes fit side by side comfortably."""
 
 SPLIT = 160
-"""Columns from which an opened thing has room beside its list."""
+"""Terminal columns from which an opened row fits next to its list."""
 
 TALL = 32
-"""Lines from which there is room for two things one above the other."""
+"""Terminal lines from which two panes fit one above the other."""
 
 
 class HuntScreen(Screen[None]):
     """A full screen: areas, title, body, accounting, footer.
 
-    The first screen of an area has no title: the line of areas says where the analyst is.
-    ``show`` draws what the view model holds now.
+    The first screen of an area has no title, since the line of areas shows where the analyst is.
+    ``show`` draws the current content of the view model.
     """
 
     HORIZONTAL_BREAKPOINTS = [
@@ -75,7 +75,7 @@ class HuntScreen(Screen[None]):
     ]
 
     area = ""
-    """The area that this is the first screen of."""
+    """The area whose first screen this is; ``""`` for other screens."""
 
     def __init__(self, classes: str | None = None) -> None:
         super().__init__(classes=classes)
@@ -85,7 +85,7 @@ class HuntScreen(Screen[None]):
 
     @property
     def workspace(self) -> Workspace:
-        """What the screen may ask of the app."""
+        """The app, as the interface that screens may use."""
         return cast(Workspace, self.app)
 
     def compose(self) -> ComposeResult:
@@ -101,12 +101,12 @@ class HuntScreen(Screen[None]):
         raise NotImplementedError
 
     def label_of(self, binding: Binding) -> str:
-        """Return the label of a key: what it would do now."""
+        """Return the label of a key, which says what the key would do now."""
         labels = (part.label_of(binding) for part in self.parts)
         return next((label for label in labels if label is not None), binding.description)
 
     paused = False
-    """Whether the analyst holds what is shown."""
+    """Whether the analyst has paused the display."""
 
     def target_phrase(self, cells: int) -> str:
         """Return what actions apply to now, for the footer of ``cells``; ``""`` if to nothing."""
@@ -114,15 +114,15 @@ class HuntScreen(Screen[None]):
         return next(filter(None, phrases), "")
 
     def screen_title(self) -> CellContent:
-        """Return where the analyst is, on a screen that is not the first of its area."""
+        """Return the title of a screen that is not the first of its area."""
         return ""
 
     def title_items(self) -> Sequence[CellContent]:
-        """Return what stands at the right of the title, the most important first."""
+        """Return the items at the right of the title, the most important first."""
         return ()
 
     def live_items(self) -> Sequence[Content]:
-        """Return whether the app reads, the time of the latest event, and who reads instead."""
+        """Return the live state, the latest event's time, who ingests instead, and the source."""
         view_model, store = self.workspace.view_model, self.workspace.store
         state: LiveState = "reading"
         if view_model.error:
@@ -142,14 +142,14 @@ class HuntScreen(Screen[None]):
         return [*items, safe.text(self.workspace.source_label, "$foreground-muted")]
 
     def show(self) -> None:
-        """Draw what the view model holds now.
+        """Draw the current content of the view model.
 
-        Called when it has changed while this screen is in front, and when this screen comes to the
-        front.
+        Called when the view model changes while this screen is in front, and when this screen
+        comes to the front.
         """
 
     def redraw(self) -> None:
-        """Draw all times again, as they are now shown otherwise."""
+        """Redraw all times, since their display format has changed."""
         for rows in self.query(RowView):
             rows.redraw()
         self.show()
@@ -169,9 +169,9 @@ class HuntScreen(Screen[None]):
         self.call_after_refresh(self.tick)
 
     def show_if_in_front(self) -> None:
-        """Draw, if this screen is in front.
+        """Draw the screen if it is in front.
 
-        What lies under another screen is drawn when it comes back.
+        A screen behind another one is drawn when it comes back to the front.
         """
         if self.is_in_front:
             if self._times == time_display.mode:
@@ -182,9 +182,9 @@ class HuntScreen(Screen[None]):
             self.show_status()
 
     def tick(self) -> None:
-        """Draw what changes with time, or with more room.
+        """Redraw what depends on the time or on the terminal's size.
 
-        Called once a second.
+        Called once a second and after a resize.
         """
         if self.is_in_front:
             self.show_status()
@@ -194,14 +194,14 @@ class HuntScreen(Screen[None]):
 
     @property
     def is_in_front(self) -> bool:
-        """Whether the whole screen is there to be drawn.
+        """Whether this screen is in front and completely composed, so that it can be drawn.
 
-        It is not while it is made, nor while the app goes down.
+        False while the screen is being composed and while the app shuts down.
         """
         return self._composed and self.app.is_running and self.app.screen is self
 
     def show_status(self) -> None:
-        """Draw the top line and the accounting; the lag grows every second."""
+        """Draw the top line and the accounting, whose lag grows every second."""
         front = getattr(self.app, "current_mode", "")
         self.query_one(AreasBar).show(listed_areas(self.workspace, front), front, self.live_items())
         for title in self.query(TopLine):
@@ -210,7 +210,7 @@ class HuntScreen(Screen[None]):
         self.refresh_parts()
 
     def refresh_parts(self) -> None:
-        """Tell the parts that rows, marks or cursor may have changed."""
+        """Notify the parts that rows, marks or cursor may have changed."""
         for part in self.parts:
             part.refresh()
 
@@ -243,8 +243,8 @@ class ScreenPart:
     """A part of a screen, with its own keys and actions.
 
     The screen creates its parts, and lists their ``BINDINGS`` among its own in the order of the
-    footer. Textual looks an action up on the screen by its name, so the part puts its action
-    methods there.
+    footer. Textual looks up an action by its name on the screen, so the part sets its action
+    methods as attributes of the screen.
     """
 
     BINDINGS: ClassVar[list[Binding]] = []
@@ -258,38 +258,38 @@ class ScreenPart:
 
     @property
     def workspace(self) -> Workspace:
-        """What the screen may ask of the app."""
+        """The app, as the interface that screens may use."""
         return self.screen.workspace
 
     @property
     def is_running(self) -> bool:
-        """Whether the screen is there; workers end with it."""
+        """Whether the screen is running; its workers end with it."""
         return self.screen.is_running
 
     @property
     def run_worker(self) -> Callable[..., Worker[Any]]:
-        """Begin a worker of the screen."""
+        """Return the screen's method that starts a worker."""
         return self.screen.run_worker
 
     def label_of(self, binding: Binding) -> str | None:  # noqa: ARG002
-        """Return a better label for a key, if it has one."""
+        """Return a better label for a key, or None to keep the usual one."""
         return None
 
     def target_phrase(self, cells: int) -> str:  # noqa: ARG002
-        """Return what its actions apply to, in as many cells whatever the number."""
+        """Return what the part's actions apply to, in a width independent of the number."""
         return ""
 
     def refresh(self) -> None:
-        """Take in that rows, marks or the cursor may have changed."""
+        """Update the part, since rows, marks or the cursor may have changed."""
 
     def close(self) -> None:
-        """End what is going on, as the screen is removed."""
+        """End running work, since the screen is being removed."""
 
 
 def breadcrumbs(trail: Sequence[str], cells: int) -> Content:
-    """Return the names of the screens from the first to the front.
+    """Return the names of the screens, from the first to the one in front.
 
-    They may quote a log. In a narrow terminal only the last two are named.
+    The names may quote a log. A narrow terminal shows only the last two.
     """
     shown = trail if cells >= WIDE or len(trail) < 3 else ("…", *trail[-2:])
     room = max(16, cells // len(shown))

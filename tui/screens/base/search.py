@@ -1,4 +1,4 @@
-"""Search in a list, whose matches are highlighted."""
+"""Search in a list, with highlighted matches."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tui.widgets.row_list import RowList
 class Search(ScreenPart):
     """Searches in the list that ``row_list`` returns.
 
-    ``prepare`` is called before it begins. The screen must hold a QueryLine, where the text is
-    typed.
+    ``prepare`` is called before a search begins. The screen must hold a QueryLine, in which the
+    text is typed.
     """
 
     BINDINGS = [
@@ -75,7 +75,7 @@ class Search(ScreenPart):
         return True
 
     def description(self) -> Content | None:
-        """Return what is searched for, as it stays written under the list."""
+        """Return the search for the line under the list, or None without a search."""
         if not self.text:
             return None
         return Content.assemble(
@@ -86,7 +86,7 @@ class Search(ScreenPart):
         )
 
     def show_position(self, position: int, total: int) -> None:
-        """Show which match the cursor is on, of how many."""
+        """Show the number of the match under the cursor, and of all matches."""
         self._position = f"{position:,} of {total:,}"
         if self._query_line.asking:
             self._query_line.message(Content(self._position))
@@ -94,16 +94,16 @@ class Search(ScreenPart):
             self._query_line.show_idle()
 
     def typed(self, text: str, done: bool) -> bool:  # noqa: ARG002
-        """Search for what is typed."""
+        """Search for the typed text."""
         self._search(text)
         return True
 
     def cancelled(self) -> None:
-        """End the search, as the analyst gave it up while typing."""
+        """End the search, since the analyst cancelled the typing."""
         self._search("")
 
     def closed(self) -> None:
-        """Go back to the list."""
+        """Return the focus to the list."""
         self._row_list().focus()
 
     def _search(self, text: str) -> None:

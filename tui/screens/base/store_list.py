@@ -1,4 +1,4 @@
-"""Screens of a list that is loaded from the store."""
+"""Screens with a list that is loaded from the store."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _REST = 1.0
 
 
 class StoreListScreen(ListScreen[R], Generic[R]):
-    """A list of rows from the store, with details beside it."""
+    """A list of rows from the store, next to the details of the row under the cursor."""
 
     BINDINGS = [*RowActions.BINDINGS]
 
     noun: str
-    """What a row is called."""
+    """The noun for a row."""
 
     empty = "Nothing here yet."
 
@@ -44,7 +44,7 @@ class StoreListScreen(ListScreen[R], Generic[R]):
         self._load_again = False
 
     def load_rows(self) -> Sequence[R]:
-        """Load all rows, in a thread. Raises StateError."""
+        """Load all rows; called in a thread. Raises StateError."""
         raise NotImplementedError
 
     def columns(self) -> tuple[Column[R], ...]:
@@ -106,7 +106,7 @@ class StoreListScreen(ListScreen[R], Generic[R]):
         self._show_details()
 
     def show_status(self) -> None:
-        """Draw the rows again too: they show how long ago things were."""
+        """Redraw the rows too, since they show how long ago events happened."""
         super().show_status()
         self.row_list.show(self.row_list.rows)
 

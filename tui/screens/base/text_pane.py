@@ -1,4 +1,4 @@
-"""A scrolled area for text."""
+"""A scrollable area for text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching for what a row shows: its principal, key, address, or a whole list."""
+"""The key that watches for a row's principal, key or address, or for a whole list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tui.screens.base.screen import HuntScreen, ScreenPart
 _OPTION_CELLS = 48
 
 Offer = tuple[str, Sequence[Indicator]]
-"""What a choice is called, and what is watched for then."""
+"""The label of a menu option, and the indicators that choosing it watches for."""
 
 
 class WatchAction(ScreenPart):
@@ -71,7 +71,7 @@ class WatchAction(ScreenPart):
 
 
 def offers_of(values: Iterable[str]) -> list[Offer]:
-    """Offer each value once that is an ARN, a key, an address or another indicator."""
+    """Offer each distinct value that is an ARN, a key, an address or another indicator."""
     known = dict.fromkeys(map(known_indicator, values))
     return [
         (f"{_WORDS.get(each.kind, each.kind)} {short_arn(each.text)}", (each,))
@@ -81,9 +81,9 @@ def offers_of(values: Iterable[str]) -> list[Offer]:
 
 
 _WORDS = {"arn": "principal", "address": "source", "key": "access key"}
-"""What kinds of indicators are called beside a row."""
+"""Names of indicator kinds in the menu, where they differ from the kind."""
 
 
 def offer_of_all(indicators: Sequence[Indicator]) -> Offer:
-    """Offer a whole list."""
+    """Offer all indicators of a list together."""
     return format.plural(len(indicators), "indicator"), indicators

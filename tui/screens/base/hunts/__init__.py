@@ -1,1 +1,1 @@
-"""What screens share about hunts."""
+"""Actions on hunts that several screens share."""

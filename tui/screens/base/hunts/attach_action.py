@@ -1,4 +1,4 @@
-"""The key that attaches what a row shows to a hunt: alerts, principals, events."""
+"""The key that attaches a row's alerts, principals or events to a hunt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEW = "new"
 
 
 class AttachAction(ScreenPart):
-    """Attaches what ``findings`` returns to a hunt that the analyst chooses, or begins."""
+    """Attaches what ``findings`` returns to a hunt that the analyst chooses or begins."""
 
     BINDINGS = [
         key(
@@ -40,7 +40,7 @@ class AttachAction(ScreenPart):
         self._findings = findings
 
     def action_attach(self) -> None:
-        """Ask to which hunt."""
+        """Ask which hunt to attach the findings to."""
         if not self.workspace.may_write():
             return
         findings = self._findings()
@@ -81,7 +81,7 @@ class AttachAction(ScreenPart):
 
 
 def alert_findings(alerts: Iterable[Alert]) -> list[HuntFinding]:
-    """Return alerts as findings, with what is known of them now."""
+    """Return alerts as findings that record what is known of them now."""
     return [
         HuntFinding(
             "alert",
@@ -97,7 +97,7 @@ def alert_findings(alerts: Iterable[Alert]) -> list[HuntFinding]:
 
 
 def principal_findings(rows: Iterable[PrincipalRow]) -> list[HuntFinding]:
-    """Return principals as findings, with what they did in the span of their rows."""
+    """Return principals as findings that record their calls in the span of the rows."""
     return [
         HuntFinding(
             "principal",
@@ -112,7 +112,7 @@ def principal_findings(rows: Iterable[PrincipalRow]) -> list[HuntFinding]:
 
 
 def event_findings(events: Iterable[Event]) -> list[HuntFinding]:
-    """Return events as findings, with the way back to their records."""
+    """Return events as findings that keep the position of their records in the logs."""
     return [
         HuntFinding(
             "event",
