@@ -1,4 +1,4 @@
-"""The bell: new alerts ring, and the terminal may show them on the desktop."""
+"""Ring the bell for new alerts; the terminal may also notify the desktop (OSC 9)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tui.presentation import format, safe
 from tui.terminal.textual_private import write_escape
 
 _MAX_CELLS = 120
-"""Cells of a message to the desktop."""
+"""Maximum width of a desktop notification, in cells."""
 
 
 class AlertBell:
-    """Rings for alerts of a severity or a worse one that appear while the app is live.
+    """Rings for alerts at or above a severity that appear while the app is live.
 
-    ``severity`` is one of the four, or ``off``.
+    ``severity`` is one of SEVERITIES, or ``off``.
     """
 
     def __init__(self, app: App[Any], severity: str) -> None:
@@ -31,9 +31,9 @@ class AlertBell:
         self._rung: set[str] = set()
 
     def ring(self, update: Update, before: ViewModel) -> None:
-        """Ring once if an update brings alerts that deserve it.
+        """Ring once if an update brings new alerts of sufficient severity.
 
-        An alert rings once, when it appears or when it becomes as bad.
+        Each alert rings only once: when it appears, or when its severity rises that far.
         """
         if not (before.live and self._severities):
             return
@@ -44,7 +44,7 @@ class AlertBell:
             write_escape(self._app, f"\x1b]9;{_message(new)}\x07")
 
     def ring_for(self, line: str) -> None:
-        """Ring for another event; its line may quote a log."""
+        """Ring for something other than an alert; ``line`` describes it and may quote a log."""
         if self._severities:
             self._app.bell()
             text = safe.clip(safe.visible(f"trailhound: {line}"), _MAX_CELLS)
@@ -58,7 +58,7 @@ class AlertBell:
 
 
 def _message(alerts: Iterable[Alert]) -> str:
-    """Write the first alert and how many more, without a character that could act."""
+    """Describe the first alert and count the others; control characters are made visible."""
     first, *others = alerts
     more = f" and {format.plural(len(others), 'more alert')}" if others else ""
     text = f"trailhound: {first.severity} – {format.principal(first)}: {first.rule.name}{more}"

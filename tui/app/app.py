@@ -1,7 +1,7 @@
-"""The app: the view model, what fills it, and moves between areas.
+"""The app: its view model, the parts that fill it, and navigation between areas.
 
-The core is imported when the store is opened, behind the first screen: importing it takes as long
-as importing Textual.
+The core is imported only when the store is opened, while the first screen is shown: importing it
+takes as long as importing Textual.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ if TYPE_CHECKING:
 _TICK_SECONDS = 1.0
 
 _SESSION_SECONDS = 10.0
-"""How often the session is written, so that a lost connection loses little of it."""
+"""Interval between writes of the session, so that a lost connection loses little of it."""
 
 _RULES_SECONDS = 3.0
-"""How often the rule files are checked for changes."""
+"""Interval between checks of the rule files for changes."""
 
 
 class HuntApp(FrameApp[None]):
-    """The app over what ``opening`` opens.
+    """The app for the store that ``opening`` opens.
 
-    ``store``, ``rules``, ``view_model``, ``decisions`` and ``session`` are there once it is open.
-    ``source_label`` says in a few words what is read; ``keys`` are the keys of rebound bindings, by
-    binding id; ``clock`` returns epoch seconds.
+    ``store``, ``rules``, ``view_model``, ``decisions`` and ``session`` exist only once the store is
+    open. ``source_label`` names the source in a few words; ``keys`` maps binding ids to the
+    analyst's own keys; ``clock`` returns epoch seconds.
     """
 
     MODES = {"opening": OpeningScreen, **AREAS}
@@ -80,18 +80,18 @@ class HuntApp(FrameApp[None]):
         self.now = clock
         time_display.set_mode("UTC", clock)
         self.piped_to = ""
-        """The command that a row was last piped to."""
+        """The command to which a row was last piped."""
         self.changed: Signal[None] = Signal(self, "changed")
-        """Published when the view model has changed."""
+        """Published whenever the view model has changed."""
         self.opening_error: Exception | None = None
-        """Why the app closed before it was open."""
+        """The error that closed the app before the store was open."""
         self._first_area = "alerts"
-        """The area whose key was pressed last before the app was open."""
+        """The area whose key was pressed last before the store was open."""
         self.routes = ScreenRoutes(self, self)
         self._opening = opening
         self._pipeline: Pipeline | None = None
         self.follows = False
-        """Whether another process ingests, or none, and this one shows what it finds."""
+        """Whether this process only shows the store: another process ingests, or none does."""
         self._stop = threading.Event()
 
     # --- opening and closing
@@ -105,7 +105,7 @@ class HuntApp(FrameApp[None]):
         try:
             opened = self._opening()
             import_module("tui.screens.alerts.screen")
-        except Exception as error:  # the command says it once the app has left the terminal
+        except Exception as error:  # the command reports it once the app has left the terminal
             self.post_message(OpeningFailed(error))
         else:
             self.post_message(StoreOpened(opened))
@@ -139,7 +139,7 @@ class HuntApp(FrameApp[None]):
             self._say_rules_broken()
 
     def _make_parts(self, opened: Opened) -> None:
-        """Make the parts of the app that work on an open store."""
+        """Create the parts of the app that need an open store."""
         from detector.filter.people import use_my_name
         from tui.app.alert_bell import AlertBell
         from tui.app.ingest_feed import IngestFeed
@@ -194,11 +194,11 @@ class HuntApp(FrameApp[None]):
         return self.current_mode != "opening"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        """Allow only to quit or choose an area until the store is open: no row is seen yet."""
+        """Until the store is open, allow only quitting and choosing an area."""
         return self.is_open or action in ("quit", "area")
 
     def on_exit_app(self) -> None:
-        self._stop.set()  # at once, so that ingest ends while the screens are taken down
+        self._stop.set()  # first, so that ingest ends while the screens are removed
         if self.is_open:
             self.session.write(self.piped_to)
 
@@ -207,17 +207,17 @@ class HuntApp(FrameApp[None]):
 
     @property
     def closing(self) -> threading.Event:
-        """Set when the app is being left: threads stop reading."""
+        """Set when the app closes, to tell threads to stop reading."""
         return self._stop
 
     # --- the session
 
     def former_list_state(self, area: str) -> ListState | None:
-        """Return the state of an area's list in the former session."""
+        """Return how an area's list was left in the previous session."""
         return self.session.former.views.get(area)
 
     def restore_session(self) -> None:
-        """Go once to the screen on which the app was left."""
+        """Return to the screen on which the app was left; later calls do nothing."""
         self.session.restore(self.at_home, self.view_model.alerts)
 
     @work(group="session", exclusive=True, exit_on_error=False)
@@ -230,7 +230,7 @@ class HuntApp(FrameApp[None]):
     # --- the view model
 
     def notify_changed(self) -> None:
-        """Let the screen in front draw the changed view model."""
+        """Tell the current screen that the view model has changed."""
         self._watch_notice.look(self.view_model.watches)
         self.changed.publish(None)
 
@@ -243,13 +243,13 @@ class HuntApp(FrameApp[None]):
         self._loader.reload()
 
     def reapply_suppressions(self) -> None:
-        """Hide what the suppressions hide now."""
+        """Apply the current suppressions to the alerts shown."""
         self._loader.reapply_suppressions()
 
     def _loading_failed(self, reason: str) -> None:
         self.say(reason, severity="error")
         if not self.view_model.loaded:
-            self.view_model.error = reason  # there is nothing to show but this
+            self.view_model.error = reason  # there is nothing else to show
             self.notify_changed()
 
     def _show_update(self, update: Update) -> None:
@@ -290,11 +290,11 @@ class HuntApp(FrameApp[None]):
         self.notify_changed()
 
     def tick(self) -> None:
-        """Follow the clock, once a second: the lag grows, and suppressions expire."""
+        """Update what depends on the time, once a second: ingest lag, expiring suppressions."""
         from tui.screens.base.screen import HuntScreen
 
         if not self.is_running:
-            return  # the last timers still fire while the screens are being taken down
+            return  # timers may still fire while the screens are being removed
         self._loader.tick()
         if isinstance(self.screen, HuntScreen):
             self.screen.tick()
@@ -302,14 +302,14 @@ class HuntApp(FrameApp[None]):
     # --- rules and the quarantine
 
     def use_rules(self, rules: RuleSet) -> None:
-        """Search by these rules from the next sweep on."""
+        """Use these rules from the next sweep on."""
         self.rules = rules
         if self._pipeline is not None:
             self._pipeline.use(rules)
         self.notify_changed()
 
     def reload_rules(self, requested: bool = False) -> None:
-        """Load the rule files again if one has changed or if requested."""
+        """Reload the rule files if one has changed or if requested."""
         self.rule_reloader.reload(requested)
 
     def _rules_loaded(self, rules: RuleSet) -> None:
@@ -329,14 +329,14 @@ class HuntApp(FrameApp[None]):
         return self._pipeline.rule_seconds() if self._pipeline else {}
 
     def recheck_quarantine(self) -> None:
-        """Recheck files of the quarantine. Blocks: call it in a thread."""
+        """Recheck the quarantined files. Blocks: call it in a thread."""
         if self._pipeline is not None:
             self._pipeline.recheck_quarantine()
 
     # --- messages and moving
 
     def may_write(self) -> bool:
-        """Tell whether decisions can be stored; where they cannot, say why."""
+        """Return whether decisions can be stored; if not, show the reason."""
         if self.store.read_only:
             reason = "Read-only: make the database and its folder writable to decide here"
             self.say(reason, severity="warning")
@@ -358,11 +358,11 @@ class HuntApp(FrameApp[None]):
 
     @property
     def areas(self) -> Collection[str]:
-        """The names of the areas that there are."""
+        """The names of all areas."""
         return AREAS.keys()
 
     def area_counts(self) -> Mapping[str, int | str]:
-        """Return the number of rows in each area that is counted, by name."""
+        """Return row counts by area name, for the areas that show one."""
         view_model = self.view_model
         if not view_model.loaded:
             return {}
@@ -382,7 +382,7 @@ class HuntApp(FrameApp[None]):
             self._first_area = name
 
     def go_to_area(self, name: str) -> None:
-        """Go to an area; from the area itself, to its first screen."""
+        """Go to an area; if already in it, go back to its first screen."""
         if name != self.current_mode:
             self.switch_mode(name)
             return

@@ -1,4 +1,4 @@
-"""The commands of other areas in the palette."""
+"""Palette commands for the actions of other areas."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tui.model.workspace import Workspace
 
 
 class AreaCommands(Provider):
-    """Finds what the keys do in other areas, goes there and names the key.
+    """Finds key actions of other areas; choosing one goes to its area and names its key.
 
-    It does not press the key: what it applies to has not been seen.
+    The action does not run: the analyst has not yet seen what it would apply to.
     """
 
     async def search(self, query: str) -> Hits:
@@ -29,7 +29,7 @@ class AreaCommands(Provider):
                 keys = f"{key_of(f'area.{area}')} {key_of(binding.id or '')}"
                 title = f"{title_of(area)}: {binding.description}  {keys}"
                 yield Hit(
-                    score / 2,  # what works here comes first
+                    score / 2,  # actions of the current screen come first
                     matcher.highlight(title),
                     lambda area=area, binding=binding: self._go(area, binding),
                     text=title,
@@ -37,7 +37,7 @@ class AreaCommands(Provider):
                 )
 
     def _bindings(self) -> Iterator[tuple[str, Binding]]:
-        """Yield the keys of other areas' first screens that do nothing here, by area."""
+        """Yield (area, binding) for first screens of other areas, unless it works here too."""
         here = {entry.label for entry in screen_entries(self.screen)}
         for area in AREAS:
             if area != self.app.current_mode:

@@ -1,4 +1,4 @@
-"""The keys and commands of the areas, and of what works on every screen of the app."""
+"""Keys and palette commands for the areas, and keys that work on every screen of the app."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ TIMES = {
     "local": "Times in your local time zone",
     "relative": "Relative times; calls count from the alert's first",
 }
-"""What is said of each way to say times."""
+"""The message shown for each time display mode."""
 
 
 def area_commands() -> type[Provider]:
-    """Import the palette's commands of other areas, once the palette is opened."""
+    """Import the palette provider for other areas, only when the palette is opened."""
     from tui.app.area_commands import AreaCommands
 
     return AreaCommands

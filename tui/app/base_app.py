@@ -1,4 +1,4 @@
-"""The frame of both apps: theme, messages, help and screenshots."""
+"""The base of both apps: theme, messages, help and screenshots."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class FrameApp(FilteredApp[T]):
-    """The frame of an app; ``keys`` are rebound keys by binding id."""
+    """The base of an app; ``keys`` maps binding ids to the analyst's own keys."""
 
     CSS_PATH = "../trailhound.tcss"
     TITLE = "trailhound"
@@ -86,11 +86,11 @@ class FrameApp(FilteredApp[T]):
         self.set_keymap(dict(self._keys))
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
-        """Show one line, which may quote a log, until the next."""
+        """Show a one-line message, which may quote a log, until the next message."""
         safe.notify(self, message, severity=severity)
 
     def on_notify(self) -> None:
-        """Remove the previous line, even if one burst of keys caused both."""
+        """Remove the previous message, even if one burst of keys caused both."""
         self.clear_notifications()
 
     def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
@@ -100,7 +100,7 @@ class FrameApp(FilteredApp[T]):
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
 
     def on_resize(self, event: events.Resize) -> None:
-        """Draw anew, because a terminal that is resized moves its text."""
+        """Redraw everything, because a terminal moves its text when resized."""
         if event.size != self._renderer.size:
             self._renderer.forget()
 

@@ -14,7 +14,7 @@ from tui.settings.form_draft import FormDraft
 
 
 def resume_draft(workspace: Workspace, show: Callable[[DraftedForm], object]) -> None:
-    """Show the form with what was typed, where a draft was left."""
+    """If a draft was left, reopen its form with the text that was typed."""
     file = workspace.decisions.draft
     draft = file.read() if file is not None else None
     if file is None or draft is None:
@@ -40,7 +40,7 @@ def resume_draft(workspace: Workspace, show: Callable[[DraftedForm], object]) ->
 def _resume_hunt(
     workspace: Workspace, draft: FormDraft, show: Callable[[DraftedForm], object]
 ) -> None:
-    """Show the form of a hunt or the query that was being written."""
+    """Reopen the hunt form or the query that was being written."""
     file = workspace.decisions.draft
     hunts = {hunt.hunt_id: hunt for hunt in workspace.store.hunts.all()}
     hunt = hunts.get(draft.hunt_id)

@@ -1,6 +1,6 @@
 """Run the pipeline in a thread, and show its updates in batches.
 
-One process ingests into a state. The others wait in this thread until it is gone.
+Only one process ingests into a state. Others wait in this thread until that process ends.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from detector.store import Store
 
 _BATCH_SECONDS = 0.25
-"""The least time between two batches on screen."""
+"""Minimum time between two batches on screen."""
 
 
 class IngestFeed:
     """Updates of a pipeline, merged into batches.
 
-    ``waiting`` gets the process that ingests meanwhile, ``started`` the pipeline, ``show`` each
-    batch, ``stopped`` one line that says why the pipeline failed; all on the event loop.
+    Callbacks, all on the event loop: ``waiting`` receives the name of the process that is ingesting
+    instead, ``started`` the pipeline, ``show`` each batch, and ``stopped`` one line that says why
+    the pipeline failed.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class IngestFeed:
     def start(self, store: Store, make: Callable[[], Pipeline], stop: threading.Event) -> None:
         """Make the pipeline and run it in a thread until ``stop`` is set.
 
-        It is made when no other process ingests, so that it goes on where that one ended.
+        The pipeline is made once no other process ingests, so it continues where that one ended.
         """
         run = partial(self._run, store, make, stop)
         self._app.run_worker(run, group="ingest", thread=True, exit_on_error=False)

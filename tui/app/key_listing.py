@@ -10,7 +10,7 @@ from tui.keymap import GROUPS, display
 
 
 class KeyRow(NamedTuple):
-    """A binding as text: keys, id, what it does, on which screens."""
+    """A binding as text: its keys, its id, what it does, and the screens it works on."""
 
     keys: list[str]
     id: str
@@ -19,7 +19,7 @@ class KeyRow(NamedTuple):
 
 
 class KeyGroup(NamedTuple):
-    """The bindings of one heading of the help page."""
+    """The bindings under one heading of the help page."""
 
     title: str
     rows: list[KeyRow]

@@ -30,7 +30,7 @@ from tui.settings import config
 from tui.settings.errors import UsageError
 
 Keymap = Mapping[str, str]
-"""Keys by binding id: Textual's names, separated by commas."""
+"""Keys by binding id: Textual's key names, separated by commas."""
 
 _SENT_AS = {
     "ctrl+i": "tab",
@@ -39,7 +39,7 @@ _SENT_AS = {
     "ctrl+j": "a new line",
     "ctrl+[": "escape",
 }
-"""What terminals send for these keys."""
+"""Keys that terminals cannot send: they send these instead."""
 
 _TYPED = {"space", *(string.ascii_letters + string.digits)}
 _PUNCTUATION: dict[str, str] = {}
@@ -74,10 +74,10 @@ def configured() -> Keymap:
 
 
 def parse_keymap(configured_keys: Mapping[str, str | Sequence[str]]) -> Keymap:
-    """Check the configured keys, and return them by Textual's names.
+    """Check the configured keys, and return them with Textual's key names.
 
-    Raises UsageError for unknown ids, for keys that no terminal sends or that are typed, and for
-    keys that would mean two things on a screen.
+    Raises UsageError for unknown ids, for keys that no terminal sends, for keys that are needed for
+    typing, and for keys that would mean two things on one screen.
     """
     if not configured_keys:
         return {}
@@ -97,7 +97,7 @@ def parse_keymap(configured_keys: Mapping[str, str | Sequence[str]]) -> Keymap:
 
 
 def keys_of(binding: Binding, keymap: Keymap) -> list[str]:
-    """Return the keys of a binding, by Textual's names."""
+    """Return the keys of a binding, as Textual's key names."""
     keys = keymap.get(binding.id or "", binding.key)
     return [_PUNCTUATION.get(name, name) for name in keys.split(",")]
 
@@ -121,7 +121,7 @@ def _parse_key(id: str, key: str) -> str:
 
 
 def _refuse_typed(info: ScreenInfo, keymap: Keymap) -> None:
-    """Refuse keys that type or edit text where text is typed."""
+    """Refuse keys that would type or edit text on a screen with text fields."""
     fields = [kind for kind in info.widgets if issubclass(kind, TYPED_IN)]
     in_fields = [binding for kind in fields for binding in bindings_of(kind)]
     around = bindings_of(info.screen) if fields and info.modal else []
@@ -139,7 +139,7 @@ def _refuse_typed(info: ScreenInfo, keymap: Keymap) -> None:
 
 
 def _refuse_clashes(info: ScreenInfo, keymap: Keymap) -> None:
-    """Refuse keys that mean two things on a screen, unless by default."""
+    """Refuse keys that mean two things on a screen, unless the default keys clash too."""
     for chain in info.chains():
         by_default = {(first, second) for _, first, second in clashes(chain, {})}
         for name, first, second in clashes(chain, keymap):
@@ -151,7 +151,7 @@ def _refuse_clashes(info: ScreenInfo, keymap: Keymap) -> None:
 
 
 def clashes(chain: Sequence[type[DOMNode]], keymap: Keymap) -> Iterator[tuple[str, str, str]]:
-    """Yield each key with two meanings in a chain, with both ids."""
+    """Yield (key, first binding id, second binding id) for each clash in a look-up chain."""
     ids_by_key: dict[str, dict[str, None]] = {}
     for kind in chain:
         for binding in bindings_of(kind):

@@ -1,4 +1,4 @@
-"""The run of the app, until the analyst leaves it."""
+"""Run the app until the analyst leaves it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run(
 ) -> int:
     """Run the app until the analyst leaves it; return the exit status.
 
-    The arguments are those of ``HuntApp``. Raises what ``opening`` raised.
+    The arguments are those of ``HuntApp``. Raises whatever ``opening`` raised.
     """
     app = HuntApp(opening, source_label, clock=clock, keys=keys)
     app.run()

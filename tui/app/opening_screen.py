@@ -15,7 +15,7 @@ from tui.widgets.top_line import TopLine
 
 
 class OpeningScreen(Screen[None]):
-    """The frame of the list of alerts, before the core is imported."""
+    """Stands in for the list of alerts until the core is imported."""
 
     BINDINGS = [
         key(

@@ -1,6 +1,6 @@
-"""Which screen answers a request to go somewhere.
+"""Open the screen that each navigation request asks for.
 
-Screens are imported when they are first gone to, so that the first paint does not wait for them.
+Screens are imported when they are first opened, so that the first paint does not wait for them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _AREA_SCREENS = {
     "watches": ("admin.watches", "WatchesScreen"),
     "hunts": ("hunts.screen", "HuntsScreen"),
 }
-"""The module and the class of the first screen of each area."""
+"""Module and class name of each area's first screen."""
 
 
 def area_screen_class(area: str) -> type[Screen[None]]:
@@ -60,13 +60,13 @@ def _make_area_screen(area: str) -> Screen[None]:
 AREAS: Mapping[str, Callable[[], Screen[None]]] = {
     area: partial(_make_area_screen, area) for area in _AREA_SCREENS
 }
-"""The first screen of each area."""
+"""Functions that create each area's first screen, by area."""
 
 
 class ScreenRoutes:
-    """The routes of ``workspace``, whose screens are pushed on ``app``.
+    """The routes of ``workspace``; screens are pushed on ``app``.
 
-    The methods are described in ``tui.model.workspace.Routes``.
+    ``tui.model.workspace.Routes`` documents the methods.
     """
 
     def __init__(self, app: App[Any], workspace: Workspace) -> None:

@@ -1,4 +1,4 @@
-"""Load the rule files again when one has changed, and the files of names."""
+"""Reload the rule files and the inventory files when one has changed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class RuleReloader:
-    """Loads the rule files of ``current()`` again, in a thread.
+    """Reloads the rule files of ``current()`` in a thread.
 
-    ``loaded`` gets the new rules, ``failed`` one line that says why there are none; both on the
-    event loop. ``names`` are the files of names that people gave; ``renamed`` is called when they
-    are in force.
+    Callbacks, all on the event loop: ``loaded`` receives the new rules, ``failed`` one line that
+    says why loading failed, and ``renamed`` is called once changed names are in use. ``names`` are
+    the inventory files with the names that people gave.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RuleReloader:
         self.busy = False
 
     def reload(self, requested: bool) -> None:
-        """Load the rule files if one has changed or if requested."""
+        """Reload the rule files if one has changed or if requested."""
         if requested or not self.busy:
             self.busy = True
             self._app.run_worker(self._load(requested), group="rules", exit_on_error=False)
@@ -60,7 +60,7 @@ class RuleReloader:
             self._loaded(rules)
 
     async def _load_names(self) -> None:
-        """Use the names of files that have changed; else keep the former ones."""
+        """Use the names of inventory files that have changed; on an error keep the old names."""
         from detector.inventory.inventory_files import (
             InventoryError,
             current_inventory,

@@ -1,7 +1,7 @@
-"""Every screen, with the widgets on it that take keys.
+"""Every screen, with its widgets that take keys.
 
-This imports all screens, so only what speaks of all keys imports it: ``trailhound keys``, and the
-check of configured keys.
+This module imports all screens, so import it only where all keys are needed: for
+``trailhound keys`` and for the check of configured keys.
 """
 
 from __future__ import annotations
@@ -96,11 +96,11 @@ class ScreenInfo:
 
     @property
     def modal(self) -> bool:
-        """Whether it opens over another screen, whose keys do nothing meanwhile."""
+        """Whether the screen is modal: the keys of the screen beneath it do nothing."""
         return issubclass(self.screen, ModalScreen)
 
     def chains(self) -> Iterator[Sequence[type[DOMNode]]]:
-        """Yield each chain that looks up keys: focused widget, screen, app."""
+        """Yield each key look-up chain: focused widget, screen, app."""
         outer = (self.screen,) if self.modal else (self.screen, self.app)
         yield outer
         for widget in self.widgets:
@@ -175,7 +175,7 @@ _RANKS = {
 
 
 def bindings_of(kind: type[DOMNode]) -> list[Binding]:
-    """Return the bindings of our classes, those of shared parts last."""
+    """Return the bindings that trailhound's own classes declare, those of shared parts last."""
     bindings_of_classes: list[Binding] = []
     for bindings in declared_bindings(kind):
         bindings_of_classes += sorted(bindings, key=lambda binding: _RANKS.get(binding.id, 0))
@@ -183,7 +183,7 @@ def bindings_of(kind: type[DOMNode]) -> list[Binding]:
 
 
 def editing_keys(kind: type[DOMNode]) -> set[str]:
-    """Return the keys that edit text in a widget."""
+    """Return the keys with which a widget edits text."""
     return {
         name
         for above in kind.__mro__
@@ -203,7 +203,7 @@ def every_binding() -> Mapping[str, Binding]:
 
 
 def describe_screens(binding: Binding) -> str:
-    """Describe in words on which screens a binding works."""
+    """Describe in words the screens on which a binding works."""
     names = [
         info.name for info in SCREENS if any(other.id == binding.id for other in _bindings_on(info))
     ]

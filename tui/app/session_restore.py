@@ -1,4 +1,4 @@
-"""Restore the app as it was left, and write the session."""
+"""Restore the app to the state in which it was left, and write the session."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tui.settings.session_file import SESSION_VERSION, Session, SessionError, Se
 
 
 class SessionKeeper:
-    """The session of ``app``, read from and written to ``file``; None: neither."""
+    """Reads the session of ``app`` from ``file`` and writes it there; with None, neither."""
 
     def __init__(self, app: App[Any], file: SessionFile | None) -> None:
         self._app = app
         self._file = file
         self._restored = False
         self.former = Session()
-        """The session as it was left before."""
+        """The session as the previous run left it."""
         self.problem = ""
-        """Why the session was not restored, or is not written; one line."""
+        """One line on why the session was not restored or cannot be written."""
         if file is not None:
             cast(Workspace, app).decisions.draft = file.draft
             try:
@@ -36,10 +36,10 @@ class SessionKeeper:
                 self.problem = str(error)
 
     def restore(self, at_home: bool, alert_ids: Container[str]) -> None:
-        """Go once to the screen on which the app was left, and to a note that was being written.
+        """Go to the screen on which the app was left, and reopen a draft; later calls do nothing.
 
-        ``at_home`` False: the analyst has gone elsewhere already, and stays there. ``alert_ids``
-        are those of the alerts that can be opened.
+        If ``at_home`` is False, the analyst has already gone elsewhere and stays there.
+        ``alert_ids`` are the ids of the alerts that can be opened.
         """
         first, self._restored = not self._restored, True
         if not first:
@@ -57,12 +57,12 @@ class SessionKeeper:
             app.switch_mode(former.area)
 
     def write(self, piped_to: str) -> None:
-        """Write the session; a failure is said in ``problem``."""
+        """Write the session; ``problem`` describes a failure."""
         if self._file is not None:
             self._write(self._file, self._capture(piped_to))
 
     async def write_in_thread(self, piped_to: str) -> None:
-        """Write the session in a thread; a failure is said in ``problem``."""
+        """Write the session in a thread; ``problem`` describes a failure."""
         if self._file is not None:
             await asyncio.to_thread(self._write, self._file, self._capture(piped_to))
 
@@ -74,7 +74,7 @@ class SessionKeeper:
             self.problem = f"{file.path}: {error.strerror}: the UI session is not saved"
 
     def _capture(self, piped_to: str) -> Session:
-        """Return the session as it is; areas not visited keep former lists."""
+        """Return the current session; areas not visited keep their previous list state."""
         views = dict(self.former.views)
         for area in self._app.MODES:
             for screen in self._stack(area)[:1]:
@@ -99,4 +99,4 @@ class SessionKeeper:
         try:
             return list(self._app.get_screen_stack(area))
         except KeyError:
-            return []  # nobody has been there
+            return []  # the area has not been visited

@@ -1,4 +1,4 @@
-"""The notice that something watched for was seen."""
+"""Announce that a watched indicator was seen."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from tui.keymap import key_of
 
 
 class WatchNotice:
-    """Says once what watches have seen, as it comes; ``say`` gets the line."""
+    """Announces each new sighting of a watch once; ``say`` receives the line."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._looked_at: Sequence[WatchRow] | None = None
         self._told: dict[str, int] = {}
-        """How much each watch had seen when that was said."""
+        """The ``new`` count of each watch at the last look, by watch id."""
 
     def look(self, rows: Sequence[WatchRow]) -> None:
-        """Say what is new in ``rows``; the same list was looked at before."""
+        """Announce what is new in ``rows``; skip the list that was looked at last."""
         if rows is self._looked_at:
             return
         self._looked_at = rows

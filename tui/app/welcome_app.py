@@ -1,4 +1,4 @@
-"""The first page, where no source is named and no store exists."""
+"""The welcome page, shown when no source is named and no store exists."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tui.widgets.row_list import RowList
 from tui.widgets.top_line import TopLine
 
 DEMO = "demo"
-"""What is chosen in place of a folder."""
+"""The choice of the demo, in place of a folder."""
 
 _HOW = """\
 trailhound FOLDER            trail files below a folder, compressed or not
@@ -38,12 +38,12 @@ Start at 1 Alerts; without an alert, at 2 Principals or 3 Events"""
 
 
 def _how_to_start() -> str:
-    """Return the commands to start with, and what buckets need first, if it is not installed."""
+    """Return the ways to start, and the extra that buckets need if it is not installed."""
     return _HOW.format(setup="" if find_spec("obstore") else f", after {extra_command('s3')}")
 
 
 def ask(keys: Mapping[str, str]) -> str | None:
-    """Ask for a folder: a path, ``DEMO``, or None to leave.
+    """Ask for a source; return a folder's path, ``DEMO``, or None if the analyst leaves.
 
     ``keys`` are those of FrameApp.
     """
@@ -51,7 +51,7 @@ def ask(keys: Mapping[str, str]) -> str | None:
 
 
 class Discovered(Message):
-    """A folder was discovered; None: the search has ended."""
+    """A folder was discovered; None means that the search has ended."""
 
     def __init__(self, folder: TrailFolder | None) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Discovered(Message):
 
 
 class WelcomeApp(FrameApp[str]):
-    """An app that finds trails below ``roots``, and returns one."""
+    """An app that finds trails below ``roots`` and returns the chosen one."""
 
     def __init__(
         self, roots: Sequence[Path], keys: Mapping[str, str] = MappingProxyType({})
@@ -120,7 +120,7 @@ class WelcomeScreen(Screen[None]):
         self._stop.set()
 
     def action_look(self) -> None:
-        """Search for trails anew."""
+        """Restart the search for trails."""
         self._stop.set()
         self._stop, self._rows = threading.Event(), [None]
         self._show("Searching for trails …")
@@ -136,7 +136,7 @@ class WelcomeScreen(Screen[None]):
     @on(Discovered)
     def _take(self, event: Discovered) -> None:
         if event.folder is not None:
-            self._rows.insert(-1, event.folder)  # the demo stays the last
+            self._rows.insert(-1, event.folder)  # the demo stays last
             self._show("Searching for trails …")
             return
         trails = len(self._rows) - 1
