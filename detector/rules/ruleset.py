@@ -317,7 +317,7 @@ def _files_below(folder: Path) -> Iterator[str]:
 
 def _has_rules(name: str) -> bool:
     """Return whether a file of this name is read for rules."""
-    return os.path.splitext(name)[1] in RULE_SUFFIXES
+    return name.endswith(RULE_SUFFIXES) and name not in RULE_SUFFIXES
 
 
 def _path_parts(path: str) -> list[str]:

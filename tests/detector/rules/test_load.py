@@ -125,12 +125,16 @@ def test_fingerprint_depends_on_query_not_texts(tmp_path):
 
 
 def test_files_are_read_in_the_order_of_paths_and_others_named(tmp_path):
-    names = ("b.toml", "a/z.yml", "a.d/y.toml", "a-b.toml", ".hidden/x.toml", "A.ndjson")
+    names = (
+        *("b.toml", "a/z.yml", "a.d/y.toml", "a-b.toml", ".hidden/x.toml", "A.ndjson"),
+        *("a/..toml", "a/.x.toml"),
+    )
     others = (
         "a/notes.txt",
         "README",
         ".hidden/notes.txt",
         "a/.secret",
+        ".toml",
         "b.examples.jsonl",
         "c.TOML",
     )
