@@ -56,7 +56,7 @@ class _Counter:
         return {group for group, call in enumerate(self._groups.numbers) if call in calls}
 
     def activity(self) -> ChunkActivity:
-        """Return what was counted."""
+        """Return the activity counted so far."""
         return ChunkActivity(
             list(self._actors),
             list(self._traits),

@@ -220,7 +220,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def assignee(self) -> str:
-        """Who works on it; ``""``: nobody."""
+        """The analyst it is assigned to; ``""``: nobody."""
         return self.triage.handling.assignee
 
     @property
@@ -236,7 +236,7 @@ class Alert(msgspec.Struct, frozen=True, gc=False):
         return risk.score if risk else self.finding.rule.risk_score
 
     def with_triage(self, **changed: Any) -> Alert:
-        """Return the alert with these fields of its triage."""
+        """Return the alert with these fields of its triage replaced."""
         return msgspec.structs.replace(self, triage=msgspec.structs.replace(self.triage, **changed))
 
     def as_json(self) -> dict[str, Any]:

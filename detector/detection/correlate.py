@@ -186,11 +186,11 @@ class _SearchPlanner:
 
 
 class _JoinedSearch(NamedTuple):
-    """The searches for the same principals whose spans overlap, as one request."""
+    """Searches for the same principals with overlapping spans, joined into one request."""
 
     request: SearchRequest[RelatedPrincipals]
     members: list[int]
-    """Their numbers, in order."""
+    """The numbers of the joined searches, in order."""
 
 
 def _joined(searches: Iterable[PendingSearch]) -> list[_JoinedSearch]:

@@ -375,7 +375,7 @@ class _SessionOpened(msgspec.Struct):
 
 
 def issued_key(record: Record | RecordView) -> str:
-    """Return ``responseElements.credentials.accessKeyId`` of AssumeRole and the like."""
+    """Return the ``responseElements.credentials.accessKeyId`` of a call to STS; ``""`` if none."""
     if record.event_source != "sts.amazonaws.com":
         return ""
     try:

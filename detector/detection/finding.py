@@ -46,7 +46,7 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def names(self) -> list[str]:
-        """The names by which a principal may be called: ARNs, sessions' roles, keys."""
+        """The names that refer to a principal: ARNs, sessions' roles, keys."""
         return [*self.arns, *map(principal_of, self.arns), *self.roles, *self.access_keys]
 
     @classmethod

@@ -32,7 +32,7 @@ class SessionCaller(Caller, Protocol):
 
 
 class PrincipalNames(msgspec.Struct, frozen=True):
-    """Names of principals, each list sorted; ``roles`` are the roles behind sessions."""
+    """Names of principals, each list sorted; ``roles`` are the ARNs of sessions' roles."""
 
     arns: list[str] = []
     roles: list[str] = []

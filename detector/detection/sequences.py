@@ -77,7 +77,7 @@ def _steps_of(hit: Hit) -> int:
 
 
 def _by_second(hits: Sequence[Hit]) -> Iterator[tuple[int, list[Hit], Counter[int]]]:
-    """Yield each second with its events, and the number of events by bit set of steps."""
+    """Yield each second with its events, and their number by bit set of steps."""
     for time, group in groupby(hits, key=lambda hit: hit.time):
         inside = list(group)
         yield time, inside, Counter(map(_steps_of, inside))

@@ -33,7 +33,7 @@ class Sweep(msgspec.Struct, frozen=True):
 
     @property
     def principal(self) -> str:
-        """The principal behind it; ``""`` where no call had an ARN."""
+        """The principal behind the sweep; ``""`` if no call has an ARN."""
         return next((principal_of(alert.principal) for alert in self.alerts if alert.principal), "")
 
     @property

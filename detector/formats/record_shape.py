@@ -343,7 +343,7 @@ def _free_structure(field: str, value: Any) -> Any:
 
 
 def _spelled(value: Any) -> Any:
-    """Spell the names of a resource, or of TLS, as CloudTrail does."""
+    """Return a resource, or TLS details, with names spelled as CloudTrail does."""
     if not isinstance(value, dict):
         return value
     return {_INNER_NAMES.get(squash(name), name): inner for name, inner in value.items()}

@@ -76,7 +76,7 @@ class RuleCache:
     def __init__(
         self, paths: Iterable[Path], context: CompileContext, exports: Sequence[str]
     ) -> None:
-        """Read the cache of a set; ``exports`` are the texts that its rules may refer to."""
+        """Read the cache of a set; ``exports`` are the texts of exports that rules may refer to."""
         self._context = context
         identity = (
             _code_version(),

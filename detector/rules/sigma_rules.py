@@ -54,7 +54,7 @@ def read_sigma_files(
 ) -> Iterator[tuple[Path, Rule | RuleNotice | RuleError]]:
     """Yield the results of the documents in Sigma files, file by file.
 
-    The files are read together, since they may refer to each other."""
+    The files are read together, as they may refer to each other."""
     collection = Collection(texts, context.placeholders)
     for path in texts:
         for result in collection.results(path):

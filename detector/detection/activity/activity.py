@@ -166,7 +166,7 @@ def _checksum(text: str) -> int:
 
 
 def activity_days(since: int | None, until: int | None) -> tuple[int, int]:
-    """Return the half-open range of days that ``[since, until)``, in epoch seconds, touches."""
+    """Return the half-open range of day numbers that overlap ``[since, until)`` (epoch seconds)."""
     first, last = ALL_DAYS
     if since is not None:
         first = since // DAY

@@ -1,4 +1,4 @@
-"""Who a record's caller is: a principal, and the session in which it called."""
+"""Identifies a record's caller: a principal, and the session in which it called."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ _message_decoder = msgspec.json.Decoder(_MessageRecord)
 
 
 def has_error_message(record: bytes | msgspec.Raw) -> bool:
-    """Tell whether a record has an error message."""
+    """Return whether a record has an error message."""
     try:
         return bool(_message_decoder.decode(record).error_message)
     except (ValueError, RecursionError):

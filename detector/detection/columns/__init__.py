@@ -1,1 +1,1 @@
-"""Events as columns, and which of them are known."""
+"""Events in columnar form, and a set of known identities."""

@@ -164,7 +164,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return self.selected(stands)
 
     def with_kinds(self, change: Callable[[KeptEvent], KeptEvent]) -> EventColumns:
-        """Return the events with each kind changed."""
+        """Return the events with ``change`` applied to each kind."""
         changed = self.selected([True] * len(self))
         changed.kinds = list(map(change, self.kinds))
         changed._kind_numbers = {id(kind): number for number, kind in enumerate(changed.kinds)}
@@ -177,7 +177,7 @@ class EventColumns(Mapping[bytes, KeptEvent]):
         return changed
 
     def counts(self) -> Counter[str]:
-        """Count the events by the path of their file."""
+        """Return the number of events by the path of their file."""
         counts: Counter[str] = Counter()
         self.unite()
         for number, count in Counter(self.chunk).items():

@@ -1,1 +1,1 @@
-"""The events of a chunk, by what their signatures have in common."""
+"""Groups the events of a chunk by the common parts of their signatures."""

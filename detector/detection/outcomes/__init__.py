@@ -1,1 +1,1 @@
-"""What rules say of records that are alike."""
+"""The outcomes of rules, cached for records that are alike."""

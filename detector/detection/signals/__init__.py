@@ -1,1 +1,1 @@
-"""The signals near alerts."""
+"""Finds and indexes the signals near alerts."""

@@ -174,7 +174,7 @@ class _ChunkSearch:
             wanted = {at for at in wanted if self._records.times[at] is not None}
         groups: list[SearchedGroup] = []
         for group in self._heads.groups(self._records, wanted):
-            if group.head.may_open_session or not has_times:  # else all have one caller, and times
+            if group.head.may_open_session or not has_times:  # else one caller, all timed
                 group = group._replace(indexes=[at for at in group.indexes if at in wanted])
             groups.append(group)
         return groups

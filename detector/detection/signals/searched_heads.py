@@ -85,7 +85,7 @@ class SearchedHeads:
         return records
 
     def groups(self, records: Records, wanted: Set[int]) -> Iterator[SearchedGroup]:
-        """Yield the groups of records whose head has an answer and of which one is wanted."""
+        """Yield the groups with a wanted record whose heads have an answer."""
         groups = records.groups
         heads = _known_of(groups.table).heads
         for group, (number, indexes) in enumerate(groups.listed()):

@@ -132,7 +132,7 @@ def _first_value(document: JsonObject, names: Iterable[str]) -> Any:
 def _value_of(document: Any, name: str) -> Any:
     """Return a field's value from a document; None if it has none.
 
-    The document may hold the dotted ``name`` nested, dotted, or in part nested.
+    In the document, the dotted ``name`` may be nested, dotted or partly nested.
     """
     if not isinstance(document, dict):
         return None

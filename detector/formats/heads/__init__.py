@@ -1,1 +1,1 @@
-"""What the heads of records say, known from chunk to chunk."""
+"""The heads of records, remembered from chunk to chunk."""

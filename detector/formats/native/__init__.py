@@ -1,1 +1,1 @@
-"""The cut in native code: optional, and the same answers without it."""
+"""Optional native code that cuts and sums chunks; results are the same without it."""

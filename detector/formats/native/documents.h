@@ -19,7 +19,8 @@ typedef struct {
     SumCounts *sum_counts;
 } Documents;
 
-/* Return the arrays for the next document, after so many records, groups and incomplete records. */
+/* Return the arrays for the next document, given the numbers of records, groups and incomplete
+   records before it. */
 static Cut cut_behind(const Cut *cut, int64_t records, int64_t groups, int64_t incomplete)
 {
     Cut part = *cut;

@@ -250,8 +250,8 @@ static inline const uint8_t *next_quote(Text *text)
     return text->quotes[text->next++];
 }
 
-/* Go on at `end`, outside of strings: what lies before it has been looked through elsewhere, and has so
-   many quotes. */
+/* Continue at `end`, which is outside of strings: the text before it has already been checked, and
+   has `quotes` quotes. */
 static void skip_seen(Text *text, const uint8_t *end, int64_t quotes)
 {
     if (end <= text->seen) {

@@ -40,7 +40,7 @@ def build_clause(query: Any) -> ast.Expression:
 
 
 def negate(condition: ast.Expression) -> ast.Expression:
-    """Negate a condition, which is true or false and never null."""
+    """Negate a condition that is true or false, never null."""
     return ast.Not(condition, span=QUERY_START)
 
 

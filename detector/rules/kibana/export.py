@@ -43,7 +43,7 @@ class Export(msgspec.Struct):
     saved_queries: dict[str, ObjectContent] = msgspec.field(default_factory=dict)
 
     def add(self, other: Export) -> None:
-        """Add the lists and saved queries of another export."""
+        """Add the exception lists, value lists and saved queries of another export."""
         for name, values in other.value_lists.items():
             self.value_lists.setdefault(name, []).extend(values)
         for key, items in other.lists.items():
