@@ -128,7 +128,7 @@ class Retention:
         rows: EventColumns,
         widths: Mapping[str, int],
     ) -> set[bytes]:
-        """Remove the matches in evicted windows from ``rows``; return their identities.
+        """Remove the matches in evicted windows from ``rows``; return which rows lost any.
 
         ``widths`` are the bucket widths in seconds, by rule id. The events themselves stay, so that
         further copies are recognized as duplicates. Matches in the spans that a backfill has loaded
