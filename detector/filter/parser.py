@@ -116,7 +116,9 @@ def parse(text: str) -> tuple[FilterNode | None, str]:
     tree = reader.filter(0)
     if not reader.at_end:
         raise FilterError("this ) has no matching (: quote it to search for it", reader.offset)
-    return tree, text.strip() + reader.closing
+    # A blank at the end of an open quote is part of the value.
+    written = text.lstrip() if reader.has_open_quote else text.strip()
+    return tree, written + reader.closing
 
 
 class _Reader:
@@ -124,6 +126,7 @@ class _Reader:
         self.text = text
         self.offset = 0
         self.closing = ""
+        self.has_open_quote = False
 
     @property
     def at_end(self) -> bool:
@@ -184,11 +187,10 @@ class _Reader:
             raise FilterError(
                 f"{word} needs a term on both sides: quote it to search for the word", start
             )
-        ends = ")" if depth else ""
         if self.peek() == "(":
             test = self.group(depth)
         else:
-            test = self.when(ends) or self.term(ends)
+            test = self.when() or self.term()
         self.blank()
         return test if wanted else Negation(test)
 
@@ -211,13 +213,13 @@ class _Reader:
         self.offset += 1
         return inner
 
-    def when(self, ends: str) -> TimeTerm | None:
+    def when(self) -> TimeTerm | None:
         start = self.offset
         word = self.keyword("last", *KEYWORDS)
         if word:
             if self.at_end:
                 raise FilterError(f"{word} what? {_EXAMPLES[word]}", start, unfinished=True)
-            value = self.value(ends)
+            value = self.value()
             if word != "last":
                 return TimeTerm(KEYWORDS[word], value)
             if INTERVAL.fullmatch(value.text):
@@ -225,22 +227,22 @@ class _Reader:
             raise FilterError(f"last {value.text}: {_EXAMPLES['last']}", start)
         match = _WORD.match(self.text, start)
         if match and reads_as_time(match[0]):
-            return TimeTerm(":", self.value(ends))
+            return TimeTerm(":", self.value())
         return None
 
-    def term(self, ends: str) -> FieldTerm:
+    def term(self) -> FieldTerm:
         start = self.offset
         match = FIELD.match(self.text, start)
         if not match:
-            return FieldTerm(None, ":", (self.value(ends),), start)
+            return FieldTerm(None, ":", (self.value(),), start)
         self.offset = match.end()
-        values = [self.value(ends + ",")]
+        values = [self.value("),")]
         while self.peek() == ",":
             self.offset += 1
-            values.append(self.value(ends + ","))
+            values.append(self.value("),"))
         return FieldTerm(match[1].casefold(), match[2].lstrip(":") or ":", tuple(values), start)
 
-    def value(self, ends: str) -> FilterValue:
+    def value(self, ends: str = ")") -> FilterValue:
         """Read a value up to a blank or one of ``ends``."""
         start, letters, wild, dots, quoted = self.offset, [], [], None, False
         while not self.at_end:
@@ -257,7 +259,7 @@ class _Reader:
                 dots = len(letters)
             letters.append(here)
             self.offset += 1
-        if not letters and (not quoted or self.closing):
+        if not letters and (not quoted or self.has_open_quote):
             if self.at_end:
                 self.unfinished(self.text, "needs a value")
             raise FilterError("a value is missing here", start)
@@ -266,6 +268,7 @@ class _Reader:
     def quotation(self) -> list[str]:
         self.offset += 1
         letters: list[str] = []
+        escaped = False
         while not self.at_end and self.peek() != '"':
             escaped = self.peek() == "\\" and self.text[self.offset + 1 : self.offset + 2] in (
                 '"',
@@ -275,7 +278,9 @@ class _Reader:
             letters.append(self.peek())
             self.offset += 1
         if self.at_end:
-            self.closing += '"'
+            self.has_open_quote = True
+            # The last backslash, where it is literal, would escape the quote that is added.
+            self.closing += '\\"' if letters[-1:] == ["\\"] and not escaped else '"'
         self.offset += 1
         return letters
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detector.detection.alert import Handling, Risk
@@ -22,6 +22,7 @@ from detector.filter import (
     parser,
     people,
 )
+from detector.filter.field_types import Text
 from detector.filter.hunt_schema import HUNTS
 from detector.filter.principal_schema import PRINCIPALS
 from detector.filter.quoting import field_values, format_term, quote_value
@@ -76,6 +77,25 @@ def test_open_quotes_and_parentheses_are_closed() -> None:
         parse_filter(' (severity:high or agent:"aws cli', FIELDS, AT).text
         == '(severity:high or agent:"aws cli")'
     )
+
+
+@given(st.text(' "\\\\()ab:=-', max_size=12))
+@example('agent="a ')
+@example('agent="a\\\\')
+@example('agent="a\\\\\\\\')
+@example("a) or b")
+def test_closed_text_means_the_same(text: str) -> None:
+    """What is closed is saved, and stands in parentheses before a further term."""
+    fields = Fields("rows", (Field("agent", "agent", lambda row: row, Text()),))
+    try:
+        wanted = parse_filter(text, fields, AT)
+    except FilterError:
+        return
+    again = parse_filter(wanted.text, fields, AT)
+    narrower = parse_filter(wanted.with_term("agent:a"), fields, AT)
+    for agent in ("", "a", "b", "a ", "a b", "a\\", 'a"', "ab(", ")", "a:", "=a-"):
+        assert again(agent) is wanted(agent)
+        assert narrower(agent) is (wanted(agent) and "a" in agent)
 
 
 def test_relative_times_are_described() -> None:
