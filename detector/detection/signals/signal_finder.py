@@ -182,8 +182,7 @@ class _SignalSink:
         runs: RecordRuns,
         times: Sequence[int | None],
     ) -> None:
-        """Add the records of runs, which open no session and whose flags are certain."""
-        flags = [answer.certain for answer in answers]
-        left = [event if raised else None for event, raised in zip(events, flags, strict=True)]
-        if any(event is not None for event in left):
-            self._found.add_runs(left, flags, (self._path, chunk), runs, times)
+        """Add the records of runs: they open no session, so that each is certain to raise flags."""
+        if any(event is not None for event in events):
+            flags = [answer.certain for answer in answers]
+            self._found.add_runs(events, flags, (self._path, chunk), runs, times)
