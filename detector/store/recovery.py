@@ -15,6 +15,7 @@ import msgspec
 
 from detector.store.database import Database, refuse_foreign
 from detector.store.decisions.note_recovery import restore_notes
+from detector.store.decisions.row_checks import can_be_decoded
 from detector.store.errors import UNREADABLE, Damaged
 from detector.store.opening.connections import connect_to_examine
 from detector.store.schema import SCHEMA_VERSION
@@ -115,11 +116,16 @@ def _copy_table(
     columns = [name for _, name, *_ in table_info.rows]
     if not columns:
         return _missing_table(source, table, table_info.whole)
+    known = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
+    if not set(columns) <= set(known):
+        return SavedTable(table, 0, False, None)
     key = [name for _, name, *_, key_index in table_info.rows if key_index]
     readable = _read_around_damage(source, table, key or ["rowid"])
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     copied = 0
     for row in readable.rows:
+        if not can_be_decoded(table, dict(zip(columns, row, strict=True))):
+            continue
         # Skip rows that refer to a lost row, or whose damaged content violates a constraint.
         with contextlib.suppress(sqlite3.IntegrityError):
             copied += connection.execute(insert, row).rowcount

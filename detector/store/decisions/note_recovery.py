@@ -6,6 +6,7 @@ and the decisions that wrote the versions. Its alert is also stored in an index 
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from detector.store.decisions.row_checks import can_be_decoded
 from detector.triage.note import NoteContext
 
 ReadRows = Callable[[str], list[tuple[Any, ...]]]
@@ -34,6 +36,10 @@ class _Version(NamedTuple):
     at: float
     author: str
     words: str
+
+
+_VERSION = tuple[int, float, str, str]
+"""The id of a note, and a version of it."""
 
 
 def restore_notes(read: ReadRows, connection: sqlite3.Connection) -> dict[str, int]:
@@ -60,8 +66,11 @@ def restore_notes(read: ReadRows, connection: sqlite3.Connection) -> dict[str, i
 
 def _versions(rows: Iterable[tuple[Any, ...]]) -> defaultdict[int, list[_Version]]:
     versions: defaultdict[int, list[_Version]] = defaultdict(list)
-    for note_id, at, author, words, *_ in rows:
-        versions[int(note_id)].append(_Version(at, author, words))
+    for row in rows:
+        with contextlib.suppress(ValueError):  # a damaged value
+            note_id, *version = msgspec.convert(row[:4], _VERSION, strict=False)
+            if can_be_decoded("note_words", {"words": version[-1]}):
+                versions[note_id].append(_Version(*version))
     return versions
 
 
@@ -76,15 +85,17 @@ def _union(written: list[_Version], of_journal: list[_Version]) -> list[_Version
 
 def _alerts_of_notes(read: ReadRows) -> dict[int, str]:
     """Return the alert id of each note by note id, from the index and from the history."""
-    alerts = {
-        int(detail[1:].split()[0]): subject
-        for subject, detail in read(
-            "SELECT subject, detail FROM history NOT INDEXED WHERE detail GLOB '#[0-9]* *'"
-        )
-        if detail[1:].split()[0].isdecimal()
-    }
+    named = read(
+        "SELECT substr(detail, 2, instr(detail, ' ') - 2), subject FROM history NOT INDEXED "
+        "WHERE detail GLOB '#[0-9]* *'"
+    )
     indexed = read("SELECT note_id, alert_id FROM note INDEXED BY note_alert")
-    return alerts | {int(note_id): alert_id for note_id, alert_id in indexed}
+    alerts: dict[int, str] = {}
+    for row in (*named, *indexed):
+        with contextlib.suppress(ValueError):  # a damaged value
+            note_id, alert_id = msgspec.convert(row, tuple[int, str], strict=False)
+            alerts[note_id] = alert_id
+    return alerts
 
 
 def _insert_note(

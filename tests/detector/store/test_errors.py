@@ -285,6 +285,31 @@ def test_save_copies_decisions_from_damaged_state(state: Path, tmp_path: Path) -
     assert digest(state) == before
 
 
+@pytest.mark.parametrize(
+    ("written", "damaged", "table"),
+    [
+        (b'"source_addresses"', b'"source_addressez"', "note"),
+        (b'"text":"seen"', b'"text":"seen\x01', "note_words"),
+        (b'"scope":', b'"scope";', "suppression"),
+        (b"detail   TEXT", b"detaim   TEXT", "history"),
+    ],
+)
+def test_save_leaves_out_what_cannot_be_decoded(
+    written: bytes, damaged: bytes, table: str, state: Path, tmp_path: Path
+) -> None:
+    """SQLite finds nothing wrong with such a value, and the new state would be unreadable."""
+    content = state.read_bytes()
+    assert written in content
+    state.write_bytes(content.replace(written, damaged))
+    with closing(Store.open(tmp_path / "new.db")) as new:
+        saved = {each.table: each for each in new.recovery.save(state)}
+    assert not saved[table].whole or table == "note"  # which is restored from the index
+    with closing(Store.open(tmp_path / "new.db")) as new:
+        new.triage.notes()
+        new.suppressions.all()
+        assert len(scan(tmp_path / "logs", store=new).alerts) == 1
+
+
 def test_save_copies_rows_around_damaged_page(state: Path, tmp_path: Path) -> None:
     store = Store.open(state)
     (alert,) = store.alerts.all()
