@@ -1,1 +1,1 @@
-"""What the screens show, and what they may ask for."""
+"""The data that screens show, and the operations that screens may request."""

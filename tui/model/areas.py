@@ -1,4 +1,4 @@
-"""The areas as the first line of every screen names them."""
+"""The areas as the first line of every screen lists them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def title_of(area: str) -> str:
 
 
 def listed_areas(workspace: Workspace, front: str = "") -> list[Area]:
-    """Return the areas that there are, with their counts.
+    """Return the areas to list, with their counts.
 
-    The watches and the hunts are listed once there are any, or while they are in ``front``.
+    Watches and hunts are listed only if they have rows or are ``front``, the current area.
     """
     counts = workspace.area_counts()
     watches, hunts = workspace.view_model.watches, workspace.view_model.hunts

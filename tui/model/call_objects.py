@@ -1,4 +1,7 @@
-"""The objects of calls, read again from the logs: which key, which snapshot, shared with whom."""
+"""The objects of calls, such as a key, or a snapshot and whom it was shared with.
+
+Objects are read from the original log records.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,13 @@ from detector.investigation.raw_record import EvidenceGone, raw_record
 from tui.presentation.explanation import later_events
 
 _MAX_READ = 5
-"""Records read for one line."""
+"""Maximum number of records read for one line."""
 
 
 def call_objects(events: Iterable[Event]) -> dict[Event, str]:
     """Return the object of each call that has one.
 
-    Reads the logs: not for the event loop. A record that is gone has no object.
+    Reads the logs, so do not call this on the event loop. Calls whose record is gone are left out.
     """
     objects = {}
     for event in events:
@@ -30,5 +33,5 @@ def call_objects(events: Iterable[Event]) -> dict[Event, str]:
 
 
 def objects_of_signals(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> dict[Event, str]:
-    """Return the objects of the calls that a line names after an alert."""
+    """Return the objects of the first calls that followed an alert."""
     return call_objects(later_events(alert, signals)[:_MAX_READ])

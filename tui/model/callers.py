@@ -1,4 +1,4 @@
-"""The callers of rows that are no alerts, for notes and suppressions."""
+"""The callers of rows other than alerts, for notes and suppressions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from detector.triage.note import NoteContext
 from detector.triage.suppression import SCOPES, Scope
 
 _NAMED = ("user", "root", "federated")
-"""The kinds of principals whose ARN is that of each of their calls."""
+"""The kinds of principals for which every call carries the principal's own ARN."""
 
 
 def caller_of_principal(row: PrincipalRow) -> Caller:
-    """Return a principal with what is known of it in the days of its row."""
+    """Return a principal as a caller, with what is known about the days that its row covers."""
     context = NoteContext(
         alert_id="",
         revision=0,
@@ -48,7 +48,7 @@ def caller_of_principal(row: PrincipalRow) -> Caller:
 
 
 def caller_of_event(row: EventRow) -> Caller:
-    """Return the caller of an event with what the event shows."""
+    """Return the caller of an event, with what the event shows."""
     event = row.event
     context = NoteContext(
         alert_id="",
@@ -80,7 +80,7 @@ def caller_of_event(row: EventRow) -> Caller:
 
 
 def principal_filter(name: str) -> str:
-    """Return the filter of the events of a principal that a note names."""
+    """Return a filter that selects the events of a principal named in a note."""
     if name.isdecimal():
         return f'caller={name} principal:""'
     if not name.startswith("arn:"):
@@ -91,7 +91,7 @@ def principal_filter(name: str) -> str:
 
 
 def _only(values: Sequence[str]) -> str:
-    """Return the value where there is one alone."""
+    """Return the only value; empty if there is none or more than one."""
     return values[0] if len(values) == 1 else ""
 
 

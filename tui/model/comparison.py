@@ -13,7 +13,7 @@ from tui.presentation.field_words import field_name, plain_values
 R = TypeVar("R")
 
 _IDENTITIES = ("id", "event")
-"""Fields that no two rows have in common."""
+"""Fields whose value is unique to each row."""
 
 
 def _nothing_more() -> Sequence[ComparedField]:
@@ -22,10 +22,10 @@ def _nothing_more() -> Sequence[ComparedField]:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two rows by their fields.
+    """Two rows, compared field by field.
 
-    ``titles`` name them, and may quote a log. ``read_more`` returns further fields; it may read
-    the database, so it is called in a thread, and raises StateError.
+    ``titles`` name the rows and may quote a log. ``read_more`` returns further fields; it may read
+    the database, so call it in a thread; it raises StateError.
     """
 
     titles: tuple[str, str]
@@ -34,7 +34,7 @@ class Comparison:
 
 
 def compare_rows(fields: Fields[R], left: R, right: R) -> list[ComparedField]:
-    """Compare two rows, in plain words, by all fields that the list can be filtered by."""
+    """Compare two rows, in plain words, by every field that can be used to filter the list."""
     return [
         compare(field_name(fields, field), plain_values(field, left), plain_values(field, right))
         for field in fields

@@ -1,7 +1,7 @@
-"""Decisions of the analyst: stored, shown and undone.
+"""Store, show and undo the analyst's decisions.
 
-Every method raises what the store raises, one line that says what happened and what to do; then
-nothing has changed.
+Every method raises the store's errors: one line that says what happened and what to do. In that
+case nothing has changed.
 """
 
 from __future__ import annotations
@@ -54,22 +54,22 @@ _PHRASES = {
     "ignored": ("ignored", "file"),
     "retry": ("queued for retry", "file"),
 }
-"""The store's actions: the verb to say, and the noun for what each is done to."""
+"""For each action of the store: its verb phrase, and the noun for its subjects."""
 
 _UNDO_PHRASES = {"undo": "Undone", "redo": "Redone"}
 
 _OLD_SECONDS = 3600
-"""Age from which an undone decision is named with its time."""
+"""Age above which an undone decision is described with its time."""
 
 _NAMES = 2
-"""Subjects that are named where an undo left some as they were."""
+"""Maximum number of unchanged subjects named in a message."""
 
 
 _Value = TypeVar("_Value", bound=str)
 
 
 class DecisionHost(Protocol):
-    """What a decision changes beside the store."""
+    """What a decision changes in addition to the store."""
 
     store: Store
     rules: RuleSet
@@ -77,37 +77,37 @@ class DecisionHost(Protocol):
     now: Callable[[], float]
 
     def notify_changed(self) -> None:
-        """Let the screen in front draw the changed view model."""
+        """Tell the current screen that the view model has changed."""
 
     def reload(self) -> None:
         """Read the store again."""
 
     def reapply_suppressions(self) -> None:
-        """Hide what the suppressions hide now."""
+        """Apply the current suppressions to the alerts shown."""
 
     def use_rules(self, rules: RuleSet) -> None:
-        """Search by these rules from the next sweep on."""
+        """Use these rules from the next sweep on."""
 
     def recheck_quarantine(self) -> None:
-        """Recheck files of the quarantine. Blocks: call it in a thread."""
+        """Recheck the quarantined files. Blocks: call it in a thread."""
 
 
 class Decisions:
-    """Decisions, stored and shown in the view model of ``host``."""
+    """Stores decisions, and shows them in the view model of ``host``."""
 
     def __init__(self, host: DecisionHost) -> None:
         self._host = host
         self.draft: FormDraftFile | None = None
-        """Where a note is kept while it is written; None where nothing is."""
+        """The file that keeps a form while it is being filled in; None keeps nothing."""
         self.last: dict[str, LastAction] = {}
-        """The latest action, by the noun of the rows that it was done to."""
+        """The latest action for each kind of rows, by the noun of the rows."""
         self.hunts = HuntDecisions(host, self._leave)
         self._overtaken = ""
-        """What the latest decision left as others had changed it meanwhile."""
+        """Text on what the latest decision left alone because others had changed it meanwhile."""
 
     @property
     def way_back(self) -> str:
-        """The words that follow the report of a decision."""
+        """The words that follow the report of a decision, ending with how to undo it."""
         return f"{self._overtaken}{key_of('undo')} undoes"
 
     async def set_status(self, alerts: Sequence[Alert], status: Status) -> None:
@@ -120,7 +120,7 @@ class Decisions:
         )
 
     async def assign(self, alerts: Sequence[Alert], name: str) -> None:
-        """Give each alert to somebody; with an empty name back."""
+        """Assign each alert to ``name``; an empty name removes the assignment."""
         shown = {alert.alert_id: alert.assignee for alert in alerts}
         changed = await self._decide(self._host.store.triage.assign, name, shown)
         overtaken = [alert for alert in changed if alert.assignee != name]
@@ -138,20 +138,23 @@ class Decisions:
         value: _Value,
         shown: Mapping[str, _Value],
     ) -> list[Alert]:
-        """Write a value of the alerts of which ``shown`` was seen; return them as they are now."""
+        """Write a value to alerts, and return them as they are now.
+
+        ``shown`` has the value that the analyst saw, by alert id.
+        """
         changed = await asyncio.to_thread(write, list(shown), value, shown)
         self._host.view_model.replace_alerts(changed)
         self._host.notify_changed()
         return changed
 
     async def add_notes(self, alerts: Sequence[Alert], body: NoteBody) -> None:
-        """Write the same note on each alert, or on none."""
+        """Write the same note on every alert, or on none."""
         notes = await asyncio.to_thread(self._host.store.triage.add_notes, alerts, body)
         self._overtaken = ""
         await self._show_notes(notes)
 
     async def add_caller_notes(self, callers: Sequence[Caller], body: NoteBody) -> None:
-        """Write the same note on each caller, or on none."""
+        """Write the same note on every caller, or on none."""
         notes = await asyncio.to_thread(self._host.store.triage.add_caller_notes, callers, body)
         self._overtaken = ""
         await self._show_notes(notes)
@@ -172,7 +175,7 @@ class Decisions:
         self._show_suppressions(created)
 
     async def extend(self, suppressions: Sequence[Suppression], expires: float) -> None:
-        """Let suppressions expire at a later epoch second."""
+        """Set a new expiry, in epoch seconds, for suppressions."""
         shown = {each.suppression_id: each for each in suppressions}
         extend = self._host.store.triage.extend
         extended = await asyncio.to_thread(extend, list(shown), expires, shown)
@@ -193,7 +196,7 @@ class Decisions:
         return created
 
     async def acknowledge_watches(self, rows: Sequence[WatchRow]) -> None:
-        """Take note of what watches have seen."""
+        """Mark what watches have seen as acknowledged."""
         ids = [row.watch.watch_id for row in rows]
         await asyncio.to_thread(self._host.store.watches.acknowledge, ids)
         await self._show_watches()
@@ -211,26 +214,26 @@ class Decisions:
         self._host.use_rules(self._host.rules)
 
     async def retry(self, paths: Sequence[str]) -> None:
-        """Read these files of the quarantine again."""
+        """Read these quarantined files again."""
         left = await asyncio.to_thread(self._host.store.quarantine.retry, paths)
         await self._recheck_quarantine()
         self._leave(left, len(paths))
 
     async def ignore(self, paths: Sequence[str]) -> None:
-        """Count these files of the quarantine as skipped."""
+        """Count these quarantined files as skipped."""
         left = await asyncio.to_thread(self._host.store.quarantine.ignore, paths)
         await self._recheck_quarantine()
         self._leave(left, len(paths))
 
     async def undo(self) -> str:
-        """Undo the latest decision; return the line that says so."""
+        """Undo the latest decision; return a one-line report."""
         result = await self._apply(self._host.store.undo)
         if result is None:
             return "Nothing to undo"
         return self._report(result, "undo", f"{key_of('redo')} redoes")
 
     async def redo(self) -> str:
-        """Redo what was undone last; return the line that says so."""
+        """Redo the decision undone last; return a one-line report."""
         result = await self._apply(self._host.store.redo)
         if result is None:
             return "Nothing to redo"
@@ -238,9 +241,9 @@ class Decisions:
         return self._report(result, "redo", self.way_back)
 
     def _leave(self, overtaken: Sequence[str], count: int) -> None:
-        """Tell which of ``count`` subjects stay, since others have changed them.
+        """Record which of ``count`` subjects were left alone because others had changed them.
 
-        Raises StateError where that is all.
+        Raises StateError if all of them were.
         """
         names = format.first_values(list(overtaken), _NAMES)
         if overtaken and len(overtaken) == count:
@@ -287,7 +290,7 @@ class Decisions:
         return f"{verb} {subject}"
 
     def _name(self, subject: str) -> str:
-        """Name for an analyst what the store knows by an id."""
+        """Return the analyst's name for a subject that the store knows by its id."""
         view_model = self._host.view_model
         alert = view_model.alerts.get(subject)
         if alert is not None:
@@ -307,7 +310,7 @@ class Decisions:
         self._host.reload()
 
     async def _show_notes(self, notes: Sequence[Note]) -> None:
-        """Show notes, and what they say on their alerts."""
+        """Show notes, and their alerts as the notes have changed them."""
         get_alerts = self._host.store.alerts.get_all
         alerts = await asyncio.to_thread(get_alerts, [note.alert_id for note in notes])
         for note in notes:

@@ -1,4 +1,4 @@
-"""Parse when a suppression is to expire."""
+"""Parse the time at which a suppression expires."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LONGEST = 366 * 86_400
 
 
 def parse_expiry(text: str, now: float) -> float:
-    """Parse an expiry: ``8h`` from now, or a time in UTC.
+    """Parse an expiry, such as ``8h`` from now or a time in UTC; return epoch seconds.
 
-    Returns epoch seconds. Raises ValueError, one line, for anything else, for the past, and for
-    more than a year: nothing is hidden for ever.
+    Raises ValueError with one line for any other text, for the past, and for more than 366 days
+    ahead, because nothing may be hidden for ever.
     """
     typed = text.strip().lower()
     if re.fullmatch(r"\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d)?z?)?", typed):

@@ -1,4 +1,4 @@
-"""What the lists export: notes, alerts, and the columns of any other list."""
+"""Export choices of the lists: notes, alerts, and the columns of any other list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTE_CHOICE = ExportChoice("the hunt log", "note", "hunt-log", ("md", "jsonl", "
 
 
 def list_choice(export: ListExport[R], title: str, file_stem: str) -> ExportChoice:
-    """Return the choice of a list's own export; CSV is such as spreadsheets read."""
+    """Return the choice for a list with its own export; CSV is written for spreadsheets."""
 
     def text(rows: Sequence[Any], kind: str) -> str:
         return export.text(rows, cast(ListFormat, kind), spreadsheet=True)
@@ -35,7 +35,7 @@ ALERT_CHOICE = list_choice(ALERT_EXPORT, "alerts", "alerts")
 
 
 def column_choice(columns: Sequence[Column[R]], title: str, noun: str) -> ExportChoice:
-    """Return the choice of a list that is exported as its columns show it."""
+    """Return the choice for a list that is exported as its columns show it."""
     export = ListExport(
         title.capitalize(),
         noun,

@@ -1,4 +1,4 @@
-"""Decisions on hunts: stored, and shown in the view model."""
+"""Store decisions on hunts, and show them in the view model."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class HuntHost(Protocol):
-    """What a decision on a hunt changes beside the store."""
+    """What a decision on a hunt changes in addition to the store."""
 
     store: Store
     view_model: ViewModel
 
     def notify_changed(self) -> None:
-        """Let the screen in front draw the changed view model."""
+        """Tell the current screen that the view model has changed."""
 
 
 class HuntDecisions:
-    """Decisions on hunts; each raises what the store raises, and ValueError for wrong words.
+    """Decisions on hunts; each raises the store's errors, and ValueError for invalid text.
 
-    What others have changed since a hunt was shown stays as they left it; ``left`` gets the names
-    of such parts.
+    Parts that others have changed since the hunt was shown are left alone; ``left`` receives the
+    names of those parts and the number of parts in the decision.
     """
 
     def __init__(self, host: HuntHost, left: Callable[[Sequence[str], int], None]) -> None:
@@ -44,7 +44,7 @@ class HuntDecisions:
         return hunt
 
     async def edit(self, shown: HuntRecord, texts: Mapping[str, str]) -> None:
-        """Replace texts of a hunt."""
+        """Replace the texts of a hunt that differ from those shown."""
         changed = {part: text for part, text in texts.items() if text != shown.texts.get(part, "")}
         await self._change(lambda: self._host.store.hunts.edit(shown, changed), len(changed))
 
@@ -53,7 +53,7 @@ class HuntDecisions:
         await self._change(lambda: self._host.store.hunts.conclude(shown, conclusion), 2)
 
     async def reopen(self, hunts: Sequence[HuntRecord]) -> None:
-        """Go on with hunts that were concluded."""
+        """Reopen concluded hunts."""
         for shown in hunts:
             await self._change(lambda shown=shown: self._host.store.hunts.reopen(shown), 1)  # type: ignore[misc]
 
@@ -72,7 +72,7 @@ class HuntDecisions:
         await self._change(lambda: self._host.store.hunts.remove(shown, parts), len(parts))
 
     async def remember_run(self, hunt: HuntRecord, query: HuntQuery, result: HuntResult) -> None:
-        """Remember a run of a query that the hunt has."""
+        """Store the result of running one of the hunt's queries."""
         await asyncio.to_thread(remember_run, self._host.store, hunt, query, result)
         await self._show()
 

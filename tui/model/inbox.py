@@ -1,4 +1,4 @@
-"""Updates of the pipeline, between its thread and the event loop."""
+"""Hand the pipeline's updates from its thread to the event loop."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from detector.ingest.pipeline import Update
 
 _BATCH_ALERTS = 2_000
-"""Alerts taken at a time: more would hold up the keys."""
+"""Maximum number of alerts taken at a time: more would delay key presses."""
 
 
 class UpdateInbox:
-    """Updates, merged into one until the event loop takes them."""
+    """Merges updates into one until the event loop takes it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,7 +31,7 @@ class UpdateInbox:
             return was_empty
 
     def take(self) -> tuple[Update | None, bool]:
-        """Take the update, or its first alerts; return whether more is left."""
+        """Take the merged update, or its first alerts; also return whether more is left."""
         with self._lock:
             update, self._update = self._update, None
             if update is not None and len(update.alerts) > _BATCH_ALERTS:
@@ -47,7 +47,7 @@ class UpdateInbox:
 
 
 def merge_updates(first: Update, second: Update) -> Update:
-    """Return one update with the effect of both, in order."""
+    """Return one update with the effect of ``first`` followed by ``second``."""
     merged = {alert.alert_id: alert for alert in (*first.alerts, *second.alerts)}
     returned = {alert.alert_id for alert in second.alerts}
     gone = set(second.withdrawn) - returned

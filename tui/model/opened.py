@@ -1,4 +1,4 @@
-"""What the app works on once the store is open."""
+"""The objects that the app works on once the store is open."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """The open store, the rules, and what makes the pipeline that ingests by them.
+    """The open store, the rules, and a function that makes the pipeline.
 
-    ``make_pipeline`` is called in a thread, once no other process ingests; None: this one only
-    shows what others ingest. ``session`` None: how the app is left is not stored. ``names`` are the
-    files of names that people gave. ``required_fields`` are those without which no suppression is
-    made; ``bell`` is the severity from which new alerts ring, or ``off``. ``warning`` is a line to
-    say at the start.
+    ``make_pipeline`` is called in a thread once no other process ingests; if it is None, this
+    process only shows what others ingest. If ``session`` is None, the session is not stored.
+    ``names`` are the inventory files with the names that people gave. ``required_fields`` are the
+    fields that every suppression must have. ``bell`` is the lowest severity at which new alerts
+    ring, or ``off``. ``warning`` is a line to show at the start.
     """
 
     store: Store
@@ -36,4 +36,4 @@ class Opened:
 
 
 Opening = Callable[[], Opened]
-"""Opens the store; runs in a thread. What it raises closes the app and fails the command."""
+"""Opens the store; runs in a thread. An error from it closes the app and fails the command."""

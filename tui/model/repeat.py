@@ -11,10 +11,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Action(Generic[R]):
-    """Something to do to rows, as ``label`` says.
+    """An action on rows, described by ``label``.
 
-    ``run`` returns the line that says what was done, or None where a form took over. It raises what
-    the store raises.
+    ``run`` returns a line that says what was done, or None if a form took over. It raises the
+    store's errors.
     """
 
     label: str

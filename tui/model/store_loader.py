@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from detector.detection.alert import Alert
 
 _REST_FACTOR = 5
-"""What another process writes is read again after this many times the duration of the last load."""
+"""Pause before reading what another process wrote, as a multiple of the last load's duration."""
 
 
 class StoreLoader:
     """Loads one snapshot at a time.
 
-    ``changed`` is called when the view model has changed, ``failed`` with one line that says why it
-    has not; both on the event loop. ``now`` returns epoch seconds.
+    ``changed`` is called when the view model has changed, ``failed`` with one line that says why
+    reading failed; both run on the event loop. ``now`` returns epoch seconds.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class StoreLoader:
         self._expiry: float | None = None
 
     def reload(self) -> None:
-        """Read all of the store again."""
+        """Read the whole store again."""
         if self._busy:
             self._next = self.reload
             return
@@ -56,7 +56,7 @@ class StoreLoader:
         self._start(self._read)
 
     def reapply_suppressions(self) -> None:
-        """Hide what the suppressions hide now, without reading the store."""
+        """Apply the current suppressions to the alerts shown, without reading the store."""
         if self._busy:
             self._next = self._next or self.reapply_suppressions
             return
@@ -65,7 +65,7 @@ class StoreLoader:
         self._start(lambda: self._call(self._reapplied, changed_by_suppressions(alerts, active)))
 
     def tick(self) -> None:
-        """Follow the clock: suppressions expire, and another process may have written."""
+        """Check for suppressions that have expired, and for writes of another process."""
         if self._expiry is not None and self._expiry <= self._now():
             self._expiry = None
             self.reapply_suppressions()

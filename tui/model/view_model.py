@@ -1,8 +1,8 @@
-"""What the screens show: the store as last read, and updates since.
+"""The data that screens show: the store as last read, and the updates since.
 
-Only the event loop touches a ViewModel. Threads hand it immutable values: parts and a Snapshot of
-the store, an Update of the pipeline. A snapshot is older than the updates that came while it was
-read, so it does not overwrite them.
+Only the event loop accesses a ViewModel. Threads hand it immutable values: batches of alerts and a
+Snapshot from the store, and Updates from the pipeline. A snapshot is older than the updates that
+arrive while it is being read, so it does not overwrite them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from detector.sources.accounting import Accounting
 
 _FREEZE_EVERY = 10_000
-"""Alerts put into the view model between two calls of ``gc.freeze``."""
+"""Number of alerts put into the view model between two calls of ``gc.freeze``."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The store at one time; its alerts were loaded in parts before."""
+    """The store at one time; its alerts have already been loaded in parts."""
 
     alert_ids: frozenset[str]
     notes: tuple[Note, ...]
@@ -41,7 +41,7 @@ class Snapshot:
 
 
 class ViewModel:
-    """Alerts by id, notes and suppressions newest first, state of ingest."""
+    """Alerts by id, notes and suppressions newest first, and the state of ingest."""
 
     def __init__(self) -> None:
         self.loaded = False
@@ -56,21 +56,20 @@ class ViewModel:
         self.problems: list[str] = []
         self.error = ""
         self._changed_ids: set[str] | None = None
-        """Alerts that changed since ``expect_snapshot``; None: no snapshot is being read."""
+        """Ids of alerts changed since ``expect_snapshot``; None if no snapshot is being read."""
         self._changes: list[Callable[[], None]] = []
-        """Changes of notes and suppressions since ``expect_snapshot``."""
+        """Changes other than to alerts since ``expect_snapshot``; ``load`` applies them again."""
         self._accounting_changed = False
         self._puts_since_freeze = 0
 
     def expect_snapshot(self) -> None:
-        """Begin a snapshot: what comes until ``load`` is newer than it."""
+        """Begin a snapshot: every change until ``load`` is newer than the snapshot."""
         self._changed_ids, self._changes, self._accounting_changed = set(), [], False
 
     def load_part(self, alerts: Sequence[Alert]) -> None:
         """Add alerts of the snapshot.
 
-        An alert that is as it was stays the same object, so that nothing derived from it is
-        computed again.
+        An unchanged alert stays the same object, so that nothing derived from it is recomputed.
         """
         newer = self._changed_ids or ()
         for alert in alerts:
@@ -78,7 +77,7 @@ class ViewModel:
                 self._put(alert)
 
     def load(self, snapshot: Snapshot) -> None:
-        """Finish a snapshot: replace all that is older than it."""
+        """Finish a snapshot: replace everything older than the snapshot."""
         newer, changes = self._changed_ids or set(), self._changes
         self._changed_ids, self._changes = None, []
         self.loaded = True
@@ -97,7 +96,7 @@ class ViewModel:
             change()
 
     def update(self, update: Update, now: float) -> None:
-        """Apply an update of the pipeline, which changes no decision on an alert."""
+        """Apply an update of the pipeline, keeping the decisions on alerts."""
         suppressions = SuppressionIndex(self.active(now))
         for alert_id in update.withdrawn:
             self._record_change(alert_id)
@@ -117,13 +116,13 @@ class ViewModel:
             self._apply(lambda: self._put_watches(update.watches))
 
     def replace_alerts(self, alerts: Iterable[Alert]) -> None:
-        """Put alerts on which somebody has decided in the store."""
+        """Replace alerts after a decision on them was stored."""
         for alert in alerts:
             self._record_change(alert.alert_id)
             self._put(alert)
 
     def reapply_suppressions(self, changed: Iterable[tuple[Alert, Alert]]) -> None:
-        """Replace each former alert, unless it has changed meanwhile."""
+        """Replace the first alert of each pair by the second, unless it has changed meanwhile."""
         for former, alert in changed:
             if self.alerts.get(alert.alert_id) is former:
                 self._put(alert)
@@ -137,31 +136,31 @@ class ViewModel:
         self._apply(lambda: self._put_suppression(suppression))
 
     def replace_watches(self, rows: Sequence[WatchRow]) -> None:
-        """Put all watches, as somebody has decided on some."""
+        """Replace all watches after a decision on some of them."""
         self._apply(lambda: setattr(self, "watches", tuple(rows)))
 
     def replace_hunts(self, hunts: Sequence[HuntRecord]) -> None:
-        """Put all hunts, as somebody has decided on some."""
+        """Replace all hunts after a decision on some of them."""
         self._apply(lambda: setattr(self, "hunts", tuple(hunts)))
 
     def hunt(self, hunt_id: str) -> HuntRecord | None:
-        """Return the hunt of this id."""
+        """Return the hunt with this id, or None."""
         return next((hunt for hunt in self.hunts if hunt.hunt_id == hunt_id), None)
 
     @property
     def unread(self) -> int:
-        """Number of files that were set aside because they cannot be read."""
+        """Number of files quarantined because they cannot be read."""
         return sum(self.accounting.files_quarantined.values()) if self.accounting else 0
 
     def current(self, alert_id: str) -> Alert | None:
-        """Return the alert of this id, or the one that superseded it."""
+        """Return the alert with this id, or the one that superseded it, or None."""
         alert = self.alerts.get(alert_id)
         if alert is not None:
             return alert
         return next((each for each in self.alerts.values() if alert_id in each.supersedes), None)
 
     def notes_of(self, alert: Alert) -> list[Note]:
-        """Return the notes of an alert and those it superseded."""
+        """Return the notes on an alert and on the alerts that it superseded."""
         ids = {alert.alert_id, *alert.supersedes}
         return [note for note in self.notes if note.alert_id in ids]
 
@@ -172,7 +171,7 @@ class ViewModel:
         ]
 
     def next_expiry(self, now: float) -> float | None:
-        """Return when the next active suppression expires."""
+        """Return when the next active suppression expires, or None."""
         return min((each.expires for each in self.suppressions if each.active(now)), default=None)
 
     def _apply(self, change: Callable[[], None]) -> None:
@@ -188,12 +187,12 @@ class ViewModel:
         self.alerts[alert.alert_id] = alert
         self._puts_since_freeze += 1
         if self._puts_since_freeze >= _FREEZE_EVERY:
-            # a collection that looked through all alerts would stop the screen
+            # a garbage collection that visits all alerts would make the screen hang
             self._puts_since_freeze = 0
             gc.freeze()
 
     def _put_watches(self, rows: Iterable[WatchRow]) -> None:
-        """Put watches that saw more before the others."""
+        """Replace the watches that have new sightings, and move them to the front."""
         more = {row.watch.watch_id: row for row in rows}
         others = [row for row in self.watches if row.watch.watch_id not in more]
         self.watches = (*more.values(), *others)
@@ -216,7 +215,7 @@ class ViewModel:
 def changed_by_suppressions(
     alerts: Iterable[Alert], active: Sequence[Suppression]
 ) -> list[tuple[Alert, Alert]]:
-    """Return the alerts that suppressions change, before and after."""
+    """Return (before, after) for each alert that the active suppressions change."""
     suppressions = SuppressionIndex(active)
     changed = []
     for alert in alerts:

@@ -1,6 +1,6 @@
-"""What a screen may ask of the app.
+"""The operations that a screen may request from the app.
 
-Screens and the view model know the app by these protocols alone, so no module of theirs imports it.
+Screens and the view model know the app only by these protocols, so none of them imports the app.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 class ExportChoice:
     """How the rows of a list are exported.
 
-    ``title`` and ``noun`` are words of ours, ``file_stem`` the beginning of the file's name;
-    ``text`` writes rows in one of ``formats``, the first of which is the usual one.
+    ``title`` and ``noun`` never quote a log. ``file_stem`` begins the file's name. ``text`` formats
+    rows in one of ``formats``, the first of which is the default.
     """
 
     title: str
@@ -52,7 +52,7 @@ class ExportChoice:
 
 
 class Workspace(Protocol):
-    """The app, as its screens see it."""
+    """The app as its screens see it."""
 
     store: Store
     rules: RuleSet
@@ -60,22 +60,22 @@ class Workspace(Protocol):
     decisions: Decisions
     routes: Routes
     changed: Signal[None]
-    """Published when the view model has changed."""
+    """Published whenever the view model has changed."""
     source_label: str
-    """What is read, in a few words."""
+    """The name of the source, in a few words."""
     piped_to: str
-    """The command that a row was last piped to."""
+    """The command to which a row was last piped."""
     follows: bool
-    """Whether another process ingests, or none, and this one shows what it finds."""
+    """Whether this process only shows the store: another process ingests, or none does."""
     now: Callable[[], float]
     """The clock, in epoch seconds."""
 
     required_fields: Collection[str]
-    """Fields without which no suppression is made: of ticket, owner and reason."""
+    """The fields, of ticket, owner and reason, that every suppression must have."""
 
     @property
     def closing(self) -> threading.Event:
-        """Set when the app is being left: threads stop reading."""
+        """Set when the app closes, to tell threads to stop reading."""
 
     @property
     def at_home(self) -> bool:
@@ -83,34 +83,34 @@ class Workspace(Protocol):
 
     @property
     def areas(self) -> Collection[str]:
-        """The names of the areas that there are."""
+        """The names of all areas."""
 
     def area_counts(self) -> Mapping[str, int | str]:
-        """Return the number of rows in each area that is counted, by name."""
+        """Return row counts by area name, for the areas that show one."""
 
     def go_to_area(self, name: str) -> None:
-        """Go to an area; from the area itself, to its first screen."""
+        """Go to an area; if already in it, go back to its first screen."""
 
     def say(self, message: str, *, severity: SeverityLevel = "information") -> None:
-        """Show one line, which may quote a log, until the next."""
+        """Show a one-line message, which may quote a log, until the next message."""
 
     def may_write(self) -> bool:
-        """Tell whether decisions can be stored; where they cannot, say why."""
+        """Return whether decisions can be stored; if not, show the reason."""
 
     def leave(self) -> None:
         """Go back one screen, or quit from the list of alerts."""
 
     def reload_rules(self, requested: bool = False) -> None:
-        """Load the rule files again if one has changed, or if requested."""
+        """Reload the rule files if one has changed or if requested."""
 
     def rule_seconds(self) -> Mapping[str, float]:
         """Return the seconds that each rule has taken, by rule id."""
 
     def former_list_state(self, area: str) -> ListState | None:
-        """Return the state of an area's list in the former session."""
+        """Return how an area's list was left in the previous session."""
 
     def restore_session(self) -> None:
-        """Go once to the screen on which the app was left."""
+        """Return to the screen on which the app was left; later calls do nothing."""
 
     def run_worker(
         self, work: Coroutine[Any, Any, None], *, group: str, exit_on_error: bool
@@ -121,7 +121,7 @@ class Workspace(Protocol):
 class Routes(Protocol):
     """Routes to other screens: each method opens one over the current screen.
 
-    ``trail`` names the screens behind the new one. A form calls ``saved`` only if it was saved.
+    ``trail`` names the screens behind the new one. A form calls its callback only if it was saved.
     """
 
     def open_alert(
@@ -133,39 +133,42 @@ class Routes(Protocol):
     ) -> None:
         """Open an alert.
 
-        ``order`` are the ids to step through; ``moved`` gets the id of each step.
+        ``order`` lists the alert ids to step through; ``moved`` receives the id at each step.
         """
 
     def open_calendar(self, alert: Alert) -> None:
         """Open the calendar of sweeps by the principal of an alert."""
 
     def open_regions_of_alert(self, alert: Alert, choose: Callable[[str], object]) -> None:
-        """Open the regions of one alert; ``choose`` gets the region opened."""
+        """Open the regions of one alert; ``choose`` receives the region opened."""
 
     def open_regions(self, alerts: Sequence[Alert], choose: Callable[[str], object]) -> None:
-        """Open the regions of alerts; ``choose`` gets the region opened."""
+        """Open the regions of alerts; ``choose`` receives the region opened."""
 
     def open_timeline(
         self, alerts: Callable[[], Sequence[Alert]], choose: Callable[[int, int], object]
     ) -> None:
-        """Open the timeline of ``alerts()``; ``choose`` gets the chosen start and end."""
+        """Open the timeline of ``alerts()``; ``choose`` receives the chosen start and end."""
 
     def open_pivot(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
-        """Open the calls that the pivot asks for, from an alert or from other events."""
+        """Open the calls that the pivot selects; ``alert`` is None if it began elsewhere."""
 
     def open_principal(self, row: PrincipalRow) -> None:
         """Open the page of a principal."""
 
     def open_events(self, filter_text: str = "", since: int = 0, until: int = 0) -> None:
-        """Open the events of a filter in ``[since, until)``, epoch seconds; 0: the usual span."""
+        """Open the events that match a filter.
+
+        They lie in ``[since, until)``, in epoch seconds; 0 stands for the default span.
+        """
 
     def open_indicators(self, indicators: IndicatorList) -> None:
-        """Open the events that have one of some indicators."""
+        """Open the events that contain any of the indicators."""
 
     def ask_indicators(
         self, asked: Callable[[IndicatorList], object], heading: str = "Look for indicators"
     ) -> None:
-        """Ask for a list of indicators; ``asked`` gets those that were read."""
+        """Ask for a list of indicators; ``asked`` receives the indicators entered."""
 
     def open_comparison(self, comparison: Comparison) -> None:
         """Open two rows side by side."""
@@ -174,7 +177,7 @@ class Routes(Protocol):
         """Open the workbench of a rule."""
 
     def open_explanation(self, trail: Sequence[str], principal: str, rule_id: str = "") -> None:
-        """Explain which rules fired for a principal and why; ``rule_id`` comes first."""
+        """Explain which rules fired for a principal and why; list rule ``rule_id`` first."""
 
     def explain_call(self, trail: Sequence[str], event: Event) -> None:
         """Explain which rules fired for a call, and why."""
@@ -185,10 +188,10 @@ class Routes(Protocol):
     def open_hunt_query(
         self, hunt_id: str, query: HuntQuery | None, typed: HuntQuery | None = None
     ) -> None:
-        """Open a query of a hunt, None: a new one; ``typed`` was typed and not saved."""
+        """Open a query of a hunt, or a new one for None; ``typed`` is unsaved text to restore."""
 
     def begin_hunt(self, begun: Callable[[HuntRecord], object]) -> None:
-        """Ask for a new hunt; ``begun`` gets it."""
+        """Ask for a new hunt; ``begun`` receives the hunt."""
 
     def edit_hunt(self, hunt: HuntRecord) -> None:
         """Ask for the new texts of a hunt."""
@@ -197,7 +200,7 @@ class Routes(Protocol):
         """Ask for the conclusion of a hunt."""
 
     def name_query(self, name: str, named: Callable[[str], object]) -> None:
-        """Ask for the name of a query; ``named`` gets it."""
+        """Ask for the name of a query; ``named`` receives the name."""
 
     def save_variant(self, maker: VariantMaker, values: ParameterValues) -> None:
         """Ask for the name, the reason and the file of a variant, and save it."""
@@ -212,7 +215,7 @@ class Routes(Protocol):
         saved: Callable[[NoteBody], None],
         callers: Sequence[Caller] = (),
     ) -> None:
-        """Ask for a note on each alert, or each caller; ``saved`` gets what was written."""
+        """Ask for a note on each alert or caller; ``saved`` receives the note's body."""
 
     def edit_note(self, note: Note) -> None:
         """Ask for the new text of a note."""
@@ -224,24 +227,24 @@ class Routes(Protocol):
         saved: Callable[[Mapping[str, str]], None],
         callers: Sequence[Caller] = (),
     ) -> None:
-        """Ask what to suppress, of alerts or of callers without an alert.
+        """Ask what to suppress for alerts, or for callers without an alert.
 
-        ``filled`` are the first values of the form, by field; ``saved`` gets the last ones.
+        ``filled`` has the form's initial values by field; ``saved`` receives the final ones.
         """
 
     def extend_suppressions(
         self, suppressions: Sequence[Suppression], saved: Callable[[str], None]
     ) -> None:
-        """Ask for a later end; ``saved`` gets the span as typed."""
+        """Ask for a later expiry; ``saved`` receives the span as typed."""
 
     def offer_case_files(self, alerts: Sequence[Alert]) -> None:
         """Ask whether to write the case file of each alert."""
 
     def export_rows(self, export: ExportChoice, rows: Mapping[str, Sequence[Any]]) -> None:
-        """Ask which rows, by label, to write to which file."""
+        """Ask which rows to export, and to which file; ``rows`` has the choices by label."""
 
     def pipe(self, text: str) -> None:
-        """Ask for a command, run it on the text, show its output."""
+        """Ask for a command, run it with the text as input, and show its output."""
 
     def choose_view(
         self,
@@ -249,12 +252,12 @@ class Routes(Protocol):
         current: SavedView,
         chosen: Callable[[SavedView], None],
     ) -> None:
-        """Offer the saved views; ``current`` is one without a name."""
+        """Offer the saved views; ``current`` is the list's present state, without a name."""
 
     def choose_facet(
         self, fields: Fields[Any], rows: Sequence[Any], chosen: Callable[[str], object]
     ) -> None:
-        """Offer the most frequent values of the rows; ``chosen`` gets the filter of one."""
+        """Offer the rows' most frequent values; ``chosen`` receives a filter for the choice."""
 
     def choose_columns(
         self,
@@ -262,7 +265,7 @@ class Routes(Protocol):
         current: Collection[str],
         chosen: Callable[[Sequence[str]], object],
     ) -> None:
-        """Offer the columns of a list; ``chosen`` gets the keys, none for the usual ones."""
+        """Offer the columns of a list; ``chosen`` receives keys, empty for the default columns."""
 
     def confirm(self, question: str, verb: str, confirmed: Callable[[], object]) -> None:
-        """Ask a question; ``verb`` names what ``confirmed`` does on yes."""
+        """Ask a question; on yes, call ``confirmed``, whose effect ``verb`` names."""
