@@ -1,4 +1,4 @@
-"""The rate of reading of each source, over the last minute."""
+"""The read rate of each source over the last minute."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Sample(NamedTuple):
 
 
 class ReadRates:
-    """Samples of the volume of each source; safe between threads."""
+    """Samples of the volume of each source; thread-safe."""
 
     def __init__(self) -> None:
         self._samples: Mapping[str, tuple[_Sample, ...]] = {}
@@ -40,7 +40,7 @@ class ReadRates:
     def rate(self, origin: str, now: float) -> Rate | None:
         """Return the rate over the last minute; None before the second sample.
 
-        It is over less than a minute where the first sample is younger.
+        If the first sample is younger than a minute, the rate covers the time since then.
         """
         samples = _samples_since(self._samples.get(origin, ()), now - _SPAN_SECONDS)
         if not samples or now <= samples[0].time:
@@ -54,6 +54,6 @@ class ReadRates:
 
 
 def _samples_since(samples: tuple[_Sample, ...], start: float) -> tuple[_Sample, ...]:
-    """Return the samples after ``start``, and the last one before it."""
+    """Return the samples after ``start``, preceded by the last sample not after it."""
     older = sum(sample.time <= start for sample in samples)
     return samples[max(0, older - 1) :]

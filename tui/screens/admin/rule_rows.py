@@ -29,17 +29,17 @@ _SHAPES = {
     "terms": "new terms",
     "sequence": "sequence",
 }
-"""The shapes of queries, as the screen names them."""
+"""The screen's names for the shapes of queries."""
 
 _NO_COUNT = RuleCount()
 
 
 @dataclass(frozen=True)
 class RuleRow:
-    """A rule and what it has found; or a file in error.
+    """A rule and its results, or a rule file that failed to load.
 
-    ``signals`` is the number of events that its flag marks, ``seconds`` how long it has searched,
-    ``performance`` what came of its alerts, ``excerpt`` the line of the file that is wrong.
+    ``signals`` is the number of events that have the rule's flag, ``seconds`` the rule's CPU time,
+    ``performance`` the outcome of its alerts, ``excerpt`` the erroneous line of the file.
     """
 
     rule: Rule | None = None
@@ -115,14 +115,14 @@ class RuleRow:
 
     @property
     def hits(self) -> int:
-        """Number of events that it counted, or flagged if it only flags."""
+        """Number of events that the rule counted, or flagged if it gives no alerts."""
         if self.rule and self.rule.alerts:
             return self.count.hits
         return self.signals
 
     @property
     def precision(self) -> int | None:
-        """Percentage of the deciding verdicts that were suspicious or escalated."""
+        """Percentage of the deciding verdicts that are suspicious or escalated, or None."""
         share = self.performance.precision.share if self.performance else None
         return None if share is None else round(share * 100)
 
@@ -132,7 +132,7 @@ class RuleRow:
 
     @property
     def hidden(self) -> int:
-        """Number of its alerts that suppressions hide."""
+        """Number of the rule's alerts that suppressions hide."""
         return self.performance.suppressed if self.performance else 0
 
 
@@ -184,7 +184,7 @@ def rule_rows(
     rule_seconds: Mapping[str, float],
     performances: Mapping[str, RulePerformance],
 ) -> list[RuleRow]:
-    """Return all rows, in the order of the screen. Raises StateError."""
+    """Return all rows in display order. Raises StateError."""
     disabled, counts = store.rules.disabled(), store.rules.counts()
     flag_counts = store.rules.flag_counts()
     broken = [RuleRow(problem=problem, excerpt=_excerpt(problem)) for problem in rules.problems]
@@ -204,13 +204,13 @@ def rule_rows(
 
 
 def _order(row: RuleRow) -> tuple[bool, int, str]:
-    """Sort rules that alert first, by severity, then rules that only flag."""
+    """Return a sort key: alerting rules first, by severity, then rules that only flag."""
     assert row.rule
     return not row.rule.alerts, -SEVERITIES.index(row.rule.severity), row.name
 
 
 def detail_lines(row: RuleRow) -> Iterator[Line]:
-    """Yield the lines beside the list for a row."""
+    """Yield the detail lines that are shown next to the list for a row."""
     if row.problem:
         return _problem_lines(row.problem, row.excerpt)
     return _rule_lines(row)
@@ -269,7 +269,7 @@ def _alerts_text(row: RuleRow) -> str:
 
 
 def _performance_facts(performance: RulePerformance | None) -> Iterator[tuple[str, str]]:
-    """Yield what came of a rule's alerts; nothing of a rule without any."""
+    """Yield facts on the outcome of a rule's alerts; nothing if ``performance`` is None."""
     if performance is None:
         return
     counts = performance.verdicts.items()
@@ -316,7 +316,7 @@ def _problem_lines(problem: RuleProblem, excerpt: str) -> Iterator[Line]:
 
 
 def _excerpt(problem: RuleProblem) -> str:
-    """Return the line that is wrong, as the file has it now."""
+    """Return the erroneous line from the current file, ``""`` if it cannot be read."""
     if not problem.line:
         return ""
     try:

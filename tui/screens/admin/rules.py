@@ -1,4 +1,4 @@
-"""The rules: what each finds, and which are off."""
+"""The rules: what each finds, and which are disabled."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tui.screens.base.store_list import StoreListScreen
 from tui.widgets.columns import Column
 
 _MAX_QUERY = 100_000
-"""Characters of a query that are copied."""
+"""Maximum number of characters of a query that are copied."""
 
 _STATE_STYLE = {"on": "", "off": "$foreground-muted", "error": "$text-error bold"}
 
 
 class RulesScreen(StoreListScreen[RuleRow]):
-    """The list of rules, which are switched on and off here."""
+    """The list of rules, in which rules are enabled and disabled."""
 
     BINDINGS = [
         key(
@@ -53,7 +53,7 @@ class RulesScreen(StoreListScreen[RuleRow]):
     def __init__(self) -> None:
         super().__init__()
         self._judged: tuple[list[Alert], list[Note]] = ([], [])
-        """The alerts and notes when loading began, for the thread that loads."""
+        """The alerts and notes at the start of loading, for the loading thread."""
 
     def columns(self) -> tuple[Column[RuleRow], ...]:
         return (

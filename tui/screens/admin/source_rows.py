@@ -1,7 +1,7 @@
 """The rows of the sources screen: totals, problems, sources and regions.
 
-Problems come first: a file that a digest names and nobody has, a file that was changed, a feed that
-lacks the events that rules need, a file in quarantine, a region that has fallen silent.
+Problems come first: a missing file that a digest names, a modified file, a feed without the events
+that rules need, a file in quarantine, a region that has fallen silent.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ About = IntegrityFinding | Feed | QuarantinedFile | WaitingFile | Volume | Fresh
 class SourceRow:
     """A row of the sources screen.
 
-    ``about`` None: everything together. ``newest`` is latest label or event time, in epoch
+    ``about`` is None for the row of totals. ``newest`` is the latest label or event time, in epoch
     seconds.
     """
 
@@ -54,12 +54,12 @@ class SourceRow:
 
     @property
     def is_problem(self) -> bool:
-        """Whether the state is one that the analyst should look at."""
+        """Whether the state needs the analyst's attention."""
         return self.state in STATE_GLYPHS
 
     @property
     def reasons(self) -> Sequence[str]:
-        """Why a file is in quarantine, or waits."""
+        """The reasons why a file is in quarantine or waiting."""
         if isinstance(self.about, QuarantinedFile):
             return self.about.reason, self.about.detail
         if isinstance(self.about, WaitingFile):
@@ -68,7 +68,7 @@ class SourceRow:
 
     @property
     def short_name(self) -> str:
-        """The last parts of a path, which say more than its first."""
+        """The last parts of a path, which are more telling than the first ones."""
         *_, folder, name = ["", *self.what.split("/")]
         if self.kind == "digest":
             return name.partition("_CloudTrail_")[2] or name
@@ -104,7 +104,7 @@ SOURCES: Fields[SourceRow] = Fields(
 
 
 def source_rows(store: Store, source_label: str, now: float) -> list[SourceRow]:
-    """Return all rows, in the order of the screen. Raises StateError."""
+    """Return all rows in display order. Raises StateError."""
     freshness = store.completeness.freshness()
     time = reference_time(freshness, now)
     is_archive = time != now
@@ -174,7 +174,7 @@ def byte_size(number: int) -> str:
 
 
 def detail_lines(row: SourceRow, now: float, rate: Rate | None = None) -> Iterator[Line]:
-    """Yield the lines beside the list for a row about one thing."""
+    """Yield the detail lines that are shown next to the list for a row other than the totals."""
     about = row.about
     yield safe.text(row.short_name, "bold")
     match about:
@@ -305,7 +305,7 @@ def _time(time: int | None, now: float) -> str:
 
 
 def accounting_lines(accounting: Accounting) -> Iterator[Line]:
-    """Yield the totals of files and records, each part by its reason."""
+    """Yield the totals of files and records, broken down by reason."""
     yield from _sum(
         "files",
         accounting.files_found,

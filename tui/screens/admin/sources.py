@@ -1,4 +1,4 @@
-"""The sources: what was read, and what could not be."""
+"""The sources: what was read, and what could not be read."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
         self._rates = ReadRates()
 
     def applies(self, binding: Binding) -> bool:
-        """Tell whether a key has something to act on: only bad files are decided on."""
+        """Return whether a key has something to act on: decisions need a quarantined file."""
         if binding.group is not TRIAGE:
             return True
         return any(isinstance(row.about, QuarantinedFile) for row in self.targets())
@@ -192,7 +192,7 @@ class SourcesScreen(StoreListScreen[SourceRow]):
     async def _requalify(
         self, label: str, decide: Callable[[Sequence[str]], Awaitable[None]], done: str
     ) -> None:
-        """Decide on files of the quarantine; ``done`` reports it."""
+        """Apply ``decide`` to the quarantined targets; ``done`` begins the report."""
 
         async def run(rows: Sequence[SourceRow]) -> str | None:
             paths = [row.about.path for row in rows if isinstance(row.about, QuarantinedFile)]

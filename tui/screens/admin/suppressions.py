@@ -39,7 +39,7 @@ _STATE_STYLE = {
 
 
 class SuppressionsScreen(ListScreen[Suppression]):
-    """The list of suppressions, which are extended and lifted here."""
+    """The list of suppressions, in which suppressions are extended and lifted."""
 
     BINDINGS = [
         *RowActions.BINDINGS,
@@ -135,7 +135,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         self._show_entry()
 
     def show_status(self) -> None:
-        """Show also what is left of each interval, which shrinks."""
+        """Redraw the rows too, since they show the time left of each suppression."""
         super().show_status()
         self.row_list.show(self.row_list.rows)
 
@@ -232,7 +232,7 @@ class SuppressionsScreen(ListScreen[Suppression]):
         return f"Ended {_name(decidable)} – its alerts are visible again"
 
     def _decidable(self, entries: Sequence[Suppression]) -> list[Suppression]:
-        """Return the suppressions that have not ended; say so where there are none."""
+        """Return the suppressions that have not ended; warn the analyst if there are none."""
         decidable = [entry for entry in entries if not entry.over]
         if not decidable:
             self.workspace.say(

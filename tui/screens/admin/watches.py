@@ -1,4 +1,4 @@
-"""The watches: what is looked for, and what was seen of it."""
+"""The watches: indicators that are watched for, and their sightings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SIGHTINGS_SHOWN = 100
 
 
 class WatchesScreen(ListScreen[WatchRow]):
-    """The list of watches, which are acknowledged and lifted here."""
+    """The list of watches, in which watches are acknowledged and lifted."""
 
     BINDINGS = [
         *RowActions.BINDINGS,

@@ -1,1 +1,1 @@
-"""The workbench: a rule beside its variants, and explanations."""
+"""The workbench, which compares a rule with variants, and explanations of rules."""

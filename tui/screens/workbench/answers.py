@@ -1,4 +1,4 @@
-"""What rules say of a principal or of a call: in a line, and condition by condition."""
+"""Rules' answers for a principal or a call: in one line, and condition by condition."""
 
 from __future__ import annotations
 
@@ -30,9 +30,11 @@ _EVER = 1 << 40
 
 @dataclass(frozen=True)
 class RuleAnswer:
-    """How near a principal or a call came to an alert of a rule.
+    """How close a principal or a call came to an alert of a rule.
 
-    ``window`` None: not by a window. ``unmet`` is the first condition that keeps a call out."""
+    ``window`` is the nearest window, None if there is none. ``unmet`` is the first condition that
+    the call does not meet.
+    """
 
     rule: Rule
     window: NearestWindow | None
@@ -42,7 +44,7 @@ class RuleAnswer:
 
     @property
     def word(self) -> str:
-        """Whether it fired, or how near it came."""
+        """``fired``, the share of the threshold reached, ``no``, or ``–`` without any hit."""
         if self.alerts:
             return "fired"
         if self.window is not None and self.window.share < 1:
@@ -64,17 +66,17 @@ class RuleAnswer:
 
 
 class Explained(Protocol):
-    """Whom or what rules are asked about."""
+    """The principal or call that rules are asked about."""
 
     @property
     def title(self) -> str:
         """A name for the title of the screen; it may quote a log."""
 
     def answer(self, bench: Bench, fields: Callable[[], FieldTable]) -> RuleAnswer:
-        """Return how near it came. Raises VariantError, StateError."""
+        """Return how close the subject came to an alert. Raises VariantError, StateError."""
 
     def lines(self, bench: Bench, fields: Callable[[], FieldTable]) -> Sequence[str]:
-        """Return the conditions with their values. Raises VariantError, StateError."""
+        """Return the rule's conditions with their values. Raises VariantError, StateError."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class ExplainedPrincipal:
         return short_arn(self.name)
 
     def answer(self, bench: Bench, fields: Callable[[], FieldTable]) -> RuleAnswer:  # noqa: ARG002
-        """Return how near the principal came."""
+        """Return how close the principal came to an alert."""
         held, rule = bench.held({}), bench.rule
         is_wanted = callers_named(self.name)
         windows = nearest_windows(held, rule, is_wanted)
@@ -100,7 +102,7 @@ class ExplainedPrincipal:
         return RuleAnswer(rule, windows[0] if windows else None, has_hits, len(alerts))
 
     def lines(self, bench: Bench, fields: Callable[[], FieldTable]) -> Sequence[str]:
-        """Explain the principal; its calls are read where none passes the filter."""
+        """Explain the principal; if none of its calls pass the filter, read them from the logs."""
         unread: list[str] = []
         read = rows_of_files(
             lambda selector: self.store.chunks.file_spans(0, _EVER, selector), unread.append
@@ -110,7 +112,7 @@ class ExplainedPrincipal:
 
 
 class ExplainedCall:
-    """A call, whose record is read again from its log, once."""
+    """A call, whose record is reread from its log at most once."""
 
     def __init__(self, event: Event) -> None:
         self.event = event
@@ -121,7 +123,7 @@ class ExplainedCall:
         return f"{self.event.action} {format.compact_range(self.event.time)}"
 
     def answer(self, bench: Bench, fields: Callable[[], FieldTable]) -> RuleAnswer:
-        """Return whether the call passes, in an alert or in a window that comes near one."""
+        """Return whether the call passes, with its alerts and its nearest window."""
         rule, held, event = bench.rule, bench.held({}), self.event
         explained = self._explain(bench, fields)
         if explained.unmet:
@@ -143,7 +145,7 @@ class ExplainedCall:
         return explain_event(bench, self.event.event_id, {}, fields(), self._read)
 
     def _read(self, selector: Selector) -> Iterator[Sequence[EventRow]]:
-        """Yield the call with its JSON. Raises VariantError where it is gone."""
+        """Yield the call with its JSON. Raises VariantError if the record cannot be read."""
         if self._rows is None:
             event, position = self.event, self.event.position
             span = FileSpan(position.source, 0, event.time, event.time, offsets=(position.offset,))

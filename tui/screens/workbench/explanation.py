@@ -1,4 +1,4 @@
-"""Why rules fired for a principal or a call, or did not: the nearest first, by condition."""
+"""Why rules fired or did not fire for a principal or a call; the closest rules come first."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def _indented(line: str) -> Indented:
 
 
 MOST_BENCHES = 4
-"""Benches that are kept: each has all hits of its rule."""
+"""The number of benches that are cached; each holds all hits of its rule."""
 
 
 class ExplanationScreen(HuntScreen):
-    """What each rule says of a principal or a call; ``rule_id`` is the one to begin with."""
+    """Each rule's answer for a principal or a call, starting with the rule ``rule_id``."""
 
     BINDINGS = [
         workbench_key(),
@@ -73,11 +73,11 @@ class ExplanationScreen(HuntScreen):
         self._explained = explained
         self._rule_id = rule_id
         self._benches: dict[str, Bench] = {}
-        """The benches used last, the latest last; threads share them."""
+        """The recently used benches, the latest last; shared between threads."""
         self._lock = threading.Lock()
         self._fields: FieldTable | None = None
         self._placed = ""
-        """The rule that the cursor was last put on."""
+        """The id of the rule on which the screen last put the cursor."""
 
     def screen_title(self) -> CellContent:
         return breadcrumbs((*self._trail, self._explained.title, "Explain"), self.size.width)
@@ -94,7 +94,7 @@ class ExplanationScreen(HuntScreen):
 
     @work(group="explain")
     async def _load(self) -> None:
-        """Ask each rule, and show its answer when it is there; first the one asked about."""
+        """Ask each rule, ``rule_id`` first, and show each answer as soon as it arrives."""
         found: list[RuleAnswer] = []
         rules = [rule for rule in self.workspace.rules if rule.alerts]
         rules.sort(key=lambda rule: rule.rule_id != self._rule_id)
@@ -103,7 +103,7 @@ class ExplanationScreen(HuntScreen):
             try:
                 answer = await asyncio.to_thread(self._ask, rule)
             except (VariantError, RuleError, StateError):
-                continue  # such as a rule that has not searched the logs yet
+                continue  # for example, the rule has not searched the logs yet
             found.append(answer)
             self._show(sorted(found, key=lambda each: each.order))
         rows.empty = "No rule that gives alerts has searched the logs yet."
@@ -111,7 +111,7 @@ class ExplanationScreen(HuntScreen):
         self._explain_row()
 
     def _show(self, answers: Sequence[RuleAnswer]) -> None:
-        """Show answers; the cursor is on the rule asked about, or the first, until it is moved."""
+        """Show answers; until the analyst moves it, keep the cursor on ``rule_id`` or the first."""
         rows = self.query_one(RowList)
         cursor: RuleAnswer | None = rows.cursor_row
         is_moved = cursor is not None and cursor.rule.rule_id != self._placed
@@ -125,7 +125,7 @@ class ExplanationScreen(HuntScreen):
         return self._explained.answer(self._bench_of(rule), self._field_table)
 
     def _bench_of(self, rule: Rule) -> Bench:
-        """Return the bench of a rule; those used last are kept."""
+        """Return the bench of a rule; the most recently used benches are cached."""
         with self._lock:
             bench = self._benches.pop(rule.rule_id, None)
             if bench is None:

@@ -22,7 +22,7 @@ _SIGNS = {
 
 
 def row_key(row: ChangedPrincipal) -> str:
-    """Return what a row is known by."""
+    """Return the key that identifies a row."""
     return f"{row.change}\0{row.principal}\0{row.suppressed}"
 
 
@@ -51,7 +51,7 @@ CHANGE_COLUMNS: tuple[Column[ChangedPrincipal], ...] = (
 
 
 def caller_label(principal: str) -> str:
-    """Return a principal as lists show it."""
+    """Return a principal's name as lists show it."""
     return short_arn(principal) or "(no ARN)"
 
 
@@ -62,7 +62,7 @@ def _known(row: ChangedPrincipal) -> str:
 
 
 def parameter_line(bench: Bench, values: Mapping[str, int], current: int) -> Content:
-    """Return the parameters with their values; the current one stands in brackets."""
+    """Return the parameters with their values; the current one is in brackets."""
     parts: list[Content] = []
     for index, each in enumerate(bench.maker.parameters.found):
         value = values.get(each.name, each.value)
@@ -85,7 +85,7 @@ def _value(parameter: RuleParameter, value: int) -> str:
 
 
 def result_lines(result: Backtest) -> Iterator[Content]:
-    """Yield what fires now and with the variant, and how verdicts judge both."""
+    """Yield lines on what fires now and with the variant, and the precision of both."""
     comes, goes = result.count("comes"), result.count("goes")
     yield safe.text(f"fires now  {_side(result.now)}")
     yield Content.assemble(
@@ -106,7 +106,7 @@ def _side(side: Side) -> str:
 
 
 def held_text(bench: Bench, hits: int, span: tuple[int, int] | None) -> str:
-    """Say over how much the rule is compared."""
+    """Return the number of hits and the days over which the rule is compared."""
     if span is None:
         return "no event passes its filter"
     first, last = (format_time(time)[:10] for time in span)

@@ -1,4 +1,4 @@
-"""The workbench: what a rule would find with other thresholds or another window."""
+"""The workbench, which shows what a rule would find with other thresholds or windows."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from tui.widgets.row_list import RowList
 
 
 class _ReadingEnded(VariantError):
-    """The screen was left, or other values need other hits."""
+    """The screen was left, or the values changed so that other hits are needed."""
 
 
 class WorkbenchScreen(HuntScreen):
-    """A rule beside a variant, whose values the cursor keys move."""
+    """A rule compared with a variant; the cursor keys change the variant's values."""
 
     BINDINGS = [
         key("bench.less", "left,h", "change(-1)", "less", "Lower the value", FIND, show=True),
@@ -142,7 +142,7 @@ class WorkbenchScreen(HuntScreen):
         return bench
 
     def _report_reading(self, update: Update) -> None:
-        """Show how far the reading is; end it when nobody waits for it any more."""
+        """Show the progress of the reading; raise _ReadingEnded if it is no longer needed."""
         if self._is_left or self.workspace.closing.is_set():
             raise _ReadingEnded
         if self._bench is not None and self._reading_key(self._bench) != self._reading:
@@ -198,7 +198,7 @@ class WorkbenchScreen(HuntScreen):
     # --- the answer
 
     def _compute(self) -> None:
-        """Answer for the values as they are; while that goes on, the newest are answered next."""
+        """Start a backtest of the current values; a running one goes on with the latest values."""
         if not self._is_computing and self._bench is not None:
             self._is_computing = True
             self._answer(self._bench)
@@ -214,7 +214,7 @@ class WorkbenchScreen(HuntScreen):
             self._is_computing = False
 
     async def _answer_for(self, bench: Bench, values: dict[str, int]) -> None:
-        """Show the answer for values, or what is needed for one."""
+        """Show the backtest of the values, or why there is none."""
         self._reading = self._reading_key(bench)
         if not bench.is_held(values) and self._reading not in self._may_read:
             self._show_unanswered(safe.text(self._reading_question()))
@@ -240,7 +240,7 @@ class WorkbenchScreen(HuntScreen):
         self.query_one("#bench-result", Static).update(Content("\n").join(lines))
 
     def _show_unanswered(self, line: Content) -> None:
-        """Show why there is no answer; the rows of another one would mislead."""
+        """Show why there is no answer; clear rows of other values, which would mislead."""
         self._show_result([line])
         rows = self.query_one(RowList)
         rows.empty = ""
@@ -254,7 +254,7 @@ class WorkbenchScreen(HuntScreen):
         rows.empty = "It finds nothing, and neither does the variant."
         rows.show(result.rows)
 
-    # --- what follows
+    # --- actions on the answer
 
     def action_save(self) -> None:
         if self._bench is None:
@@ -284,7 +284,7 @@ class WorkbenchScreen(HuntScreen):
 
     @on(RowList.Opened)
     def _open_row(self) -> None:
-        """Open the newest alert of the row that there is, else explain."""
+        """Open the row's newest alert that still exists; without one, open the explanation."""
         row = self._row
         if row is None:
             return
