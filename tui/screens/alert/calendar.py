@@ -19,9 +19,9 @@ from tui.widgets.line import CellContent
 
 
 class CalendarScreen(LoadingScreen[Sequence[Sweep]]):
-    """The sweeps of the principal of an alert, on a calendar.
+    """The sweeps of an alert's principal on a calendar.
 
-    ``alerts`` returns those that there are now.
+    ``alerts`` returns all current alerts.
     """
 
     BINDINGS = [
@@ -82,7 +82,7 @@ class CalendarScreen(LoadingScreen[Sequence[Sweep]]):
 
 
 _LINES = 3
-"""Lines for the sweeps under the cursor."""
+"""Maximum number of lines that describe the sweeps under the cursor."""
 
 
 def _line(sweep: Sweep) -> str:
@@ -96,7 +96,7 @@ def _line(sweep: Sweep) -> str:
 def _sweeps_like(alert: Alert, alerts: Iterable[Alert]) -> Sequence[Sweep]:
     """Return the sweeps of the alert's principal in order of time.
 
-    They are those of the alerts that share a sweep key with it.
+    They are grouped from the alerts that share a sweep key with ``alert``, and ``alert`` itself.
     """
     keys = sweep_keys(alert)
     alike = {each.alert_id: each for each in alerts if not keys.isdisjoint(sweep_keys(each))}
@@ -105,7 +105,7 @@ def _sweeps_like(alert: Alert, alerts: Iterable[Alert]) -> Sequence[Sweep]:
 
 
 def _summary(recurrence: Recurrence, sweeps: Sequence[Sweep]) -> str:
-    """``every hour, 17 regions, 31 times · the next about 2026-03-01 13:00:02Z``."""
+    """Return ``every hour, 17 regions, 31 times · next expected 2026-03-01 13:00:02Z``."""
     if recurrence.period:
         following = sweeps[-1].first_event + recurrence.period
         return f"{recurrence} · next expected {format.full_time(following)}"

@@ -8,18 +8,18 @@ from itertools import groupby
 from detector.detection.event import Event
 
 _FEWEST = 3
-"""Equal calls in a row from which they are one row."""
+"""Minimum number of consecutive equal calls that are folded into one row."""
 
 
 class CallRuns:
-    """The calls of an alert, folded: a row for each run of calls that differ in region alone.
+    """The calls of an alert; consecutive calls that differ only in region share one row.
 
-    A run is shown by its first call.
+    The first call of such a run represents it. Without ``folds``, each call has its own row.
     """
 
     def __init__(self, events: Sequence[Event], *, folds: bool) -> None:
         self.shown: list[Event] = []
-        """The calls that have a row."""
+        """The calls that have a row, in order."""
         self._runs: dict[Event, Sequence[Event]] = {}
         self._first: dict[Event, Event] = {}
         for _, group in groupby(events, _without_region):
@@ -32,17 +32,17 @@ class CallRuns:
                 self.shown += run
 
     def row_of(self, call: Event) -> Event:
-        """Return the call in whose row a call is."""
+        """Return the call that represents the row of ``call``."""
         return self._first.get(call, call)
 
     def action(self, call: Event) -> str:
-        """Write the call: ``34▸ DescribeInstances`` of a run."""
+        """Return the action of a row; for a run, for example ``34▸ DescribeInstances``."""
         if call in self._runs:
             return f"{len(self._runs[call]):,}▸ {call.action}"
         return call.action
 
     def region(self, call: Event) -> str:
-        """Write the region: ``17 regions`` of a run."""
+        """Return the region of a row; for a run of several regions, for example ``17 regions``."""
         regions = _regions(self._runs.get(call, (call,)))
         if len(regions) > 1:
             return f"{len(regions)} regions"

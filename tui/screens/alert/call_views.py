@@ -21,11 +21,11 @@ from tui.widgets.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
 _MAX_OBJECTS = 200
-"""Calls whose records are read for their objects."""
+"""Maximum number of calls whose records are read to show their objects."""
 
 
 class CallViews(ScreenPart):
-    """Reads the calls of an alert, and keeps its views in step."""
+    """Reads the calls of an alert, and keeps list, strip and raw record in sync."""
 
     BINDINGS = [
         key(
@@ -40,7 +40,7 @@ class CallViews(ScreenPart):
         self.runs = CallRuns((), folds=False)
         self._objects: dict[Event, str] = {}
         self._raw_key: str | None = None
-        """The key of the call whose record is shown."""
+        """The key of the call whose record the raw pane shows."""
 
     @property
     def _list(self) -> RowList[Event]:
@@ -74,7 +74,7 @@ class CallViews(ScreenPart):
         self._list.show(self.runs.shown)
 
     def action_fold_calls(self) -> None:
-        """Fold runs of calls that differ in region alone, or show each call."""
+        """Fold runs of calls that differ only in region, or show each call."""
         call = self.current
         self._folds = not self._folds
         self._show_runs()
@@ -82,11 +82,11 @@ class CallViews(ScreenPart):
             self.go_to(call)
 
     def object_of(self, call: Event) -> str:
-        """Return what a call was about, as far as it has been read."""
+        """Return the object of a call, ``""`` if its record has not been read."""
         return self._objects.get(call, "")
 
     def first(self, region: str, start: float = -math.inf, end: float = math.inf) -> Event | None:
-        """Return the first call of a region in ``[start, end)``."""
+        """Return the first call of a region in ``[start, end)``, or None."""
         calls = (call for call in self._events if call.region == region)
         return next((call for call in calls if start <= call.time < end), None)
 
@@ -95,9 +95,9 @@ class CallViews(ScreenPart):
         self._list.move_to(event_key(self.runs.row_of(call)))
 
     def show_current(self) -> None:
-        """Show the current call in the strip, and in the raw pane.
+        """Show the current call in the strip and in the raw pane.
 
-        The record is only read while that pane is in front.
+        The record is read only while the raw pane is in front.
         """
         strip, call = self.screen.query_one(AlertStrip), self.current
         if call is not None and not strip.has_focus:
@@ -106,14 +106,14 @@ class CallViews(ScreenPart):
             self.show_raw()
 
     def show_raw(self) -> None:
-        """Show the record of the current call, unless it is shown."""
+        """Show the record of the current call, unless it is already shown."""
         call = self.current
         if call is not None and event_key(call) != self._raw_key:
             self._raw_key = event_key(call)
             self._read_raw(call)
 
     def forget_raw(self) -> None:
-        """Let the record be read again, as the calls become others."""
+        """Make the next ``show_raw`` reread the record, since the calls have changed."""
         self._raw_key = None
 
     @work(exclusive=True, group="raw")

@@ -17,9 +17,9 @@ from tui.presentation import format
 
 
 def offer(workspace: Workspace, alerts: Sequence[Alert]) -> None:
-    """Ask whether to write the case file: of one alert, or one of all together.
+    """Ask whether to write a case file: one for all of ``alerts`` together.
 
-    It is a folder in the working directory, where exports go too.
+    A case file is a folder in the working directory, where exports are written too.
     """
     stamp = datetime.fromtimestamp(workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
     name, subject = alerts[0].alert_id, format.principal(alerts[0])

@@ -62,14 +62,14 @@ ANSWER_COLUMNS: tuple[Column[Answer], ...] = (
 class GuidePane(Vertical):
     """The list of questions, and the answer under the cursor.
 
-    The store is asked at once; the logs are read for the rule's own queries once the pane has been
-    shown.
+    The store is queried at once. The logs, which the rule's own queries need, are read only after
+    the pane has been shown.
     """
 
     class Answered(Message):
         """The store has answered.
 
-        ``signals`` are the events behind each flag of the alert.
+        ``signals`` maps each flag of the alert to its events.
         """
 
         def __init__(self, alert: Alert, signals: Mapping[str, Sequence[Event]]) -> None:
@@ -100,7 +100,7 @@ class GuidePane(Vertical):
     async def ask(self, store: Store, alert: Alert, rule: Rule | None, flagging: Dispatch) -> None:
         """Answer the questions for an alert.
 
-        ``flagging`` knows which events set a flag.
+        ``flagging`` determines which events set a flag.
         """
         try:
             answers = await asyncio.to_thread(answer_questions, store, alert, rule, flagging)
@@ -112,7 +112,7 @@ class GuidePane(Vertical):
             self.post_message(self.Failed(str(error)))
 
     def start_counting(self) -> None:
-        """Read the logs too, as the pane is in front."""
+        """Start reading the logs, since the pane is in front."""
         self._was_shown.set()
 
     async def _count(
@@ -156,8 +156,8 @@ class GuidePane(Vertical):
 class GuideAnswers(NamedTuple):
     """The answers for one alert.
 
-    ``own`` are those of the rule's own queries, not counted yet; ``signals`` are the events behind
-    each flag.
+    ``own`` are the answers to the rule's own queries, not counted yet; ``signals`` maps each flag
+    to its events.
     """
 
     guide: list[Answer]
@@ -168,9 +168,9 @@ class GuideAnswers(NamedTuple):
 def answer_questions(
     store: Store, alert: Alert, rule: Rule | None, flagging: Dispatch
 ) -> GuideAnswers:
-    """Answer the questions as far as the store can.
+    """Answer the questions as far as the store allows.
 
-    Reads the store and one record: not for the event loop. Raises StateError.
+    Reads the store and one record, so it must not run on the event loop. Raises StateError.
     """
     signals, table = store.context.signals(alert.alert_id), field_table()
     principals = store.alerts.lineage(alert.alert_id)
@@ -182,7 +182,7 @@ def answer_questions(
         try:
             record = decode(raw_record(events[0])) if events else None
         except (EvidenceGone, ValueError, RecursionError):
-            # gone, or in another form; what the alert itself does not name is then missing
+            # the record is gone or unparsable: values that the alert lacks stay unknown
             record = None
         own = rule_guide.rule_answers(rule, alert, table, record)
     return GuideAnswers(answers, own, signals)
@@ -193,7 +193,7 @@ def count_answer(
 ) -> Answer | None:
     """Return the answer with its count from the logs.
 
-    None where ``stop`` came first. Raises StateError.
+    Returns None if ``stop`` was set before the end. Raises StateError.
     """
     if answer.pivot is None:
         return answer

@@ -16,9 +16,9 @@ from tui.widgets.charts.heat_strip import MARGIN, HeatStrip
 
 
 class AlertStrip(HeatStrip):
-    """The strip of an alert.
+    """The heat strip of an alert.
 
-    Once it is widened, it also shows the other calls of its principal.
+    Once the strip is zoomed out, it also shows the other calls of the alert's principal.
     """
 
     def __init__(self) -> None:

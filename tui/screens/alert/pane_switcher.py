@@ -1,4 +1,4 @@
-"""The pane of an alert that is in front."""
+"""Switching between the panes of an alert."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tui.widgets.pane_tabs import PaneBar
 
 PANES = ("calls", "fields", "raw", "guide", "rule", "notes")
 _FOCUSED = {"guide": "questions"}
-"""What has the focus in a pane of several widgets."""
+"""The id of the widget that gets the focus, by pane, for panes of several widgets."""
 
 
 class PaneSwitcher(ScreenPart):
     """Switches between the panes.
 
-    ``shown`` gets the name of each pane that comes to the front.
+    ``shown`` is called with the name of each pane that comes to the front.
     """
 
     BINDINGS = [
@@ -76,11 +76,11 @@ class PaneSwitcher(ScreenPart):
         self.show(self.screen.query_one(PaneBar).beside(step))
 
     def action_raw(self) -> None:
-        """Show the raw record, or the calls again."""
+        """Show the raw record; if it is already in front, show the calls."""
         self.show("calls" if self.front == "raw" else "raw")
 
     def action_strip(self) -> None:
-        """Move in the strip, or in the pane again."""
+        """Move the focus to the strip; if it is already there, back to the pane."""
         strip = self.screen.query_one(AlertStrip)
         self.screen.remove_class("-zoomed")
         if self.front != "calls":
@@ -91,5 +91,5 @@ class PaneSwitcher(ScreenPart):
             strip.focus()
 
     def action_zoom(self) -> None:
-        """Give the pane the whole screen, or take it back."""
+        """Toggle whether the pane takes the whole screen."""
         self.screen.toggle_class("-zoomed")

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 def record_position(event: Event) -> str:
-    """Return the file and index of the record.
+    """Return the file name and index of the record.
 
-    The file is named without what the other columns say.
+    The part of the name up to the region is left out, since other columns show it.
     """
     name = event.position.source.rsplit("/", 1)[-1]
     return f"{name.split(f'_{event.region}_')[-1]} #{event.position.index}"
@@ -39,8 +39,8 @@ def call_columns(
 ) -> tuple[Column[Event], ...]:
     """Return the columns of an alert's calls.
 
-    ``start`` gives the epoch second of the first call; ``places`` are those of addresses;
-    ``object_of`` returns what a call was about; ``runs`` are those of equal calls.
+    ``start`` returns the epoch second of the first call; ``places`` maps addresses to places;
+    ``object_of`` returns the object of a call; ``runs`` returns the runs of equal calls.
     """
     return (
         Column(
@@ -80,9 +80,9 @@ def call_columns(
 
 @dataclass(frozen=True)
 class FieldRow:
-    """A field, or one line of the values of an unfolded field.
+    """A field, or one line of an unfolded field's values.
 
-    ``line`` is the number of that line from 0, None for the field itself.
+    ``line`` is the index of the line from 0, or None for the field itself.
     """
 
     name: str
@@ -100,9 +100,9 @@ def field_rows(
 ) -> Iterator[FieldRow]:
     """Yield the rows of an alert's fields.
 
-    First what the risk is made of, then the rule's investigation fields in its order, then what
-    else its query returned. An unfolded field has its whole name, and its values below it, wrapped
-    to ``cells``.
+    The parts of the risk come first, then the rule's investigation fields in the rule's order, then
+    the other columns of its query. An unfolded field shows its full name, with its values below,
+    wrapped to ``cells``.
     """
     known = {**alert.key, **alert.columns, _RISK: format.risk_sum(alert)}
     asked = rule.investigation_fields.field_names if rule else ()
@@ -118,7 +118,7 @@ def field_rows(
 
 _RISK = "risk"
 _LIMIT = 5_000
-"""Characters of an unfolded value that are shown; a longer one ends in a note."""
+"""Maximum number of characters shown of an unfolded value; a cut one ends in a note."""
 
 
 def _wrapped(value: str, cells: int) -> list[str]:
@@ -134,7 +134,7 @@ def _values(value: Value) -> list[str]:
 def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
     """Return the columns of the fields.
 
-    ``cells`` gives the width of a name.
+    ``cells`` returns the width of a field's name.
     """
     return (
         Column("name", "field", 30, lambda row: _name(row, cells()), drop_priority=0, flex=True),
@@ -151,9 +151,9 @@ def field_columns(cells: Callable[[], int]) -> tuple[Column[FieldRow], ...]:
 
 
 def _name(row: FieldRow, cells: int) -> Content:
-    """Return a field's name, cut in the middle.
+    """Return a field's name, shortened in the middle if needed.
 
-    Many names begin alike and differ at the end.
+    Many names have the same beginning and differ only at the end.
     """
     if row.line is not None:
         return Content("")

@@ -1,4 +1,4 @@
-"""The regions of alerts, and how usual they are."""
+"""The regions of alerts, and how usual each is."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tui.widgets.line import CellContent
 
 @dataclass(frozen=True)
 class RegionCounts:
-    """How many there are in each region, and its history.
+    """The number of calls or alerts in each region, and the regions' histories.
 
-    They are of ``noun``, the history is before ``start``. ``has_history``: there is enough of it to
-    call a region new or unusual.
+    ``noun`` names what is counted. The history lies before ``start``. ``has_history`` tells whether
+    there is enough of it to call a region new or unusual.
     """
 
     noun: str
@@ -41,7 +41,7 @@ class RegionCounts:
     def label(self, region: str) -> str:
         """Return how usual the region is.
 
-        Of a region without a call it is only said that it is used.
+        A region without a count only ever gets the label ``used``.
         """
         if not self.has_history:
             return ""
@@ -72,7 +72,7 @@ def count_alerts(store: Store, alerts: Sequence[Alert]) -> RegionCounts:
 class RegionBoardScreen(LoadingScreen[RegionCounts]):
     """The regions by geography, with their counts.
 
-    ``count`` counts them in a thread; ``choose`` gets the name of a region that is opened.
+    ``count`` is called in a thread; ``choose`` is called with the name of an opened region.
     """
 
     BINDINGS = [
@@ -152,7 +152,7 @@ _OPT_IN = {True: "disabled by default", False: "enabled by default", None: ""}
 
 
 def _described(region: Region, counts: RegionCounts) -> str:
-    """Return one region in words: its place, its count, its history."""
+    """Describe a region: its place, its count and its history."""
     history = counts.histories.get(region.name, RegionHistory())
     first_times = (
         ("seen", history.seen),

@@ -54,13 +54,13 @@ from tui.widgets.pane_tabs import PaneBar
 from tui.widgets.row_list import RowList
 
 _FIELD_MARGINS = 9
-"""Cells of the fields' list that neither name nor value has."""
+"""Cells of a row of the fields' list that neither name nor value occupies."""
 
 
 class AlertScreen(HuntScreen):
-    """One alert, from which one can step to its neighbours.
+    """One alert, with keys that step to the next and the previous one.
 
-    ``order`` are the ids to step through; ``moved`` gets the id of every step.
+    ``order`` lists the ids to step through; ``moved`` is called with the id after every step.
     """
 
     AUTO_FOCUS = "#calls"
@@ -113,7 +113,7 @@ class AlertScreen(HuntScreen):
 
     @property
     def alert(self) -> Alert | None:
-        """The alert that is shown, as it is now."""
+        """The current revision of the shown alert."""
         return self.workspace.view_model.current(self.sequence.alert_id) or self._shown
 
     @property
@@ -233,7 +233,7 @@ class AlertScreen(HuntScreen):
 
     @work(exclusive=True, group="then")
     async def _show_then(self, alert: Alert, signals: Mapping[str, Sequence[Event]]) -> None:
-        """Write what followed, with the objects of the calls as the logs have them."""
+        """Show what followed the alert, with the calls' objects read from the logs."""
         objects = await asyncio.to_thread(objects_of_signals, alert, signals)
         if self.alert is alert and alert.baseline is not None:
             text = then_line(alert, signals, lambda event: objects.get(event, ""))
@@ -265,7 +265,7 @@ class AlertScreen(HuntScreen):
             self.query_one("#fields", RowList).show(list(rows))
 
     def _field_cells(self) -> int:
-        """Return the width of a field's name and of its value."""
+        """Return the width of a field's name, and of its value, in cells."""
         return (self.query_one("#fields").content_size.width - _FIELD_MARGINS) // 2
 
     def on_resize(self) -> None:
@@ -299,7 +299,7 @@ class AlertScreen(HuntScreen):
             trail = ("Alerts", format.principal(self.alert))
             self.workspace.routes.open_pivot(trail, self.alert, answer.pivot)
 
-    # --- strip, calls and raw record belong together
+    # --- strip, calls and raw record, which stay in sync
 
     @on(HeatStrip.CellHighlighted)
     def _cell_highlighted(self, event: HeatStrip.CellHighlighted) -> None:
@@ -337,14 +337,14 @@ class AlertScreen(HuntScreen):
         if pane == "raw":
             self.calls.show_raw()
 
-    # --- what its parts ask of it
+    # --- what the screen's parts call
 
     def targets(self) -> list[Alert]:
         """Return the alert that is shown."""
         return [self.alert] if self.alert else []
 
     def has_marks(self) -> bool:
-        """Tell whether the targets are marked rows: never."""
+        """Return False: the screen has no marks."""
         return False
 
     def row_id(self, row: Alert) -> str:
@@ -359,7 +359,7 @@ class AlertScreen(HuntScreen):
         """Do nothing: there are no marks."""
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return the formats of the call in front, then of the alert."""
+        """Return the formats for copying the current call, then those for the alert."""
         call = self.calls.current if self.pane in ("calls", "raw") else None
         formats: list[CopyFormat] = []
         if call is not None:
@@ -376,7 +376,7 @@ class AlertScreen(HuntScreen):
         if self.pane not in ("calls", "fields"):
             self.panes.show("calls")
 
-    # --- what is done
+    # --- actions
 
     def action_back(self) -> None:
         if not self.search.clear():

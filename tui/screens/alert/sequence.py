@@ -1,4 +1,4 @@
-"""The alerts that one can step through."""
+"""The sequence of alerts through which the analyst can step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tui.screens.base.screen import HuntScreen, ScreenPart
 class AlertSequence(ScreenPart):
     """The ids of alerts in order, and the current one.
 
-    ``stepped`` gets the id of every alert that becomes the current one by a step.
+    ``stepped`` is called with the id of each alert to which the analyst steps.
     """
 
     BINDINGS = [
@@ -50,13 +50,13 @@ class AlertSequence(ScreenPart):
 
     @property
     def position(self) -> str:
-        """The current alert among all, as ``3 of 12 alerts``."""
+        """The position of the current alert, for example ``3 of 12 alerts``."""
         if self.alert_id not in self._order:
             return ""
         return f"{self._order.index(self.alert_id) + 1} of {plural(len(self._order), 'alert')}"
 
     def replace_current(self, alert: Alert) -> None:
-        """Replace the current alert by the one it was merged into."""
+        """Replace the current alert by the alert into which it was merged."""
         self.workspace.say(
             f"Merged by late data – showing the merged alert (revision {alert.revision})"
         )
@@ -69,7 +69,7 @@ class AlertSequence(ScreenPart):
         self.step(step)
 
     def step(self, step: int) -> bool:
-        """Go to the next alert; return False if there is none."""
+        """Go to the next (1) or previous (-1) alert; return False if there is none."""
         alert_id = self._beside(step)
         if alert_id is None:
             self.workspace.say("Last alert" if step > 0 else "First alert")
@@ -79,7 +79,7 @@ class AlertSequence(ScreenPart):
         return True
 
     def _beside(self, step: int) -> str | None:
-        """Return the id of the next alert that is still there."""
+        """Return the id of the nearest alert in this direction that still exists, or None."""
         index = self._order.index(self.alert_id) if self.alert_id in self._order else 0
         ahead: Sequence[str] = ()
         if step > 0:
