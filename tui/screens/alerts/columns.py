@@ -26,11 +26,11 @@ _SHORT_VERDICTS = {
     "false-positive": "fp",
     "duplicate": "dup",
 }
-"""Of the verdicts that decide, the one that asks for most first."""
+"""Short names of the deciding verdicts, the most urgent verdict first."""
 
 
 def risk_cell(alert: Alert) -> Content:
-    """Write glyph, uncapped risk and severity; ``…`` while the risk is being summed."""
+    """Return glyph, uncapped risk and severity; ``…`` while the risk is being computed."""
     if alert.risk is None:
         return Content.styled("…", "$foreground-muted")
     word = _SHORT_SEVERITIES.get(alert.severity, alert.severity)
@@ -40,10 +40,10 @@ def risk_cell(alert: Alert) -> Content:
 
 
 def note_cell(alert: Alert, members: Sequence[Alert] = ()) -> str:
-    """Write what was decided: status, a sign where there are notes, their verdict.
+    """Return the triage state: status, a sign if there are notes, and their verdict.
 
-    ``~`` where late data may still change the alert. Of ``members``, the alerts that the row
-    stands for, the verdict that asks for most is written.
+    ``~`` means that late data may still change the alert. ``members`` are the alerts that the row
+    represents; their most urgent verdict is shown.
     """
     unsettled = "" if alert.settled else "~"
     note = ""
@@ -147,17 +147,18 @@ ALERT_COLUMNS: tuple[Column[Alert], ...] = (
         drop_priority=14,
     ),
 )
-"""As the width shrinks, risk, principal, rule, regions, calls, flags and note stay longest."""
+"""In a narrow list, risk, principal, rule, regions, calls, flags and note are kept longest."""
 
 
 def columns_of_rows(
     folded_group: Callable[[Alert], SweepGroup | None],
     members: Callable[[Alert], Sequence[Alert]],
 ) -> list[Column[Alert]]:
-    """Return the columns of rows that may stand for several alerts.
+    """Return the columns of rows that may represent several alerts.
 
-    ``folded_group`` returns the group that an alert's row stands for: then the row says how many
-    alerts there are, how often they recur, and the verdict on any of its ``members``.
+    ``folded_group`` returns the group that an alert's row represents, or None. The row of a group
+    shows the number of its alerts, how often they recur, and the most urgent verdict on its
+    ``members``.
     """
 
     def principal(alert: Alert) -> str:
@@ -189,7 +190,7 @@ def columns_of_rows(
 
 @dataclass(frozen=True)
 class AlertOrder:
-    """A sort order: the column it is shown at, and its direction."""
+    """A sort order: the column whose title shows it, its key and its direction."""
 
     column: str
     label: str
@@ -218,7 +219,7 @@ ORDERS = (
     AlertOrder("assignee", "assignee, A to Z", lambda alert: alert.assignee, descending=False),
     AlertOrder("source", "source", lambda alert: alert.facets.source_addresses, descending=False),
 )
-"""The first is the usual one: the worst alert first."""
+"""The sort orders. The first is the default: the worst alert first."""
 
 
 def row_style(alert: Alert) -> str:

@@ -13,7 +13,7 @@ from tui.presentation import format
 
 
 def compare_alerts(store: Store, left: Alert, right: Alert) -> Comparison:
-    """Compare two alerts by all fields, and by the names of the calls that they counted."""
+    """Compare two alerts by all fields and by the names of the calls that they count."""
 
     def read_calls() -> Sequence[ComparedField]:
         return [compare("call", _call_names(store, left), _call_names(store, right))]

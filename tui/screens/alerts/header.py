@@ -21,7 +21,7 @@ _DAY = 86_400
 
 
 class AlertsHeader(ScreenPart):
-    """A sparkline of the data's last day, and the numbers of the list."""
+    """A sparkline of the data's last day, and the counts of the list."""
 
     def compose(self) -> Iterable[Widget]:
         """Yield the widgets of the line."""
@@ -30,7 +30,7 @@ class AlertsHeader(ScreenPart):
             yield Static("", id="counts")
 
     def show_counts(self, rows: AlertRows, *, hidden_shown: bool) -> None:
-        """Show how many alerts there are, in the list and beside."""
+        """Show how many alerts there are, both listed and not listed."""
         row_list = self.screen.query_one(RowList)
         line = counts_line(
             rows,
@@ -42,7 +42,7 @@ class AlertsHeader(ScreenPart):
         self.screen.query_one("#counts", Static).update(line)
 
     def show_sparkline(self, rows: AlertRows) -> None:
-        """Show when the alerts of the data's last day came."""
+        """Show the times of the alerts in the data's last day."""
         newest = max(rows.times, default=0)
         start, label = newest + 1 - _DAY, ""
         if rows.times:
@@ -54,9 +54,9 @@ class AlertsHeader(ScreenPart):
 def counts_line(
     rows: AlertRows, *, here: int, marked: int, following: bool, hidden_shown: bool
 ) -> Content:
-    """Return the numbers of the list.
+    """Return the counts of the list.
 
-    ``12 alerts in 9 rows · ◆2 ○10 · 2 resolved · 1 suppressed``.
+    For example ``12 alerts in 9 rows · ◆2 ○10 · 2 resolved · 1 suppressed``.
     """
     hidden = rows.closed or rows.suppressed
     parts = [
@@ -79,7 +79,7 @@ def counts_line(
 
 
 def _total(matching: int, shown: int, here: int) -> str:
-    """Write how many of the alerts ``shown`` match the filter, in ``here`` rows."""
+    """Return how many of ``shown`` alerts match the filter, and in how many rows (``here``)."""
     alerts = format.plural(shown, "alert")
     if matching != shown:
         alerts = f"{format.number(matching)} of {alerts}"
@@ -89,7 +89,7 @@ def _total(matching: int, shown: int, here: int) -> str:
 
 
 def _severities(rows: AlertRows) -> str:
-    """Write how many alerts of each severity match: ``◆2 ▲2 ●6 ○6``."""
+    """Return how many alerts of each severity match: ``◆2 ▲2 ●6 ○6``."""
     return " ".join(
         f"{glyph}{format.number(rows.severities[severity])}"
         for severity, glyph in format.SEVERITY_GLYPHS.items()
@@ -98,7 +98,7 @@ def _severities(rows: AlertRows) -> str:
 
 
 def empty_text(workspace: Workspace, total: int) -> str:
-    """Return why no alert is shown, of ``total``."""
+    """Return the reason why none of ``total`` alerts is shown."""
     view_model = workspace.view_model
     if total:
         return f"All alerts are resolved or suppressed.\n{key_of('alerts.hidden')} shows them."

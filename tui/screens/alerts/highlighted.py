@@ -21,7 +21,7 @@ from tui.widgets.labelled_lines import LabelledLine, LabelledLines
 from tui.widgets.row_list import RowList
 
 _REST_SECONDS = 0.15
-"""Seconds that the cursor rests on an alert before its signals are read."""
+"""Seconds that the cursor must rest on an alert before its signals are read."""
 
 
 class HighlightedAlert(ScreenPart):
@@ -35,7 +35,7 @@ class HighlightedAlert(ScreenPart):
         self._shown: Alert | None = None
 
     def show(self, alert: Alert | None) -> None:
-        """Show this alert."""
+        """Show an alert, or nothing for None."""
         lines = self.screen.query_one(LabelledLines)
         if alert is None:
             lines.clear()
@@ -59,15 +59,15 @@ class HighlightedAlert(ScreenPart):
 
     @work(exclusive=True, group="then")
     async def _read(self, alert: Alert) -> None:
-        """Read what the principal did then, once the cursor rests."""
+        """Once the cursor rests, read what the principal did after the alert."""
         await asyncio.sleep(_REST_SECONDS)
         store = self.workspace.store
         preview = self.screen.query_one(AlertPreview)
         signals: Mapping[str, Sequence[Event]] = MappingProxyType({})
-        with contextlib.suppress(StateError):  # the other lines stand without it
+        with contextlib.suppress(StateError):  # the other lines are shown without it
             signals = await asyncio.to_thread(store.context.signals, alert.alert_id)
             self._show_then(alert, then_line(alert, signals))
-            # Also while there is no room for it: a wider terminal shows it at once.
+            # Fill the preview even if it is hidden, so that a wider terminal shows it at once.
             events = await asyncio.to_thread(store.alerts.events, alert.alert_id)
             if self._is_current(alert):
                 preview.show(alert, events, self.workspace.rules)

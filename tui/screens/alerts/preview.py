@@ -19,7 +19,7 @@ from tui.widgets.charts.heat_strip import HeatStrip
 
 
 class AlertPreview(Vertical):
-    """The regions over time and the facts of one alert; shown where the terminal is wide."""
+    """The heat strip and the facts of one alert; shown only in a wide terminal."""
 
     def compose(self) -> ComposeResult:
         yield Static("", id="preview-title")
@@ -30,11 +30,11 @@ class AlertPreview(Vertical):
 
     @property
     def is_shown(self) -> bool:
-        """Whether the terminal is wide enough for it."""
+        """Whether the terminal is wide enough for the preview."""
         return bool(self.display) and self.size.width > 0
 
     def show(self, alert: Alert, events: Sequence[Event], places: format.Places) -> None:
-        """Show an alert with its calls, all at once."""
+        """Show an alert with its calls."""
         title = format.principal(alert)
         self.query_one("#preview-title", Static).update(
             safe.text(title, SEVERITY_STYLE.get(alert.severity, ""))
@@ -51,7 +51,7 @@ class AlertPreview(Vertical):
                 rare=rare_regions(alert),
             )
             first = min(events, key=lambda event: event.time)
-            strip.select(first.region, first.time)  # not where the cursor was on another alert
+            strip.select(first.region, first.time)  # not the previous cell
             strip.styles.height = len(alert.facets.regions) + 1
         self.query_one(FactList).show(alert_facts(alert, places))
 

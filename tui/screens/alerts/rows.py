@@ -1,7 +1,7 @@
 """Rows of the list of alerts: choice, folds and order.
 
-They are built off the event loop, and again whenever something has changed: then only the alerts
-that differ are looked at.
+The rows are built off the event loop. After a change, the next build examines only the alerts that
+differ.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def is_unhidden(alert: Alert) -> bool:
 
 @dataclass(frozen=True)
 class RowQuery:
-    """Everything that the rows follow from.
+    """All inputs that determine the rows.
 
-    ``matches`` is the filter, None for all. ``held_keys`` are the keys of the rows that stay as
-    they are, with no others: None where rows may come and move.
+    ``matches`` is the filter, None for all alerts. ``held_keys`` are the keys of the only rows to
+    show, in this order; None if rows may be added and moved.
     """
 
     alerts: Mapping[str, Alert]
@@ -47,8 +47,8 @@ class RowQuery:
 class AlertRows:
     """Rows in display order, and the alerts behind them by id.
 
-    The filter was asked of ``shown``, whose first events are at ``times``. ``held_back`` counts
-    the rows that are left out because the others are held.
+    The filter was applied to ``shown``; ``times`` are the epoch seconds of their first events.
+    ``held_back`` counts the rows that are left out because the listed rows are held.
     """
 
     rows: Sequence[Alert]
@@ -64,16 +64,16 @@ class AlertRows:
     held_back: int
     is_held: bool
     severities: Mapping[str, int] = field(default_factory=dict)
-    """How many alerts match, by severity."""
+    """The number of matching alerts by severity."""
     _members: dict[str, list[Alert]] = field(default_factory=dict, compare=False, repr=False)
-    """Those of folded groups that were asked for, by the group's key: each key press asks."""
+    """Cache of ``members`` by the group's key, since every key press looks members up."""
 
     def group(self, alert: Alert) -> SweepGroup | None:
         """Return the group that the alert can be folded into."""
         return self.groups.get(alert.alert_id)
 
     def folded_group(self, alert: Alert) -> SweepGroup | None:
-        """Return the folded group that the alert is in."""
+        """Return the alert's group if it is folded, else None."""
         return self.folds.if_folded(self.groups.get(alert.alert_id))
 
     def key(self, alert: Alert) -> str:
@@ -81,7 +81,7 @@ class AlertRows:
         return _row_key(alert, self.folded_group(alert))
 
     def members(self, alert: Alert) -> list[Alert]:
-        """Return the alerts that the alert's row stands for."""
+        """Return the alerts that the alert's row represents."""
         group = self.folded_group(alert)
         if group is None:
             return [alert]
@@ -96,10 +96,10 @@ NO_ROWS = AlertRows((), (), {}, (), (), {}, FoldState(), 0, 0, 0, 0, is_held=Fal
 
 
 class AlertRowBuilder:
-    """Builds the rows of one query after the other.
+    """Builds the rows for successive queries, incrementally.
 
-    What matches without a filter is kept while there is one, so that clearing the filter is
-    immediate.
+    While a filter is in force, the builder keeps the matches without a filter, so that clearing the
+    filter takes effect at once.
     """
 
     def __init__(self) -> None:
@@ -147,7 +147,7 @@ class _Matches:
     def update(self, query: RowQuery, job: Job) -> None:
         """Bring the matches up to date with a query.
 
-        Only the alerts that differ are tested, or all where a predicate differs. Raises Cancelled.
+        Tests only the alerts that differ, or all alerts if a predicate differs. Raises Cancelled.
         """
         predicates = query.is_shown, query.matches
         anew = predicates != self._predicates
@@ -170,7 +170,7 @@ class _Matches:
             else:
                 removed.append(alert.alert_id)
         if anew:
-            # the sweeps still hold what matched before: tell them the difference only
+            # the sweep index still holds the previous matches: pass it only the difference
             changed = [alert for alert in changed if self.matching.get(alert.alert_id) is not alert]
             removed = [alert_id for alert_id in self.matching if alert_id not in matching]
         try:
@@ -183,9 +183,9 @@ class _Matches:
 
 
 def _removed(before: Mapping[str, Alert], now: Mapping[str, Alert], differing: int) -> list[str]:
-    """Return the ids that are no more.
+    """Return the ids in ``before`` that are not in ``now``.
 
-    Where the counts add up, none can be missing.
+    If all ``differing`` alerts are additions by count, none was removed, so the scan is skipped.
     """
     if len(before) + differing == len(now):
         return []
@@ -239,9 +239,9 @@ def _row_key(alert: Alert, folded_group: SweepGroup | None) -> str:
 
 
 def sort_alerts(alerts: Sequence[Alert], order: AlertOrder, reverse: bool, job: Job) -> list[Alert]:
-    """Sort in an order or its reverse, equal alerts newest first.
+    """Sort alerts in an order or its reverse; ties are sorted newest first.
 
-    The order is total.
+    The order is total, since alert ids break the remaining ties.
     """
     newest_first = sort_in_pieces(
         alerts, lambda alert: (alert.first_event, alert.alert_id), job, descending=True

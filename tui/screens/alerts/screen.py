@@ -128,13 +128,13 @@ class AlertsScreen(ListScreen[Alert]):
         self._has_begun = False
         self._cursor_key: str | None = None
         self._go_to_when_shown = ""
-        """The id of an alert to go to once the next build is shown."""
+        """The id of the alert to which the cursor goes once the next build is shown."""
         self._brushed = ""
-        """The term of the filter that came from the timeline; the next one replaces it."""
+        """The filter term that the timeline added; the timeline's next term replaces it."""
 
     @property
     def options(self) -> ViewOptions:
-        """What the analyst has chosen to see, besides the filter."""
+        """The analyst's view options: everything that selects and arranges rows but the filter."""
         return self.view_actions.options
 
     # --- what is shown
@@ -167,7 +167,7 @@ class AlertsScreen(ListScreen[Alert]):
         return self._shown.group(alert)
 
     def folded_group(self, alert: Alert) -> SweepGroup | None:
-        """Return the folded group that the alert is in."""
+        """Return the alert's group if it is folded, else None."""
         return self._shown.folded_group(alert)
 
     @on(RowList.Highlighted)
@@ -178,14 +178,15 @@ class AlertsScreen(ListScreen[Alert]):
 
     @property
     def _holds_rows(self) -> bool:
-        """Whether the rows are held: paused, or marked."""
+        """Whether the rows are held, because the list is paused or has marks."""
         return self.paused or bool(self.row_list.marks)
 
     @property
     def _is_shown(self) -> Callable[[Alert], bool]:
-        """Which alerts the filter is asked of.
+        """The predicate for the alerts to which the filter is applied.
 
-        Closed and suppressed ones are left out unless asked for, or the filter is about them.
+        It excludes closed and suppressed alerts, unless the analyst shows hidden alerts or the
+        filter names status, suppression or id.
         """
         names_hidden = not self.filter.names.isdisjoint(("status", "suppressed", "id"))
         if self.options.show_hidden or names_hidden:
@@ -196,11 +197,11 @@ class AlertsScreen(ListScreen[Alert]):
         return self._shown.shown
 
     def row_count(self) -> int:
-        """Return how many alerts there are to look at."""
+        """Return how many alerts a build has to go through."""
         return len(self.workspace.view_model.alerts)
 
     def row_build(self) -> Callable[[Job], AlertRows]:
-        """Return the build of the rows as they are wanted now."""
+        """Return the build for the current filter, options and held rows."""
         self.filter_bar.renew()
         alerts = self.workspace.view_model.alerts.copy()
         held_keys = (
@@ -219,9 +220,10 @@ class AlertsScreen(ListScreen[Alert]):
         return partial(self._row_builder.build, query)
 
     def accepts(self, result: AlertRows) -> bool:
-        """Tell whether the rows may be shown now.
+        """Return whether the rows may be shown now.
 
-        That is if they are held ones, or were asked for, or none are held.
+        True if they were built with held rows, if the analyst requested them, or if no rows are
+        held.
         """
         return result.is_held or self.background.requested or not self._holds_rows
 
@@ -245,17 +247,17 @@ class AlertsScreen(ListScreen[Alert]):
         self._show_highlighted()
 
     def view_state(self) -> tuple[Filter[Alert], ViewOptions]:
-        """Return what the analyst has chosen to see."""
+        """Return the filter and the view options."""
         return self.filter, self.options
 
     def restore(self, state: tuple[Filter[Alert], ViewOptions]) -> None:
-        """Put back what the analyst had chosen to see."""
+        """Restore the filter and the view options."""
         self.filter_bar.filter, self.view_actions.options = state
 
     def recompute(self, go_to: Alert | None = None) -> None:
-        """Build the rows that the analyst has asked for.
+        """Rebuild the rows because the analyst has changed the view.
 
-        A paused list goes on. The cursor then goes to ``go_to``.
+        This resumes a paused list. Afterwards the cursor goes to ``go_to``.
         """
         if go_to is not None:
             self._go_to_when_shown = go_to.alert_id
@@ -266,9 +268,9 @@ class AlertsScreen(ListScreen[Alert]):
         self.recompute()
 
     def _begin(self) -> None:
-        """Go to the first alert, unless the cursor was moved.
+        """Go to the first alert, unless the analyst has moved the cursor.
 
-        All that was there has been read.
+        Called once, when all existing data has been read.
         """
         self._has_begun = True
         if self.row_list.keys and not self.row_list.was_moved:
@@ -282,7 +284,7 @@ class AlertsScreen(ListScreen[Alert]):
     @on(RowList.MarksChanged)
     def _marks_changed(self) -> None:
         if not self._holds_rows and self._shown.is_held:
-            self.show()  # the rows that were held back
+            self.show()  # add the rows that were held back
         elif self._holds_rows and not self._shown.is_held:
             self.background.discard()
             self.show()
@@ -323,14 +325,14 @@ class AlertsScreen(ListScreen[Alert]):
         return row.alert_id
 
     def targets(self) -> list[Alert]:
-        """Return the alerts that the selected rows stand for."""
+        """Return the alerts that the selected rows represent."""
         return self._members(self.row_list.selection)
 
     def export_choice(self) -> ExportChoice:
         return ALERT_CHOICE
 
     def shown_rows(self) -> list[Alert]:
-        """Return the alerts that all rows stand for."""
+        """Return the alerts that all rows represent."""
         return self._members(self.row_list.rows)
 
     def copy_formats_of(self, rows: Sequence[Alert]) -> Sequence[CopyFormat]:
@@ -352,7 +354,7 @@ class AlertsScreen(ListScreen[Alert]):
             self.open_alert(alert.alert_id)
 
     def open_alert(self, alert_id: str, pane: str = "calls") -> None:
-        """Open an alert, to step from through the whole list."""
+        """Open an alert; from there, the analyst can step through the whole list."""
         order = [alert.alert_id for alert in self._members(self.row_list.rows)]
         self.workspace.routes.open_alert(alert_id, order, self._go_to, pane)
 

@@ -1,6 +1,6 @@
 """Groups of alerts that can share one row.
 
-That is one sweep, or the sweeps of one principal that recur.
+A group is a single sweep, or the recurring sweeps of one principal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tui.concurrency.job import Job
 
 @dataclass(frozen=True)
 class SweepGroup:
-    """Two or more alerts that can be folded to one row.
+    """Two or more alerts that can be folded into one row.
 
     ``alert_ids`` are in order of time. ``lead_id`` is the worst alert of the newest sweep.
     """
@@ -26,13 +26,13 @@ class SweepGroup:
 
     @property
     def key(self) -> str:
-        """The id of the first alert, which stays as alerts are added."""
+        """The id of the first alert; it stays the same when alerts are added."""
         return self.alert_ids[0]
 
     def __str__(self) -> str:
         """Return ``every hour, 17 regions, 31 times``.
 
-        For a single sweep it is its number of alerts.
+        For a single sweep, return its number of alerts.
         """
         if self.recurrence.times > 1:
             return str(self.recurrence)
@@ -41,7 +41,7 @@ class SweepGroup:
 
 @dataclass(frozen=True)
 class FoldState:
-    """Which groups are folded: all but the exceptions; or, ``unfolded``, only those.
+    """Which groups are folded: all but ``exceptions``, or only these if ``unfolded``.
 
     ``exceptions`` are keys of groups.
     """
@@ -58,17 +58,17 @@ class FoldState:
         return FoldState(self.unfolded, self.exceptions ^ {group.key})
 
     def if_folded(self, group: SweepGroup | None) -> SweepGroup | None:
-        """Return the group if it is folded."""
+        """Return the group if it is folded, else None."""
         if group and self.unfolded is (group.key in self.exceptions):
             return group
         return None
 
 
 class SweepIndex:
-    """The group of each alert, as alerts come and go.
+    """The group of each alert, updated incrementally as alerts are added and removed.
 
-    Two alerts can only share a group if they share a principal key, by themselves or through
-    others. So a change affects the connected alerts alone, and no others are looked at.
+    Two alerts can share a group only if they share a principal key, directly or through other
+    alerts. So a change affects only its connected alerts; no others are examined.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class SweepIndex:
         return other
 
     def update(self, changed: Sequence[Alert], removed: Iterable[str], job: Job) -> None:
-        """Take in new and changed alerts, and drop removed ones by id.
+        """Add new and changed alerts, and remove alerts by id.
 
         Raises Cancelled, after which the index is invalid.
         """
@@ -115,9 +115,9 @@ class SweepIndex:
 class _Components:
     """Connected components of alerts that share principal keys.
 
-    A union-find over the keys. Components never split: when the alert that joined two of them goes,
-    they stay one. That costs some work and changes no result, since each component is grouped from
-    scratch.
+    A union-find over the keys. Components never split: if the alert that joined two of them is
+    removed, they stay joined. That costs some work but does not change the result, since each
+    component is regrouped from scratch.
     """
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class _Components:
             self._members[key] = set()
         parent = self._parents[key]
         while parent != key:
-            # path halving: each key on the way is hung onto its grandparent
+            # path halving: link each key on the path to its grandparent
             grandparent = self._parents[parent]
             self._parents[key] = grandparent
             key = grandparent

@@ -1,4 +1,4 @@
-"""When the alerts came, by severity."""
+"""The alerts over time, by severity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tui.widgets.row_list import RowList
 
 @dataclass(frozen=True)
 class AlertTimes:
-    """Alerts in order of their first events, with the times."""
+    """Alerts in order of their first events, with these events' times."""
 
     alerts: Sequence[Alert]
     times: Sequence[int]
@@ -30,7 +30,7 @@ class AlertTimes:
 
     @classmethod
     def of(cls, alerts: Iterable[Alert]) -> AlertTimes:
-        """Put alerts in order."""
+        """Sort alerts by their first events."""
         ordered = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
         by_severity: dict[str, list[int]] = defaultdict(list)
         for alert in ordered:
@@ -38,15 +38,15 @@ class AlertTimes:
         return cls(ordered, [alert.first_event for alert in ordered], by_severity)
 
     def between(self, start: int, end: int) -> Sequence[Alert]:
-        """Return those in ``[start, end)``, the newest first."""
+        """Return the alerts whose times are in ``[start, end)``, newest first."""
         return self.alerts[bisect_left(self.times, start) : bisect_left(self.times, end)][::-1]
 
 
 class TimelineScreen(LoadingScreen[AlertTimes]):
-    """A histogram of alerts, with the alerts of the brushed time.
+    """A histogram of alerts, with a list of the alerts in the brushed span.
 
-    ``alerts`` returns those that there are now, in a thread; ``choose`` gets the ``[start, end)``
-    to narrow to.
+    ``alerts`` returns the current alerts and is called in a thread; ``choose`` is called with the
+    span ``[start, end)`` to which the analyst narrows.
     """
 
     BINDINGS = [key("timeline.close", "i", "leave", "list", "Back to the alerts", OPEN, show=True)]

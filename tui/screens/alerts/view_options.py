@@ -1,4 +1,4 @@
-"""What the analyst chooses to see: order, folds, hidden alerts."""
+"""The analyst's view options: order, folds, hidden alerts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.row_list import RowList
 
 @dataclass(frozen=True)
 class ViewOptions:
-    """What the analyst has chosen to see, besides the filter."""
+    """The analyst's choices on which rows to show and how, other than the filter."""
 
     order: AlertOrder = ORDERS[0]
     reverse: bool = False
@@ -25,16 +25,16 @@ class ViewOptions:
     folds: FoldState = field(default_factory=FoldState)
 
     def sorted_by(self, column: str, reverse: bool) -> ViewOptions:
-        """Return options with this order.
+        """Return the options sorted by this column.
 
-        Where there is no order of that column they are the same.
+        If the column has no order, return the options unchanged.
         """
         order = next((order for order in ORDERS if order.column == column), None)
         return self if order is None else replace(self, order=order, reverse=reverse)
 
 
 class AlertList(Protocol):
-    """The list that the options are for."""
+    """The list to which the options apply."""
 
     @property
     def row_list(self) -> RowList[Alert]:
@@ -44,11 +44,11 @@ class AlertList(Protocol):
         """Return the group that the alert can be folded into."""
 
     def recompute(self, go_to: Alert | None = None) -> None:
-        """Build the rows anew, and put the cursor on ``go_to``."""
+        """Rebuild the rows, and put the cursor on ``go_to``."""
 
 
 class ViewActions(ScreenPart):
-    """Changes the options, and lets the screen build the rows anew."""
+    """Changes the options, and makes the screen rebuild the rows."""
 
     BINDINGS = [
         key(
@@ -85,7 +85,7 @@ class ViewActions(ScreenPart):
         self.options = ViewOptions()
 
     def restore(self, state: ListState) -> None:
-        """Take the options from the session before."""
+        """Restore the options of the previous session."""
         options = self.options.sorted_by(state.order, state.reversed)
         folds = options.folds.toggle_all() if state.unfolded else options.folds
         self.options = replace(options, show_hidden=state.hidden, folds=folds)
