@@ -1,4 +1,4 @@
-"""What is done to a call: pivot on a value of it, explain it."""
+"""Actions on a call: pivot on one of its values, or explain it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTION_CELLS = 48
 class CallActions(ScreenPart):
     """Actions on the call that ``current`` returns.
 
-    ``trail`` returns the names of the screens so far, ``open_pivot`` opens what was chosen, around
+    ``trail`` returns the names of the screens so far; ``open_pivot`` opens the chosen pivot around
     the time of the call."""
 
     BINDINGS = [
@@ -78,7 +78,7 @@ class CallActions(ScreenPart):
         self.screen.app.push_screen(Menu("Pivot on", options, "0"), open_chosen)
 
     def action_explain(self) -> None:
-        """Open what each rule says of the call."""
+        """Open each rule's explanation of the call."""
         row = self._current()
         if row is not None:
             self.workspace.routes.explain_call(self._trail(), row.event)

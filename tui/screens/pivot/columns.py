@@ -1,4 +1,4 @@
-"""Columns of events: those of a pivot, and those of the Events screen."""
+"""The columns of events in a pivot and on the Events screen."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tui.widgets.line import CellContent
 
 
 def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
-    """Return the columns of a pivot; ``places`` are those of addresses.
+    """Return the columns of a pivot; ``places`` maps addresses to places.
 
-    A pivot is about one principal, so the principal and its agent give way to the object.
+    A pivot is about one principal, so it shows the object in place of principal and agent.
     """
     columns = _by_key(places)
     columns["principal"] = replace(columns["principal"], drop_priority=OPTIONAL, wish=12)
@@ -32,7 +32,7 @@ def pivot_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
 
 
 def event_columns(places: format.Places) -> tuple[Column[PivotLine], ...]:
-    """Return the columns of the events; ``places`` are those of addresses."""
+    """Return the columns of the Events screen; ``places`` maps addresses to places."""
     columns = _by_key(places)
     order = ("time", "principal", "action", "object", "region", "outcome", "source", "agent")
     return tuple(columns[key] for key in order)
@@ -125,9 +125,9 @@ def _column(
     write: Callable[[Any], CellContent] = str,
     **options: Any,
 ) -> Column[PivotLine]:
-    """Make a column of events, blank above events.
+    """Make a column of events, blank in heading lines.
 
-    ``read`` gets the value of an event, ``write`` formats it.
+    ``read`` returns the value from an event; ``write`` formats the value.
     """
 
     def cell(line: PivotLine) -> CellContent:
@@ -143,7 +143,7 @@ def _column(
 def _of_event(
     shorten: Callable[[EventRow, int], CellContent],
 ) -> Callable[[PivotLine, int], CellContent]:
-    """Return ``shorten`` for any line: nothing above events."""
+    """Adapt ``shorten`` to any line; heading lines stay blank."""
 
     def of_line(line: PivotLine, cells: int) -> CellContent:
         return "" if isinstance(line, QuestionLine) else shorten(line, cells)

@@ -30,7 +30,7 @@ _SAME = "the same in both"
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """A field, one value of an unfolded field, or the heading over what is the same."""
+    """A field, one value of an unfolded field, or the heading above the equal fields."""
 
     field: ComparedField | None
     value: str | None = None
@@ -42,7 +42,7 @@ class ComparedRow:
 
 
 def compared_rows(fields: Iterable[ComparedField], unfolded: Set[str]) -> Iterator[ComparedRow]:
-    """Yield the rows: what differs, a heading, what is the same; values of unfolded fields."""
+    """Yield differing fields, a heading, then equal fields; unfolded fields with their values."""
     is_headed = False
     for field in differing_first(fields):
         if not field.differs and not is_headed:
@@ -135,7 +135,7 @@ class ComparisonScreen(HuntScreen):
         self.search.show_position(event.position, event.total)
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return the row, and the whole comparison."""
+        """Return formats for the current row and for the whole comparison."""
         rows = self._list
         lines = list(map(rows.line, rows.rows))
         return [

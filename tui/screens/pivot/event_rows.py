@@ -15,9 +15,10 @@ from tui.screens.pivot.runs import fold_runs
 
 @dataclass(frozen=True)
 class EventOrder:
-    """How events are laid out: newest first, in runs, or under the indicators that they have.
+    """How events are laid out: newest first, in runs, or under the indicators that they contain.
 
-    ``opened`` are the runs, or the indicators, of which the events are shown or hidden."""
+    ``toggled`` are the runs that are opened, or the indicators that are folded.
+    """
 
     folds: bool = True
     indicators: IndicatorCounts | None = None
@@ -50,7 +51,7 @@ def build_event_lines(
 def _under_indicators(
     events: Sequence[EventRow], counts: IndicatorCounts, folded: Set[str]
 ) -> Iterator[PivotLine]:
-    """Yield each indicator with its events; those that were not seen come last."""
+    """Yield each indicator with its events; indicators without events come last."""
     by_indicator: dict[str, list[EventRow]] = {}
     for row in events:
         for indicator in counts.of_event(row.event):

@@ -1,4 +1,4 @@
-"""The events: any call by a filter, streamed from the logs, newest files first."""
+"""The Events screen: all calls that match a filter, streamed from the newest files first."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class EventsScreen(PivotScreen):
         everything = EventQuery(Filter("", None)).pivot(0)
         super().__init__((), None, everything)
         if filter_text or indicators:
-            self.area = ""  # opened from a principal: its title says so
+            self.area = ""  # opened from a principal, which the title then names
         self._trail = ("Events",)
         self.alert_actions = AlertActions(
             self, AlertsOfRows(self, self, self._alerts_of), lambda: None, self._callers
@@ -145,10 +145,10 @@ class EventsScreen(PivotScreen):
     def export_choice(self) -> ExportChoice:
         return list_choice(EVENT_EXPORT, "events", "events")
 
-    # --- what is asked
+    # --- the question
 
     def ask(self) -> None:
-        """Read the logs by the question as it stands, unless that was asked last."""
+        """Search the logs for the current question, unless it was already the last one asked."""
         newest = int(self.reference_time())
         question = (
             self.filter.text,
@@ -168,7 +168,7 @@ class EventsScreen(PivotScreen):
         self.show()
 
     def _bounds(self, newest: int) -> Pivot:
-        """Return the span of the question; what narrows it further is found as it is read."""
+        """Return the pivot for the question; the reading thread narrows it further."""
         since, until = self._since or None, self._until or None
         _, seconds = EVENT_SPANS[self._span]
         if since is None and seconds is not None and not self._names_time():
@@ -177,11 +177,11 @@ class EventsScreen(PivotScreen):
         return query.pivot(newest)
 
     def _names_time(self) -> bool:
-        """Tell whether the filter says itself which times are meant."""
+        """Return whether the filter itself specifies times."""
         return bool(self.filter.time_descriptions) or "time" in self.filter.names
 
     def narrowed(self, wanted: Pivot) -> Pivot:
-        """Return the pivot with what the store knows of its filter; called in a thread."""
+        """Return the pivot narrowed by what the store knows of its filter; called in a thread."""
         store = self.workspace.store
         query = EventQuery(self.filter, wanted.start, wanted.end, self._writes, self._errors)
         narrowed = query.pivot(wanted.around, store)
@@ -272,7 +272,7 @@ class EventsScreen(PivotScreen):
         return [alert for alert in alerts if arn in alert.facets.arns]
 
     def _callers(self) -> list[Caller]:
-        """Return the callers of the chosen events, each with the first of them."""
+        """Return the distinct callers of the chosen events, each with its first event."""
         callers = map(caller_of_event, self.targets())
         return list({caller.context.principal: caller for caller in callers}.values())
 

@@ -1,4 +1,4 @@
-"""What the thread says that reads the events of a pivot."""
+"""Messages from the thread that reads the events of a pivot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from detector.investigation.pivot import EventRow, Progress
 class RowsRead(Message):
     """Rows read since the last message of a search.
 
-    A search is known by what stops it.
+    The search is identified by its stop event.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ from tui.widgets.line import CellContent
 
 
 class RecordScreen(ReadingScreen):
-    """The record of ``row``; ``trail`` names the screens behind this one."""
+    """The raw record of ``row``; ``trail`` names the screens behind this one."""
 
     BINDINGS = [*AttachAction.BINDINGS]
 

@@ -1,4 +1,4 @@
-"""Lines of a pivot, and the pivots that begin from them."""
+"""Lines of a pivot, and the pivots that can be opened from them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tui.presentation.calls import event_key
 
 @dataclass(frozen=True)
 class QuestionLine:
-    """A question of the guide, an indicator or a run of calls, above its events."""
+    """A heading line above events: a guide question, an indicator or a run of calls."""
 
     question: str
     rows: int
     summary: str
     is_folded: bool
     title: str = ""
-    """What is shown in place of the question; of a run of calls."""
+    """The text shown instead of ``question``; used for a run of calls."""
     run: tuple[EventRow, ...] = ()
     """The calls of a run, in the order of the list."""
 
@@ -44,7 +44,7 @@ def line_key(line: PivotLine) -> str:
 
 
 def events_of(lines: Iterable[PivotLine]) -> Iterator[EventRow]:
-    """Yield the events of lines, those of runs included."""
+    """Yield the events of lines, including those of runs."""
     for line in lines:
         if isinstance(line, QuestionLine):
             yield from line.run
@@ -53,7 +53,7 @@ def events_of(lines: Iterable[PivotLine]) -> Iterator[EventRow]:
 
 
 def heading(line: PivotLine) -> Content | None:
-    """Return the heading for a question; None for an event."""
+    """Return the text of a heading line; None for an event."""
     if not isinstance(line, QuestionLine):
         return None
     return Content.assemble(
@@ -100,14 +100,14 @@ def under_questions(rows: Iterable[EventRow], folded: Set[str]) -> Iterator[Pivo
 
 
 FurtherPivot = tuple[str, Selector]
-"""A title, which quotes the log, and which events are meant."""
+"""A title, which quotes the log, and the selector of the pivot's events."""
 
 
 def next_pivots(event: Event, raw: bytes) -> list[FurtherPivot]:
-    """Return what to pivot to from an event.
+    """Return the pivots that an event offers.
 
-    Its principal, role and key, then each field that its record has a value of. ``raw`` is the
-    record, empty where it is gone.
+    They are its principal, role and key, then each field value of its record. ``raw`` is the
+    record, empty if it is gone.
     """
     names = (
         ("principal", event.arn, PrincipalNames(arns=[event.arn])),
@@ -120,7 +120,7 @@ def next_pivots(event: Event, raw: bytes) -> list[FurtherPivot]:
     try:
         record = decode(raw)
     except (ValueError, RecursionError):
-        return pivots  # it came in another form than CloudTrail's own
+        return pivots  # the record is gone or not in CloudTrail's own format
     for name, field in field_table().items():
         if name.startswith(_REDUNDANT) or name.endswith(".text"):
             continue
@@ -158,7 +158,7 @@ _REDUNDANT = (
     "event.created",
     "event.original",
 )
-"""Fields that repeat another, or whose values no two records share."""
+"""Fields that repeat another field, or whose values are unique to each record."""
 
 
 HALF_WIDTHS = (
@@ -175,18 +175,18 @@ HALF_WIDTHS = (
     7 * 86_400,
     30 * 86_400,
 )
-"""The steps that a pivot is widened and narrowed by, in seconds to either side."""
+"""The half-widths to which a pivot can be widened or narrowed, in seconds to either side."""
 
 
 def half_width(pivot: Pivot) -> int:
-    """Return the larger distance from its centre to an end, in seconds."""
+    """Return the larger distance from the pivot's center to one of its ends, in seconds."""
     return max(pivot.around - pivot.start, pivot.end - 1 - pivot.around)
 
 
 def resized(pivot: Pivot, step: int) -> Pivot | None:
     """Return the pivot one step wider (1) or narrower (-1).
 
-    None at the last step.
+    Returns None if there is no further step.
     """
     current = half_width(pivot)
     if step > 0:

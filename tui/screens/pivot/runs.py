@@ -1,4 +1,4 @@
-"""Lines of a pivot, with runs of equal calls that can be opened."""
+"""Lines of a pivot, in which runs of equal calls can be opened."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tui.screens.pivot.rows import (
 )
 
 _FEWEST_IN_RUN = 3
-"""Equal calls in a row from which they are one line."""
+"""Minimum number of consecutive equal calls that are folded into one line."""
 
 
 def fold_runs(events: Sequence[EventRow], opened: Set[str]) -> Iterator[PivotLine]:
-    """Yield events in their order; equal calls in a row are one line, which can be opened."""
+    """Yield events in order; each run of equal calls is one line that can be opened."""
     for _, group in groupby(events, _call_of):
         run = list(group)
         if len(run) < _FEWEST_IN_RUN:
             yield from run
             continue
         first = min(run, key=lambda row: row.sort_key)
-        name = f"from {event_key(first.event)}"  # stays as calls arrive
+        name = f"from {event_key(first.event)}"  # stays the same while calls arrive
         is_folded = name not in opened
         yield QuestionLine(name, len(run), _summary(run), is_folded, _title(first), tuple(run))
         if not is_folded:
@@ -40,7 +40,7 @@ def fold_runs(events: Sequence[EventRow], opened: Set[str]) -> Iterator[PivotLin
 
 
 def run_around(row: EventRow, lines: Sequence[PivotLine]) -> QuestionLine | None:
-    """Return the folded run that holds an event; None where it has a line of its own."""
+    """Return the folded run that contains an event; None if the event has its own line."""
     for line in lines:
         if isinstance(line, QuestionLine) and line.run and line.is_folded:
             ends = line.run[0].sort_key, line.run[-1].sort_key
@@ -71,7 +71,7 @@ def _summary(run: Sequence[EventRow]) -> str:
 
 
 def _outcome(run: Sequence[EventRow]) -> str:
-    """Write the outcome of all calls, or how many failed: ``7 of 14 failed``."""
+    """Return the common outcome of the calls, or how many failed: ``7 of 14 failed``."""
     outcomes = [row.event.error_code for row in run]
     failed = sum(map(bool, outcomes))
     if 0 < failed < len(run):
@@ -85,7 +85,7 @@ def build_lines(
     order: PivotOrder,
     job: Job,
 ) -> PivotLines:
-    """Build the lines of a pivot from ``rows`` by their keys. Raises Cancelled."""
+    """Build the lines of a pivot from ``rows``, a mapping by key. Raises Cancelled."""
     keys = list(rows)
     if matches is not None:
         keys = [key for key in job.each(keys) if matches(rows[key])]

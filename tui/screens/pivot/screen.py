@@ -55,14 +55,14 @@ from tui.widgets.line import CellContent
 from tui.widgets.row_list import RowList
 
 _BATCH_SECONDS = 0.25
-"""The least time between two batches on screen."""
+"""Minimum number of seconds between two updates of the list."""
 
 _MAX_ROWS = 1_000_000
-"""Events that are kept; where there are more, a narrower pivot shows them."""
+"""Maximum number of events kept; beyond it, the search stops and asks to narrow the pivot."""
 
 
 class PivotScreen(ListScreen[EventRow]):
-    """The events of a pivot, which was begun from an alert or from other events.
+    """The events of a pivot that was opened from an alert or from other events.
 
     ``trail`` names the screens behind this one.
     """
@@ -103,7 +103,7 @@ class PivotScreen(ListScreen[EventRow]):
 
     fields = EVENTS
     reads_at_once = True
-    """Whether reading begins as the screen is opened."""
+    """Whether reading begins when the screen opens."""
 
     def __init__(self, trail: Sequence[str], alert: Alert | None, pivot: Pivot) -> None:
         super().__init__()
@@ -127,9 +127,9 @@ class PivotScreen(ListScreen[EventRow]):
         self._folded: frozenset[str] = frozenset()
 
     def reference_time(self) -> float:
-        """Return the end of the pivot.
+        """Return the end of the pivot, in epoch seconds.
 
-        Its times are about that, wherever the newest record is.
+        A filter's relative times refer to it, not to the newest record.
         """
         return self._pivot.end
 
@@ -200,11 +200,11 @@ class PivotScreen(ListScreen[EventRow]):
         return list(self._rows.values())
 
     def row_count(self) -> int:
-        """Return how many events there are to look at."""
+        """Return how many events a build has to go through."""
         return len(self._rows)
 
     def row_build(self) -> Callable[[Job], PivotLines]:
-        """Return the build of the lines as they are wanted now."""
+        """Return the build for the current filter and layout."""
         self.filter_bar.renew()
         return partial(
             build_lines,
@@ -214,7 +214,7 @@ class PivotScreen(ListScreen[EventRow]):
         )
 
     def accepts(self, result: PivotLines) -> bool:  # noqa: ARG002
-        """Tell whether the lines may be shown: always."""
+        """Return True: the lines may always be shown."""
         return True
 
     def apply(self, result: PivotLines) -> None:
@@ -224,13 +224,13 @@ class PivotScreen(ListScreen[EventRow]):
         line = self._lines.cursor_row
         self._lines.show(result.lines, result.keys)
         if isinstance(line, QuestionLine) and line.run and not self._folds:
-            self._lines.move_to(line_key(line.run[0]))  # of the run that is shown whole now
+            self._lines.move_to(line_key(line.run[0]))  # of the unfolded run
         elif isinstance(line, EventRow) and self._lines.cursor_row != line:
             self._lines.move_to(line_key(run_around(line, result.lines) or line))
         self._show_asked()
 
     def _show_asked(self) -> None:
-        """Say over which span is read, and in which order the events are."""
+        """Show the span that is searched, and the order of the events."""
         pivot = self._pivot
         times = format.time_range(pivot.start, pivot.end - 1)
         order = "by time, runs folded" if self._folds else "by time"
@@ -240,11 +240,11 @@ class PivotScreen(ListScreen[EventRow]):
         self.query_one("#asked", Static).update(safe.text(asked, "$foreground-muted"))
 
     def view_state(self) -> tuple[Filter[EventRow], bool, bool, frozenset[str]]:
-        """Return what the analyst has chosen to see."""
+        """Return the filter and the layout of the lines."""
         return self.filter, self._grouped, self._folds, self._folded
 
     def restore(self, state: tuple[Filter[EventRow], bool, bool, frozenset[str]]) -> None:
-        """Put back what the analyst had chosen to see."""
+        """Restore the filter and the layout of the lines."""
         self.filter_bar.filter, self._grouped, self._folds, self._folded = state
 
     def filter_changed(self) -> None:
@@ -253,9 +253,9 @@ class PivotScreen(ListScreen[EventRow]):
     # --- reading
 
     def _begin(self, pivot: Pivot) -> None:
-        """Read for this pivot, in place of the one before.
+        """Start reading this pivot, and stop reading the previous one.
 
-        Rows within it stay.
+        Rows within the new pivot's span are kept.
         """
         self._stop.set()
         self._stop, self._pivot, self._state = threading.Event(), pivot, "reading"
@@ -298,13 +298,13 @@ class PivotScreen(ListScreen[EventRow]):
         return pivot_columns(self.workspace.rules)
 
     def narrowed(self, wanted: Pivot) -> Pivot:
-        """Return the pivot as it is read; called in a thread. Raises StateError."""
+        """Return the pivot to read instead of ``wanted``; called in a thread. Raises StateError."""
         return wanted
 
     @on(RowsRead)
     def _add_rows(self, event: RowsRead) -> None:
         if event.stop_event is not self._stop:
-            return  # of a search that another has taken the place of
+            return  # from a search that has been replaced
         self._rows.update(event.rows)
         self._progress = event.progress
         if event.done:
@@ -321,7 +321,7 @@ class PivotScreen(ListScreen[EventRow]):
     def _report_failure(self, event: ReadFailed) -> None:
         self.workspace.say(event.reason, severity="error")
 
-    # --- what is done
+    # --- actions
 
     def targets(self) -> list[EventRow]:
         return list(dict.fromkeys(events_of(self._lines.selection)))
@@ -365,7 +365,7 @@ class PivotScreen(ListScreen[EventRow]):
             self.workspace.routes.open_record(self._trail, line)
 
     def watch_offers(self) -> list[Offer]:
-        """Return what may be watched for: the caller, its key, its address."""
+        """Return the values to watch for: the caller, its key and its address."""
         row = self._current_row
         if row is None:
             return []
