@@ -99,4 +99,4 @@ ADD_ACTIVITY_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "principals": _add_principals,
     "events": _add_events,
 }
-"""What adds each of these commands, in the order of the help."""
+"""Functions that add each command's parser, in the order of the help."""

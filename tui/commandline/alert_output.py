@@ -1,4 +1,4 @@
-"""Alerts as the command line prints them: a table, or an export."""
+"""Print alerts on the command line, as a table or an export."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _RIGHT_ALIGNED = {"REG", "CALLS", "SPAN"}
 
 
 def print_alerts(alerts: Sequence[Alert], args: argparse.Namespace) -> None:
-    """Print alerts as the options say: ``--format``, ``--spreadsheet``, ``--filter``.
+    """Print alerts as the options require: ``--format``, ``--spreadsheet``, ``--filter``.
 
-    The text of many takes as much memory as they do: lines are printed some at a time."""
+    The text of alerts takes as much memory as the alerts, so JSON lines are printed in batches."""
     at_once = _LINES_AT_ONCE if args.format in ("jsonl", "ocsf") else max(len(alerts), 1)
     for first in range(0, max(len(alerts), 1), at_once):
         sys.stdout.write(_text(alerts[first : first + at_once], args))
@@ -50,9 +50,9 @@ def _text(alerts: Sequence[Alert], args: argparse.Namespace) -> str:
 
 
 def _table(alerts: Sequence[Alert]) -> str:
-    """Lay out alerts as a table, a line each, by the time of their first event.
+    """Lay out alerts as a table, one per line, ordered by the time of their first event.
 
-    The principal, which may be of any length, comes last.
+    The principal comes last, because its length is unlimited.
     """
     in_order = sorted(alerts, key=lambda alert: (alert.first_event, alert.alert_id))
     return format_table(_HEADINGS, list(map(_table_row, in_order)), _RIGHT_ALIGNED)

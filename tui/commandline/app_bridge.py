@@ -1,7 +1,7 @@
 """The one module of the command line that opens the app.
 
-The import contract of the command line makes an exception for this module alone. It imports the
-app inside functions, so that a command that does not open the app does not pay for Textual.
+The import contract of the command line exempts only this module. It imports the app inside
+functions, so that a command that does not open the app does not spend time importing Textual.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def run_app(
 ) -> int:
     """Run the app and return its exit status.
 
-    ``sources`` says in a few words what is read. Raises what ``opening`` raised.
+    ``sources`` names the sources in a few words. Raises whatever ``opening`` raised.
     """
     with uncollected():
         from tui.app import launch
@@ -34,7 +34,7 @@ def run_app(
 
 
 def choose_source(keys: Mapping[str, str]) -> tuple[list[str], bool] | None:
-    """Ask for sources, or the demo (True); None to leave."""
+    """Ask for sources; return them and whether the demo was chosen, or None to leave."""
     from tui.app import welcome_app
 
     choice = welcome_app.ask(keys)
@@ -53,7 +53,7 @@ def configured_keys() -> Mapping[str, str]:
 
 
 def list_keys() -> list[KeyGroup]:
-    """List every key of the app, the configured ones included."""
+    """List every key of the app, including configured keys."""
     from tui.app import key_listing
 
     return key_listing.key_groups()

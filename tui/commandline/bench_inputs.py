@@ -1,4 +1,4 @@
-"""The bench that the commands of the workbench work on: rule, state and sources."""
+"""Open the bench that the workbench commands use: rule, state and sources."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tui.settings.errors import CommandError
 def open_bench(args: argparse.Namespace, stack: contextlib.ExitStack) -> Bench:
     """Open the bench that the command line names.
 
-    With sources it is over these, and the state tells only what was decided. Raises VariantError,
-    CommandError."""
+    If sources are named, the bench reads them, and the state supplies only decisions. Raises
+    VariantError and CommandError."""
     use_names()
     if Path(args.rule).expanduser().is_file():
         args.rules = [*args.rules, args.rule]
@@ -44,7 +44,7 @@ def open_bench(args: argparse.Namespace, stack: contextlib.ExitStack) -> Bench:
 
 
 def _open_state(args: argparse.Namespace, stack: contextlib.ExitStack) -> Store | None:
-    """Open the state to look at it; None where there is none and none was named."""
+    """Open the state for looking; None if it does not exist and was not named."""
     path = config.state_path(args.db)
     if not path.exists():
         if args.db:

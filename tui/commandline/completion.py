@@ -1,6 +1,6 @@
 """Completion scripts for bash, zsh and fish, from the parsers.
 
-Each script is static: completing runs no Python, so it costs nothing that a shell user would feel.
+Each script is static: completion does not start Python, so it causes no noticeable delay.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal
 PROGRAM = "trailhound"
 
 ValueKind = Literal["", "file", "text"]
-"""What an argument takes: nothing, a path, or what only the user knows."""
+"""What an argument takes: nothing, a path, or text that cannot be completed."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class OptionSpec:
 
 @dataclass(frozen=True)
 class CommandSpec:
-    """A command, or the program itself, which has no words.
+    """A command, or the program itself, for which ``words`` is empty.
 
-    ``value`` and ``choices`` are of the positional arguments.
+    ``value`` and ``choices`` describe the positional arguments.
     """
 
     words: tuple[str, ...]
@@ -57,7 +57,7 @@ class CommandSpec:
 
 
 _PATH_METAVARS = ("FILE", "DIR", "SOURCE")
-"""Parts of the metavars of arguments that are paths."""
+"""Words in the metavars of arguments that are paths."""
 
 
 def command_spec(
@@ -104,7 +104,7 @@ def _subcommands(parser: argparse.ArgumentParser, words: Sequence[str]) -> Itera
 def bash_script(program: CommandSpec) -> str:
     """Write the completion for bash.
 
-    Where no word of ours matches, readline completes the names of files.
+    If no word of the script matches, readline completes file names.
     """
     commands = list(program.walk())
     paths = "|".join(command.path for command in commands if command.words)
@@ -135,7 +135,7 @@ def bash_script(program: CommandSpec) -> str:
 
 
 def _bash_values(command: CommandSpec) -> Iterator[str]:
-    """Write the cases of what follows an option that takes a value."""
+    """Yield the case branches that complete the values of options."""
     for option in command.options:
         if option.value:
             pattern = "|".join(f'"{command.path} {flag}"' for flag in option.flags)
@@ -151,7 +151,7 @@ def _bash_words(command: CommandSpec) -> str:
 
 
 def zsh_script(program: CommandSpec) -> str:
-    """Write the completion for zsh, a function for each command."""
+    """Write the completion for zsh, with one function per command."""
     lines = [f"#compdef {PROGRAM}", ""]
     for command in reversed(list(program.walk())):
         body = (f"    {line}" for line in _zsh_body(command))
@@ -207,7 +207,7 @@ def _zsh_option(option: OptionSpec) -> Iterator[str]:
 
 
 def fish_script(program: CommandSpec) -> str:
-    """Write the completion for fish, a line for each word."""
+    """Write the completion for fish, with one line per word."""
     paths = " ".join(command.path for command in program.walk() if command.words)
     lines = [
         f"function {_FISH_PATH}",
@@ -227,7 +227,7 @@ def fish_script(program: CommandSpec) -> str:
 
 
 _FISH_PATH = f"__{PROGRAM}_path"
-"""The fish function that tells which command is being written."""
+"""The fish function that finds the command being typed."""
 
 
 def _fish_lines(command: CommandSpec) -> Iterator[str]:

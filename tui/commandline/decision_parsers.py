@@ -1,4 +1,4 @@
-"""The arguments of the commands over what a state holds: alerts, and decisions on them."""
+"""The arguments of the commands for stored alerts and decisions on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.commandline.options import Subparsers
 
 NOTE_VERDICTS = ("undecided", "benign", "suspicious", "escalated", "false-positive", "duplicate")
-"""Those of ``detector.triage.note``, which takes long to import."""
+"""The verdicts of ``detector.triage.note``, repeated because that module is slow to import."""
 
 
 def _add_alerts(commands: Subparsers) -> None:
@@ -81,4 +81,4 @@ ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "assign": _add_assign,
     "note": _add_note,
 }
-"""What adds each command, in the order of the help."""
+"""Functions that add each command's parser, in the order of the help."""

@@ -1,4 +1,4 @@
-"""The arguments of the commands over hunts."""
+"""The arguments of the commands for hunts."""
 
 from __future__ import annotations
 
@@ -114,4 +114,4 @@ ADD_HUNT_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "hunt": _add_hunt,
     "hunts": _add_hunts,
 }
-"""What adds each of these commands, in the order of the help."""
+"""Functions that add each command's parser, in the order of the help."""

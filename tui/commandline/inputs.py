@@ -1,4 +1,4 @@
-"""What the command line names, opened: rules, sources, filter, times and intervals.
+"""Open or parse what the command line names: rules, sources, filter, times and intervals.
 
 Every function raises CommandError or UsageError with one line that says what to do.
 """
@@ -53,7 +53,7 @@ def existing_state_path(db: str | None) -> Path:
 
 
 def read_list(name: str) -> str:
-    """Return the text of a file that holds a list; ``-``: standard input."""
+    """Return the text of a list from a file, or from standard input for ``-``."""
     try:
         if name == "-":
             return sys.stdin.read()
@@ -63,7 +63,7 @@ def read_list(name: str) -> str:
 
 
 def inventory_files() -> InventoryFiles:
-    """Return the files of names that the configuration lists, relative to its folder."""
+    """Return the inventory files in the configuration; paths are relative to its folder."""
     folder = config.config_path().parent
     return InventoryFiles(
         [folder / Path(name).expanduser() for name in config.load_config().inventory]
@@ -71,7 +71,7 @@ def inventory_files() -> InventoryFiles:
 
 
 def use_names(files: InventoryFiles | None = None) -> None:
-    """Put the names in force that people gave; where a file is in error, warn and keep the old."""
+    """Use the names in the inventory files; if a file is in error, warn and keep the old names."""
     try:
         use_inventory((files or inventory_files()).load())
     except InventoryError as error:
@@ -79,7 +79,7 @@ def use_names(files: InventoryFiles | None = None) -> None:
 
 
 def decision_author(args: argparse.Namespace) -> str | None:
-    """Return who decides; None: the user of this system."""
+    """Return the author of decisions; None stands for the user of this system."""
     author = (getattr(args, "author", None) or config.load_config().author or "").strip()
     if getattr(args, "author", None) is not None and not author:
         raise UsageError("--author: the name is empty")
@@ -89,7 +89,7 @@ def decision_author(args: argparse.Namespace) -> str | None:
 def load_rules(args: argparse.Namespace) -> RuleSet:
     """Load the rules that the command line and the configuration name.
 
-    Rule files in error are narrated, and the other rules run.
+    Rule files in error are narrated; the other rules are loaded.
     """
     settings = config.load_config()
     paths = [Path(name).expanduser() for name in [*settings.rules, *args.rules]]
@@ -119,7 +119,7 @@ def load_rules(args: argparse.Namespace) -> RuleSet:
 
 
 def open_fields(asn_db: str | None, geo_db: str | None) -> FieldTable:
-    """Build the table of fields with the databases named, or else configured."""
+    """Build the field table with the address databases named, or else those configured."""
     settings = config.load_config()
     asn_path = config.database_path(asn_db, settings.asn_db)
     geo_path = config.database_path(geo_db, settings.geo_db)
@@ -129,7 +129,7 @@ def open_fields(asn_db: str | None, geo_db: str | None) -> FieldTable:
 
 
 def narrate_unread_files(notices: Iterable[FileNotice]) -> None:
-    """Narrate what is not read in folders of rules, and why."""
+    """Narrate which files in rule folders are not read, and why."""
     names_by_reason: dict[str, list[str]] = defaultdict(list)
     for path, notice in notices:
         names_by_reason[notice.sentence].append(str(path))
@@ -147,9 +147,9 @@ def open_named_sources(
     recorded: Mapping[str, FileSnapshot] | None = None,
     allow_buckets: Sequence[str] = (),
 ) -> Source:
-    """Open the named sources; ``live``: their files and folders may appear later.
+    """Open the named sources; if ``live``, their files and folders may appear later.
 
-    ``allow_buckets`` are those of the command line, to which the configuration adds.
+    ``allow_buckets`` are the buckets allowed on the command line; the configuration adds more.
     """
     allowed = [*allow_buckets, *config.load_config().allow_buckets]
     try:
@@ -159,7 +159,7 @@ def open_named_sources(
 
 
 def readable_files(source: Source) -> list[SourceFile]:
-    """Return the files of a source that can be read, each once; narrate the others."""
+    """Return the readable files of a source, each once; narrate the others."""
     files = unique_files(source.sweep())
     for file in files:
         if file.problem is not None and file.problem[1] not in ("link", "out-of-range"):
@@ -170,7 +170,7 @@ def readable_files(source: Source) -> list[SourceFile]:
 
 
 def load_risk() -> RiskTable:
-    """Load the risk of flags, with the user's ``risk.toml``."""
+    """Load the risk table of flags, including the user's ``risk.toml``."""
     try:
         return risk.load_risk_table(config.config_path().with_name("risk.toml"))
     except RiskError as error:
@@ -178,9 +178,9 @@ def load_risk() -> RiskTable:
 
 
 def retention_seconds(option: str | None = None) -> int:
-    """Return how long windows without an alert are kept.
+    """Return how many seconds windows without an alert are kept.
 
-    The command line comes before the configuration, and that before CloudTrail's own retention.
+    The command line takes precedence over the configuration, and both over CloudTrail's retention.
     """
     if option is not None:
         return parse_interval_option(option, "--retention")
@@ -194,7 +194,7 @@ def retention_seconds(option: str | None = None) -> int:
 
 
 def require_ids_or_filter(args: argparse.Namespace) -> None:
-    """Raise UsageError unless alerts are named in one of both ways."""
+    """Raise UsageError unless alerts are named either by id or by ``--filter``."""
     if bool(args.alerts) == bool(args.filter):
         raise UsageError("name alerts either by id or by --filter")
 
@@ -217,9 +217,9 @@ def chosen_alerts(store: Store, args: argparse.Namespace) -> list[Alert]:
 
 
 def parse_time_option(text: str | None, option: str, now: int | None = None) -> int | None:
-    """Parse a time as filters do, into the epoch seconds at which it starts.
+    """Parse a time as filters do; return the epoch second at which it starts.
 
-    Relative times count from ``now``, or the clock.
+    Relative times count from ``now``, or from the clock if ``now`` is None.
     """
     if text is None:
         return None
@@ -241,7 +241,7 @@ def parse_interval_option(text: str, option: str) -> int:
 
 
 def parse_filter_option(args: argparse.Namespace, fields: Fields[R], now: float) -> Filter[R]:
-    """Parse ``--filter``, its relative times counted from ``now`` in epoch seconds."""
+    """Parse ``--filter``; relative times count from ``now``, in epoch seconds."""
     use_my_name(decision_author(args) or current_user())
     try:
         return parse_filter(saved_views.expand_reference(args.filter, fields.rows), fields, now)
@@ -250,7 +250,7 @@ def parse_filter_option(args: argparse.Namespace, fields: Fields[R], now: float)
 
 
 def read_indicators(name: str) -> tuple[Indicator, ...]:
-    """Read a list of indicators from a file, ``-`` is standard input; narrate what is refused."""
+    """Read indicators from a file, or standard input for ``-``; narrate refused ones."""
     parsed = parse_indicators(read_list(name))
     for why in parsed.refused:
         narrate(f"not looked for: {visible(why, 120)}")

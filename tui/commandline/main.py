@@ -1,7 +1,7 @@
 """The command line: data to standard output, narration to standard error.
 
-Each error is one line. Nothing heavy is imported before it is known what to do: a command's module
-when it runs, Textual when the app opens.
+Each error is one line. Slow imports wait until they are needed: a command's module is imported when
+the command runs, and Textual when the app opens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tui.settings.errors import EXIT_FAILED, EXIT_MISUSED, EXIT_OK, CommandError
 
 _WORD = re.compile(r"[A-Za-z]+")
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
-"""The numbers of errors that only writing meets."""
+"""Error numbers that occur only when writing."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,9 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _encode_any_text() -> None:
-    """Let output take any character, whatever the locale says.
+    """Let output accept any character, whatever the locale.
 
-    A terminal of another encoding shows escapes; files and pipes are UTF-8, as JSON must be.
+    A terminal with another encoding shows escapes; files and pipes are UTF-8, as JSON requires.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -82,7 +82,7 @@ def _encode_any_text() -> None:
 
 
 def _refuse_misspelt_command(sources: Sequence[str]) -> None:
-    """Raise UsageError where the first source is a word that names nothing."""
+    """Raise UsageError if the first source is a word that names no file or folder."""
     if not sources or not _WORD.fullmatch(sources[0]) or Path(sources[0]).exists():
         return
     from detector.text.suggest import nearest
@@ -92,9 +92,9 @@ def _refuse_misspelt_command(sources: Sequence[str]) -> None:
 
 
 def _run_into_file(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Run a command and write its output to ``args.output``, as a whole or not at all.
+    """Run a command and write its output to ``args.output``, completely or not at all.
 
-    A command that failed without output leaves a former export as it was.
+    A command that failed without output leaves a previous export unchanged.
     """
     from detector.text import private_files
 
@@ -111,15 +111,15 @@ def _run_into_file(run: Callable[[argparse.Namespace], int], args: argparse.Name
 
 
 def _require_output() -> None:
-    """Raise CommandError where standard output is closed."""
+    """Raise CommandError if standard output is closed."""
     if sys.stdout is None:  # Python opens no stream on a closed descriptor
         raise CommandError("standard output is closed: redirect it to a terminal, pipe or file")
 
 
 def _abandon_output() -> None:
-    """Lead standard output nowhere.
+    """Redirect standard output to the null device.
 
-    At exit Python flushes it once more, which must not fail again.
+    Python flushes it once more at exit, which must not fail again.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -132,7 +132,7 @@ def _line_of(error: Exception) -> str:
 
 
 def _is_output_error(error: Exception) -> bool:
-    """Tell whether standard output could not be written, and not some file."""
+    """Return whether the error comes from writing standard output, not from another file."""
     if not isinstance(error, OSError):
         return False
     return error.filename is None and error.errno in _WRITE_ERRORS

@@ -1,4 +1,4 @@
-"""What the commands narrate on standard error, and common lines."""
+"""Narration of the commands on standard error, and lines that several commands print."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _quiet = False
 
 
 def be_quiet(quiet: bool) -> None:
-    """Narrate nothing but what is wrong, or all again."""
+    """Narrate only warnings if ``quiet``, otherwise everything."""
     global _quiet
     _quiet = quiet
 
 
 def narrate(line: str) -> None:
-    """Print a line on standard error, made visible, unless all is to be quiet."""
+    """Print a line on standard error, with control characters made visible, unless quiet."""
     if not _quiet:
         warn(line)
 
 
 def warn(line: str) -> None:
-    """Print a line about what is wrong on standard error, made visible."""
+    """Print a warning on standard error, with control characters made visible."""
     print(visible(line), file=sys.stderr)
 
 
 def show_progress(text: str) -> None:
-    """Overwrite the last line of standard error, if a terminal."""
+    """Overwrite the last line of standard error, if it is a terminal and not quiet."""
     if sys.stderr.isatty() and not _quiet:
         print(f"\r\x1b[K{text}", end="\r", file=sys.stderr)
 
 
 def accounting_sums(accounting: Accounting) -> list[str]:
-    """Write the sums of files and of records, a line each."""
+    """Return the sums of files and of records, one per line."""
     rest = ""
     if accounting.hits:
         rest += (
@@ -68,9 +68,9 @@ def _by_reason(counts: dict[str, int]) -> str:
 
 
 def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) -> list[str]:
-    """Write what is missing, changed, blind or switched off, a line each.
+    """Return lines on missing or changed files, blind feeds and disabled rules.
 
-    ``final``: no more files are to come.
+    ``final`` means that no more files will arrive.
     """
     lines = [str(finding) for finding in store.completeness.findings(final, bounds)]
     lines += [str(feed) for feed in store.completeness.feeds() if feed.blind]
@@ -88,19 +88,19 @@ def completeness_lines(store: Store, final: bool, bounds: Bounds | None = None) 
 
 
 def pruned_file_lines(source: Source) -> list[str]:
-    """Write how many files the time bounds left unread."""
+    """Return lines on how many files were left unread because of the time bounds."""
     if not isinstance(source, BoundedSource):
         return []
     return source.excluded_lines()
 
 
 def waiting_lines(store: Store) -> list[str]:
-    """Name the files that wait, with their reasons, a line each."""
+    """Name the waiting files with their reasons, one per line."""
     return [f"waiting: {file.path}: {file.detail}" for file in store.files.waiting()]
 
 
 def cost_lines() -> list[str]:
-    """Write what requests to buckets cost, if any were made."""
+    """Return a line on what requests to buckets cost, if any were made."""
     requests = requests_made()
     if not requests:
         return []

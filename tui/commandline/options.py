@@ -12,7 +12,7 @@ from tui.settings.errors import EXIT_MISUSED
 class LineParser(argparse.ArgumentParser):
     """A parser whose errors are one line.
 
-    Sources may also stand behind options, where argparse by itself takes no more of them."""
+    Sources may also follow options, which argparse by itself does not accept."""
 
     def parse_known_args(  # type: ignore[override]  # as argparse calls it
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -21,7 +21,7 @@ class LineParser(argparse.ArgumentParser):
         if "sources" in parsed and not any(word.startswith("-") for word in left if word != "-"):
             parsed.sources += left
             left = []
-        if left:  # told here, since the parser above does not know the command's help
+        if left:  # reported here, because the parent parser does not know the command's help
             self.error(f"unrecognized arguments: {' '.join(left)}")
         return parsed, left
 
@@ -50,7 +50,7 @@ def add_filter_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_list_options(parser: argparse.ArgumentParser) -> None:
-    """Add how alerts are written: the format, where to, and for spreadsheets."""
+    """Add the options for writing alerts: format, output file, and CSV for spreadsheets."""
     parser.add_argument("--format", choices=ALERT_FORMATS, default="table")
     add_output_option(parser)
     parser.add_argument(
@@ -96,7 +96,7 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_address_options(parser: argparse.ArgumentParser) -> None:
-    """Add the databases of addresses."""
+    """Add the options that name address databases."""
     parser.add_argument("--asn-db", metavar="FILE", help="an .mmdb file with network (AS) names")
     parser.add_argument(
         "--geo-db", metavar="FILE", help="an .mmdb file with the cities or countries of addresses"

@@ -86,9 +86,9 @@ def app_parser() -> argparse.ArgumentParser:
 
 
 def command_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Build the parser of the commands; of one only where ``command`` names it.
+    """Build the parser of all commands, or only of ``command`` if given.
 
-    To build all of them takes a tenth of a start."""
+    Building all of them takes a tenth of the startup time."""
     parser = LineParser(prog="trailhound")
     commands = parser.add_subparsers(required=True, parser_class=LineParser)
     for name in COMMANDS if command is None else (command,):
@@ -99,7 +99,7 @@ def command_parser(command: str | None = None) -> argparse.ArgumentParser:
 
 
 def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Yield the parsers below ``parser`` that have no commands of their own."""
+    """Yield ``parser`` or the parsers below it, those that have no subcommands."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for below in action.choices.values():
@@ -109,9 +109,9 @@ def _leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
 
 
 def command_first(arguments: Sequence[str]) -> list[str]:
-    """Move the options before a command behind it; the app's arguments stay as they are.
+    """Move options that precede a command behind it; leave the app's arguments unchanged.
 
-    ``trailhound --db x scan logs`` is ``trailhound scan logs --db x``.
+    ``trailhound --db x scan logs`` becomes ``trailhound scan logs --db x``.
     """
     index = 0
     while index < len(arguments) and arguments[index].startswith("-"):
@@ -128,7 +128,7 @@ def command_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _options_with_value() -> set[str]:
-    """Return the options of all commands that another argument follows."""
+    """Return the options, of all commands, that take a value."""
     return {
         name
         for leaf in _leaves(command_parser())
@@ -365,6 +365,6 @@ _ADD_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "doctor": _add_doctor,
     "completion": _add_completion,
 }
-"""What adds each command, in the order of the help."""
+"""Functions that add each command's parser, in the order of the help."""
 
 COMMANDS = tuple(_ADD_COMMAND)

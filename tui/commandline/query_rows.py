@@ -1,4 +1,4 @@
-"""The rows of a query as the commands print them."""
+"""Print the rows of a query."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from detector.text.visible import visible
 _Row = dict[str, Value]
 
 _WIDTH_ROWS = 50
-"""Rows that a table takes its widths from; those after them are printed as they come."""
+"""Number of first rows that set a table's column widths; later rows are printed as they come."""
 
 
 def print_rows(query: Query, result: Iterator[_Row], format: str) -> int:
-    """Print each row as soon as it exists; return the count."""
+    """Print each row as soon as it is available; return the number of rows."""
     if format == "jsonl":
         return _print_jsonl(result)
     if format == "csv":
@@ -70,7 +70,7 @@ def _print_table(query: Query, result: Iterator[_Row]) -> int:
     titles = [_table_cell(column) for column in columns]
     widths = [max(map(len, cells)) for cells in zip(titles, *first_lines, strict=True)]
     later_lines = ([_table_cell(row.get(column)) for column in columns] for row in result)
-    count = -1  # the titles are no row
+    count = -1  # the titles do not count
     for line in chain([titles], first_lines, later_lines):
         cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
         print("  ".join(cells).rstrip(), flush=True)

@@ -1,4 +1,4 @@
-"""Counts of rule files: how many run, and why the others do not."""
+"""Count how many rule files run, and why the others do not."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _REASONS = (
     (r"(?:no function|the function) ", "calls a function that is not known here"),
     (r"the command \w+", "uses a command that is not known here"),
 )
-"""What an error begins with, and how it is counted; others by their first part."""
+"""Beginnings of errors, and the reason each counts under; others count by their first part."""
 _EFFECTS = {
     "the rule can never fire here": "can never fire here",
     "no event gets through": "let no event through",
     "the rule fires more often here": "fire more often than in Elastic",
     "this condition is never true here": "find less than in Elastic",
 }
-"""Notes on rules that run, by how they begin."""
+"""Effects to count for rules that run, by how a note on them begins."""
 
 
 class RuleCounts:
-    """What was found in rule files, counted."""
+    """Counts the results of reading rule files."""
 
     def __init__(self) -> None:
         self._runs = 0
@@ -39,7 +39,7 @@ class RuleCounts:
         self._reasons[_reason(message)] += 1
 
     def add_read(self, lines: list[str]) -> None:
-        """Count a rule or hunt that runs; ``lines`` are what is said of it."""
+        """Count a rule or hunt that runs; ``lines`` is the report on it."""
         self._runs += 1
         notes = "\n".join(lines)
         self._effects.update(

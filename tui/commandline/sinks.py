@@ -1,4 +1,4 @@
-"""The options of ``tail`` that send alerts and watches elsewhere, and what they make."""
+"""Create the sinks for the options of ``tail`` that send alerts and watches elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from detector.triage.watch import WatchRow
 
 _FORMS = ("generic", "slack", "teams")
-"""Those of ``detector.delivery.sinks.webhook``, which takes long to import."""
+"""The forms of ``detector.delivery.sinks.webhook``, repeated because it is slow to import."""
 
 
 def add_sink_options(parser: argparse.ArgumentParser) -> None:
@@ -76,16 +76,16 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
 
 
 class Offers(NamedTuple):
-    """Takes what may be sent. Both raise OSError where notices cannot be kept."""
+    """Functions that accept what may be sent. Both raise OSError if notices cannot be stored."""
 
     alerts: Callable[[Iterable[Alert]], None]
     watches: Callable[[Iterable[WatchRow]], None]
 
 
 def open_sinks(args: argparse.Namespace, state: Path, resources: ExitStack) -> Offers:
-    """Start sending to the sinks that are named; return what is offered alerts and watches.
+    """Start sending to the named sinks; return the functions to offer alerts and watches to.
 
-    Raises UsageError, CommandError. ``resources`` ends the sending.
+    Closing ``resources`` ends the sending. Raises UsageError and CommandError.
     """
     sinks = _sinks(args)
     if not sinks:
@@ -137,7 +137,7 @@ def _sinks(args: argparse.Namespace) -> list[Sink]:
 
 
 def _form_and_url(text: str) -> tuple[str, str]:
-    """Split ``slack=https://...``; without a form it is generic."""
+    """Split ``slack=https://...`` into form and URL; without a form it is generic."""
     form, equals, rest = text.partition("=")
     if not equals or form not in _FORMS:
         form, rest = "generic", text
@@ -147,7 +147,7 @@ def _form_and_url(text: str) -> tuple[str, str]:
 
 
 def _read_secret(name: str, option: str) -> str:
-    """Read the first line of a file; the errors do not repeat it."""
+    """Read the first line of a file; error messages do not quote that line."""
     try:
         lines = Path(name).expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

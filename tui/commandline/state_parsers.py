@@ -1,4 +1,4 @@
-"""The arguments of the commands over suppressions, rules, keys and the state itself."""
+"""The arguments of the commands for suppressions, rules, keys and the state itself."""
 
 from __future__ import annotations
 
@@ -165,4 +165,4 @@ ADD_STATE_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "keys": _add_keys,
     "status": _add_status,
 }
-"""What adds each command, in the order of the help."""
+"""Functions that add each command's parser, in the order of the help."""

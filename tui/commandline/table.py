@@ -10,7 +10,7 @@ Cells = Sequence[str]
 def format_table(
     headings: Cells, rows: Sequence[Cells], right_aligned: Collection[str] = frozenset()
 ) -> str:
-    """Lay out rows under their headings; nothing where there are no rows."""
+    """Lay out rows under their headings; empty if there are no rows."""
     if not rows:
         return ""
     lines = [headings, *rows]

@@ -1,4 +1,4 @@
-"""What a command does when it is told to end."""
+"""Handle the signals that tell a command to end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import FrameType
 
 @contextlib.contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt meanwhile, as ctrl+c does."""
+    """Within the block, let SIGTERM raise KeyboardInterrupt, as ctrl+c does."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # where Python lets nobody handle signals
+        yield  # Python handles signals only in the main thread
         return
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -25,8 +25,8 @@ def terminated_as_interrupted() -> Iterator[None]:
 def stop_on_signals(stop: threading.Event, *signals: signal.Signals) -> None:
     """Set ``stop`` when one of ``signals`` arrives.
 
-    The signal may interrupt the main thread where it holds the event's own lock, so that another
-    thread sets it.
+    The signal may interrupt the main thread while it holds the event's own lock, so another thread
+    sets the event.
     """
     for each in signals:
         signal.signal(each, lambda *_: threading.Thread(target=stop.set).start())

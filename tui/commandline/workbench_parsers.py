@@ -93,4 +93,4 @@ ADD_WORKBENCH_COMMAND: dict[str, Callable[[Subparsers], None]] = {
     "backtest": _add_backtest,
     "explain": _add_explain,
 }
-"""What adds each of these commands, in the order of the help."""
+"""Functions that add each command's parser, in the order of the help."""

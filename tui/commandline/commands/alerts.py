@@ -1,4 +1,4 @@
-"""``trailhound alerts``: what the state holds, without reading logs."""
+"""``trailhound alerts``: print the alerts in the state, without reading logs."""
 
 from __future__ import annotations
 

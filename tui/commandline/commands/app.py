@@ -1,4 +1,4 @@
-"""The app, on the named sources, or on the demo's."""
+"""Open the app on the named sources or on the demo."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def _configured_keys() -> Mapping[str, str]:
 
 
 def _choose_sources(args: argparse.Namespace, keys: Mapping[str, str]) -> bool:
-    """Take the configured sources, or ask if no state exists.
+    """Use the configured sources, or ask for sources if no state exists.
 
-    Sets ``args.sources`` and ``args.demo``. False where the analyst chose to leave.
+    Sets ``args.sources`` and ``args.demo``. Returns False if the analyst chose to leave.
     """
     from tui.settings import config
 
@@ -109,7 +109,7 @@ def _open_sources(args: argparse.Namespace, resources: ExitStack) -> Opened:
     from tui.settings import config
     from tui.settings.session_file import SessionFile
 
-    with suppress(InventoryError):  # which the app says when it reads the files again
+    with suppress(InventoryError):  # the app reports it when it reads the files again
         use_inventory(inventory_files().load())
     source = open_named_sources(args.sources, live=True, allow_buckets=args.allow_bucket)
     resources.callback(source.close)
@@ -153,7 +153,7 @@ def _open_demo(resources: ExitStack, clock: TrailClock) -> Opened:
     stop = threading.Event()
     replaying = threading.Thread(target=replay, args=(folder, stop, clock))
     replaying.start()
-    # callbacks run last first: the replay is told to stop, then awaited, then the store is closed
+    # callbacks run in reverse order: the replay is stopped, then joined, then the store is closed
     resources.callback(replaying.join)
     resources.callback(stop.set)
     make_pipeline = partial(Pipeline, store, source=Directory([folder]), clock=clock)

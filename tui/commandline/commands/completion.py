@@ -1,4 +1,4 @@
-"""``trailhound completion``: a script that a shell completes trailhound's command line by."""
+"""``trailhound completion``: print a shell script that completes trailhound's command line."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def _assign(store: Store, alerts: Sequence[Alert], name: str) -> int:
 
 
 def _report(values: Mapping[str, str], wanted: str, verb: str, unchanged: int) -> int:
-    """Print the ids of the alerts that have the value now, and tell what others changed."""
+    """Print the ids of alerts that now have the wanted value; warn of those others changed."""
     overtaken = {alert_id: value for alert_id, value in values.items() if value != wanted}
     for alert_id in values:
         if alert_id not in overtaken:

@@ -1,4 +1,4 @@
-"""``trailhound doctor``: check where trailhound runs, and rescue what the analyst wrote."""
+"""``trailhound doctor``: check trailhound's environment, and rescue what the analyst wrote."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def _checks(args: argparse.Namespace) -> Iterator[Check]:
         path = config.state_path(args.db)
         names = [*args.sources, *config.load_config().sources]
     except CommandError:
-        return  # the configuration was reported above, and what it names is not known
+        return  # reported above; the state that the configuration names is not known
     yield from state.state_checks(path)
     yield from installation.source_checks(names)
 
 
 def _save(damaged: Path, new: Path) -> int:
-    """Save what can be read; return the exit status: 1 where something was lost."""
+    """Save what can be read; return the exit status, 1 if something was lost."""
     if not damaged.exists():
         raise CommandError(f"{damaged}: no database yet: name one with --db FILE")
     if new.exists():

@@ -1,4 +1,4 @@
-"""``trailhound events``: any call, without an alert."""
+"""``trailhound events``: list any calls, without an alert."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 def _open(
     args: argparse.Namespace, indicators: Sequence[Indicator] | None, stack: contextlib.ExitStack
 ) -> tuple[Pivot, Sequence[FileSpan]]:
-    """Return what to look for, and the files: those of the sources, or those that were read."""
+    """Return the search, and its files: those of the named sources, or those the state has read."""
     since = parse_time_option(args.since, "--since")
     until = parse_time_option(args.until, "--until")
     if not args.sources:
@@ -135,11 +135,11 @@ def _request(
 
 
 _STREAMED = ("table", "jsonl")
-"""The formats of which each event is printed as it is found."""
+"""The formats in which each event can be printed as it is found."""
 
 
 class _Printer:
-    """The output of events: at once where it can be, else at the end."""
+    """Prints events as they are found if the format and order allow it, else at the end."""
 
     def __init__(self, args: argparse.Namespace, counts: IndicatorCounts | None) -> None:
         self._args = args
@@ -149,18 +149,18 @@ class _Printer:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many events were found as were asked for."""
+        """Whether ``--limit`` events were found."""
         return self._args.limit is not None and self.count >= self._args.limit
 
     @property
     def order_hint(self) -> str:
-        """How to sort a table that was printed as its events were found."""
+        """Return a hint on how to sort a table that was printed as its events were found."""
         if self._streams and self._args.format == "table" and self.count > 1:
             return ", in the order found (--order time sorts them)"
         return ""
 
     def take(self, rows: Sequence[EventRow]) -> Sequence[EventRow]:
-        """Print rows, or return those that must wait."""
+        """Print rows, or return the rows that must wait until the end."""
         if self._args.limit is not None:
             rows = rows[: self._args.limit - self.count]
         self.count += len(rows)
@@ -172,7 +172,7 @@ class _Printer:
         return ()
 
     def end(self, rows: Sequence[EventRow]) -> None:
-        """Write the rows that have waited."""
+        """Print the rows that had to wait."""
         if self._streams:
             return
         if self._args.format not in _STREAMED:
@@ -200,7 +200,7 @@ class _Printer:
         return [each.text for each in self._counts.of_event(row.event)]
 
     def _export(self) -> ListExport[EventRow]:
-        """Return the export of events, with the indicators that each has."""
+        """Return the export of events, with each event's indicators if any were asked for."""
         if self._counts is None:
             return EVENT_EXPORT
         column = ExportColumn("indicators", "Indicators", "list", self._indicators)
@@ -210,7 +210,7 @@ class _Printer:
 def _indicator_lines(counts: IndicatorCounts | None, is_cut: bool) -> Iterator[str]:
     """Yield a line for each indicator that was seen, and how many were.
 
-    ``is_cut``: the search was stopped, so there may be more of each.
+    ``is_cut`` means that the search was stopped, so there may be more events of each.
     """
     if counts is None:
         return

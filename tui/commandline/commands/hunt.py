@@ -1,4 +1,4 @@
-"""``trailhound hunt``: ask a query of files, print its rows."""
+"""``trailhound hunt``: run a query on files and print its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``trailhound log export`` and ``import``: the hunt log for other people, and theirs."""
+"""``trailhound log export`` and ``import``: exchange the hunt log with other people."""
 
 from __future__ import annotations
 

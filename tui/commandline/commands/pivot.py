@@ -102,9 +102,9 @@ def _selector(args: argparse.Namespace) -> tuple[str, Selector]:
 def open_files(
     args: argparse.Namespace, request: Pivot
 ) -> tuple[Sequence[FileSpan], Callable[[], None]]:
-    """Return the files that may be read, and what closes them.
+    """Return the files that may be read, and a function that closes their source.
 
-    These are the files of the named sources, or else those that the state has read.
+    They are the files of the named sources, or else the files that the state has read.
     """
     path = config.state_path(args.db)
     if args.sources:
@@ -125,7 +125,7 @@ def open_files(
 
 
 def delivery_time(path: str) -> int | None:
-    """Return when CloudTrail delivered a file, by its name."""
+    """Return when CloudTrail delivered a file according to its name, in epoch seconds, or None."""
     file = trail_file(path)
     if file is None:
         return None
@@ -133,7 +133,7 @@ def delivery_time(path: str) -> int | None:
 
 
 def files_read_to_end(path: Path) -> dict[str, FileSnapshot]:
-    """Return what a state knows of files read to the end."""
+    """Return the state's snapshots of the files that were read to the end, by path."""
     with closing(Store.look(path)) as store:
         return store.files.read_to_end()
 
@@ -147,7 +147,7 @@ def show_files_read(progress: Progress) -> None:
 
 
 def _print_in_order(rows: Sequence[EventRow], args: argparse.Namespace) -> None:
-    """Print events by time, or by time under the guide's questions."""
+    """Print events by time, grouped by the guide's questions unless the order is time."""
     print_rows = _PRINT[args.format]
     if args.order == "time":
         print_rows(pivot.sorted_by_time(rows))
@@ -180,9 +180,9 @@ def _print_table(rows: Iterable[EventRow]) -> None:
 
 
 def table_lines(rows: Iterable[EventRow]) -> Iterator[str]:
-    """Write a line an event, in columns of fixed width.
+    """Yield one line per event, in columns of fixed width.
 
-    An event is printed when it is found, so the widths that all would need are not known.
+    Events are printed as they are found, so the widths that all of them need are not known.
     """
     for row in rows:
         event = row.event

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _state_path(args: argparse.Namespace) -> Path | None:
-    """Return the state to read into; None: a temporary one."""
+    """Return the path of the state to read into; None for a temporary state."""
     if not args.db:
         return None
     return config.state_path(args.db)

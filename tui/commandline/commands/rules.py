@@ -1,4 +1,4 @@
-"""``trailhound rules``: what is loaded, and whether rule files can be used."""
+"""``trailhound rules``: list the loaded rules, and check whether rule files can be used."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _counts(args: argparse.Namespace) -> dict[str, RuleCount]:
-    """Return what each rule has found in the state; nothing where there is none."""
+    """Return the counts of each rule in the state; empty if there is no state."""
     path = config.state_path(args.db)
     if not args.db and not path.exists():
         return {}
@@ -82,7 +82,7 @@ def _counts(args: argparse.Namespace) -> dict[str, RuleCount]:
 
 
 def _performances(args: argparse.Namespace) -> dict[str, RulePerformance]:
-    """Return how well each rule works by the state; nothing where there is none."""
+    """Return each rule's performance according to the state; empty if there is no state."""
     path = config.state_path(args.db)
     if not args.db and not path.exists():
         return {}
@@ -119,7 +119,7 @@ def _rule_object(
 
 
 def _check(paths: Sequence[Path]) -> int:
-    """Print what each file looks for, or what is wrong and where."""
+    """Print what each file looks for, or its error and where it is; return the exit status."""
     status = EXIT_OK
     for path, lines in _check_paths(paths):
         if isinstance(lines, RuleError):
@@ -131,7 +131,7 @@ def _check(paths: Sequence[Path]) -> int:
 
 
 def _summarize(paths: Sequence[Path]) -> int:
-    """Print how many rules run, and how many are refused for which reason."""
+    """Print how many rules run, and how many are refused, by reason."""
     counts = RuleCounts()
     for _, lines in _check_paths(paths):
         if isinstance(lines, RuleError):
@@ -143,9 +143,9 @@ def _summarize(paths: Sequence[Path]) -> int:
 
 
 def _check_paths(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str] | RuleError]]:
-    """Yield the lines on each rule or hunt of files and folders, or its error.
+    """Yield the report lines, or the error, for each rule or hunt in files and folders.
 
-    Files in folders that are not read are narrated. Raises CommandError for a folder without
+    Files that are skipped in folders are narrated. Raises CommandError for a folder without
     any rule file."""
     placeholders = config.load_config().placeholders
     context = CompileContext(
@@ -163,7 +163,7 @@ def _check_paths(paths: Sequence[Path]) -> Iterator[tuple[Path, list[str] | Rule
 def _check_files(
     paths: Sequence[Path], context: CompileContext, path_by_id: dict[str, Path]
 ) -> Iterator[tuple[Path, list[str] | RuleError]]:
-    """Yield the lines on each rule or hunt, or its error."""
+    """Yield the report lines, or the error, for each rule or hunt."""
     for path, result in read_rule_files(paths, context):
         may_be_hunt = path.suffix not in (*SIGMA_SUFFIXES, *EXPORT_SUFFIXES)
         if isinstance(result, RuleError) and may_be_hunt and is_hunt(path):
@@ -219,5 +219,5 @@ def _hunt_lines(path: Path, context: CompileContext) -> Iterator[str]:
 def _read_text(path: Path) -> str:
     try:
         return read_file_text(path)
-    except RuleError:  # it has changed since
+    except RuleError:  # the file has changed since
         return ""

@@ -1,4 +1,4 @@
-"""``trailhound scan``: read everything once, print the alerts."""
+"""``trailhound scan``: read everything once and print the alerts."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if since is not None or until is not None:
         bounds = Bounds(since, until, rules.longest_window + SIGNAL_REACH)
     with contextlib.ExitStack() as stack:
-        # Before the state: a scan that cannot start leaves none.
+        # Before opening the state, so that a scan that cannot start does not create it.
         recorded: dict[str, FileSnapshot] = {}
         source = open_named_sources(args.sources, False, bounds, recorded, args.allow_bucket)
         stack.callback(source.close)
@@ -101,9 +101,9 @@ def _exit_status(
     accounting: Accounting,
     has_alerts: bool,
 ) -> int:
-    """Return the status that tells what was read and found.
+    """Return the exit status for what was read and found.
 
-    Raises CommandError where nothing could be read."""
+    Raises CommandError if nothing could be read."""
     if not file_counts["read"] and (file_counts["waiting"] or file_counts["quarantined"]):
         raise CommandError("none of the named sources could be read")
     if args.strict and _is_incomplete(file_counts, accounting):
@@ -115,7 +115,7 @@ def _exit_status(
 
 
 def _scan_until_told_to_end(pipeline: Pipeline, store: Store) -> Counter[FileState]:
-    """Read everything. Raises CommandError where ctrl+c or SIGTERM ends it before."""
+    """Read everything. Raises CommandError if ctrl+c or SIGTERM ends the scan early."""
     try:
         with terminated_as_interrupted():
             return pipeline.scan(narrate_update)
@@ -129,7 +129,7 @@ def _scan_until_told_to_end(pipeline: Pipeline, store: Store) -> Counter[FileSta
 
 
 def _is_incomplete(file_counts: Counter[FileState], accounting: Accounting) -> bool:
-    """Tell whether anything was waiting, quarantined, denied or unread."""
+    """Return whether files were waiting, quarantined or gone, or records were rejected."""
     is_unread = (
         file_counts["waiting"] or file_counts["quarantined"] or accounting.files_skipped.get("gone")
     )
@@ -154,7 +154,7 @@ def _alert_count(printed: int, total: int, alert_filter: Filter[Alert]) -> str:
 
 
 def _short_histories(rules: RuleSet, alerts: Sequence[Alert]) -> Iterator[str]:
-    """Name the rules that had too little history for some alerts."""
+    """Yield a line for each rule that had too little history for some alerts."""
     histories: dict[str, list[int]] = defaultdict(list)
     for alert in alerts:
         if alert.baseline:

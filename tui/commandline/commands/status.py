@@ -1,4 +1,4 @@
-"""``trailhound status``: what the state holds, and where things are."""
+"""``trailhound status``: show what the state holds, and where files are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.settings import config
 from tui.settings.errors import EXIT_OK
 
 _MAX_LINES = 20
-"""Lines of one heading, beyond which they are folded."""
+"""Maximum number of lines under one heading before they are folded."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _status_object(path: Path, config_path: Path) -> dict[str, Any]:
-    """Return what the state holds as one JSON object; its parts are null where there is none."""
+    """Return what the state holds as a JSON object; without a state, only the paths."""
     status: dict[str, Any] = {
         "configuration": _text(config_path),
         "state": _text(path),
@@ -129,9 +129,9 @@ def _state_lines(store: Store, path: Path, now: float, unfolded: bool) -> Iterat
 
 
 def source_lines(store: Store, now: float, unfolded: bool) -> Iterator[str]:
-    """Write the freshness of regions, what waits, the quarantine, and what is missing.
+    """Yield lines on the freshness of regions, waiting and quarantined files, and what is missing.
 
-    Of many regions only those are written that are late or have files in quarantine.
+    If there are many regions, only those that are late or have quarantined files are listed.
     """
     regions = store.completeness.freshness()
     now = reference_time(regions, now)
@@ -156,7 +156,7 @@ def _folded(name: str, lines: Sequence[str], unfolded: bool) -> Iterator[str]:
 
 
 def _regions_line(regions: Sequence[Freshness], now: float) -> str:
-    """Sum up all regions on one line."""
+    """Summarize all regions on one line."""
     accounts = {region.account for region in regions}
     verdicts = Counter(_verdict(region, now) for region in regions)
     by_verdict = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(verdicts.items()))

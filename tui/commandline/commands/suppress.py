@@ -70,7 +70,7 @@ def _add(store: Store, args: argparse.Namespace) -> None:
 
 
 def _require_fields(args: argparse.Namespace) -> None:
-    """Raise UsageError where a field that the configuration requires is missing."""
+    """Raise UsageError if a field that the configuration requires is missing."""
     values = {"ticket": args.ticket, "owner": args.owner, "reason": args.justification}
     options = {"ticket": "--ticket", "owner": "--owner", "reason": "--reason"}
     missing = [options[field] for field in config.load_config().require if not values[field]]
@@ -79,7 +79,7 @@ def _require_fields(args: argparse.Namespace) -> None:
 
 
 def _scope_and_value(args: argparse.Namespace) -> tuple[Scope, str]:
-    """Return the one scope option that was given; the parser requires one."""
+    """Return the scope that was given as an option, and its value; the parser requires one."""
     for scope in SCOPES:
         value = getattr(args, scope.replace("-", "_"))
         if value is not None:

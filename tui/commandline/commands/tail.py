@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Publisher:
-    """Prints what is new, and offers it to the sinks."""
+    """Prints new alerts and sightings, and offers them to the sinks."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ def _notify_filter(args: argparse.Namespace, now: float) -> Callable[[Alert], bo
 def _heartbeat(
     args: argparse.Namespace, manager: ServiceManager, store: Store
 ) -> Callable[[], None]:
-    """Return what says that the sources have been looked through."""
+    """Return a function that reports that the sources have been swept."""
 
     def status() -> dict[str, Any]:
         newest = store.files.newest_event_time()
@@ -154,9 +154,9 @@ def _narrate_wait(holder: str) -> None:
 
 
 def _printed_state(alert: Alert) -> tuple[object, ...]:
-    """Return what must change before an alert is printed again.
+    """Return the values of which one must change before an alert is printed again.
 
-    Flags and risk are found only after everything is read, and then raise no revision. A risk that
-    is the rule's own is shown before.
+    Flags and risk are found only after everything is read, and do not raise the revision. Until
+    then the rule's own risk is shown.
     """
     return alert.revision, alert.flags, alert.score, alert.severity

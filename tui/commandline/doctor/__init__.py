@@ -12,7 +12,7 @@ CheckStatus = Literal["ok", "warning", "problem"]
 class Check:
     """The result of one check.
 
-    ``finding`` may quote a file name; ``advice`` says what to do where the status is not ok.
+    ``finding`` may quote a file name; ``advice`` says what to do if the status is not ok.
     """
 
     name: str

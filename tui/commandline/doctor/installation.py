@@ -27,13 +27,13 @@ from tui.settings.config import Config
 from tui.settings.errors import CommandError
 
 _EXTRAS = {"s3": "obstore", "aws": "boto3", "parquet": "pyarrow"}
-"""Extras, each with the module that it is there for."""
+"""The module that each extra installs, by extra."""
 
 _EXTRA_OF_SCHEME = {"s3://": "s3", "sqs://": "aws"}
-"""The extra that a source needs, by how its name begins."""
+"""The extra that a source needs, by the prefix of the source's name."""
 
 _MIN_SQLITE = (3, 37)
-"""The first with STRICT tables (sqlite.org/stricttables.html)."""
+"""The first SQLite version with STRICT tables (sqlite.org/stricttables.html)."""
 
 
 def version_checks() -> Iterator[Check]:
@@ -105,7 +105,7 @@ def _is_installed(module: str) -> bool:
 
 
 def configuration_checks() -> Iterator[Check]:
-    """Check the configuration file and what it names."""
+    """Check the configuration file and the files that it names."""
     path = config.config_path()
     try:
         settings = config.load_config()
@@ -155,7 +155,7 @@ def _database_check(what: str, key: str, name: str, open: Callable[[Path], objec
 
 
 def source_checks(names: Sequence[str]) -> Iterator[Check]:
-    """Check whether the named sources could be read, without asking any bucket."""
+    """Check whether the named sources could be read, without a request to any bucket."""
     try:
         expanded_names = list(expand_lists(names))
     except NoSource as error:

@@ -16,13 +16,13 @@ _NETWORK_FILE_SYSTEMS = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "davfs",
     "fuse.sshfs", "fuse.s3fs", "fuse.rclone",
 }  # fmt: skip
-"""Where SQLite's write-ahead log does not work, by Linux's names."""
+"""File systems, by Linux's names, on which SQLite's write-ahead log does not work."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _MAX_WAITING = 20
-"""Files that wait, and are named."""
+"""Maximum number of waiting files to name."""
 _MIN_FREE = 100_000_000
-"""Bytes that should be free beside the state."""
+"""Free space in bytes that the state's disk should have."""
 
 
 def state_checks(path: Path) -> Iterator[Check]:
@@ -120,7 +120,7 @@ def _damage(path: Path) -> Iterator[Check]:
 
 
 def _waiting(path: Path) -> Iterator[Check]:
-    """Name the files that wait, and why."""
+    """Name the waiting files, with the reasons."""
     with contextlib.closing(Store.look(path)) as store:
         waiting = store.files.waiting()
     for file in waiting[:_MAX_WAITING]:

@@ -19,13 +19,13 @@ from tui.terminal.encoding import doubtful_locale, is_utf8
 from tui.terminal.output import is_terminal
 
 _ANSWER_SECONDS = 0.3
-"""How long a terminal may take to answer; one far away over SSH takes longer, and is then not asked
+"""How long to wait for a terminal's answer. A distant one over SSH may take longer; it is not asked
 again."""
 
 _ASK_KITTY_KEYS = b"\x1b[?u"
 _ASK_ATTRIBUTES = b"\x1b[c"
-"""Asks for the kitty protocol's key reports, and a question that every terminal answers: its answer
-alone means that the protocol is unknown, none at all that the terminal is slow."""
+"""Queries the kitty protocol's key reports, then something that every terminal answers: if only the
+latter is answered, the protocol is unknown; if neither is, the terminal is slow."""
 
 
 def terminal_checks(environ: Mapping[str, str]) -> Iterator[Check]:
@@ -120,9 +120,9 @@ def _keys() -> Check:
 
 
 def _answer(question: bytes) -> bytes | None:
-    """Ask the terminal, and read up to its last answer.
+    """Send a query to the terminal, and read up to its last answer.
 
-    None where standard input and output are no terminal.
+    Returns None if standard input or output is not a terminal.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None

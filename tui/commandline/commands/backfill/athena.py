@@ -1,4 +1,4 @@
-"""``trailhound backfill athena``: unload what the rules ask for with Amazon Athena."""
+"""``trailhound backfill athena``: unload the calls that the rules need with Amazon Athena."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from tui.commandline.narration import narrate, show_progress
 from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
 _MOST_LEFT_OUT = 10
-"""Rules that are named where they are left out; of others the number is said."""
+"""Maximum number of left-out rules to name; the others are only counted."""
 _KEY = re.compile(r"A[A-Z]{3}[A-Z0-9]{12,124}")
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is unloaded, and for which span of event times it was asked."""
+    """What to unload, and the span of event times that was asked for."""
 
     unload: Unload
     asked: Span
@@ -105,7 +105,7 @@ def _output(text: str, location: TrailLocation) -> str:
 
 
 def _filter_condition(args: argparse.Namespace) -> str | None:
-    """Return the condition that follows from ``--filter``, which lets through at least as much."""
+    """Return an SQL condition implied by ``--filter``; it may match more, but never less."""
     if not args.filter:
         return None
     event_filter = parse_filter_option(args, EVENTS, time.time())
@@ -120,7 +120,7 @@ def _filter_condition(args: argparse.Namespace) -> str | None:
 
 
 def _select_calls(args: argparse.Namespace, rules: RuleSet | None) -> CallSelection | None:
-    """Return the calls that the rules ask for; None: all, of the callers or values named."""
+    """Return the calls that the rules need; None for all calls of the callers or values named."""
     if rules is None:
         if not args.principals and not args.indicators and not args.filter:
             raise UsageError(
@@ -166,7 +166,7 @@ def _principal(text: str) -> str:
 
 
 def _estimate(location: TrailLocation, selection: RecordSelection, span: Span) -> Estimate | None:
-    """Measure the trail; where it cannot be listed, say so and go on."""
+    """Estimate the bytes to scan; if the trail cannot be listed, narrate that and return None."""
     try:
         return estimate_bytes(location, selection, span)
     except (Unavailable, NoSource) as error:
@@ -179,7 +179,7 @@ def _reason(error: Unavailable | NoSource) -> str:
 
 
 def _script(plan: _Plan) -> str:
-    """Return the statements with comments that say what they cost."""
+    """Return the SQL statements, with comments that state their cost."""
     unload = plan.unload
     cost = str(plan.estimate) if plan.estimate else "not known: the trail could not be listed"
     head = [
@@ -192,7 +192,7 @@ def _script(plan: _Plan) -> str:
 
 
 def _run_statements(plan: _Plan, workgroup: str) -> None:
-    """Run the statements; progress on standard error."""
+    """Run the statements, with progress on standard error."""
     unload = plan.unload
     narrate(f"to scan: {plan.estimate or 'not known'}")
     client = AthenaClient(unload.output, workgroup)
@@ -217,7 +217,7 @@ def _run_statements(plan: _Plan, workgroup: str) -> None:
 
 
 def _narrate_what_follows(plan: _Plan) -> None:
-    """Say which command reads the result, and what is not known from it."""
+    """Narrate which command reads the result, and what the result cannot tell."""
     since, until = map(format_time, plan.asked)
     folder = shlex.quote(plan.unload.folder)
     if plan.unload.table.selection.calls is None:

@@ -1,4 +1,4 @@
-"""What every backfill is asked for: accounts and regions, and a span of event times."""
+"""Arguments common to all backfills: accounts, regions and a span of event times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.settings.errors import UsageError
 
 
 def check_folders(args: argparse.Namespace) -> None:
-    """Refuse what names no account's or region's folder. Raises UsageError."""
+    """Raise UsageError for a value that is not a valid account id or region."""
     for account in args.accounts:
         if not re.fullmatch(r"\d{12}", account):
             raise UsageError(f"--account {account}: an account id has 12 digits")

@@ -1,4 +1,4 @@
-"""``trailhound backfill spark``: read days of a trail on a cluster, load them into a database."""
+"""``trailhound backfill spark``: read days of a trail on a cluster into a database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tui.settings.errors import EXIT_OK, CommandError, UsageError
 
 _S3 = ("s3://", "s3a://")
 _MOST_NAMED = 20
-"""Files that are named where they could not be read; the accounting counts all."""
+"""Maximum number of unreadable files to name; the accounting counts all of them."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(terminated_as_interrupted())
-            # Before the state: a backfill that cannot start leaves none.
+            # Before opening the state, so that a backfill that cannot start does not create it.
             engine = _open_engine(args, work, scheme, stack)
             days = _plan(args, engine, location, span)
             store = stack.enter_context(contextlib.closing(Store.open(db)))

@@ -1,1 +1,1 @@
-"""Commands over hunts: the records, and runs of their queries."""
+"""Commands for hunts: their records, and runs of their queries."""

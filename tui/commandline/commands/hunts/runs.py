@@ -1,4 +1,4 @@
-"""``trailhound hunts run``: run a hunt's queries, say what is new."""
+"""``trailhound hunts run``: run a hunt's queries and report what is new."""
 
 from __future__ import annotations
 

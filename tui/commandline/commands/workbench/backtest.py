@@ -61,7 +61,7 @@ def _run(args: argparse.Namespace, bench: Bench) -> int:
 
 
 def _print_parameters(bench: Bench, format: str) -> None:
-    """Print what can be set, and what cannot."""
+    """Print the rule's parameters, and what cannot be set."""
     parameters = bench.maker.parameters
     if format == "jsonl":
         sys.stdout.write(
@@ -137,7 +137,7 @@ def _objects(bench: Bench, values: dict[str, int], result: Backtest) -> Iterator
 
 
 def _print_near_misses(bench: Bench, values: dict[str, int], format: str) -> None:
-    """Print who came near an alert, the nearest first."""
+    """Print the windows that came near an alert, the nearest first."""
     misses = near_misses(bench.held(values), bench.maker.rule_with(values))
     if format == "jsonl":
         sys.stdout.write(json_lines(miss.as_json() for miss in misses))
@@ -149,7 +149,7 @@ def _print_near_misses(bench: Bench, values: dict[str, int], format: str) -> Non
 
 
 def _print_grid(bench: Bench, fixed: dict[str, int], axes: Sequence[Axis], format: str) -> None:
-    """Print the alerts and principals of each variant of a grid."""
+    """Print the number of alerts and principals for each variant in a grid."""
     if format == "jsonl":
         for cell in cells_of(axes):
             alerts, principals = bench.counts(fixed | cell)
@@ -180,7 +180,7 @@ def _value_text(axis: Axis, value: int) -> str:
 
 
 def _narrate_span(bench: Bench, values: dict[str, int]) -> None:
-    """Narrate over how much was compared, and what is missing there."""
+    """Narrate which time span was compared, and what is missing from it."""
     held = bench.held(values)
     if held.span is None:
         narrate("no event passes the filter of this rule")

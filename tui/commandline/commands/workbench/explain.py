@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _take_event_id(args: argparse.Namespace) -> str:
-    """Take the event's id from the arguments; ``""`` where a principal is named."""
+    """Remove the event id from the sources and return it; ``""`` if a principal is named."""
     if args.principal:
         return ""
     if args.principal is not None:

@@ -1,4 +1,4 @@
-"""``trailhound rules test``: run the examples beside rule files."""
+"""``trailhound rules test``: run the examples stored next to rule files."""
 
 from __future__ import annotations
 
