@@ -5,15 +5,15 @@ import sys
 
 
 def run() -> int:
-    """Run trailhound, and say where other packages stand in the place of its own."""
+    """Run trailhound and return its exit status."""
     try:
         return _run()
     finally:
-        gc.freeze()  # What is left goes with the process: Python need not look for garbage in it.
+        gc.freeze()  # The process is ending, so Python need not search the rest for garbage.
 
 
 def _run() -> int:
-    """Run the command; the status is 1 where the packages are not ours."""
+    """Run the command; return 1 if another distribution has overwritten trailhound's packages."""
     try:
         from tui.commandline.main import main
     except ImportError as error:

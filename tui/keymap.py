@@ -1,7 +1,7 @@
 """Key bindings, and the lists of them for help, footer and palette.
 
-One letter is one idea on every screen. Every binding has an id, by which it can be given other
-keys, a label, a tooltip and a group. The analyst's own keys are set once for the process.
+A letter means the same thing on every screen. Every binding has a label, a tooltip, a group, and an
+id by which it can be given other keys. The analyst's own keys are set once for the process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOVE = Binding.Group("Move")
 OPEN = Binding.Group("Open and go back")
 FIND = Binding.Group("Find, filter, sort")
 TRIAGE = Binding.Group("Triage")
-"""Actions on the marked rows, or else on the row under the cursor."""
+"""Actions on the marked rows, or on the row under the cursor if none is marked."""
 
 MARK = Binding.Group("Mark, undo, repeat")
 LIVE = Binding.Group("Live")
@@ -30,7 +30,7 @@ FORM = Binding.Group("Form")
 APP = Binding.Group("trailhound")
 
 GROUPS = (TRIAGE, MARK, OPEN, MOVE, FIND, LIVE, OUT, FORM, APP)
-"""In the order of the help page."""
+"""All groups, in the order of the help page."""
 
 _DEFAULT_KEYS: dict[str, str] = {}
 """The default keys of every binding made so far, by binding id."""
@@ -52,8 +52,8 @@ def key(
 ) -> Binding:
     """Make a binding, and register its default keys.
 
-    ``show`` puts it on the last line of the screen. ``everywhere`` lets it work in forms too, so
-    its keys must be no letters.
+    ``show`` lists the binding on the last line of the screen. ``everywhere`` makes it work in forms
+    too, so its keys must not be letters.
     """
     _DEFAULT_KEYS[id] = keys
     return Binding(
@@ -75,7 +75,7 @@ def explain_key(*, show: bool = True) -> Binding:
 
 @dataclass(frozen=True)
 class KeyEntry:
-    """An action, with every key that does it now."""
+    """An action, with every key that currently triggers it."""
 
     id: str
     keys: tuple[str, ...]
@@ -110,7 +110,7 @@ def key_of(id: str) -> str:
 
 
 def declared_bindings(kind: type[DOMNode]) -> Iterator[Sequence[Binding]]:
-    """Yield the bindings that a class and its bases of ours declare, one class at a time."""
+    """Yield the bindings that a class and its bases within ``tui`` declare, class by class."""
     for above in kind.__mro__:
         if above.__module__.startswith("tui."):
             yield above.__dict__.get("BINDINGS", ())
@@ -127,7 +127,7 @@ def display(name: str) -> str:
 
 @runtime_checkable
 class Labels(Protocol):
-    """A screen whose labels say what the keys would do now."""
+    """A screen whose key labels depend on its current state."""
 
     def label_of(self, binding: Binding) -> str:
         """Return the label of a binding that works on the screen."""
@@ -138,11 +138,11 @@ class Applicable(Protocol):
     """A screen whose keys may have nothing to act on."""
 
     def applies(self, binding: Binding) -> bool:
-        """Tell whether a key has something to act on now."""
+        """Return whether a key has something to act on now."""
 
 
 def key_entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]) -> list[KeyEntry]:
-    """List the actions of bindings, each once, in order of look-up."""
+    """List the actions of bindings, each once, in the order of look-up."""
     entries: dict[str, KeyEntry] = {}
     for node, binding, enabled, _ in active:
         if binding.id is None or binding.group is None:
@@ -157,7 +157,7 @@ def key_entries(active: Iterable[ActiveBinding], label: Callable[[Binding], str]
 
 
 def screen_entries(screen: Screen[object]) -> list[KeyEntry]:
-    """List the actions that the keys do on a screen now."""
+    """List the actions that keys can trigger on a screen now."""
     label = screen.label_of if isinstance(screen, Labels) else lambda binding: binding.description
     entries = key_entries(screen.active_bindings.values(), label)
     if not isinstance(screen, Applicable):
@@ -182,7 +182,7 @@ def group_entries(
 
 
 class KeysProvider(Provider):
-    """The commands of the palette: every binding of the screen beneath."""
+    """The commands of the palette: every binding of the screen beneath it."""
 
     async def discover(self) -> Hits:
         for entry in self._entries():

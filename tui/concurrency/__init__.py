@@ -1,1 +1,1 @@
-"""Work that runs beside the event loop."""
+"""Work that runs concurrently with the event loop."""

@@ -1,7 +1,7 @@
-"""Long work in a thread, in pieces, that can be cancelled.
+"""Long work in a thread, split into pieces so that it can be cancelled.
 
-One call into C keeps the interpreter to itself for as long as it takes, and with it the event loop.
-So long work, sorting too, is cut into pieces of a few thousand rows.
+A call into C holds the interpreter until it returns, which blocks the event loop. So long work,
+including sorting, is split into pieces of a few thousand rows.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _PIECE = 10_000
-"""Rows that one call sorts, which takes some milliseconds."""
+"""Number of rows that one call sorts, in some milliseconds."""
 
 _ROWS_BETWEEN_CHECKS = 500
-"""Rows between two checks of whether the work was cancelled."""
+"""Number of rows between two checks for cancellation."""
 
 _SAMPLES = 16
-"""Keys sampled of each piece, to find where to split."""
+"""Number of keys sampled per piece, to find where to split."""
 
 
 class Cancelled(Exception):
-    """The result of the work is not wanted any more."""
+    """The work was cancelled: its result is no longer wanted."""
 
 
 class Job:
@@ -48,7 +48,7 @@ class Job:
             yield from piece
 
     def pieces(self, items: Sequence[T]) -> Iterator[Sequence[T]]:
-        """Yield the items some hundred at a time. Raises Cancelled between them."""
+        """Yield the items a few hundred at a time. Raises Cancelled between pieces."""
         for start in range(0, len(items), _ROWS_BETWEEN_CHECKS):
             if self._cancelled.is_set():
                 raise Cancelled
@@ -60,10 +60,10 @@ class Job:
 def sort_in_pieces(
     rows: Sequence[T], by: Callable[[T], Any], job: Job, *, descending: bool = False
 ) -> list[T]:
-    """Sort as ``sorted`` does, in pieces. Raises Cancelled.
+    """Sort like ``sorted``, in pieces. Raises Cancelled.
 
-    A bucket sort: sampled keys split the rows into buckets, and each bucket is sorted by one call.
-    Equal rows keep their order, also when descending.
+    This is a bucket sort: sampled keys split the rows into buckets, and one call sorts each bucket.
+    Rows with equal keys keep their order, also when descending.
     """
     if len(rows) <= _PIECE:
         return sorted(rows, key=by, reverse=descending)
@@ -88,7 +88,7 @@ def _sort_bucket(bucket: list[int], keys: Sequence[Any], descending: bool, job: 
 
 
 def _splitters(keys: Sequence[Any]) -> list[Any]:
-    """Choose distinct keys, ascending, that split all into buckets of similar size."""
+    """Choose distinct keys, in ascending order, that split all keys into similar-sized buckets."""
     step = max(1, _PIECE // _SAMPLES)
     sample = sorted(keys[::step])[_SAMPLES::_SAMPLES]
     return sample[:1] + [key for before, key in pairwise(sample) if before != key]

@@ -1,7 +1,7 @@
-"""Textual's workers, which here end quietly with the screen they work for.
+"""Textual workers that end quietly when their screen is removed.
 
-A screen's widgets are taken down before Textual ends its workers. A worker that goes on in between,
-because what it waited for has come, finds no widget to show it in, and that would be a crash.
+Textual removes a screen's widgets before it ends the screen's workers. A worker that resumes in
+between would find no widget for its result, and the app would crash.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class WorkerOwner(Protocol):
 
     @property
     def is_running(self) -> bool:
-        """Whether it is there; its workers end with it."""
+        """Whether the owner is mounted; its workers end when it is removed."""
 
     @property
     def run_worker(self) -> Callable[..., Worker[Any]]:
-        """Textual's method that begins a worker."""
+        """Textual's method that starts a worker."""
 
 
 N = TypeVar("N", bound=WorkerOwner)
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 def work(
     **options: Any,
 ) -> Callable[[Callable[Concatenate[N, P], Any]], Callable[Concatenate[N, P], Worker[None]]]:
-    """Make a method run as a worker, with options of ``run_worker``."""
+    """Make a method run as a worker; ``options`` are passed to ``run_worker``."""
 
     def decorate(
         method: Callable[Concatenate[N, P], Any],

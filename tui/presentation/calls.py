@@ -19,7 +19,7 @@ def call_outcome(error_code: str) -> Content:
 
 
 def short_outcome(error_code: str, cells: int) -> Content:
-    """Write the outcome of a call in a few cells: its error code, ``denied`` or ``failed``."""
+    """Write a call's outcome in ``cells`` cells: its error code, or ``denied`` or ``failed``."""
     if len(error_code) <= cells:
         return call_outcome(error_code)
     word = "denied" if is_denial(error_code) else "failed"
@@ -31,9 +31,9 @@ def event_key(event: Event) -> str:
 
 
 def rare_regions(alert: Alert) -> list[str]:
-    """List the regions in which the account changed nothing before.
+    """List the alert's regions in which the account had never changed anything.
 
-    Empty where there is too little history to tell, and so no flag.
+    The list is empty without the flag, which is not set if there is too little history.
     """
     is_flagged = any(flag.flag == "unused-region" for flag in alert.flags)
     if not is_flagged or alert.baseline is None:

@@ -1,7 +1,8 @@
-"""What rows can be copied as, each under a letter.
+"""The formats in which rows can be copied, each chosen by a letter.
 
-Values and lines are made visible, so that what is pasted into a shell is what was seen. JSON is the
-evidence: of an event the record's own bytes, of the rest JSON in ASCII with every value as it is.
+Control characters in values and lines are made visible, so that text pasted into a shell is what
+the analyst saw. JSON is evidence: for an event the record's own bytes, for other rows JSON in ASCII
+with unchanged values.
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ from detector.triage.note import Note
 from detector.triage.suppression import Suppression
 
 _MAX_CHARACTERS = 1_000_000
-"""Characters of one value; beyond, it is cut, and the text says so."""
+"""Maximum length of one value; a longer value is cut, and the text says so."""
 
 
 class CopyFormat(NamedTuple):
     """A text to copy, and the letter that chooses it.
 
-    ``read`` returns the text. It may read files, so it is called in a thread, and raises
-    EvidenceGone.
+    ``read`` returns the text. It may read files, so call it in a thread; it raises EvidenceGone.
     """
 
     letter: str
@@ -40,7 +40,7 @@ class CopyFormat(NamedTuple):
 
 
 def value_formats(letter: str, name: str, values: Iterable[str]) -> list[CopyFormat]:
-    """Offer the distinct values that are not empty, a line each."""
+    """Offer the distinct non-empty values, one per line."""
     distinct = list(dict.fromkeys(value for value in values if value))
     if not distinct:
         return []
@@ -55,7 +55,7 @@ def value_formats(letter: str, name: str, values: Iterable[str]) -> list[CopyFor
 
 
 def line_format(rows: Iterable[str]) -> CopyFormat:
-    """Offer the rows as the list writes them."""
+    """Offer the rows as the list shows them."""
     lines = list(rows)
     name = f"{len(lines)} lines" if len(lines) > 1 else "line"
     return CopyFormat("y", name, lambda: "\n".join(lines))
@@ -90,7 +90,7 @@ def _queries(alerts: Sequence[Alert]) -> str:
 def event_formats(
     events: Sequence[Event], read_raw: Callable[[Event], bytes] = raw_record
 ) -> list[CopyFormat]:
-    """Offer the formats of events; ``read_raw`` returns an event's record."""
+    """Offer the formats for events; ``read_raw`` returns the raw record of an event."""
     return [
         CopyFormat("j", "JSON", lambda: _records(events, read_raw)),
         *value_formats("a", "principal", (event.arn for event in events)),

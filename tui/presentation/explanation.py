@@ -1,6 +1,6 @@
-"""Three lines on an alert: why it fired, what followed, and what was new.
+"""Three lines about an alert: why it fired, what followed, and what was new.
 
-The texts still hold the log's own characters; the widgets make them visible.
+The texts contain raw characters from the log; the widgets make control characters visible.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from detector.rules.rule import Rule
 
 _MAX_ACTIONS = 5
-"""Calls named in one line."""
+"""Maximum number of calls named in one line."""
 
 _ACTIONS_COLUMN = "event_action_values"
-"""The end of the name by which rules return the calls that they counted."""
+"""The suffix of columns in which rules return the calls that they counted."""
 
 _CONTEXT_FLAGS = ("first-seen-principal", "denied-calls", "tool-tell", "unused-region")
-"""Flags that do not stand for further calls."""
+"""Flags that do not represent further calls."""
 
 
 def why_line(alert: Alert, rule: Rule | None) -> str:
@@ -48,7 +48,7 @@ def why_line(alert: Alert, rule: Rule | None) -> str:
 
 
 def _deed(alert: Alert, rule: Rule | None) -> str:
-    """Name the calls that were counted, else the rule."""
+    """Name the calls that the rule counted; if there are none, name the rule."""
     named = counted_calls(rule) if rule else ""
     if named:
         return named
@@ -80,7 +80,7 @@ def _time_phrase(alert: Alert, rule: Rule | None) -> str:
 
 
 def counted_calls(rule: Rule) -> str:
-    """Name the API calls that the rule counts, if few."""
+    """Name the API calls that the rule counts, if there are at most three."""
     actions = {action for _, action in rule.query.required_pairs}
     if not 0 < len(actions) <= 3 or not all(actions):
         return ""
@@ -95,9 +95,9 @@ def _threshold(alert: Alert, rule: Rule | None) -> str:
 
 
 def technique_tags(alert: Alert) -> tuple[str, str]:
-    """Return the rule's first ATT&CK technique with its tactic, and without.
+    """Return the rule's first ATT&CK technique, with and without its tactic.
 
-    ``T1580 Discovery`` and ``T1580``.
+    For example ``T1580 Discovery`` and ``T1580``.
     """
     attack = alert.rule.attack
     if not attack:
@@ -107,9 +107,9 @@ def technique_tags(alert: Alert) -> tuple[str, str]:
 
 
 def later_events(alert: Alert, signals: Mapping[str, Sequence[Event]]) -> list[Event]:
-    """List the first event of each call behind the flags, from the alert's first event on.
+    """List the first event of each call behind the flags, at or after the alert's first event.
 
-    Those of the weightiest flag come first.
+    Events of the flag with the greatest weight come first.
     """
     events: dict[str, Event] = {}
     for flag in alert.flags:
@@ -124,7 +124,7 @@ def then_line(
     signals: Mapping[str, Sequence[Event]],
     object_of: Callable[[Event], str] = lambda _: "",
 ) -> str:
-    """Write what the principal did from the alert on, with the object of each call."""
+    """Describe what the principal did from the alert on, with the object of each call."""
     events = later_events(alert, signals)
     if not events:
         others = [flag for flag in alert.flags if flag.flag not in _CONTEXT_FLAGS]
@@ -145,7 +145,7 @@ def _named(event: Event, object_text: str) -> str:
 
 
 def new_line(alert: Alert) -> str:
-    """Write what was new: the caller, unusual regions, what overrode a suppression."""
+    """Describe what was new: the caller, unusual regions, what overrode a suppression."""
     parts = []
     if alert.broke_through:
         parts.append(f"not suppressed: {format.novelty_names(alert.broke_through)}")

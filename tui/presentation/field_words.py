@@ -1,4 +1,4 @@
-"""Names and values of filter fields in plain words, for screens that no filter is written on."""
+"""Names and values of filter fields in plain words, for screens without a filter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NAMES = {
     "noted": "has notes",
     "source": "source IP",
 }
-"""Of the fields whose name says less than it could."""
+"""Plain names for the fields whose own names are unclear."""
 _STATUSES = {"closed": "resolved"}
 
 
@@ -39,7 +39,7 @@ def field_name(fields: Fields[R], field: Field[R]) -> str:
 
 
 def plain_values(field: Field[R], row: R) -> Sequence[str]:
-    """Return a row's values in a field as a sentence would have them."""
+    """Return a row's values of a field in plain words."""
     value = (field.shown or field.read)(row)
     if isinstance(field.kind, Time) and value is not None:
         return [format.full_time(value)]
@@ -57,6 +57,6 @@ def _plain(text: str) -> str:
 
 
 def _principal(arn: str) -> str:
-    """Shorten an ARN; its account stays, so that two of one name differ."""
+    """Shorten an ARN but keep the account, so that equal names in two accounts differ."""
     account = arn.split(":", 5)[4:5]
     return f"{short_arn(arn)} in {account[0]}" if account and account[0] else short_arn(arn)

@@ -1,7 +1,7 @@
-"""Values of an alert as text: principals, times, why it fired.
+"""Values of an alert as text: principals, times, risk.
 
-The results still hold the log's own characters; ``tui.presentation.safe`` and the list widget make
-them visible.
+The results contain raw characters from the log; ``tui.presentation.safe`` and the list widget make
+control characters visible.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def severity_label(word: str) -> str:
 
 
 def principal(alert: Alert) -> str:
-    """Write the first principal in short, and how many more there are.
+    """Return the first principal's short name, and the number of others.
 
-    Without an ARN, the kinds of the callers; of an alert about a log file, the file.
+    Without an ARN, name the callers' identity types; for an alert about a log file, the file.
     """
     file = log_file_name(alert)
     if file:
@@ -57,14 +57,14 @@ _name = lru_cache(1 << 12)(principal_name)
 
 
 def subject(alert: Alert) -> str:
-    """Write who called, as the beginning of a sentence."""
+    """Name the caller, to begin a sentence."""
     if alert.facets.arns:
         return principal(alert)
     return f"Callers without an ARN ({', '.join(alert.facets.identity_types) or 'unknown'})"
 
 
 def value_or_count(values: Sequence[str], noun: str) -> str:
-    """Write the value, or how many there are; a dash for none."""
+    """Return the only value, or the number of values; a dash for none."""
     if not values:
         return "–"
     if len(values) == 1:
@@ -73,7 +73,7 @@ def value_or_count(values: Sequence[str], noun: str) -> str:
 
 
 def first_values(values: Sequence[str], limit: int = 1) -> str:
-    """Write the first values and how many more; a dash for none."""
+    """List the first values and the number of others; a dash for none."""
     more = len(values) - limit
     shown = ", ".join(values[:limit]) or "–"
     if more > 0:
@@ -82,7 +82,7 @@ def first_values(values: Sequence[str], limit: int = 1) -> str:
 
 
 def agent(user_agent: str) -> str:
-    """Write the product of a user agent and the tools it reveals."""
+    """Name the product of a user agent and the tools that it reveals."""
     if not user_agent:
         return "–"
     product = _product(user_agent)
@@ -110,7 +110,7 @@ _PRODUCTS = {
 
 
 def elide(text: str, cells: int) -> str:
-    """Cut the middle of a text that is too long, since many texts differ at the end."""
+    """Cut the middle of a text that is too long, because many texts differ at the end."""
     if len(text) <= cells:
         return text
     if cells < 3:
@@ -124,7 +124,7 @@ def agents(user_agents: Sequence[str]) -> str:
 
 
 class Places(Protocol):
-    """The places of addresses, where a database tells them: a rule set."""
+    """Looks up the places of addresses, if there is a database for them; a rule set does."""
 
     @property
     def has_places(self) -> bool: ...
@@ -132,14 +132,14 @@ class Places(Protocol):
 
 
 def address_width(places: Places) -> int:
-    """Return the width of a column of addresses, in cells; of IPv4, with their places if known."""
+    """Return the width in cells of a column of IPv4 addresses, with places if known."""
     if places.has_places:
         return 34
     return 15
 
 
 def network(alert: Alert) -> str:
-    """Write the AS organizations that the rule returns."""
+    """List the AS organizations that the rule returned."""
     return first_values(alert.networks)
 
 
@@ -173,7 +173,7 @@ def _novelty_with_count(novelty: str) -> str:
 
 
 def status_label(alert: Alert) -> str:
-    """Write what was decided on an alert in few letters; nothing of an open one."""
+    """Abbreviate the decision on an alert; empty for an open alert."""
     if alert.suppressed_by:
         return "supp"
     return {"open": "", "acknowledged": "ack", "closed": "res"}[alert.status]
@@ -182,7 +182,8 @@ def status_label(alert: Alert) -> str:
 def date_time(seconds: float) -> str:
     """Write ``03-01 11:58:02`` for lists, or ``3 h 02 m ago``.
 
-    A local time that comes twice has its offset in place of the month: ``25 02:30:00+02``.
+    A local time that occurs twice, as summer time ends, has its UTC offset in place of the month:
+    ``25 02:30:00+02``.
     """
     if time_display.mode == "relative":
         return _ago(seconds)
@@ -200,13 +201,13 @@ def date_time(seconds: float) -> str:
 def _hour(hour: int) -> str:
     """Write ``03-01 11:`` for a count of hours since the epoch.
 
-    Cached, since a long list has many times of few hours.
+    The result is cached, because a long list has many times within few hours.
     """
     return datetime.fromtimestamp(hour * 3_600, UTC).strftime("%m-%d %H:")
 
 
 def date_minute(seconds: float) -> str:
-    """Write ``03-01 11:58`` for narrow lists, or ``3 h ago``; what comes twice as ``date_time``."""
+    """Write ``03-01 11:58`` for narrow lists, or ``3 h ago``; repeated times as ``date_time``."""
     if time_display.mode == "relative":
         return _ago(seconds, format_age)
     moment = time_display.datetime_at(seconds)
@@ -217,14 +218,14 @@ def date_minute(seconds: float) -> str:
 
 
 def filter_minute(seconds: float) -> str:
-    """Write the minute of a time for a filter: ``2026-03-01T11:58``, with its offset if local."""
+    """Write a time for a filter, to the minute: ``2026-03-01T11:58``, with an offset if local."""
     if time_display.mode == "local":
         return time_display.datetime_at(seconds).isoformat(timespec="minutes")
     return utc_minute(seconds)
 
 
 def clock_time(seconds: float, start: float) -> str:
-    """Write ``11:58:02``; ``+02:05`` after ``start`` of relative and of repeated times."""
+    """Write ``11:58:02``, or ``+02:05`` after ``start`` if times are relative or repeated."""
     moment = time_display.datetime_at(seconds)
     if time_display.mode != "relative" and not time_display.is_repeated(moment):
         return f"{moment:%H:%M:%S}"
@@ -245,7 +246,7 @@ def full_time(seconds: float) -> str:
 
 
 def time_range(start: float, end: float) -> str:
-    """Write ``2026-03-01 11:58:00–11:58:30Z``; a second date only where it differs."""
+    """Write ``2026-03-01 11:58:00–11:58:30Z``, with a second date only if it differs."""
     first, last = time_display.datetime_at(start), time_display.datetime_at(end)
     same_day = first.date() == last.date()
     until = f"{last:%H:%M:%S}" if same_day else f"{last:%Y-%m-%d %H:%M:%S}"
@@ -287,12 +288,12 @@ def masked_key(access_key: str) -> str:
 
 
 def total_risk(alert: Alert) -> int:
-    """Return the sum of the risk's parts, which is not capped; the rule's score without one."""
+    """Return the uncapped sum of the risk's parts, or the rule's score if there is no risk."""
     if alert.risk is None:
         return alert.score
     return sum(points for _, points in alert.risk.parts)
 
 
 def risk_sum(alert: Alert) -> str:
-    """Write the risk score and the sum that it came from."""
+    """Write the risk score and the sum that produced it."""
     return risk_sentence(alert.risk) if alert.risk else str(alert.score)

@@ -11,7 +11,7 @@ _SHORT_DIRECTIONS = {
 def short_region(region: str) -> str:
     """Shorten ``ap-northeast-1`` to ``ap-ne-1``.
 
-    Only the compass word is shortened, so no two regions get one name in any partition:
-    ``us-gov-east-1`` is ``us-gov-e-1``. Other text stays as it is.
+    Only the compass word is shortened, so short names stay unique in every partition:
+    ``us-gov-east-1`` becomes ``us-gov-e-1``. Other text is unchanged.
     """
     return "-".join(_SHORT_DIRECTIONS.get(word, word) for word in region.split("-"))

@@ -14,11 +14,11 @@ _SHORT_NAMES = {
     "f951aa27-cf90-416c-8157-e00fb7de9f8e": "S3 policy burst",
     "9fb3562a-2ae1-49e9-82da-10c78c72ae61": "vCPU quota",
 }
-"""Of the built-in rules that give alerts, by rule id."""
+"""Short names of the built-in rules that create alerts, by rule id."""
 
 
 def rule_name(rule: RuleSummary, cells: int) -> str:
-    """Return the name of a rule in ``cells``: whole, short, or without its middle."""
+    """Return a rule's name in at most ``cells`` cells: full, short, or with its middle cut."""
     if len(rule.name) <= cells:
         return rule.name
     return elide(_SHORT_NAMES.get(rule.id, rule.name), cells)

@@ -1,9 +1,9 @@
-"""Log text made safe to show.
+"""Make log text safe to show.
 
-Whoever writes to a trail writes user agents, session names and error messages. In a terminal such a
-string can move the cursor, rename the window or reorder what is read. To Textual a plain ``str`` is
-markup, which can crash the app or plant an action to click on. So every string from a log passes
-``visible`` and reaches a widget as ``Content``.
+Anyone whose calls reach a trail controls user agents, session names and error messages. In a
+terminal, such a string can move the cursor, rename the window or reorder text. Textual parses a
+plain ``str`` as markup, which can crash the app or plant a clickable action. So every string from a
+log passes through ``visible`` and reaches a widget as ``Content``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["LIMIT", "clip", "notify", "text", "title", "visible"]
 def clip(text: str, cells: int) -> str:
     """Cut a text to at most ``cells`` terminal cells, ending in ``…``.
 
-    Wide characters count two.
+    Wide characters count as two cells.
     """
     if cell_len(text) <= cells:
         return text
@@ -35,9 +35,9 @@ def clip(text: str, cells: int) -> str:
 
 
 def text(value: str, style: str = "", *, limit: int = LIMIT, lines: bool = False) -> Content:
-    """Make a value visible, as content for a widget.
+    """Make a value's control characters visible, and return it as content for a widget.
 
-    ``style`` is never from a log; in Textual's syntax, like ``$foreground-muted bold``.
+    ``style`` is in Textual's syntax, like ``$foreground-muted bold``, and never comes from a log.
     """
     from textual.content import Content
 
@@ -45,7 +45,7 @@ def text(value: str, style: str = "", *, limit: int = LIMIT, lines: bool = False
 
 
 def title(value: str, cells: int = 60) -> Content:
-    """Make a value visible and short, for a title or tooltip."""
+    """Make a value's control characters visible and shorten it, for a title or tooltip."""
     from textual.content import Content
 
     return Content(clip(visible(value), cells))
@@ -59,7 +59,7 @@ def notify(
     severity: SeverityLevel = "information",
     timeout: float | None = None,
 ) -> None:
-    """Notify with a message that may quote a log: visible, never markup."""
+    """Show a notification that may quote a log, without control characters or markup."""
     app.notify(
         visible(message, 400, lines=True),
         title=clip(visible(title), 60),

@@ -1,4 +1,4 @@
-"""The themes: one accent; severity colors only repeat the words."""
+"""The themes: each has one accent; severity colors only repeat what words already say."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _theme(
 ) -> Theme:
     """Build a theme.
 
-    ``muted`` is the text of what matters less, ``border`` the lines between areas,
-    ``scrollbar`` its colors at rest and under the mouse. ``cursor`` is the background and text of
+    ``muted`` colors less important text, ``border`` the lines between areas. ``scrollbar`` has the
+    scrollbar's colors at rest and under the mouse. ``cursor`` has the background and text colors of
     the option under the cursor, ``blurred_cursor`` its background while the focus is elsewhere.
     """
     cursor_background, cursor_foreground = cursor
@@ -147,8 +147,8 @@ ANSI = Theme(
     warning="ansi_yellow",
     error="ansi_red",
     variables={
-        # Nothing is muted: a share of the terminal's own color is that color, and its bright black
-        # may be its background.
+        # Nothing is muted: the terminal's own color cannot be blended, and its bright black may be
+        # its background color.
         **dict.fromkeys(
             (
                 "foreground-muted",

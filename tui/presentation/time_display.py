@@ -1,7 +1,7 @@
 """How the screens write times: UTC, local or relative.
 
-The mode is kept once for the process, which has one analyst in front of it, and
-``tui.presentation.format`` reads it. Exports, names of files and the commands always write UTC.
+The mode is global to the process, because one analyst uses it; ``tui.presentation.format`` reads
+it. Exports, file names and the commands always write UTC.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ TIME_MODES: tuple[TimeMode, ...] = ("UTC", "local", "relative")
 
 mode: TimeMode = "UTC"
 now: Callable[[], float] = time.time
-"""Gives the epoch seconds that relative times count from."""
+"""Returns the epoch seconds from which relative times count."""
 
 
 def set_mode(new_mode: TimeMode, clock: Callable[[], float] | None = None) -> None:
     """Set how times are written from the next drawing on.
 
-    ``clock`` gives epoch seconds.
+    ``clock`` returns epoch seconds; None keeps the current clock.
     """
     global mode, now
     mode, now = new_mode, clock or now
 
 
 def next_mode() -> TimeMode:
-    """Return the mode after this one; the first after the last."""
+    """Return the mode after the current one; the last is followed by the first."""
     return TIME_MODES[(TIME_MODES.index(mode) + 1) % len(TIME_MODES)]
 
 
@@ -47,7 +47,7 @@ def datetime_at(seconds: float) -> datetime:
 
 
 def is_repeated(moment: datetime) -> bool:
-    """Return whether local clocks show this time of a moment twice, as summer time ends."""
+    """Return whether local clocks show the time of ``moment`` twice, as summer time ends."""
     if moment.tzinfo is UTC:
         return False
     clock = moment.replace(tzinfo=None)
@@ -61,5 +61,5 @@ def repeated_offset(moment: datetime) -> str:
 
 
 def zone_suffix(moment: datetime) -> str:
-    """Return what is written after a time: ``Z`` or ``+01:00``."""
+    """Return the zone to write after a time: ``Z`` or ``+01:00``."""
     return "Z" if moment.tzinfo is UTC else moment.isoformat()[-6:]

@@ -1,4 +1,4 @@
-"""Where a word that is longer than a line is parted: between its parts, not in the midst of one."""
+"""Break words that are longer than a line between their parts, not within a part."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _WEAK = re.compile(r"[.,=_+@-](?=\w)|[a-z0-9](?=[A-Z])")
 def part_long_words(text: str, cells: int) -> str:
     """Put a space between the parts of each word of ASCII that is longer than ``cells``.
 
-    A part ends after ``:`` or ``/``, else after other signs or before a capital letter. Each two
-    neighbours are together longer than ``cells``, so that no line ever shows such a space.
+    A part ends after ``:`` or ``/``, else after other punctuation or before a capital letter. Any
+    two neighbouring parts together exceed ``cells``, so a line never shows an inserted space.
     """
     return re.sub(rf"[!-~]{{{cells + 1},}}", lambda word: " ".join(_parts(word[0], cells)), text)
 
@@ -30,7 +30,7 @@ def _parts(word: str, cells: int) -> list[str]:
 
 
 def _add(parts: list[str], part: str, cells: int) -> None:
-    """Add a part, to the last one where both fit on a line."""
+    """Append a part; join it to the last part if both fit on a line."""
     if len(parts[-1]) + len(part) <= cells:
         parts[-1] += part
     else:

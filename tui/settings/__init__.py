@@ -1,1 +1,1 @@
-"""What the analyst sets and saves: configuration, saved views, session, theme."""
+"""The analyst's settings: configuration, saved views, session, theme."""

@@ -1,4 +1,4 @@
-"""The configuration file: defaults for what the command line can name.
+"""The configuration file: defaults for options of the command line, and further settings.
 
 # config.toml in the configuration folder that `trailhound status` names
 asn_db = "/path/to/GeoLite2-ASN.mmdb"
@@ -6,13 +6,13 @@ geo_db = "/path/to/GeoLite2-City.mmdb"
 rules = ["/path/to/rules"]
 db = "/path/to/hunt.db"
 retention = "31d"
-sources = ["/path/to/AWSLogs"]  # what the app opens where the command line names nothing
+sources = ["/path/to/AWSLogs"]  # what the app opens if the command line names nothing
 inventory = ["accounts.json", "names.toml"]  # names of accounts, networks, known callers
-allow_buckets = ["trail-logs"]  # where a queue's messages may lead, beside the buckets you name
+allow_buckets = ["trail-logs"]  # more buckets that a queue's messages may refer to
 theme = "light"
-author = "ana"              # who decides, where it is not the user of this system
+author = "ana"              # who makes decisions, if not the user of this system
 require = ["ticket", "owner", "reason"]  # what every suppression must have
-bell = "critical"           # from which severity new alerts ring: "high", …, or "off"
+bell = "critical"           # lowest severity at which new alerts ring: "high", …, or "off"
 
 [placeholders]              # the values of %name% in Sigma rules (`expand`)
 admins = ["root", "svc-*"]
@@ -42,7 +42,7 @@ BELLS = ("low", "medium", "high", "critical", "off")
 
 
 class LookupFile(msgspec.Struct, forbid_unknown_fields=True):
-    """A table of ``[lookups]``: its file, and the column that ENRICH looks up."""
+    """A table of ``[lookups]``: its file, and the column that ENRICH matches on."""
 
     file: str
     key: str
@@ -82,7 +82,7 @@ def config_path() -> Path:
 
 
 def load_config() -> Config:
-    """Read the configuration; empty without a file. Raises CommandError."""
+    """Read the configuration; return defaults if there is no file. Raises CommandError."""
     try:
         return msgspec.convert(tomli.loads(config_path().read_text(encoding="utf-8")), Config)
     except FileNotFoundError:
@@ -92,7 +92,7 @@ def load_config() -> Config:
 
 
 def database_path(named: str | None, configured: str | None) -> Path | None:
-    """Return the path of a database of addresses: that of the command line, or the configured."""
+    """Return the path of an address database from the command line, else the configured one."""
     name = named or configured
     if not name:
         return None
@@ -100,7 +100,7 @@ def database_path(named: str | None, configured: str | None) -> Path | None:
 
 
 def lookup_sources() -> dict[str, LookupSource]:
-    """Return where the tables of the configuration lie. Raises CommandError."""
+    """Return the file and key of each configured lookup table, by name. Raises CommandError."""
     return {
         name: LookupSource(Path(lookup.file).expanduser(), lookup.key)
         for name, lookup in load_config().lookups.items()
@@ -110,7 +110,7 @@ def lookup_sources() -> dict[str, LookupSource]:
 def state_path(db: str | None) -> Path:
     """Return the path of the state to use.
 
-    ``db`` comes before the configuration, and that before ``hunt.db`` in the data folder.
+    ``db`` takes precedence over the configuration, and both over ``hunt.db`` in the data folder.
     """
     name = db or load_config().db
     if name:

@@ -1,6 +1,6 @@
-"""The form that is being filled in, kept beside the state until it is saved or discarded.
+"""The form being filled in, kept next to the state file until the form is saved or discarded.
 
-A terminal or a process that goes away takes nothing along that was typed.
+Typed text survives the loss of the terminal or the process.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from detector.triage.note import NoteBody
 
 
 class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was typed: a note on alerts, on callers or the note ``note_id``, a suppression of them,
-    a hunt, a query.
+    """The contents of a form: a note, a suppression, a hunt or a query.
 
-    ``suppression`` has the fields of its form by id, None for a note. ``process`` is the app in
-    which it is written.
+    A note or suppression is on alerts or callers; an edited note has a ``note_id``.
+    ``suppression`` has the fields of its form by id, or None for a note. ``process`` is the id of
+    the app's process in which the form is open.
     """
 
     alert_ids: list[str]
@@ -32,19 +32,19 @@ class FormDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     callers: list[Caller] = []
     hunt_id: str = ""
     hunt: dict[str, str] | None = None
-    """The texts of a hunt, by field: of ``hunt_id``, or of a new one."""
+    """The texts, by field, of the hunt ``hunt_id``, or of a new hunt if that is empty."""
     query: HuntQuery | None = None
-    """A query of ``hunt_id``."""
+    """A query of the hunt ``hunt_id``."""
 
 
 class FormDraftFile:
-    """The draft beside the state at ``state``."""
+    """The draft file next to the state file ``state``."""
 
     def __init__(self, state: Path) -> None:
         self.path = state.with_name(f"{state.name}.draft")
 
     def read(self) -> FormDraft | None:
-        """Read a draft that was left; None without one, or while another app writes it."""
+        """Read the draft that was left; None if there is none or a running app is writing it."""
         try:
             draft = msgspec.json.decode(self.path.read_bytes(), type=FormDraft)
         except (OSError, ValueError):
@@ -52,7 +52,7 @@ class FormDraftFile:
         return None if _is_another_app(draft.process) else draft
 
     def keep(self, draft: FormDraft) -> None:
-        """Write what was typed so far. Raises OSError."""
+        """Write the text typed so far. Raises OSError."""
         private_files.replace_file(self.path, msgspec.json.encode(draft), durable=False)
 
     def remove(self) -> None:

@@ -1,7 +1,7 @@
-"""Filters under names, built in or saved by the analyst.
+"""Named filters, built in or saved by the analyst.
 
-The latter are in ``views.json`` in the configuration folder, readable only by its owner. A filter
-that begins with ``@name`` starts with the filter of that view.
+Saved views are in ``views.json`` in the configuration folder, readable only by its owner. A leading
+``@name`` in a filter stands for the filter of that view.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from tui.settings import config
 
 
 class SavedView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A filter under a name.
+    """A named filter.
 
-    ``rows`` is the kind of rows that it is for, as ``Fields`` names them; ``order`` the column of
-    the sort order, "" for any.
+    ``rows`` is the kind of rows that the filter applies to, as ``Fields`` names them. ``order`` is
+    the column to sort by; "" keeps any order.
     """
 
     name: str
@@ -79,14 +79,14 @@ def read_saved() -> list[SavedView]:
 
 
 def views_for(rows: str) -> list[SavedView]:
-    """List all views for such rows, the analyst's own first. Raises ViewError."""
+    """List all views for a kind of rows, the analyst's own first. Raises ViewError."""
     return [view for view in (*read_saved(), *BUILTIN) if view.rows == rows]
 
 
 def save(view: SavedView) -> None:
     """Save a view under a new name. Raises ViewError.
 
-    A name that exists is an error too, so that no view is lost.
+    An existing name is an error too, so that no view is overwritten.
     """
     if not _NAME.fullmatch(view.name):
         raise ViewError("view names may contain letters, digits, _ and - (used as @name)")
@@ -125,7 +125,7 @@ def expand_reference(text: str, rows: str) -> str:
         return text
     name, rest = match.groups()
     try:
-        # reversed: of two views of one name, the analyst's own comes first and wins
+        # reversed: of two views with the same name, the analyst's own is inserted last and wins
         filters = {view.name: view.filter for view in reversed(views_for(rows))}
     except ViewError as error:
         raise FilterError(str(error)) from None

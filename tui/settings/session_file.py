@@ -1,7 +1,7 @@
-"""How the app was left: area, filters, order, marks, cursor.
+"""The session, the state in which the app was left: area, filters, order, marks, cursor.
 
-The file lies beside the state that it belongs to. One that cannot be read does not keep the app
-from opening: it is left aside, and the analyst is told.
+The session file is next to its state file. A session file that cannot be read does not prevent the
+app from opening: it is ignored, and the analyst is told.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tui.presentation.time_display import TimeMode
 from tui.settings.form_draft import FormDraftFile
 
 SESSION_VERSION = 1
-"""Changes when the same fields would mean something else."""
+"""Changes whenever the meaning of existing fields changes."""
 
 
 class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How a list was left.
+    """The state in which a list was left.
 
-    Rows are named by their keys. ``order`` is the column of the sort order, "" for the usual one;
-    ``columns`` are the chosen ones, none for the usual ones.
+    Rows are identified by their keys. ``order`` is the column to sort by, "" for the default.
+    ``columns`` are the chosen columns, empty for the default ones.
     """
 
     filter: str = ""
@@ -36,9 +36,10 @@ class ListState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How the app was left.
+    """The state in which the app was left.
 
-    ``views`` are the lists by area; ``alert`` is the one that was open, with its front ``pane``.
+    ``views`` has the lists' states by area; ``alert`` is the id of the alert that was open, and
+    ``pane`` the pane shown on it.
     """
 
     version: int = msgspec.field(default=0)
@@ -55,7 +56,7 @@ class SessionError(Exception):
 
 
 class SessionFile:
-    """The session of the state at ``state``."""
+    """The session file next to the state file ``state``."""
 
     def __init__(self, state: Path) -> None:
         self.path = state.with_name(f"{state.name}.session")
@@ -63,7 +64,7 @@ class SessionFile:
         self._written: Session | None = None
 
     def read(self) -> Session:
-        """Read the session; empty without a file. Raises SessionError."""
+        """Read the session; return an empty one if there is no file. Raises SessionError."""
         try:
             session = msgspec.json.decode(self.path.read_bytes(), type=Session)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The theme at the start: configured, last chosen, or the terminal's."""
+"""The theme at startup: configured, last chosen, or the terminal's own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from detector.text import private_files
 from tui.settings import config
 
 FEW_COLORS = (None, "standard")
-"""Rich's names for the colors of a terminal that has none, or sixteen."""
+"""Rich's color systems for terminals with no colors or sixteen."""
 
 
 def startup_theme(color_system: str | None) -> str:
     """Return the name of the theme to open with. Raises CommandError.
 
-    The configuration comes first. A terminal of sixteen colors keeps its own theme, whatever was
-    chosen in another. ``color_system`` is Rich's name.
+    The configuration takes precedence. A terminal with at most sixteen colors keeps its own theme,
+    whatever was chosen in another terminal. ``color_system`` is Rich's name for the colors.
     """
     configured = config.load_config().theme
     if configured:
@@ -34,7 +34,7 @@ def no_color() -> bool:
 
 
 def remember_theme(name: str) -> str:
-    """Remember a theme, and return a sentence for the analyst."""
+    """Remember a theme; return a sentence that reports success or failure."""
     path = _theme_path()
     try:
         private_files.replace_file(path, f"{name}\n")

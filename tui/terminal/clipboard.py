@@ -1,7 +1,7 @@
 """Copy text to the analyst's clipboard.
 
-A local program does it where one reaches the clipboard that the analyst sees. Over SSH, and where
-there is none, the terminal does it by OSC 52, which never answers.
+A local program copies if one reaches the clipboard that the analyst sees. Over SSH, or without such
+a program, the terminal copies by OSC 52, which never confirms success.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ _TIMEOUT_SECONDS = 5.0
 """How long a clipboard program may take."""
 
 _SAFE_BYTES = 74_994
-"""Bytes that every terminal with OSC 52 takes: xterm's limit, before base64."""
+"""Size in bytes that every terminal with OSC 52 accepts: xterm's limit, before base64."""
 
 
 class ClipboardError(Exception):
-    """A clipboard program did not take the text; one line says why."""
+    """A clipboard program did not accept the text; the message is one line."""
 
 
 @dataclass(frozen=True)
 class ClipboardMethod:
-    """A way to the clipboard.
+    """A way to copy to the clipboard.
 
-    ``command`` reads the text from standard input; empty: the terminal takes it by OSC 52.
+    ``command`` reads the text from standard input; if empty, the terminal receives it by OSC 52.
     ``advice`` says what to do if nothing arrives.
     """
 
@@ -41,7 +41,7 @@ TERMINAL = ClipboardMethod("the terminal (OSC 52)")
 
 
 def find_method(environ: Mapping[str, str]) -> ClipboardMethod:
-    """Find the way from this process to the analyst's clipboard."""
+    """Choose how this process reaches the analyst's clipboard."""
     if not (environ.get("SSH_CONNECTION") or environ.get("SSH_TTY")):
         for method, reaches in _local(environ):
             if reaches and shutil.which(method.command[0], path=environ.get("PATH")):
@@ -71,7 +71,7 @@ def _local(environ: Mapping[str, str]) -> list[tuple[ClipboardMethod, bool]]:
 def copy_by_command(method: ClipboardMethod, text: str) -> None:
     """Give ``text`` to the program of the method. Raises ClipboardError."""
     try:
-        # output is dropped: programs that stay to serve the clipboard would hold a pipe open
+        # no output pipes: programs that keep running to serve the clipboard would hold them open
         done = subprocess.run(  # noqa: S603 - one of the programs above
             method.command,
             input=text.encode(method.encoding, "backslashreplace"),
@@ -91,7 +91,7 @@ def copy_by_command(method: ClipboardMethod, text: str) -> None:
 
 
 def size_warning(text: str) -> str:
-    """Return a warning if OSC 52 may cut this text; otherwise empty."""
+    """Return a warning if OSC 52 may truncate this text; otherwise an empty string."""
     size = len(text.encode("utf-8", "backslashreplace"))
     if size <= _SAFE_BYTES:
         return ""

@@ -1,7 +1,7 @@
-"""Write only changed cells: over a slow line bytes are time.
+"""Write only changed cells, because every byte takes time over a slow connection.
 
-Textual writes each part of the screen that it drew again as a whole, and all colours with each run
-of letters.
+Textual itself rewrites each redrawn part of the screen completely, and repeats all colours with
+each run of characters.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from tui.terminal.sgr import blank_style, transition
 from tui.terminal.textual_private import ChopsUpdate, CompositorUpdate, LayoutUpdate
 
 DrawnCell = tuple[str, str]
-"""A letter and its SGR codes. Letters that do not take one cell each are all in the first cell of
-their run, and its other cells are empty."""
+"""A character and its SGR codes. If a run has characters that do not take one cell each, its first
+cell holds the whole run and its other cells are empty."""
 
 Part = tuple[int, int, Iterable[Strip]]
-"""What to draw: line, column, strips."""
+"""A part to draw: line, column, strips."""
 
 _MAX_GAP = 4
-"""Unchanged cells that are written again, because moving the cursor past them takes more bytes."""
+"""Up to this many unchanged cells are rewritten, because moving the cursor takes more bytes."""
 
 
 class DiffRenderer:
-    """Remembers what was written to the terminal, and writes the difference.
+    """Remembers what was written to the terminal, and writes only the differences.
 
-    Call ``forget`` whenever something else may have written there.
+    Call ``forget`` whenever another program may have written to the terminal.
     """
 
     def __init__(self) -> None:
@@ -41,11 +41,11 @@ class DiffRenderer:
         self._lines: list[list[DrawnCell | None]] = []
 
     def forget(self) -> None:
-        """Write everything again as it is drawn."""
+        """Forget what was written, so that everything drawn from now on is written again."""
         self._lines = [[None] * self.size.width for _ in range(self.size.height)]
 
     def text(self) -> Iterator[str]:
-        """Return the letters of each line, as far as they are known."""
+        """Yield the text of each line; unknown cells are blank."""
         return ("".join(cell[0] if cell else " " for cell in line) for line in self._lines)
 
     def reduce(self, update: CompositorUpdate) -> CompositorUpdate:
@@ -73,7 +73,7 @@ class DiffRenderer:
 
 
 class _DiffUpdate(CompositorUpdate):
-    """An update compared when it is written: Textual drops some updates."""
+    """An update that is compared only when written, because Textual drops some updates."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ def _run(text: str, style: str) -> Sequence[DrawnCell]:
 
 
 def _head(cells: Sequence[DrawnCell], index: int) -> int:
-    """Return the index of the cell that holds the letters at ``index``."""
+    """Return the index of the cell that holds the characters shown at ``index``."""
     while index and not cells[index][0]:
         index -= 1
     return index
@@ -133,7 +133,7 @@ def _head(cells: Sequence[DrawnCell], index: int) -> int:
 def _differing(
     before: Sequence[DrawnCell | None], after: Sequence[DrawnCell]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the spans ``[start, end)`` of cells to write, whole runs."""
+    """Yield the spans ``[start, end)`` of cells to write; a span never starts within a run."""
     if before == after:
         return
     start = end = -1
@@ -151,7 +151,7 @@ def _differing(
 
 
 class _CellWriter:
-    """Escape sequences that write cells, with the cursor and style reached."""
+    """Builds escape sequences that write cells, tracking the cursor and the style."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -169,9 +169,9 @@ class _CellWriter:
                 self._written.append(transition(self._style, style))
                 self._style = style
             self._written.append(letter)
-        # at the end of a line terminals differ in where the next letter would go
+        # terminals differ in where the next character goes after the last column
         self._y, self._x = (y, x + len(cells)) if x + len(cells) < self._width else (-1, -1)
 
     def finish(self) -> str:
-        """Return all that was written, ending with the terminal's own style."""
+        """Return everything written, with a final reset to the terminal's own style."""
         return "".join([*self._written, transition(self._style, "")])

@@ -1,22 +1,22 @@
-"""Whether the terminal shows lines and glyphs: they need UTF-8."""
+"""Check for UTF-8, which the terminal needs to show lines and glyphs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 _COERCED = "C.UTF-8"
-"""What Python sets LC_CTYPE to where the locale is C (PEP 538): it says nothing of the terminal."""
+"""Python sets LC_CTYPE to this in a C locale (PEP 538), so it says nothing about the terminal."""
 
 _PLAIN = ("C", "POSIX")
 
 
 def is_utf8(encoding: str | None) -> bool:
-    """Tell whether an encoding, by any of its names, is UTF-8."""
+    """Return whether an encoding, by any of its names, is UTF-8."""
     return (encoding or "").lower().replace("-", "") == "utf8"
 
 
 def doubtful_locale(environ: Mapping[str, str]) -> str:
-    """Return the setting by which the terminal may show no UTF-8; empty if there is none."""
+    """Return the locale setting, as NAME=VALUE, that is not UTF-8; empty if there is none."""
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         value = environ.get(name, "")
         is_coerced = name == "LC_CTYPE" and value == _COERCED and environ.get("LANG") in _PLAIN
@@ -27,7 +27,7 @@ def doubtful_locale(environ: Mapping[str, str]) -> str:
 
 
 def locale_warning(environ: Mapping[str, str]) -> str:
-    """Return one line on a locale that may show no UTF-8; empty if all is well."""
+    """Return a one-line warning about a locale that is not UTF-8; empty if all is well."""
     setting = doubtful_locale(environ)
     if not setting:
         return ""

@@ -15,19 +15,19 @@ from textual.app import App, SuspendNotSupported
 
 
 class ProgramError(ValueError):
-    """A program could not be run; one line says what to do."""
+    """A program could not be run; the message is one line."""
 
 
 def run_in_terminal(app: App[Any], command: Sequence[str], data: bytes | None = None) -> int:
     """Run ``command`` in the app's terminal, and return its exit status.
 
-    ``data`` is its standard input; None: the terminal. The app waits until the command ends. Raises
-    ProgramError.
+    ``data`` is the command's standard input; None leaves it on the terminal. The app waits until
+    the command ends. Raises ProgramError.
     """
     handler = signal.getsignal(signal.SIGINT)
     try:
         with app.suspend():
-            # ctrl+c reaches both processes, and is meant for the program
+            # ctrl+c reaches both processes but is meant only for the program
             signal.signal(signal.SIGINT, lambda *_: None)
             try:
                 return subprocess.run(command, input=data, check=False).returncode  # noqa: S603 - the analyst's own
@@ -51,8 +51,8 @@ def describe_status(status: int) -> str:
 def edit_text(app: App[Any], text: str) -> str:
     """Let the analyst edit ``text`` in ``$VISUAL`` or ``$EDITOR``.
 
-    Line breaks at the end are removed. The text lies meanwhile in a file that only the analyst can
-    read. Raises ProgramError.
+    Line breaks at the end are removed. Meanwhile the text is in a temporary file that only the
+    analyst can read. Raises ProgramError.
     """
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:

@@ -1,7 +1,7 @@
 """End the process when its terminal hangs up.
 
-In a container or under a supervisor a terminal may go away without a signal, and Textual's threads
-would run for ever. Nothing is lost by a sudden end: every decision is in the store already.
+In a container or under a supervisor, a terminal may disappear without a signal, and Textual's
+threads would run for ever. A sudden end loses nothing: every decision is already in the store.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import threading
 def watch_terminal() -> None:
     """End this process by SIGHUP once its terminal hangs up.
 
-    Who starts it may have told it to ignore that signal: without a terminal the app has nothing to
-    go on for.
+    The parent process may have set SIGHUP to be ignored, so its default action is restored: without
+    a terminal the app has no reason to continue.
     """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     threading.Thread(target=_wait, args=(sys.stdin.fileno(),), name="hangup", daemon=True).start()
@@ -26,5 +26,5 @@ def watch_terminal() -> None:
 def _wait(terminal: int) -> None:
     poll = select.poll()
     poll.register(terminal, 0)
-    poll.poll()  # without a wish for input only the end of the terminal is told, in any form
+    poll.poll()  # with no events requested, poll reports only hangups and errors
     os.kill(os.getpid(), signal.SIGHUP)

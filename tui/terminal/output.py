@@ -1,4 +1,4 @@
-"""Which of its streams the app draws on."""
+"""Choose the standard stream on which the app draws."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TextIO
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a stream is open and a terminal."""
+    """Return whether a stream is open and a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def is_error_redirected() -> bool:
-    """Tell whether standard error, on which Textual draws, leads elsewhere than to a terminal.
+    """Return whether standard error, on which Textual draws, is not a terminal.
 
-    The app draws on standard output then: somebody keeps a protocol of what goes wrong."""
+    The user is then logging errors, so the app draws on standard output instead."""
     return not is_terminal(sys.__stderr__)

@@ -1,4 +1,4 @@
-"""Run a shell command, with limits of time and output."""
+"""Run a shell command, with limits on time and output."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 _TIMEOUT_SECONDS = 30.0
 
 _MAX_OUTPUT = 1_000_000
-"""Bytes of output that are read."""
+"""Maximum number of bytes of output."""
 
 _DRAIN_SECONDS = 1.0
 
 _PLAIN_ENVIRONMENT = {"TERM": "dumb", "NO_COLOR": "1", "PAGER": "cat", "GIT_PAGER": "cat"}
-"""Tells programs that nobody answers them or wants colours."""
+"""Tells programs that output is not interactive and should have no colours."""
 
 
 @dataclass(frozen=True)
 class CommandOutput:
-    """The output of a command; ``status`` None: stopped for ``why``."""
+    """The output of a command; if it was stopped, ``status`` is None and ``why`` the reason."""
 
     output: bytes
     status: int | None
@@ -31,10 +31,10 @@ class CommandOutput:
 async def run_command(
     command: str, data: bytes, seconds: float = _TIMEOUT_SECONDS, limit: int = _MAX_OUTPUT
 ) -> CommandOutput:
-    """Run a shell command on ``data``; errors are part of the output.
+    """Run a shell command with ``data`` as input; standard error is part of the output.
 
-    It is stopped with all processes that it started if it takes too long, writes too much, or the
-    caller is cancelled. Raises OSError.
+    The command and all processes that it started are killed if it takes longer than ``seconds``,
+    writes more than ``limit`` bytes, or the caller is cancelled. Raises OSError.
     """
     shell = await asyncio.create_subprocess_exec(
         "/bin/sh",
@@ -67,14 +67,14 @@ async def run_command(
                 os.killpg(shell.pid, signal.SIGKILL)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_DRAIN_SECONDS):
-                    while await shell.stdout.read(65_536):  # to the end, so that the pipe closes
+                    while await shell.stdout.read(65_536):  # drain so that the pipe closes
                         pass
         await shell.wait()
     return CommandOutput(bytes(output[:limit]), None, why)
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it need not read all of it
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may not read all input
         stdin.write(data)
         await stdin.drain()
     stdin.close()

@@ -15,7 +15,7 @@ from detector.text import private_files
 from tui.terminal.textual_private import screen_lines
 
 _FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
-"""Rich names fonts on a public server, which would learn that the screenshot was opened."""
+"""Rich links fonts on a public server, which would learn that the screenshot was opened."""
 
 _FAMILY = re.compile(r"font-family: ?(?:Fira Code|arial)(?:, monospace)?")
 
@@ -23,19 +23,19 @@ _LOCAL_FONTS = "Fira Code, Menlo, Consolas, DejaVu Sans Mono, Liberation Mono, m
 
 
 def screen_svg(app: App[Any]) -> str:
-    """Draw the screen as SVG that fetches nothing to be shown."""
+    """Return the screen as SVG that loads nothing from the network."""
     return _FAMILY.sub(
         f"font-family: {_LOCAL_FONTS}", _FONTS.sub("", app.export_screenshot(simplify=True))
     )
 
 
 def screen_text(app: App[Any]) -> str:
-    """Return the lines of the screen, without the blanks at their ends."""
+    """Return the lines of the screen, without trailing blanks."""
     return "".join(strip.text.rstrip() + "\n" for strip in screen_lines(app.screen))
 
 
 def folder() -> Path:
-    """Return the folder of screenshots."""
+    """Return the folder for screenshots."""
     return user_data_path("trailhound") / "screenshots"
 
 

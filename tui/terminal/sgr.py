@@ -1,4 +1,4 @@
-"""SGR, the codes that style letters on a terminal."""
+"""SGR, the codes that style text on a terminal."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _OFF = {
     "52": "54",
     "53": "55",
 }
-"""The code that ends each attribute. Some end two."""
+"""The code that ends each attribute. Some codes end two attributes."""
 
 _ON_BLANKS = frozenset({"4", "7", "9", "21", "51", "52", "53"})
-"""Attributes that can be seen on a blank, in the colour of letters."""
+"""Attributes that are visible on a blank, in the foreground colour."""
 
 _PARAMETERS = {"5": 2, "2": 4}
-"""Number of codes after 38 or 48, by the first: one of 256 colours, or red, green and blue."""
+"""Number of codes after 38 or 48, by the first of them: 5 is one of 256 colours, 2 is RGB."""
 
 
 class _Style(NamedTuple):
@@ -59,7 +59,7 @@ def _codes(style: str) -> Iterator[str]:
 
 @lru_cache(4096)
 def blank_style(style: str) -> str:
-    """Return what can be seen of a style on a blank."""
+    """Return the part of a style that is visible on a blank."""
     parsed = _parse_style(style)
     if parsed.attributes & _ON_BLANKS:
         return style
@@ -71,7 +71,7 @@ def transition(before: str, after: str) -> str:
     """Return the escape sequence from one style to another, as SGR codes."""
     old, new = _parse_style(before), _parse_style(after)
     off = {_OFF[attribute] for attribute in old.attributes - new.attributes}
-    # a code that ends two attributes may have ended one that goes on
+    # a code that ends two attributes may also have ended one that must stay on
     on = {each for each in new.attributes if each not in old.attributes or _OFF[each] in off}
     codes = [*sorted(off), *sorted(on)]
     if new.foreground != old.foreground:

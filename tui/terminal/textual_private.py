@@ -1,6 +1,6 @@
 """Every private name of Textual that the app uses.
 
-Textual may rename these in any release: then this file changes, and no other.
+Textual may rename these in any release; then only this file must change.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 class OutputDriver(LinuxDriver):
-    """Draws on standard output, where Textual's own draws on standard error."""
+    """Draws on standard output; Textual's own driver draws on standard error."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -47,9 +47,9 @@ class OutputDriver(LinuxDriver):
 
 
 class FilteredApp(App[T]):
-    """An app whose updates of the screen pass through ``filter_update``.
+    """An app whose screen updates pass through ``filter_update``.
 
-    It draws on standard output where standard error is redirected."""
+    It draws on standard output if standard error is redirected."""
 
     def get_driver_class(self) -> type[Driver]:
         driver = super().get_driver_class()
@@ -58,7 +58,7 @@ class FilteredApp(App[T]):
         return driver
 
     def filter_update(self, update: CompositorUpdate) -> CompositorUpdate:
-        """Return the update to write in place of this one."""
+        """Return the update to write in place of ``update``."""
         raise NotImplementedError
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
@@ -68,7 +68,7 @@ class FilteredApp(App[T]):
 
 
 def write_escape(app: App[Any], sequence: str) -> None:
-    """Write an escape sequence to the terminal, where there is one."""
+    """Write an escape sequence to the terminal, if there is one."""
     driver = app._driver
     if driver is not None and not app.is_headless:
         driver.write(sequence)
@@ -84,10 +84,10 @@ class GutterOptionList(OptionList):
 
 
 class MaskedInput(Input):
-    """An input that draws ``drawn_value()`` in place of its value."""
+    """An input that shows ``drawn_value()`` in place of its value."""
 
     def drawn_value(self) -> str:
-        """Return what is drawn, a character for each character of the value."""
+        """Return the text to show, one character for each character of the value."""
         raise NotImplementedError
 
     @property
@@ -101,5 +101,5 @@ def screen_lines(screen: Screen[Any]) -> list[Strip]:
 
 
 def palette_placeholder(palette: CommandPalette) -> str:
-    """Return what the command palette shows where nothing is typed."""
+    """Return the placeholder that the command palette shows while nothing is typed."""
     return palette._placeholder
