@@ -1,18 +1,18 @@
-"""Where the cursor goes when its list has changed."""
+"""Finding the cursor's row after its list has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 _NEIGHBORHOOD = 1_000
-"""Rows to either side that are tried first: to look for every row of a million takes long."""
+"""Rows to either side that are tried first, since searching a million rows is slow."""
 
 
 def find_successor(old: Sequence[str], index: int, new: Sequence[str]) -> int:
     """Find the index in ``new`` of the key ``old[index]``.
 
-    Where the key is gone, that of its nearest neighbor that is left, of two the one below. 0 where
-    a list is empty.
+    If the key is gone, find its nearest neighbor that still exists; of two equally near ones, the
+    one below. If none exists, return the nearest valid index; 0 if a list is empty.
     """
     if not new or not old:
         return 0

@@ -19,7 +19,7 @@ _GAP = 3
 class Area:
     """An area as the line names it.
 
-    ``count`` is a number or a glyph, ``""`` for none; ``style`` is the count's.
+    ``count`` is a number or a glyph, ``""`` for none; ``style`` is the style of the count.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Area:
 class AreasBar(Widget):
     """The areas at the left, the one in front in bold; the status at the right.
 
-    As the width shrinks, the app's name goes, then the later items of the status, then long titles,
-    then counts, then blanks.
+    As the width shrinks, the bar drops the app's name, then the later status items, then long
+    titles, then counts, then blanks.
     """
 
     ALLOW_SELECT = False
@@ -63,7 +63,7 @@ class AreasBar(Widget):
         self._status: Sequence[Content] = ()
 
     def show(self, areas: Sequence[Area], front: str, status: Sequence[Content]) -> None:
-        """Show areas, the name of the one in front, and status items, the first the weightiest."""
+        """Show areas, ``front`` in bold, and status items, the most important first."""
         shown = (areas, front, status)
         if shown != (self._areas, self._front, self._status):
             self._areas, self._front, self._status = shown
@@ -113,7 +113,7 @@ class AreasBar(Widget):
         offset = event.get_content_offset(self)
         if offset is None:
             return
-        # The blanks before a key tell it from a digit of a count; one is enough without counts.
+        # Blanks before a key distinguish it from a count's digit; without counts, one is enough.
         left = self._left(self.size.width).plain
         between = _BETWEEN if _BETWEEN in left else " "
         text = between + left
@@ -136,5 +136,5 @@ _FORMS = (
     (1, (False, False, True, _BETWEEN)),
     (1, (False, False, True, " ")),
 )
-"""Status items that must fit; whether the app is named, areas counted, titles short; what is
-between two areas."""
+"""The forms of the bar, widest first: the number of status items that must fit; then whether the
+app is named, areas are counted and titles are short, and the text between two areas."""

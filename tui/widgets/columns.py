@@ -15,21 +15,21 @@ GAP = 2
 """Blank cells between two columns."""
 
 OPTIONAL = 7
-"""The drop priority from which a column is only shown where the others have what they wish."""
+"""From this drop priority on, a column is shown only if all other columns have their ``wish``."""
 
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
     """One column of a list.
 
-    ``title`` may be a function where it changes. ``width`` is in cells. ``cell`` returns what is
-    shown of a row; a plain ``str`` is taken for log text and made visible. As the width shrinks,
-    columns go one by one, the highest ``drop_priority`` first. A ``flex`` column also takes a share
-    of the width to spare. ``field`` is the filter's name for what the column shows, where that is
-    not its ``key``. ``depends_on`` returns all that the cell depends on, where that is read faster
-    than the cell is written. ``shorten`` writes the cell in fewer cells than it needs; otherwise
-    its end is cut. ``wish`` is the width that it has before a column of ``OPTIONAL`` priority is
-    shown, and before ``flex`` columns share what is left.
+    ``title`` is a function if the title changes. ``width`` is in cells. ``cell`` returns a row's
+    content; a plain ``str`` is treated as log text and made visible. As the width shrinks,
+    columns are dropped one by one, the highest ``drop_priority`` first. A ``flex`` column also gets
+    a share of the spare width. ``field`` is the name of the column's filter field if it differs
+    from ``key``. ``depends_on`` returns all that the cell depends on, if reading that is faster
+    than formatting the cell. ``shorten`` formats the cell for fewer cells than it needs; without
+    it, the end is cut. ``wish`` is the width that the column gets before a column of ``OPTIONAL``
+    priority is shown, and before ``flex`` columns share the rest.
     """
 
     key: str
@@ -45,7 +45,7 @@ class Column(Generic[R]):
     wish: int = 0
 
     def text(self, row: R) -> str:
-        """Return the text of the cell as the log has it."""
+        """Return the plain text of the cell; log text is unchanged."""
         cell = self.cell(row)
         if isinstance(cell, str):
             return cell
@@ -74,7 +74,7 @@ def derived_column(
 def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]:
     """Choose the columns that fit ``cells``, each with its width.
 
-    One column always stays, cut if it must be.
+    At least one column is kept, cut if necessary.
     """
     shown = list(columns)
     while _wished_width(shown) > cells and shown[_least(shown)].drop_priority >= OPTIONAL:
@@ -99,7 +99,7 @@ def fit(columns: Sequence[Column[R]], cells: int) -> list[tuple[Column[R], int]]
 
 
 def _grown(columns: Sequence[Column[R]], spare: int) -> list[int]:
-    """Return the widths with ``spare`` cells shared evenly by the columns below their wish."""
+    """Return the widths after sharing ``spare`` cells evenly among columns below their wish."""
     widths = [column.width for column in columns]
     while spare > 0:
         below = [index for index, width in enumerate(widths) if width < columns[index].wish]
@@ -112,7 +112,7 @@ def _grown(columns: Sequence[Column[R]], spare: int) -> list[int]:
 
 
 def _least(columns: Sequence[Column[R]]) -> int:
-    """Return the index of the column that goes first; of equals it is the last."""
+    """Return the index of the column to drop first; of equal priorities, the last one."""
     return max(range(len(columns)), key=lambda index: (columns[index].drop_priority, index))
 
 

@@ -1,7 +1,7 @@
-"""JSON laid out for reading, with every value as it is spelt.
+"""JSON laid out for reading, with every value spelled as in the source.
 
-This is evidence: numbers keep their spelling, objects the order of their keys, and keys that come
-twice.
+JSON records are evidence: numbers keep their spelling; objects keep the order of their keys and
+duplicate keys.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from tui.presentation import safe
 TokenKind = Literal["plain", "key", "string", "number", "word", "note"]
 
 JsonLine = list[tuple[str, TokenKind]]
-"""A line in runs of one kind, all made visible."""
+"""A line as runs of visible text, each with its token kind."""
 
 MAX_STRING = 1_000
-"""Characters of one string that are shown."""
+"""Maximum number of characters shown of one string."""
 
 _MAX_TEXT = 20 * MAX_STRING
-"""Characters that are shown of what is no JSON."""
+"""Maximum number of characters shown of text that is not JSON."""
 
 
 class _Object(list[tuple[str, Any]]):
-    """A JSON object as its pairs."""
+    """A JSON object as a list of pairs."""
 
 
 class _Number(str):
-    """A JSON number as it is spelt."""
+    """A JSON number as spelled in the source."""
 
     __slots__ = ()
 
@@ -37,7 +37,7 @@ class _Number(str):
 def layout(raw: bytes) -> list[JsonLine]:
     """Lay out a JSON value in lines.
 
-    What is no JSON, or nested too deep, is shown as text under a line that says so.
+    Text that is not JSON or is nested too deep is shown as it is, below a line that says so.
     """
     text = raw.decode("utf-8", "backslashreplace")
     try:
@@ -100,9 +100,9 @@ def _scalar(value: Any) -> JsonLine:
 
 
 def _string(value: str, kind: TokenKind) -> JsonLine:
-    """Write a string as JSON does, escaped where it cannot be seen.
+    """Format a string as JSON, with invisible characters escaped.
 
-    A long string is cut, and its length is written after it.
+    A long string is cut and followed by its length.
     """
     quoted = safe.visible(json.dumps(value[:MAX_STRING], ensure_ascii=False), 8 * MAX_STRING)
     if len(value) <= MAX_STRING:

@@ -1,4 +1,4 @@
-"""A raw record, laid out to read, byte for byte to copy."""
+"""A raw record, laid out for reading; copying yields the original bytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class JsonView(TextView):
         self._raw: bytes | None = None
 
     def show(self, raw: bytes | None, empty: str = "No record.") -> None:
-        """Show a JSON value from its first line; for None, ``empty``."""
+        """Show a JSON value from its first line on; for None, show ``empty``."""
         self._raw = raw
         if raw is None:
             self.set_lines([[(safe.visible(empty), "plain")]])

@@ -12,13 +12,13 @@ from tui.presentation import safe
 
 _LABEL_CELLS = 6
 _GAP = 3
-"""Blank cells before a tag."""
+"""Minimum number of blank cells before a tag."""
 
 
 class LabelledLine(NamedTuple):
-    """A label of ours, a text that may quote a log, and a tag at the right end.
+    """A label from our own code, a text that may quote a log, and a tag at the right end.
 
-    The short tag stands where the text does not fit beside the whole one.
+    ``short_tag`` replaces the tag if text and tag do not fit on one line.
     """
 
     label: str
@@ -30,7 +30,7 @@ class LabelledLine(NamedTuple):
 class LabelledLines(Widget):
     """As many lines as there are labels, each wrapped to at most ``max_lines``.
 
-    A text that is too long ends in ``…``. A line whose text is not known yet is blank.
+    A text that is too long ends in ``…``. A line without text is blank.
     """
 
     DEFAULT_CSS = "LabelledLines { height: auto; }"
@@ -42,11 +42,11 @@ class LabelledLines(Widget):
 
     @property
     def lines(self) -> Sequence[LabelledLine]:
-        """The lines, as they were shown last."""
+        """The lines as last shown."""
         return self._lines
 
     def show(self, *lines: LabelledLine) -> None:
-        """Show these lines, in place of those with their labels."""
+        """Show these lines, replacing those with the same labels."""
         by_label = {line.label: line for line in lines}
         shown = [by_label.get(line.label, line) for line in self._lines]
         if shown != self._lines:
@@ -54,7 +54,7 @@ class LabelledLines(Widget):
             self.refresh(layout=self.max_lines > 1)
 
     def clear(self) -> None:
-        """Show nothing, as there is nothing to explain."""
+        """Blank all lines."""
         self.show(*(LabelledLine(line.label, "") for line in self._lines))
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002

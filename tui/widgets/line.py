@@ -17,7 +17,7 @@ from textual.style import Style
 from tui.presentation import safe
 
 CellContent = str | Content | Text
-"""What a cell may hold: log text as ``str``, or styled text that is already visible."""
+"""The content of a cell: log text as ``str``, or styled text that is already visible."""
 
 StyledRun = tuple[str, Style]
 """A run of text in one style."""
@@ -26,9 +26,9 @@ Align = Literal["left", "right"]
 
 
 def as_content(cell: CellContent) -> Content:
-    """Convert a cell to content that is visible, whatever it came from.
+    """Convert the content of a cell to visible content.
 
-    Style strings of a ``Text`` are read as Textual's.
+    Style strings of a ``Text`` are parsed in Textual's syntax.
     """
     if isinstance(cell, str):
         return Content(safe.visible(cell))
@@ -56,7 +56,7 @@ def fit_cell(
 ) -> list[StyledRun]:
     """Draw content over ``base`` in exactly ``cells`` cells.
 
-    A style that Textual cannot read is left out.
+    A style that Textual cannot parse is ignored.
     """
     cut = cell.truncate(cells, ellipsis=True)
     padding = (" " * (cells - cut.cell_length), base)
@@ -65,14 +65,14 @@ def fit_cell(
 
 
 def cursor_bar(at_cursor: bool) -> str:
-    """Return the cell before a row, which marks the cursor's."""
+    """Return the cell before a row, which marks the cursor's row."""
     return "▌" if at_cursor else " "
 
 
 def style_of(style: str | Style, app: App[object]) -> Style:
-    """Read a style such as ``$error bold`` in the app's theme.
+    """Parse a style such as ``$error bold`` in the app's theme.
 
-    The null style where it cannot be read: a misspelt style must not take the app down.
+    Returns the null style if parsing fails: a misspelled style must not crash the app.
     """
     try:
         return app.stylesheet.parse_style(style)
@@ -87,7 +87,7 @@ def to_strip(runs: Iterable[StyledRun], cells: int, base: Style) -> Strip:
 
 
 def match_spans(pattern: re.Pattern[str], text: str) -> Sequence[tuple[int, int]]:
-    """Return the spans of all matches that are not empty."""
+    """Return the spans of all non-empty matches."""
     if not pattern.search(text):  # most texts have none, and this is faster than an iterator
         return ()
     return [match.span() for match in pattern.finditer(text) if match.end() > match.start()]

@@ -1,4 +1,4 @@
-"""A scrolled area drawn line by line below a fixed header."""
+"""A scrollable area drawn line by line below a fixed header."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LineScroll(ScrollView, inherit_bindings=False):
 
     @property
     def cells(self) -> int:
-        """The width of a line, without the scrollbar's."""
+        """The width of a line in cells, without the scrollbar."""
         return self.scrollable_size.width
 
     @property
@@ -51,23 +51,23 @@ class LineScroll(ScrollView, inherit_bindings=False):
 
     @property
     def page(self) -> int:
-        """The count of rows in view."""
+        """The number of rows in view."""
         return max(1, self.size.height - self.HEADER)
 
     def in_view(self, row: int) -> bool:
         return self.top <= row < self.top + self.page
 
     def set_rows(self, count: int) -> None:
-        """Set the count of rows."""
+        """Set the number of rows."""
         self.virtual_size = Size(0, count + self.HEADER)
 
     def scroll_top(self, row: int) -> None:
-        """Scroll ``row`` to the top, as far as the end allows."""
+        """Scroll ``row`` to the top, or as far as the end allows."""
         # force: before the next layout Textual may still think that all rows fit, and not scroll
         self.scroll_to(y=row, animate=False, force=True)
 
     def reveal(self, row: int) -> None:
-        """Scroll no further than needed to have ``row`` in view."""
+        """Scroll just far enough to bring ``row`` into view."""
         if row < self.top:
             self.scroll_top(row)
         elif not self.in_view(row):

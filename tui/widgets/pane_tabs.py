@@ -1,4 +1,4 @@
-"""The names of the panes, the one in front in brackets."""
+"""The names of the panes, with the front pane's in brackets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BETWEEN = " │ "
 class PaneBar(Widget):
     """A bar of pane names, some with a count.
 
-    ``panes`` are words of ours.
+    ``panes`` are words from our own code, never log text.
     """
 
     COMPONENT_CLASSES = {"pane-bar--front", "pane-bar--other"}
@@ -45,7 +45,7 @@ class PaneBar(Widget):
         return Content.styled(_BETWEEN, self.get_visual_style("pane-bar--other")).join(parts)
 
     def beside(self, step: int) -> str:
-        """Return the pane ``step`` from the front, going round."""
+        """Return the pane ``step`` places after the front pane, wrapping around."""
         return self.panes[(self.panes.index(self.front) + step) % len(self.panes)]
 
     def on_click(self, event: events.Click) -> None:

@@ -1,7 +1,7 @@
-"""The one list for alerts, events, notes and suppressions.
+"""The list widget for alerts, events, notes, suppressions and all other rows.
 
-The cursor belongs to a row's key, never to a position: rows come and go above and below it while an
-analyst reads, and the next key press must still mean the row that was looked at.
+The cursor is bound to a row's key, never to a position: rows are added and removed above and below
+it while the analyst reads, and the next key press must still apply to the row being read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tui.widgets.row_view import RowView
 R = TypeVar("R")
 
 _PROGRESS_SECONDS = 0.2
-"""Seconds after which a search reports its progress, and again."""
+"""Seconds before a search first reports its progress, and between reports."""
 
 
 @dataclass
@@ -41,16 +41,16 @@ class _RowListMessage(Message):
 
 @dataclass(frozen=True)
 class _Range:
-    """Marks from a row to the cursor, beside earlier marks."""
+    """A range of marks from a row to the cursor, in addition to earlier marks."""
 
     start_key: str
     other_marks: frozenset[str]
 
 
 class RowList(RowView[R], can_focus=True, inherit_bindings=False):
-    """A list to move through, mark and search.
+    """A list whose rows can be marked and searched.
 
-    The parameters are those of ``RowView``; without ``marking`` its rows cannot be marked.
+    The parameters are those of ``RowView``; without ``marking``, rows cannot be marked.
     """
 
     BINDINGS = [
@@ -103,7 +103,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Highlighted(_RowListMessage):
-        """The row under the cursor changed; None without rows."""
+        """The row under the cursor changed; ``row`` is None if there are no rows."""
 
         row: Any
 
@@ -111,7 +111,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     class CursorMoved(_RowListMessage):
         """The cursor is on another key.
 
-        ``lost``: its row is gone, and this is the nearest one left.
+        ``lost`` means that the cursor's row is gone, and this is the nearest remaining one.
         """
 
         key: str | None
@@ -125,19 +125,19 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @dataclass
     class MarksChanged(_RowListMessage):
-        """Other rows are marked than before."""
+        """The set of marked rows changed."""
 
         marks: frozenset[str]
 
     @dataclass
     class Searching(_RowListMessage):
-        """The progress of a long search, 0 to 1, then None."""
+        """The progress of a long search, from 0 to 1; finally None."""
 
         share: float | None
 
     @dataclass
     class Matched(_RowListMessage):
-        """The cursor is on a match: which one, from 1, of how many."""
+        """The cursor is on a match: its number, from 1, and the number of all matches."""
 
         position: int
         total: int
@@ -147,12 +147,12 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         """A search went through all rows without a match."""
 
     def show(self, rows: Sequence[R], keys: Sequence[str] | None = None) -> None:
-        """Show rows in this order; ``keys`` are theirs, if at hand.
+        """Show rows in this order; ``keys`` are their keys, if already known.
 
-        The cursor stays on its key and on its screen line, as far as the list's ends allow; where
-        it was scrolled out of sight, the top line stays instead. A row that is gone loses its mark,
-        and the cursor goes to the nearest row that is left. With ``follow_top`` it goes to the
-        first row.
+        The cursor stays on its key and on its screen line, as far as the list's ends allow; if it
+        was scrolled out of sight, the top line stays in place instead. A removed row loses its
+        mark, and a cursor on it goes to the nearest remaining row. With ``follow_top``, the cursor
+        goes to the first row.
         """
         old_keys, old_key, old_row = self._keys, self.cursor_key, self.cursor_row
         anchor = self._cursor if self.in_view(self._cursor) else self.top
@@ -178,7 +178,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self.post_message(self.Highlighted(self, self.cursor_row))
 
     def move_to(self, key: str) -> bool:
-        """Move to the row of ``key``; False where there is none."""
+        """Move to the row with ``key``; return False if there is none."""
         try:
             self._move(self._keys.index(key))
         except ValueError:
@@ -186,7 +186,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return True
 
     def step_column(self, step: int) -> None:
-        """Move to the next cell; from none to the first column's."""
+        """Move to the next cell; without a current column, to the first column."""
         keys = [column.key for column, _ in self._shown_columns()]
         index = keys.index(self._column) + step if self._column in keys else 0
         self._column = keys[max(0, min(index, len(keys) - 1))]
@@ -196,7 +196,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @property
     def marks(self) -> frozenset[str]:
-        """The keys of the marked rows; assign others to mark them."""
+        """The keys of the marked rows; assign keys to mark other rows."""
         return self._marks
 
     @marks.setter
@@ -211,7 +211,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
 
     @property
     def selection(self) -> list[R]:
-        """The marked rows in order, or else the cursor's."""
+        """The marked rows in order; without marks, the row under the cursor."""
         if self._marks:
             return [
                 row for key, row in zip(self._keys, self._rows, strict=True) if key in self._marks
@@ -219,21 +219,21 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return [self._rows[self._cursor]] if self._keys else []
 
     def set_highlight(self, pattern: re.Pattern[str] | None) -> None:
-        """Paint the matches in the columns that are shown."""
+        """Highlight the matches in the visible columns."""
         self._pattern = pattern
         self.workers.cancel_group(self, "seek")
         self.redraw()
 
     def next_match(self, *, here: bool = False) -> None:
-        """Move to the next match; ``here``: from the cursor row on.
+        """Move to the next match; with ``here``, the cursor's row counts too.
 
-        The search runs in a thread, and a newer one replaces it. ``NoMatch`` reports that there is
-        none.
+        The search runs in a thread; a newer search replaces it. ``NoMatch`` is posted if there is
+        no match.
         """
         self._seek(0 if here else 1, 1)
 
     def previous_match(self) -> None:
-        """Move to the previous row with a match, as ``next_match`` does."""
+        """Move to the previous match, in the same way as ``next_match``."""
         self._seek(-1, -1)
 
     @work(exclusive=True, group="seek")
@@ -269,7 +269,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     def _all_matches(
         self, job: Job, pattern: re.Pattern[str] | None, rows: Sequence[R]
     ) -> list[int] | None:
-        """Find the indexes of all rows with a match; None if another search began."""
+        """Find the indexes of all rows with a match; None if a newer search began."""
         if pattern is None:
             return None
         columns = [column for column, _ in self._shown_columns()]
@@ -337,7 +337,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
             self._extend_range()
 
     def _extend_range(self) -> None:
-        """Mark from the start of the range to the cursor."""
+        """Mark the rows from the start of the range to the cursor."""
         if self._range:
             start = self._keys.index(self._range.start_key)
             first, last = sorted((start, self._cursor))
@@ -347,7 +347,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
         return self._marking or action not in ("mark", "range")
 
     def advance(self) -> bool:
-        """Move to the next row; False on the last."""
+        """Move to the next row; return False on the last one."""
         before = self._cursor
         self._move(before + 1)
         return self._cursor != before
@@ -365,7 +365,7 @@ class RowList(RowView[R], can_focus=True, inherit_bindings=False):
     # --- cursor and marks
 
     def _move(self, index: int) -> None:
-        """Move the cursor to a row, as the analyst asked."""
+        """Move the cursor to a row at the analyst's request."""
         if not self._keys:
             return
         self.was_moved = True

@@ -1,8 +1,8 @@
 """The search for rows with a match.
 
 Most rows share a region or a user agent with others. So rows are searched in pieces, column by
-column: what a cell depends on is read first, and a cell is written and searched only for values
-that its column did not have before.
+column: the value on which a cell depends is read first, and the cell is formatted and searched only
+for values that have not occurred in its column before.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tui.widgets.line import match_spans, plain_text
 R = TypeVar("R")
 
 _MAX_VALUES = 20_000
-"""Values without a match that are remembered for one column."""
+"""Maximum number of values without a match that are remembered for one column."""
 
 
 def first_match(
@@ -32,8 +32,8 @@ def first_match(
 ) -> int | None:
     """Find the index of the first row with a match. Raises Cancelled.
 
-    Searches from ``start`` by ``step`` (1 or -1) and around the end. Rows for which ``heading``
-    returns something have no cells and are passed over.
+    Searches from ``start`` in steps of ``step`` (1 or -1), wrapping around. Rows for which
+    ``heading`` returns a heading have no cells and are skipped.
     """
     searches = [_ColumnSearch(column, pattern) for column in columns]
     for offsets in job.pieces(range(len(rows))):

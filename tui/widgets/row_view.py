@@ -1,4 +1,4 @@
-"""The drawing of a list: column titles and the rows in view."""
+"""Drawing of a list: column titles and the rows in view."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from tui.widgets.line_scroll import LineScroll
 R = TypeVar("R")
 
 GUTTER = 3
-"""Cells before the first column: the cursor's bar, the mark, a blank."""
+"""Cells before the first column: the cursor's bar, the mark and a blank."""
 
 
 class RowView(LineScroll, Generic[R]):
-    """The drawing of a list: rows, cursor, marks, highlights.
+    """Draws a list: rows, cursor, marks, highlights.
 
-    ``columns`` are in the order they are drawn; ``key`` names a row for as long as it exists;
-    ``empty`` is shown when there are no rows. ``row_style`` returns a row's style in Textual's
-    syntax (``$foreground-muted``), ``""`` for none. ``heading`` returns what is written across all
-    columns in place of a row's cells, None for a row of cells.
+    ``columns`` are in drawing order; ``key`` returns a row's key, which stays the same as long as
+    the row exists; ``empty`` is shown when there are no rows. ``row_style`` returns a row's style
+    in Textual's syntax (``$foreground-muted``), ``""`` for none. ``heading`` returns the text that
+    replaces a row's cells across all columns, or None for a row with cells.
     """
 
     HEADER = 1
@@ -70,7 +70,7 @@ class RowView(LineScroll, Generic[R]):
     """
 
     empty: reactive[str] = reactive("", init=False)
-    """What is shown when there are no rows; may be several lines."""
+    """The text that is shown when there are no rows; may have several lines."""
 
     def __init__(
         self,
@@ -106,14 +106,14 @@ class RowView(LineScroll, Generic[R]):
         return self._chosen
 
     def choose_columns(self, keys: Sequence[str]) -> None:
-        """Show only columns with these keys, as far as they fit; without keys all."""
+        """Show only the columns with these keys, as far as they fit; without keys, show all."""
         known = {column.key for column in self._columns}
         self._chosen = tuple(key for key in keys if key in known)
         self.redraw()
 
     @property
     def columns(self) -> Sequence[Column[R]]:
-        """All columns, those that do not fit included."""
+        """All columns, including those that do not fit."""
         return self._columns
 
     @property
@@ -147,18 +147,18 @@ class RowView(LineScroll, Generic[R]):
 
     @property
     def column(self) -> Column[R] | None:
-        """The column of the cursor; None where none is shown."""
+        """The column of the cursor; None if the cursor has no visible column."""
         return next(
             (column for column, _ in self._shown_columns() if column.key == self._column), None
         )
 
     def line(self, row: R) -> str:
-        """Write a row as one visible line with every column."""
+        """Return a row as one line of visible text with all columns."""
         cells = [plain_text(column.cell(row)) for column in self._columns]
         return "  ".join(filter(None, cells))
 
     def show_sort(self, column: str | None, descending: bool = False) -> None:
-        """Show which column, by its key, the rows are sorted by."""
+        """Mark the column, given by its key, by which the rows are sorted."""
         self._sort = None if column is None else (column, descending)
         self.refresh()
 
@@ -170,7 +170,7 @@ class RowView(LineScroll, Generic[R]):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw every row again, since cells may change with time."""
+        """Redraw every row, since cells may change with time."""
         self._strips.clear()
         self.refresh()
 
@@ -249,9 +249,9 @@ class RowView(LineScroll, Generic[R]):
         return to_strip(runs, self.cells, background)
 
     def _highlighted(self, cell: Content, cells: int) -> Content:
-        """Cut a cell to ``cells`` and paint its matches.
+        """Cut a cell to ``cells`` and highlight its matches.
 
-        A match beyond the cut paints the ``…``.
+        For a match beyond the cut, the ``…`` is highlighted.
         """
         cut = cell.truncate(cells, ellipsis=True)
         if self._pattern is None or not cut.plain:

@@ -28,14 +28,14 @@ _STATES: dict[LiveState, tuple[str, str]] = {
 }
 
 ARCHIVE_AGE = DAY
-"""Seconds after its latest event from which data is an archive, not live."""
+"""Data whose latest event is at least this many seconds old is an archive, not live."""
 
 
 def live_items(state: LiveState, newest: int | None, now: float) -> list[Content]:
     """Return ``● live`` and ``latest 12:38:05Z (3 m ago)``.
 
-    ``newest`` is the time of the latest event read; both times are in epoch seconds. What is live
-    by itself but has only old events is an archive.
+    ``newest`` is the time of the latest event read; both times are in epoch seconds. A live source
+    with only old events is shown as an archive.
     """
     if state == "live" and newest is not None and now - newest >= ARCHIVE_AGE:
         state = "archive"
@@ -60,9 +60,9 @@ def _newest_phrase(newest: int, now: float) -> str:
 class AccountingLine(Widget):
     """Format terms: ``files 9 = 7 read + 2 waiting · records 4``.
 
-    The sums always add up, or no terms are shown at all. Terms of 0 are left out. As the width
-    shrinks: shorter words; then the totals with what needs attention; then the totals. A number is
-    never rounded.
+    Terms always add up to the total, or no terms are shown at all. Terms of 0 are left out. As the
+    width shrinks, the line uses shorter words; then the totals and the terms that need attention;
+    then only the totals. Numbers are never rounded.
     """
 
     DEFAULT_CSS = "AccountingLine { height: 1; color: $foreground-muted; }"
@@ -72,7 +72,7 @@ class AccountingLine(Widget):
         self._accounting: Accounting | None = None
 
     def show(self, accounting: Accounting | None) -> None:
-        """Show an accounting; None where nothing has been read yet."""
+        """Show an accounting; None means that nothing has been read yet."""
         self._accounting = accounting
         self.refresh()
 
@@ -99,7 +99,7 @@ class SumTerm(NamedTuple):
 
 
 def _accounting_forms(accounting: Accounting) -> Iterator[Content]:
-    """Write the accounting in ever fewer cells."""
+    """Return the forms of the accounting, each narrower than the one before."""
     files = [
         SumTerm(accounting.files_read, "read", "read"),
         SumTerm(accounting.files_waiting, "waiting", "wait"),

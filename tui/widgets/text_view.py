@@ -16,7 +16,7 @@ TextLine = Sequence[tuple[str, str]]
 """Runs of visible text, each with its kind."""
 
 _HANGING_INDENT = 4
-"""Cells by which a wrapped line is indented further than it began."""
+"""Cells by which continuation lines are indented further than the wrapped line's beginning."""
 
 
 class TextView(LineScroll, can_focus=True, inherit_bindings=False):
@@ -55,7 +55,7 @@ class TextView(LineScroll, can_focus=True, inherit_bindings=False):
         self._wrapped: list[TextLine] = []
 
     def set_lines(self, lines: Sequence[TextLine]) -> None:
-        """Show lines, whose text is visible already, from the first on."""
+        """Show lines of already visible text, from the first line on."""
         self._lines = lines
         self._wrap()
         self.scroll_top(0)

@@ -14,7 +14,7 @@ _GAP = 3
 class TopLine(Widget):
     """The title at the left, the status items at the right.
 
-    What does not fit is left out, the last item first.
+    Items that do not fit are left out, the last item first.
     """
 
     DEFAULT_CSS = "TopLine { height: 1; text-style: bold; }"
@@ -25,7 +25,7 @@ class TopLine(Widget):
         self._items: list[Content] = []
 
     def show(self, title: CellContent, *items: CellContent) -> None:
-        """Show a title and status items; ``str`` is log text."""
+        """Show a title and status items; a ``str`` is treated as log text."""
         self._title = as_content(title)
         self._items = [as_content(item) for item in items]
         self.refresh()

@@ -19,7 +19,7 @@ from tui.widgets.line import StyledRun, cursor_bar, style_of, to_strip
 from tui.widgets.line_scroll import LineScroll
 
 _MIN_DAYS_FOR_WEEKS = 62
-"""Days of history from which rows are weeks."""
+"""From this many days of history on, rows are weeks."""
 
 _LABEL_CELLS = 12
 _TOTAL_CELLS = 8
@@ -87,7 +87,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another cell; sweeps in order of time."""
+        """The cursor is on another cell; ``sweeps`` are in order of time."""
 
         calendar: Calendar
         sweeps: Sequence[Sweep]
@@ -109,9 +109,9 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         self._cursor: GridCell = (0, 0)
 
     def load(self, sweeps: Sequence[Sweep]) -> None:
-        """Show sweeps, which are in order of time.
+        """Show sweeps, which must be in order of time.
 
-        The cursor stays on its time; at first it is on the newest.
+        The cursor stays on its time; initially it is on the newest sweep.
         """
         cursor_time = self._day_and_hour(self._cursor) if self._sweeps_by_cell else None
         self._set_axes(sweeps)
@@ -129,7 +129,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _set_axes(self, sweeps: Sequence[Sweep]) -> None:
-        """Choose between days and weeks, and the first of them."""
+        """Choose between days and weeks as rows, and the first day or week."""
         if not sweeps:
             self._by_week, self._first = False, date.min
             return
@@ -235,8 +235,8 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
     def _column_title(self, column: int) -> str:
         """Return the title of a column.
 
-        Where hours stand close, only every third has one, and the cursor's, whose neighbors then
-        have none.
+        If hours are close together, only every third hour has a title, and the cursor's hour, next
+        to which other titles are left out.
         """
         if self._by_week:
             return _WEEKDAYS[column][: self._column_cells]
@@ -260,7 +260,7 @@ class Calendar(LineScroll, can_focus=True, inherit_bindings=False):
 
 
 def _short_count(count: int) -> str:
-    """Write a count: nothing for one, ``+`` from ten on."""
+    """Format a count in one cell: blank for one, ``+`` from ten on."""
     if count == 1:
         return ""
     return str(count) if count < 10 else "+"

@@ -1,4 +1,4 @@
-"""Calls by region and time: regions down, time across."""
+"""A heat strip of calls: a row for each region, time from left to right."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tui.widgets.charts.time_rows import TimeRows
 from tui.widgets.line import StyledRun
 
 HEAT_GLYPHS = " ·░▒▓█"
-"""From no call to the most."""
+"""The glyphs, from no call to the highest count."""
 
 _LABEL_CELLS = 18
-"""Cells for a region's name; the longest of AWS takes 16."""
+"""Cells for a region's name; the longest name of an AWS region takes 16."""
 
 MARGIN = 31 * DAY
 """Seconds before and after the alert that can be viewed."""
@@ -42,7 +42,7 @@ class _CellMessage(Message):
 
 
 class HeatStrip(TimeRows):
-    """Regions by buckets of time; glyph and color say the same."""
+    """Regions by buckets of time; glyph and color both encode the count."""
 
     NAMES, COUNTS = "region", "calls"
 
@@ -87,7 +87,7 @@ class HeatStrip(TimeRows):
         self._regions: list[str] = []
         self._rare: frozenset[str] = frozenset()
         self._name_cells = 0
-        """Cells of the longest name that has a label after it."""
+        """Width of the longest name that is followed by a label, in cells."""
         self._region: str | None = None
         self._posted_cell: tuple[str, int, int] | None = None
 
@@ -102,9 +102,10 @@ class HeatStrip(TimeRows):
     ) -> None:
         """Show calls, each a region and epoch seconds, over ``[start, end)``.
 
-        Rows are in the order of ``regions``; a region that only ``times`` has comes after them.
-        ``rare`` regions are labelled so. ``nearby`` are further calls, shown when more than
-        ``[start, end)`` is in view. The cursor stays on its region and time where they are left.
+        Rows are in the order of ``regions``, followed by regions that occur only in ``times``.
+        ``rare`` regions are labelled as unusual. ``nearby`` are further calls, which are visible
+        when more than ``[start, end)`` is in view. The cursor stays on its region and time if
+        they still exist.
         """
         home = int(start), max(ceil(end), int(start) + 1)
         times_by_region: dict[str, list[int]] = defaultdict(list)
@@ -188,7 +189,7 @@ class HeatStrip(TimeRows):
             self.widened()
 
     def widened(self) -> None:
-        """React to more time in view than was loaded as ``times``."""
+        """React to a view that extends beyond ``[start, end)`` as loaded."""
 
     def on_resize(self) -> None:
         super().on_resize()
@@ -197,7 +198,7 @@ class HeatStrip(TimeRows):
     def cell(self, name: str, bucket: int, base: Style) -> StyledRun:
         """Draw a glyph for the count.
 
-        Under the cursor, which a full block would hide, draw the number itself.
+        Under the cursor, which a full block would hide, draw the number instead.
         """
         count, cells = self._counts[name][bucket], self._axis.cells
         if name == self._region and bucket == self._axis.bucket(self._cursor_time):

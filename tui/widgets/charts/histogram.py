@@ -1,4 +1,4 @@
-"""Alerts over time: a row for each severity, and a brush."""
+"""A histogram of alerts over time: a row for each severity, and a brush."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ORDER = tuple(reversed(SEVERITIES))
 
 
 class Histogram(TimeRows):
-    """Severities by buckets of time, the highest first.
+    """Severities by buckets of time, the highest severity first.
 
-    The line above them shows the cursor, or the span that is brushed.
+    The line above the rows shows the cursor or the brushed span.
     """
 
     NAMES, COUNTS = "severity", "alerts"
@@ -52,7 +52,7 @@ class Histogram(TimeRows):
 
     @dataclass
     class Moved(Message):
-        """The cursor or the brush is on ``[start, end)``, epoch seconds."""
+        """The cursor or the brush is now on ``[start, end)``, in epoch seconds."""
 
         histogram: Histogram
         start: int
@@ -65,7 +65,7 @@ class Histogram(TimeRows):
 
     @dataclass
     class Chosen(Moved):
-        """The analyst wants the alerts of this span."""
+        """The analyst has chosen the alerts of this span."""
 
     def __init__(
         self, *, name: str | None = None, id: str | None = None, classes: str | None = None
@@ -77,7 +77,7 @@ class Histogram(TimeRows):
     def load(self, times: Mapping[str, Sequence[int]]) -> None:
         """Show the times of alerts (epoch seconds) by severity.
 
-        The cursor starts on the newest.
+        The cursor starts on the newest alert.
         """
         first = min((min(group) for group in times.values() if group), default=0)
         last = max((max(group) for group in times.values() if group), default=0)

@@ -1,4 +1,4 @@
-"""Regions by geography: the count of each, and how usual it is."""
+"""A board of regions by geography: each region's count, and how usual it is."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tui.widgets.line import StyledRun, cursor_bar, fit_cell, to_strip
 from tui.widgets.line_scroll import LineScroll
 
 _WIDE_COLUMN = 36
-"""Cells of a column from which the place stands beside the name."""
+"""Column width, in cells, from which the place is shown next to the name."""
 
 _MAX_NARROW_NAME = 16
-"""Cells for a name where columns are narrow."""
+"""Maximum width of a name in narrow columns, in cells."""
 
 _NAME_CELLS = 14
 """Cells for a name that is not shortened."""
@@ -31,11 +31,11 @@ _COUNT_CELLS = 4
 _LABEL_CELLS = 5
 _LABEL_STYLES = {"new": "$text-error", "unusual": "$text-warning", "used": "$foreground-muted"}
 _SHOWN_LABELS = {"unusual": "!"}
-"""Labels that are drawn as a sign."""
+"""Labels that are drawn as a single character."""
 
 
 class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
-    """A column for each geography, in bands where the width is short."""
+    """A column for each geography; columns that do not fit wrap into further bands."""
 
     COMPONENT_CLASSES = {
         "region-board--title",
@@ -105,7 +105,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
     ) -> None:
         """Show regions by geography, with a count and a label each.
 
-        The cursor stays on its region; at first it is on one with the highest count.
+        The cursor stays on its region; initially it is on a region with the highest count.
         """
         self._groups, self._counts, self._labels = dict(groups), counts, labels
         regions = self._regions()
@@ -132,14 +132,14 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
 
     @property
     def _min_column_cells(self) -> int:
-        """The least width at which no two names are cut alike."""
+        """The minimum width of a column at which no two cut names look the same."""
         names = [short_region(safe.visible(region.name)) for region in self._regions()]
         longest = max(map(len, names), default=0)
         return 2 + min(_MAX_NARROW_NAME, longest) + _COUNT_CELLS + _LABEL_CELLS
 
     @property
     def _column_cells(self) -> int:
-        """The cells of a column, without the blank after it."""
+        """The width of a column in cells, without the blank after it."""
         return max(1, min(_WIDE_COLUMN + 8, (self.cells + 1) // self._columns - 1))
 
     def _lay_out(self) -> None:
@@ -177,7 +177,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
             self.reveal(cell[0])
 
     def action_move(self, rows: int, columns: int) -> None:
-        """Move to the nearest region that way, sideways within the band."""
+        """Move to the nearest region in this direction; sideways moves stay within the band."""
         cell = self._cursor_cell
         if cell is None:
             return
@@ -260,7 +260,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
         ]
 
     def _region_name(self, region: Region, cells: int) -> str:
-        """Write the name with its place, or short, as the room allows."""
+        """Return the name with its place, or a short name, as the width allows."""
         name = safe.visible(region.name) or "–"
         if self._column_cells >= _WIDE_COLUMN:
             return f"{name.ljust(_NAME_CELLS)} {region.city}"
@@ -270,7 +270,7 @@ class RegionBoard(LineScroll, can_focus=True, inherit_bindings=False):
 
 
 def _short_count(count: int) -> str:
-    """Write a count in at most four cells."""
+    """Format a count in at most four cells."""
     if count < 10_000:
         return str(count)
     if count < 1_000_000:

@@ -11,11 +11,11 @@ from textual.widget import Widget
 from tui.presentation import safe
 
 _BARS = "▁▂▃▄▅▆▇█"
-"""From no time at all to the most."""
+"""The bars, from no time to the highest count."""
 
 
 class TimeSparkline(Widget):
-    """Times as ``▁▁▂▁▁▇▁▁▁  last 24 h``: each cell an equal share."""
+    """Times as ``▁▁▂▁▁▇▁▁▁  last 24 h``; each cell covers an equal share of the span."""
 
     DEFAULT_CSS = "TimeSparkline { height: 1; color: $foreground-muted; }"
 

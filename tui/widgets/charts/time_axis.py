@@ -10,13 +10,13 @@ _STEPS = (
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800,
     3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
 )  # fmt: skip
-"""Sizes of a bucket in seconds; beyond, whole days."""
+"""Bucket sizes in seconds; larger buckets are whole days."""
 
 _MAX_CELLS = 3
-"""Cells that one bucket may take where there is room."""
+"""Maximum width of one bucket in cells."""
 
 _MIN_TICK_CELLS = 8
-"""Cells from one tick to the next, at least."""
+"""Minimum number of cells from one tick to the next."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class TimeAxis:
 
     @property
     def width(self) -> int:
-        """Cells that the buckets take."""
+        """The width of all buckets in cells."""
         return self.count * self.cells
 
     def bucket(self, time: float) -> int:
-        """Return the bucket of ``time``, or the nearest."""
+        """Return the index of the bucket that contains ``time``, or of the nearest one."""
         return max(0, min(self.count - 1, int(time - self.start) // self.step))
 
     def span(self, bucket: int) -> tuple[int, int]:
-        """Return the half-open span of a bucket in epoch seconds."""
+        """Return the half-open span of a bucket, in epoch seconds."""
         start = self.start + bucket * self.step
         return start, start + self.step
 
     def clock(self, time: int) -> str:
-        """Write ``time`` as exactly as the buckets need it."""
+        """Format ``time`` with the precision that the buckets need."""
         moment = time_display.datetime_at(time)
         if self.step >= 86_400:
             return f"{moment:%Y-%m-%d}"
@@ -71,7 +71,7 @@ class TimeAxis:
     def ticks(self) -> list[tuple[int, str]]:
         """List the texts above the buckets, each with its cell.
 
-        The first is the whole time; the others, at even distances, what changes.
+        The first tick is the complete time; the others, at even distances, show only what changes.
         """
         ticks = [(0, self.clock(self.start))]
         step = self._tick_step()
@@ -108,5 +108,5 @@ class TimeAxis:
 
 
 def _count(start: int, end: int, step: int) -> int:
-    """Count the buckets of ``step`` seconds in a span, at least one."""
+    """Return the number of buckets of ``step`` seconds in a span, at least one."""
     return max(1, -(-end // step) - start // step)

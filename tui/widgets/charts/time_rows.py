@@ -1,4 +1,4 @@
-"""Rows over time: the span in view in buckets, a cursor."""
+"""The base of charts with rows over time: the span in view, its buckets and a cursor."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Tick = tuple[int, str, Style]
 class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
     """Times by name, a row for each name.
 
-    A subclass draws the names and the counts, and says which row the cursor is on. ``NAMES`` and
-    ``COUNTS`` are the titles of the names and of the sums at the end of each row.
+    A subclass draws the names and the counts, and determines the cursor's row. ``NAMES`` and
+    ``COUNTS`` are the titles of the names and of the totals at the end of each row.
     """
 
     HEADER = 1
@@ -135,11 +135,11 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return self._times
 
     def cursor_moved(self) -> None:
-        """React to the analyst's moving the cursor or what is in view."""
+        """React when the analyst moves the cursor or the view."""
 
     @property
     def row(self) -> int | None:
-        """The row of the cursor; None where it is on all."""
+        """The row of the cursor; None if the cursor spans all rows."""
         return None
 
     # --- time
@@ -160,7 +160,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return self._axis.span(self._axis.bucket(self._cursor_time))
 
     def counted(self, start: int, end: int) -> dict[str, int]:
-        """Count the times of each name in ``[start, end)``, none omitted."""
+        """Count the times of each name in ``[start, end)``; omit names without any."""
         counts = {}
         for name, times in self._times.items():
             count = bisect_left(times, end) - bisect_left(times, start)
@@ -169,7 +169,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return counts
 
     def seek(self, time: int) -> None:
-        """Put the cursor on ``time``, in view, without a message."""
+        """Put the cursor on ``time``, bring it into view, and post no message."""
         view = self._view.showing(time)
         self._cursor_time = time
         if view != self._view:
@@ -195,7 +195,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             self.cursor_moved()
 
     def _burst(self, times: Sequence[int], step: int) -> int | None:
-        """Return the next time after, or the last before, the cursor's bucket."""
+        """Return the nearest time after (1) or before (-1) the cursor's bucket."""
         start, end = self.span
         index = bisect_left(times, end) if step > 0 else bisect_left(times, start) - 1
         if 0 <= index < len(times):
@@ -209,7 +209,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
             self.cursor_moved()
 
     def go_to(self, bucket: int) -> None:
-        """Move the cursor to the nearest bucket, for the analyst."""
+        """Move the cursor to the nearest bucket at the analyst's request."""
         self._cursor_time, _ = self._axis.span(max(0, min(bucket, self._axis.count - 1)))
         self.refresh()
         self.cursor_moved()
@@ -237,7 +237,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         self.lay_out()
 
     def lay_out(self) -> None:
-        """Cut the view into buckets that fit the width, and count."""
+        """Divide the view into buckets that fit the width, and count the times in each."""
         start, end = self._view.start, self._view.end
         totals = self.counted(start, end)
         self._names = list(self.names_in_view(totals))
@@ -252,7 +252,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _bucket_counts(self, name: str) -> list[int]:
-        """Count the times in the part of each bucket in view."""
+        """Count the times in each bucket, restricted to the span in view."""
         axis, view = self._axis, self._view
         times = self._times.get(name, ())
         starts = [axis.start + axis.step * bucket for bucket in range(axis.count + 1)]
@@ -260,9 +260,9 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return [last - first for first, last in pairwise(indices)]
 
     def level(self, count: int, levels: int) -> int:
-        """Return which glyph, from 0 to ``levels``, stands for a count.
+        """Return the index, from 0 to ``levels``, of the glyph for a count.
 
-        The scale is logarithmic, up to the fullest bucket.
+        The scale is logarithmic; its maximum is the fullest bucket.
         """
         return ceil(levels * log1p(count) / log1p(self._highest))
 
@@ -283,7 +283,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return to_strip(runs, self.cells, base)
 
     def header(self, y: int) -> list[StyledRun]:  # noqa: ARG002
-        """Draw the times above the buckets, the cursor's time and home."""
+        """Draw the line above the buckets: times, the cursor's time and the home span."""
         base = self.get_visual_style("time-rows--header")
         axis = self._axis
         ticks = [(cell, text, base) for cell, text in axis.ticks()]
@@ -298,7 +298,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
         return self.across(self.NAMES, ticks, self.COUNTS, base)
 
     def across(self, name: str, ticks: Iterable[Tick], total: str, base: Style) -> list[StyledRun]:
-        """Draw a line with ticks, in order, above the buckets."""
+        """Draw a line above the buckets with ticks, which are in order."""
         runs: list[StyledRun] = [(f" {name}".ljust(self._label_cells), base)]
         end = 0
         for cell, text, style in ticks:
@@ -311,7 +311,7 @@ class TimeRows(LineScroll, can_focus=True, inherit_bindings=False):
 
 
 def _insert_tick(ticks: Iterable[Tick], new: Tick) -> list[Tick]:
-    """Insert a tick in place of those that it would touch."""
+    """Insert a tick, replacing those that it would touch."""
     cell, text, _ = new
     apart = [tick for tick in ticks if tick[0] + len(tick[1]) < cell or tick[0] > cell + len(text)]
     return sorted([*apart, new], key=lambda tick: tick[0])

@@ -16,9 +16,9 @@ ZOOM_LEVELS = (
 
 @dataclass(frozen=True)
 class TimeView:
-    """``[start, end)`` is in view of ``[first, last)``, all in epoch seconds.
+    """The part ``[start, end)`` of ``[first, last)`` that is in view, all in epoch seconds.
 
-    ``home`` is in view at first; its length is one of the zoom levels.
+    ``home`` is the initial view; its length is one of the zoom levels.
     """
 
     home: tuple[int, int]
@@ -29,7 +29,7 @@ class TimeView:
 
     @classmethod
     def of(cls, home: tuple[int, int], limits: tuple[int, int]) -> TimeView:
-        """View ``home`` of all the time in ``limits``."""
+        """Return a view of ``home`` within ``limits``."""
         return cls(home, min(home[0], limits[0]), max(home[1], limits[1]), *home)
 
     @property
@@ -45,14 +45,14 @@ class TimeView:
         return (self.start, self.end) == self.home
 
     def with_home(self, home: tuple[int, int], limits: tuple[int, int]) -> TimeView:
-        """Change ``home``; a view that overlaps the new one stays."""
+        """Return a view with a new ``home``; a span that overlaps the new home is kept."""
         view = TimeView.of(home, limits)
         if self.is_home or self.end <= home[0] or self.start >= home[1]:
             return view
         return replace(view, start=self.start, end=self.end)._shifted_into(view.first, view.last)
 
     def resized(self, step: int, center: int) -> TimeView | None:
-        """Zoom out (1) or in (-1), if possible."""
+        """Return the view zoomed out (1) or in (-1) around ``center``; None if impossible."""
         length = self._next_length(step)
         if length is None:
             return None
@@ -76,7 +76,7 @@ class TimeView:
     def moved(self, seconds: int) -> TimeView:
         """Move later by ``seconds`` (earlier if negative), as far as possible.
 
-        A view within home stays there.
+        A view within ``home`` stays within it.
         """
         view = replace(self, start=self.start + seconds, end=self.end + seconds)
         if self.home[0] <= self.start and self.end <= self.home[1]:
@@ -84,7 +84,7 @@ class TimeView:
         return view._shifted_into(self.first, self.last)
 
     def showing(self, time: int) -> TimeView:
-        """Move to have ``time`` in the middle, unless it is in view."""
+        """Center the view on ``time``, unless ``time`` is already in view."""
         if self.start <= time < self.end:
             return self
         start = time - self.length // 2
