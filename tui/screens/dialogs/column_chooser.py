@@ -24,7 +24,7 @@ _COLUMNS: tuple[Column[Column[Any]], ...] = (
 class ColumnChooser(ModalScreen[list[str] | None]):
     """Dismissed with the keys of the marked columns; empty for the usual ones, None for no change.
 
-    Columns that are not chosen are never shown; of the chosen ones those that fit.
+    Only chosen columns are shown, as many of them as fit.
     """
 
     BINDINGS = [

@@ -1,4 +1,4 @@
-"""The output of a command that JSON was piped to."""
+"""The output of a command to which JSON was piped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.widgets.line import CellContent
 from tui.widgets.text_view import TextView
 
 _LINE_CHARACTERS = 10_000
-"""Characters of one line that are shown."""
+"""Maximum number of characters shown of one line."""
 
 
 class OutputScreen(ReadingScreen):

@@ -1,4 +1,4 @@
-"""Facets of a list: the most frequent values of each field, those missing included."""
+"""Facets of a list: the most frequent values of each field, including missing ones."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tui.widgets.columns import Column
 from tui.widgets.row_list import RowList
 
 _TOP = 5
-"""Values shown of each field."""
+"""Number of values shown for each field."""
 
 _BAR_CELLS = 20
 
 
 @dataclass(frozen=True)
 class FacetRow:
-    """A field, or one of its values with its count; ``term`` is the filter that it stands for."""
+    """A field, or one of its values with its count; ``term`` is the matching filter term."""
 
     field: str
     value: str
@@ -48,7 +48,7 @@ class FacetRow:
 
 
 def facet_rows(fields: Fields[Any], rows: Sequence[Any]) -> list[FacetRow]:
-    """Return the facets of rows, for every field that has values in common."""
+    """Return the facets of rows, for every field in which rows share values."""
     return [
         row
         for field in fields
@@ -60,7 +60,7 @@ def facet_rows(fields: Fields[Any], rows: Sequence[Any]) -> list[FacetRow]:
 def _rows_of_field(field: Field[Any], rows: Sequence[Any]) -> Iterator[FacetRow]:
     facet = facet_of(field.name, rows, lambda row: list(field_values(field, row)), _TOP)
     if not facet.top or facet.top[0][1] <= 1 < facet.distinct:
-        return  # every value is different: nothing to choose by
+        return  # every value is different, so no value narrows the list usefully
     summary = f"  {facet.summary}" if facet.summary else ""
     yield FacetRow(field.name, f"{field.name}{summary}", 0, 0)
     for value, count in facet.top:

@@ -1,4 +1,4 @@
-"""Help: every key of the screen beneath."""
+"""Help: every key of the screen behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command palette, with the cursor of lists before the command."""
+"""The command palette, with the same cursor sign as lists."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tui.terminal.textual_private import palette_placeholder
 
 
 class Commands(CommandList, Signed):
-    """The commands of the palette, with the cursor of lists."""
+    """The commands of the palette, with the same cursor sign as lists."""
 
 
 class Palette(CommandPalette):
-    """Textual's command palette over another list of commands."""
+    """Textual's command palette with our own list widget for the commands."""
 
     def compose(self) -> ComposeResult:
-        """Compose what Textual's palette has, by the ids that it looks up."""
+        """Compose the same widgets as Textual's palette, with the ids that it looks up."""
         with Vertical(id="--container"):
             with Horizontal(id="--input"):
                 yield SearchIcon()

@@ -22,7 +22,7 @@ from tui.screens.forms.choice import ChoiceField
 
 
 class FormScreen(ModalScreen[bool]):
-    """Dismissed with True once ``save`` has succeeded, with False when given up."""
+    """A form, dismissed with True once ``save`` has succeeded, with False if cancelled."""
 
     BINDINGS = [
         key("form.save", "ctrl+s", "save", "save", "Submit the form", FORM, show=True),
@@ -79,10 +79,10 @@ class FormScreen(ModalScreen[bool]):
         raise NotImplementedError
 
     async def save(self) -> str:
-        """Do what the form says, and return the line that reports it.
+        """Carry out the form, and return the line that reports it.
 
-        A failure raises what the store or the file system raised, or ValueError for a field that
-        makes no sense; then the form stays open with all that was typed.
+        Raises the error of the store or the file system, or ValueError for an invalid field; the
+        form then stays open and keeps the typed text.
         """
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class FormScreen(ModalScreen[bool]):
         self._first_values = self._values()
 
     def action_step_focus(self, step: int) -> None:
-        """Go to the next field or the one before; the first and the last are the ends."""
+        """Go to the next or the previous field, without wrapping around."""
         fields = [field for field in self.query("Input, ChoiceField, TextArea") if field.focusable]
         if self.focused in fields:
             index = fields.index(self.focused) + step
@@ -118,7 +118,7 @@ class FormScreen(ModalScreen[bool]):
 
     @property
     def unsaved(self) -> bool:
-        """Whether something was typed or chosen."""
+        """Whether the analyst has typed or chosen something."""
         return self._values() != self._first_values
 
     def action_cancel(self) -> None:
@@ -130,7 +130,7 @@ class FormScreen(ModalScreen[bool]):
             )
 
     def complain(self, message: str) -> None:
-        """Show on the error line what is wrong; empty clears it."""
+        """Show an error on the error line; an empty one clears the line."""
         self.query_one("#form-error", Static).update(safe.text(message))
 
     def value(self, id: str) -> str:
@@ -145,5 +145,5 @@ class FormScreen(ModalScreen[bool]):
 
 
 def labelled(label: str, field: Widget) -> Horizontal:
-    """Put a field after its label, which may quote no log."""
+    """Put a field after its label; the label must not quote a log."""
     return Horizontal(Static(Content(label), classes="label"), field, classes="field")

@@ -1,4 +1,4 @@
-"""A field with a few words, one of which is chosen."""
+"""A field that offers a few words to choose from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tui.keymap import FORM, key
 
 
 class ChoiceField(Widget, can_focus=True):
-    """A choice among ``options``, which quote no log.
+    """A choice among ``options``, which must not quote a log.
 
-    Left and right choose, and so does the first letter of an option.
+    The analyst chooses with left and right, or by the first letter of an option.
     """
 
     COMPONENT_CLASSES = {"choice--chosen", "choice--other"}
@@ -59,7 +59,7 @@ class ChoiceField(Widget, can_focus=True):
         return len(self._lines(width))
 
     def _lines(self, cells: int) -> list[list[str]]:
-        """Break the words into lines of so many cells."""
+        """Wrap the words into lines of at most this many cells."""
         lines: list[list[str]] = [[]]
         for word in self.options:
             if lines[-1] and sum(map(_width, [*lines[-1], word])) > cells:
@@ -74,7 +74,7 @@ class ChoiceField(Widget, can_focus=True):
         self.value = self.options[(self.options.index(self.value) + step) % len(self.options)]
 
     def on_key(self, event: events.Key) -> None:
-        """Choose by a first letter; of several options the next one."""
+        """Choose an option by its first letter; if several share it, the next of them."""
         if event.character is None or not event.character.isalpha():
             return
         index = self.options.index(self.value)

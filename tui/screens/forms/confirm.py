@@ -14,7 +14,7 @@ from tui.screens.base.key_footer import KeyLine
 
 
 class Confirm(ModalScreen[bool]):
-    """A question, which may quote a log; ``yes`` is a verb."""
+    """A question, which may quote a log; ``yes`` is the verb that confirms it."""
 
     BINDINGS = [
         key("confirm.yes", "y,enter", "answer(True)", "yes", "Yes", FORM, show=True),
@@ -42,7 +42,7 @@ class Confirm(ModalScreen[bool]):
         yield KeyLine()
 
     def label_of(self, binding: Binding) -> str:
-        """Return the verb of an answer, so that the footer has the words of the question."""
+        """Return the verb of an answer, so that the footer uses the words of the question."""
         if binding.id == "confirm.yes":
             return self._yes
         return binding.description

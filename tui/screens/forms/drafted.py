@@ -1,4 +1,4 @@
-"""Forms whose contents are kept while they are filled in."""
+"""Forms that keep a draft of their contents while they are filled in."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tui.settings.form_draft import FormDraft
 
 
 class DraftedForm(FormScreen):
-    """A form of which a draft is kept, in case that the terminal or the process goes away.
+    """A form that keeps a draft, in case the terminal or the process goes away.
 
-    ``resumed``: it shows a draft, so that it has something to lose.
+    ``resumed`` means that the form shows a draft, so it has unsaved contents from the start.
     """
 
     def __init__(self, *, resumed: bool) -> None:
@@ -22,7 +22,7 @@ class DraftedForm(FormScreen):
         self._resumed = resumed
 
     def draft(self) -> FormDraft:
-        """Return what was filled in so far."""
+        """Return a draft of the current contents."""
         raise NotImplementedError
 
     @property
@@ -33,7 +33,7 @@ class DraftedForm(FormScreen):
     @on(Input.Changed)
     @on(ChoiceField.Changed)
     def keep_draft(self) -> None:
-        """Keep what was filled in."""
+        """Write a draft of the current contents."""
         file = self.workspace.decisions.draft
         if file is None or not self.unsaved or not self._first_values:
             return
@@ -43,7 +43,7 @@ class DraftedForm(FormScreen):
             self.complain(f"Drafts cannot be kept; save before you quit: {error}")
 
     def dismiss(self, result: bool | None = None) -> AwaitComplete:
-        """Close the form; what it said was saved or discarded."""
+        """Close the form and remove the draft, since the contents were saved or discarded."""
         if self.workspace.decisions.draft is not None:
             self.workspace.decisions.draft.remove()
         return super().dismiss(result)

@@ -21,9 +21,9 @@ from tui.screens.forms.choice import ChoiceField
 
 
 class ExportForm(FormScreen):
-    """A form to export one of several sets of rows, by label.
+    """A form to export one of several labelled sets of rows.
 
-    The first set is the one that the analyst sees.
+    The first set is the default.
     """
 
     def __init__(self, export: ExportChoice, rows: Mapping[str, Sequence[Any]]) -> None:
@@ -46,7 +46,7 @@ class ExportForm(FormScreen):
 
     @on(ChoiceField.Changed)
     def _rename(self) -> None:
-        """Name the file by the format, unless the analyst has named it."""
+        """Adapt the file name to the format, unless the analyst has typed a name."""
         field = self.query_one("#file", Input)
         if field.value == self._default_name:
             stamp = datetime.fromtimestamp(self.workspace.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -75,5 +75,5 @@ class ExportForm(FormScreen):
         return f"{format.plural(len(rows), self._export.noun)} written to {path}"
 
     def _write(self, rows: Sequence[Any], kind: str, path: Path) -> None:
-        """Write rows to a new file that only its owner can read."""
+        """Write rows to a new file that only the owner can read."""
         private_files.write_new(path, self._export.text(rows, kind))

@@ -14,13 +14,13 @@ from tui.screens.forms.base import FormScreen, labelled
 
 
 class ExtendForm(FormScreen):
-    """A form for a new end of each of ``suppressions``."""
+    """A form that sets a new end for all ``suppressions``."""
 
     def __init__(self, suppressions: Sequence[Suppression]) -> None:
         super().__init__()
         self._suppressions = suppressions
         self.span = ""
-        """The span that was saved, as it was typed."""
+        """The saved span, as the analyst typed it."""
         first = suppressions[0]
         self.heading = f"Extend {format.plural(len(suppressions), 'suppression')}"
         if len(suppressions) == 1:

@@ -1,4 +1,4 @@
-"""Begin a hunt, edit its texts, conclude it; name one of its queries."""
+"""Forms to begin a hunt, edit its texts, conclude it, and name one of its queries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FORM_FIELDS = ("name", "hypothesis", "since", "until", "accounts", "principals"
 
 
 class _HuntFields(DraftedForm):
-    """The texts of a hunt, but for its conclusion: ``texts``, and over them a ``draft``."""
+    """The fields of a hunt except its conclusion; ``draft`` overrides ``texts``."""
 
     AUTO_FOCUS = "#name"
 
@@ -47,7 +47,7 @@ class _HuntFields(DraftedForm):
         )
 
     def draft(self) -> FormDraft:
-        # Only what was changed: a colleague may have changed the rest when it is resumed.
+        # Keep only changed fields: a colleague may edit the others before the draft is resumed.
         typed = self._typed().items()
         changed = {field: text for field, text in typed if text != self._texts.get(field, "")}
         return FormDraft([], hunt_id=self._hunt_id, hunt=changed)
@@ -64,7 +64,7 @@ class BeginHuntForm(_HuntFields):
     def __init__(self, draft: Mapping[str, str] | None = None) -> None:
         super().__init__({}, "", draft)
         self.begun: HuntRecord
-        """The hunt, once it was saved."""
+        """The hunt, available after saving."""
 
     def fields(self) -> Iterable[Widget]:
         yield from super().fields()
@@ -144,7 +144,7 @@ class NameQueryForm(FormScreen):
         super().__init__()
         self._name_proposed = name
         self.name_given = name
-        """The name, once it was saved."""
+        """The name, final after saving."""
 
     def fields(self) -> Iterable[Widget]:
         yield labelled("name", LineField("name", self._name_proposed, "what it looks for"))
@@ -163,7 +163,7 @@ class NameQueryForm(FormScreen):
 def hunt_form(
     hunt: HuntRecord | None, texts: Mapping[str, str]
 ) -> BeginHuntForm | EditHuntForm | ConcludeHuntForm:
-    """Return the form in which these texts were typed."""
+    """Return the form in which the draft's texts were typed."""
     if hunt is None:
         return BeginHuntForm(texts)
     if "conclusion" in texts:

@@ -1,4 +1,4 @@
-"""Ask for a list of indicators: pasted, typed, or from a file."""
+"""A form for a list of indicators: pasted, typed, or read from a file."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MAX_BYTES = 4 << 20
 
 
 class IndicatorsForm(FormScreen):
-    """A form for indicators, whose events are then looked for."""
+    """A form for the indicators whose events to search for."""
 
     def __init__(self, heading: str) -> None:
         super().__init__()
         self.heading = heading
         self.indicators = IndicatorList(())
-        """The indicators that were read."""
+        """The indicators that were recognized."""
 
     def fields(self) -> Iterable[Widget]:
         yield labelled(
@@ -52,7 +52,7 @@ class IndicatorsForm(FormScreen):
 
 
 def _described(indicators: Sequence[Indicator]) -> str:
-    """Say how many indicators were read, and what each was taken for."""
+    """Return how many indicators were read, and their kinds."""
     kinds = Counter(each.kind for each in indicators)
     counts = ", ".join(f"{format.number(count)} {kind}" for kind, count in kinds.most_common())
     return f"{format.plural(len(indicators), 'indicator')}: {counts}"

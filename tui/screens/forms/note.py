@@ -1,4 +1,4 @@
-"""Write a note on alerts, or edit one."""
+"""Forms to write a note on alerts, or to edit one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _NoteFields(DraftedForm):
         super().__init__(resumed=draft is not None)
         self._words = draft or words
         self._about: tuple[list[str], int | None] = ([], None)
-        """The alerts, or the note, that a draft is of."""
+        """The alert ids, or the id of the note, to which a draft belongs."""
         self._callers: Sequence[Caller] = ()
 
     def fields(self) -> Iterable[Widget]:
@@ -98,7 +98,7 @@ class _NoteFields(DraftedForm):
         front, behind = (shown, field) if field.display else (field, shown)
         front.display = True
         front.focus()
-        behind.display = False  # last, or else the focus would be given to the next field
+        behind.display = False  # hide last, or else the focus would move to the next field
         await self._show_preview()
 
     async def _show_preview(self) -> None:
@@ -106,7 +106,7 @@ class _NoteFields(DraftedForm):
         await self.query_one(Markdown).update(safe.visible(text, len(text), lines=True))
 
     def words(self) -> NoteBody:
-        """Return what was typed. Raises ValueError where it says nothing."""
+        """Return the typed note. Raises ValueError if it is empty."""
         words = self._body()
         if words == NoteBody():
             raise ValueError("Add a verdict or some text first.")
@@ -128,9 +128,9 @@ class NoteForm(_NoteFields):
         self._alerts = alerts
         self._about = ([alert.alert_id for alert in alerts], None)
         self._wordless = False
-        """Whether the analyst was asked about an escalation without a text."""
+        """Whether the form has already asked about an escalation without text."""
         self.written = NoteBody()
-        """The note that was saved."""
+        """The saved note."""
         self._callers = callers
         self._noun = format.plural(len(alerts), "alert")
         if callers:
@@ -158,7 +158,7 @@ class NoteForm(_NoteFields):
 
 
 class EditNoteForm(_NoteFields):
-    """A form that changes a note and keeps the former text."""
+    """A form that changes a note; the former version is kept."""
 
     def __init__(self, note: Note, draft: NoteBody | None = None) -> None:
         super().__init__(note.body, draft)

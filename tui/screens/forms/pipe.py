@@ -18,14 +18,14 @@ from tui.terminal import external_editor
 
 _HERE, _TERMINAL = "here", "in the terminal"
 _EXAMPLES = ("userIdentity", "columns", "context", "value")
-"""Members of a record, an alert, a note and a suppression that are worth a look."""
+"""Interesting keys of a record, an alert, a note and a suppression, for an example path."""
 
 
 class PipeForm(FormScreen):
-    """A form for the command that gets ``text``.
+    """A form for the command to which ``text`` is piped.
 
-    Once it is saved, ``command`` is what to run for a viewer in the app; None: it was run in the
-    terminal.
+    After saving, ``command`` is the command whose output the app shows, or None if the command ran
+    in the terminal.
     """
 
     def __init__(self, text: str) -> None:
@@ -64,7 +64,7 @@ class PipeForm(FormScreen):
 
 
 def _example_path(text: str) -> str:
-    """Return a path of ``jq`` that finds something in the first object of the text."""
+    """Return a ``jq`` path that exists in the first object of the text; ``.`` if none does."""
     try:
         first, _ = json.JSONDecoder().raw_decode(text.lstrip())
     except ValueError:
@@ -73,7 +73,7 @@ def _example_path(text: str) -> str:
 
 
 def _escape_for_terminal(text: str) -> str:
-    """Write control characters in JSON as JSON's own escapes."""
+    """Replace control characters in JSON by JSON escapes."""
     if visible(text, len(text), lines=True) == text:
         return text
     return "".join(map(_escape, text))

@@ -1,4 +1,4 @@
-"""Save a variant of a rule as a rule file of one's own."""
+"""A form that saves a variant of a rule as a new rule file."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _LABEL_CELLS = 48
 class ViewMenu(Menu):
     """A menu of ``views``, dismissed with the index of one, as text.
 
-    ``current`` is the view that would be saved, without a name.
+    ``current`` is the current view, still unnamed, for saving.
     """
 
     BINDINGS = [

@@ -1,4 +1,4 @@
-"""Suppress what is known to be harmless, with a preview."""
+"""A form that suppresses alerts known to be harmless, with a preview."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from tui.screens.forms.drafted import DraftedForm
 from tui.settings.form_draft import FormDraft
 
 _REPEATED = ("scope", "rule", "for", "ticket", "owner", "reason")
-"""Fields that stay as they are when the form is opened for other alerts."""
+"""Fields whose values are kept when the form is reopened for other alerts."""
 
 _NAMED_ALERTS = 4
-"""Alerts named in the preview."""
+"""Maximum number of names listed in a line of the preview."""
 
 
 class SuppressForm(DraftedForm):
     """A form for suppressions from ``alerts``.
 
-    It makes one for each distinct value that the alerts have in the chosen scope. ``filled`` are
-    the first values of the fields, by id, but for the value to suppress, which is the alerts' own
-    unless a draft is ``resumed``. ``callers`` have no alert yet: what they cause from now on is
-    hidden, whichever rule it is of.
+    The form creates one suppression for each distinct value that the alerts have in the chosen
+    scope. ``filled`` maps field ids to initial values; the value to suppress comes from the alerts
+    instead, unless a draft is ``resumed``. ``callers`` have no alert yet; their future alerts of
+    all rules are suppressed.
     """
 
     def __init__(
@@ -213,16 +213,16 @@ class SuppressForm(DraftedForm):
 
 
 def _target(suppression: Suppression) -> tuple[Scope, str, str | None]:
-    """Return what a suppression hides, whoever made it and for how long."""
+    """Return what a suppression hides: its scope, value and rule id."""
     return suppression.scope, suppression.value, suppression.rule_id
 
 
 class _Preview(NamedTuple):
     """What suppressions would have done in the last 30 days.
 
-    ``hidden`` are the alerts that would have been hidden, ``through`` those that would have broken
-    through, with their novelties, both newest first. ``matching`` is the number of all alerts that
-    match, of any age.
+    ``hidden`` are the alerts that would have been hidden; ``through`` are the alerts that match but
+    would have stayed visible, with their novelties. Both are newest first. ``matching`` is the
+    number of matching alerts of any age.
     """
 
     hidden: list[Alert]
@@ -233,7 +233,7 @@ class _Preview(NamedTuple):
 def _preview_all(
     suppressions: Sequence[Suppression], alerts: Sequence[Alert], now: float
 ) -> _Preview:
-    """Preview suppressions together: one that hides an alert suffices."""
+    """Preview suppressions together: an alert is hidden if any of them hides it."""
     previews = [preview_suppression(suppression, alerts, now) for suppression in suppressions]
     hidden = {alert.alert_id: alert for preview in previews for alert in preview.hidden}
     through = {}
@@ -254,7 +254,7 @@ def _preview_all(
 def preview_lines(
     preview: _Preview, chosen: Sequence[Alert], suppressions: Sequence[Suppression], until: str
 ) -> list[Content]:
-    """Return the lines that say what will happen: what is hidden, what stays, who else is hit."""
+    """Return the lines of the preview: alerts hidden, alerts that stay, and others affected."""
     count = format.plural(len(suppressions), "suppression")
     lines = [Content.styled(f"Creates {count} until {until}. Last 30 days:", "$foreground-muted")]
     hidden = list(dict.fromkeys(format.principal(alert) for alert in preview.hidden))

@@ -1,1 +1,1 @@
-"""Hunts: the list of them, one hunt, one query with its rows."""
+"""The hunt screens: the list of hunts, one hunt, and one query with its rows."""

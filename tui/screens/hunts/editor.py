@@ -1,4 +1,4 @@
-"""The editor of a query: what is wrong with it, and what may be typed next."""
+"""The editor of a query, with its error and suggestions for what to type next."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tui.screens.base.input_fields import TextField
 _OPTION_CELLS = 40
 _LEAST_CELLS = 40
 _MOST_BEFORE = 60
-"""Characters of a line that are shown before the place of a refusal."""
+"""Maximum number of characters of a line shown before the position of an error."""
 
 
 class QueryEditor(TextField):
-    """A text area with keys to complete, run and save what is typed."""
+    """A text area with keys to complete, run and save the query."""
 
     BINDINGS = [
         key(
@@ -90,28 +90,28 @@ class QueryEditor(TextField):
         self._offers = offers
         self.offer = WordOffer(0)
         self.chosen = -1
-        """The index of the suggestion that is taken, -1 for none."""
+        """The index of the suggestion that was taken, -1 for none."""
         self._taken = ""
 
     @property
     def cursor_offset(self) -> int:
-        """The offset of the cursor in the text."""
+        """The cursor's offset in the text, in characters."""
         return self._plain.get_index_from_location(self.cursor_location)
 
     @property
     def _plain(self) -> Document:
-        """The document, which has no syntax tree."""
+        """The document, which is a plain one without a syntax tree."""
         assert isinstance(self.document, Document)
         return self.document
 
     def renew_offer(self) -> None:
-        """Offer what fits the text now, unless it is as a suggestion has left it."""
+        """Renew the suggestions, unless the text is unchanged since one was taken."""
         if self.chosen < 0 or self.text != self._taken:
             self.offer = self._offers(self.text, self.cursor_offset)
             self.chosen = -1
 
     def action_complete(self, step: int) -> None:
-        """Put the next suggestion in place of what was typed of it."""
+        """Replace the typed beginning by the next suggestion."""
         options = self.offer.options
         if not options:
             return
@@ -127,7 +127,7 @@ class QueryEditor(TextField):
 
 
 class Refusal(NamedTuple):
-    """Why a query cannot be run, and where."""
+    """The reason why a query cannot be run, and its position."""
 
     line: int
     column: int
@@ -138,13 +138,13 @@ class Refusal(NamedTuple):
         return cls(error.line, error.column, error.message)
 
     def lines(self, text: str, cells: int) -> Sequence[Content]:
-        """Return the line of the text in so many cells, a caret under the place, the reason.
+        """Return the line of the text in ``cells``, a caret under the position, and the reason.
 
-        The text may have been typed on since, and lack the line.
+        The text may have changed since and no longer have the line.
         """
         lines, column = text.split("\n"), self.column
         if column > _MOST_BEFORE and self.line <= len(lines):
-            # The place is shown, whatever the line begins with.
+            # Cut the beginning of a long line, so that the position is visible.
             cut = column - _MOST_BEFORE // 2
             lines[self.line - 1] = f"…{lines[self.line - 1][cut:]}"
             column -= cut - 1
@@ -160,7 +160,7 @@ class Refusal(NamedTuple):
 
 
 class EditorMessages(Static):
-    """What is offered while one types, and beneath it what is wrong."""
+    """The suggestions while the analyst types, and beneath them the error."""
 
     def show(self, editor: QueryEditor, refusal: Refusal | None) -> None:
         """Show the suggestions of an editor and the refusal of its text."""

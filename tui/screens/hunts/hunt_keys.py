@@ -1,4 +1,4 @@
-"""The keys that decide on a hunt, in the list of hunts and on a hunt's own screen."""
+"""The keys for decisions on a hunt, in the list of hunts and on a hunt's own screen."""
 
 from __future__ import annotations
 

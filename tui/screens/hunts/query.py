@@ -1,4 +1,4 @@
-"""One query of a hunt: its text, what is wrong with it, its rows."""
+"""One query of a hunt: its text, its error and its rows."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _OPTION_CELLS = 60
 
 
 class HuntQueryScreen(HuntScreen):
-    """A query of a hunt; ``query`` None: a new one. ``typed`` was typed and not saved."""
+    """A query of a hunt; ``query`` is None for a new one. ``typed`` is an unsaved draft."""
 
     BINDINGS = [
         key(
@@ -77,9 +77,9 @@ class HuntQueryScreen(HuntScreen):
         self._refusal: Refusal | None = None
         self._result: HuntResult | None = None
         self._run_to_remember: QueryRan | None = None
-        """The last run, until the hunt has the query as it was run."""
+        """The last run, until the hunt has saved the query in the form that was run."""
         self._state = ""
-        """What is said of the run, beneath the rows."""
+        """The state of the run, shown beneath the rows."""
         self._stop: threading.Event | None = None
         self._typing: Timer | None = None
         self.results = ResultActions(self)
@@ -89,7 +89,7 @@ class HuntQueryScreen(HuntScreen):
 
     @property
     def hunt(self) -> HuntRecord | None:
-        """The hunt as it is now."""
+        """The current state of the hunt."""
         return self.workspace.view_model.hunt(self._hunt_id)
 
     @property
@@ -98,7 +98,7 @@ class HuntQueryScreen(HuntScreen):
 
     @property
     def unsaved(self) -> bool:
-        """Whether something was typed that is not saved."""
+        """Whether the editor contains unsaved changes."""
         query = self._current()
         if self._saved is None:
             return query.text.strip() not in ("", EXAMPLES[query.language])
@@ -158,7 +158,7 @@ class HuntQueryScreen(HuntScreen):
         return f"last run: {format.plural(run.rows, 'row')}, {format.full_time(run.time)}"
 
     def _current(self) -> HuntQuery:
-        """Return the query as it is typed."""
+        """Return the query with the text in the editor."""
         assert self._query is not None
         return msgspec.structs.replace(self._query, text=self._editor.text)
 
@@ -185,7 +185,7 @@ class HuntQueryScreen(HuntScreen):
 
     @work(exclusive=True, group="check")
     async def _check(self) -> None:
-        """Say what is wrong with the text, if anything."""
+        """Show the text's error, if it has one."""
         query = self._current()
         self._refusal = await asyncio.to_thread(self._refusal_of, query)
         self._show_messages()
@@ -228,7 +228,7 @@ class HuntQueryScreen(HuntScreen):
     # --- the draft
 
     def _keep_draft(self) -> None:
-        """Keep what is typed, in case that the terminal or the process goes away."""
+        """Keep the typed text, in case the terminal or the process goes away."""
         file = self.workspace.decisions.draft
         if file is None or not self.unsaved:
             return
@@ -259,7 +259,7 @@ class HuntQueryScreen(HuntScreen):
     @work(group="save")
     async def _save(self, hunt: HuntRecord, query: HuntQuery) -> None:
         decisions, saved = self.workspace.decisions, self._saved
-        # What was opened counts, not what the hunt has by now: it may be a colleague's.
+        # Compare with the query as opened, not as it is by now: a colleague may have saved it.
         opened = msgspec.structs.replace(hunt, queries=() if saved is None else (saved,))
         try:
             await decisions.hunts.save_query(opened, query)
@@ -304,7 +304,7 @@ class HuntQueryScreen(HuntScreen):
         return saved is not None and saved.text == query.text and saved.language == query.language
 
     def _report_progress(self, line: str) -> None:
-        """Say from the thread how far the run is; a screen that is left hears nothing."""
+        """Post the run's progress from its thread; a screen that was left gets no messages."""
         self.post_message(RunProgressed(line))
 
     @on(RunProgressed)
@@ -324,14 +324,14 @@ class HuntQueryScreen(HuntScreen):
             return
         self._result = event.result
         self._run_to_remember = event
-        # Before another run may begin, which compares with this one.
+        # Remember this run before another one, which compares with it, can begin.
         await self._remember_run()
         self._stop = None
         self._state = result_phrase(event.result, event.unread)
         await self._show_rows(event.result)
 
     async def _remember_run(self) -> None:
-        """Remember the last run in the hunt, once the hunt has the query as it was run."""
+        """Record the last run in the hunt, if the hunt has saved the query as it was run."""
         ran = self._run_to_remember
         if ran is None or ran.result is None or not self._is_saved(ran.request.query):
             return
@@ -343,7 +343,7 @@ class HuntQueryScreen(HuntScreen):
             self.workspace.say(f"The run is not remembered: {error}", severity="error")
 
     async def _show_rows(self, result: HuntResult) -> None:
-        """Put a list with the columns of this result in place of the one before."""
+        """Replace the list by one with the columns of this result."""
         before = self.query_one(RowList)
         has_focus = before.has_focus
         rows = RowList(
@@ -357,7 +357,7 @@ class HuntQueryScreen(HuntScreen):
         self.show()
 
     def applies(self, binding: Binding) -> bool:
-        """Tell whether a key has something to act on now."""
+        """Return whether a key has something to act on now."""
         return binding.id not in ("query.events", "rows.export") or self.results.line is not None
 
     def action_back(self) -> None:

@@ -41,7 +41,7 @@ from tui.widgets.row_list import RowList
 
 
 class HuntRecordScreen(HuntScreen):
-    """A hunt, whose queries are run and whose findings are opened from here."""
+    """A hunt; from here, its queries are run and its findings opened."""
 
     BINDINGS = [
         key(
@@ -87,7 +87,7 @@ class HuntRecordScreen(HuntScreen):
 
     @property
     def hunt(self) -> HuntRecord | None:
-        """The hunt as it is now; None where its beginning was undone."""
+        """The current state of the hunt; None if its creation was undone."""
         return self.workspace.view_model.hunt(self._hunt_id)
 
     def screen_title(self) -> CellContent:
@@ -145,7 +145,7 @@ class HuntRecordScreen(HuntScreen):
             lines = [*hunt_lines(item.hunt), *log_lines(self._entries)]
         self.query_one(FactList).show(lines)
 
-    # --- what is done
+    # --- actions
 
     @on(RowList.Opened)
     def _open(self) -> None:
@@ -220,7 +220,7 @@ class HuntRecordScreen(HuntScreen):
         else:
             self.workspace.say(f"{done}; {self.workspace.decisions.way_back}")
 
-    # --- what leaves
+    # --- output
 
     def action_report(self) -> None:
         hunt = self.hunt

@@ -1,4 +1,4 @@
-"""What is done with the rows of a query: their events, export, copy."""
+"""Actions on the rows of a query: open their events, export, copy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPTION_CELLS = 60
 
 
 class ResultActions(ScreenPart):
-    """The keys of the rows that a query has returned."""
+    """The keys for the rows that a query has returned."""
 
     BINDINGS = [
         key(
@@ -40,7 +40,7 @@ class ResultActions(ScreenPart):
         return line
 
     def action_events(self) -> None:
-        """Ask for the events of a value of the row: its principal, key, address, event."""
+        """Ask for which of the row's principals, keys, addresses or events to show the events."""
         line = self.line
         found = list(indicators_in(line.row)) if line is not None else []
         if not found:
@@ -62,7 +62,7 @@ class ResultActions(ScreenPart):
         self.screen.app.push_screen(Menu("Events of", options, "0"), chosen)
 
     def action_export(self) -> None:
-        """Ask where to write the rows."""
+        """Ask for the file to which to write the rows."""
         rows = self.screen.query_one(RowList)
         if not rows.rows:
             self.workspace.say("Nothing to export")
@@ -75,7 +75,7 @@ class ResultActions(ScreenPart):
         self.workspace.routes.export_rows(export, choices)
 
     def copy_formats(self) -> Sequence[CopyFormat]:
-        """Return what the row can be copied as."""
+        """Return the formats in which the row can be copied."""
         line = self.line
         if line is None:
             return []

@@ -15,11 +15,11 @@ from tui.widgets.columns import Column
 
 _WIDEST = 44
 _MEASURED = 200
-"""Rows that a column takes its width from."""
+"""Number of rows from which a column's width is computed."""
 
 
 class ResultLine(NamedTuple):
-    """A row of a run; ``new``: it was not in the run before."""
+    """A row of a run; ``new`` means that the previous run did not return it."""
 
     number: int
     row: ResultRow
@@ -27,7 +27,7 @@ class ResultLine(NamedTuple):
 
 
 def lines_of_result(result: HuntResult) -> list[ResultLine]:
-    """Return the rows of a run, new ones first."""
+    """Return the rows of a run, new rows first."""
     lines = [
         ResultLine(number, row, is_new)
         for number, (row, is_new) in enumerate(zip(result.rows, result.new, strict=True))
@@ -36,7 +36,7 @@ def lines_of_result(result: HuntResult) -> list[ResultLine]:
 
 
 def result_columns(result: HuntResult) -> list[Column[ResultLine]]:
-    """Return a column for each of the result's, wide enough for most values."""
+    """Return a list column for each of the result's columns, wide enough for most values."""
     columns: list[Column[ResultLine]] = []
     if result.compared:
         columns.append(Column("new", "", 3, _new_mark, drop_priority=0))
@@ -67,7 +67,7 @@ def _new_mark(line: ResultLine) -> Content:
 
 
 def cell_text(value: Value) -> str:
-    """Return a value as a cell shows it."""
+    """Format a value for a cell; ``–`` for None."""
     if value is None:
         return "–"
     if isinstance(value, list):
@@ -78,7 +78,7 @@ def cell_text(value: Value) -> str:
 
 
 def result_phrase(result: HuntResult, unread: Sequence[str]) -> str:
-    """Say in a line what a run brought."""
+    """Return the result of a run in one line, with the files that could not be read."""
     said = result.phrase
     if unread:
         said += f"; not read: {safe.visible(unread[0], 120)}"
@@ -88,7 +88,7 @@ def result_phrase(result: HuntResult, unread: Sequence[str]) -> str:
 
 
 def indicators_in(row: ResultRow) -> Iterator[tuple[str, Indicator]]:
-    """Yield the principals, keys, addresses and events that a row names, each once."""
+    """Yield each distinct principal, key, address and event in a row, with its label."""
     seen: set[str] = set()
     for value in row.values():
         for each in value if isinstance(value, list) else [value]:

@@ -37,7 +37,7 @@ class HuntItem(NamedTuple):
 
     @property
     def says(self) -> str:
-        """What is known of it in a few words."""
+        """The state of the item in a few words."""
         if self.query is not None:
             return run_phrase(self.hunt.run_of(self.query.query_id))
         if self.finding is not None:
@@ -46,7 +46,7 @@ class HuntItem(NamedTuple):
 
 
 def items_of(hunt: HuntRecord) -> list[HuntItem]:
-    """Return the lines of a hunt: itself, its queries, its findings."""
+    """Return the lines of a hunt: the hunt itself, its queries, its findings."""
     return [
         HuntItem("hunt", hunt),
         *(HuntItem(query.part, hunt, query=query) for query in hunt.queries),
@@ -62,19 +62,19 @@ ITEM_COLUMNS: tuple[Column[HuntItem], ...] = (
 
 
 def run_phrase(run: HuntRun | None) -> str:
-    """Say what the latest run of a query brought."""
+    """Return the result of a query's latest run in words."""
     return "not run yet" if run is None else run.phrase
 
 
 def last_run_phrase(hunt: HuntRecord) -> str:
-    """Say what the latest run of any query of a hunt brought."""
+    """Return the result of the latest run among a hunt's queries in words."""
     if not hunt.runs:
         return "–"
     return run_phrase(max(hunt.runs, key=lambda run: run.time))
 
 
 def hunt_lines(hunt: HuntRecord) -> list[Line]:
-    """Return what a hunt is about, without its log."""
+    """Return the detail lines of a hunt, without its log."""
     lines: list[Line] = [
         safe.text(hunt.name, "bold"),
         *facts(
@@ -117,7 +117,7 @@ def query_lines(query: HuntQuery, run: HuntRun | None) -> list[Line]:
 
 
 def finding_lines(finding: HuntFinding) -> list[Line]:
-    """Return what was known of a finding when it was attached."""
+    """Return the detail lines of a finding, as known when it was attached."""
     time = "" if finding.time is None else format.full_time(finding.time)
     event = finding.event
     caller = event.arn if event is not None else ""

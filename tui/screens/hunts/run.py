@@ -1,4 +1,4 @@
-"""A run of a query over the logs that the database lists, in a thread."""
+"""Runs of a query, in a thread, over the logs that the database lists."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RunStopped(Exception):
 class RunRequest:
     """A query to run for a hunt.
 
-    ``now`` is the value of NOW(). ``stop`` ends the run once it is set; ``say`` gets a line of
-    progress now and then.
+    ``now`` is the value of ES|QL's NOW(). Setting ``stop`` ends the run; ``say`` is called with
+    progress lines.
     """
 
     hunt: HuntRecord
@@ -45,7 +45,7 @@ class RunRequest:
     say: Callable[[str], None]
 
     def run(self, store: Store, context: CompileContext) -> QueryRan:
-        """Run the query; return its result, or the reason why it has none."""
+        """Run the query; return its result, or the reason why there is none."""
         try:
             return self._run(store, context)
         except RunStopped:
@@ -68,8 +68,8 @@ class RunRequest:
 class QueryRan(Message):
     """A run has ended.
 
-    ``result`` None: it was stopped, or ``problem`` says why it failed. ``unread`` are files that
-    could not be read, each with its reason.
+    ``result`` is None if the run was stopped or failed; ``problem`` is the reason for a failure.
+    ``unread`` lists the files that could not be read, each with its reason.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class QueryRan(Message):
 
 
 class RunProgressed(Message):
-    """How far a run has come, in a line."""
+    """The progress of a run, in one line."""
 
     def __init__(self, line: str) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class RunProgressed(Message):
 
 
 class _Progress:
-    """Says how far the reading is, some times a second, and ends it when it was stopped."""
+    """Reports the reading's progress several times a second; ends the reading when stopped."""
 
     def __init__(
         self, files: Sequence[FileSpan], stop: threading.Event, say: Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The hunts: open ones first, with what each is about."""
+"""The hunts, open ones first, with the details of each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STATE_STYLE = {"open": "$text-accent", "concluded": "$foreground-muted"}
 
 
 class HuntsScreen(ListScreen[HuntRecord]):
-    """The list of hunts, from which one is opened, begun or concluded."""
+    """The list of hunts; from here, a hunt is opened, begun or concluded."""
 
     BINDINGS = [
         *RowActions.BINDINGS,

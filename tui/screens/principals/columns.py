@@ -1,4 +1,4 @@
-"""Columns and orders of the list of principals."""
+"""The columns and sort orders of the list of principals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tui.widgets.line import CellContent
 
 
 def principal_label(row: PrincipalRow) -> str:
-    """Return how a principal is shown: ``role/app (40 sessions)``."""
+    """Return a principal's label, for example ``role/app (40 sessions)``."""
     name = short_arn(row.name) or "unknown principal"
     if row.kind in ("service", "account", "external"):
         name = f"{row.kind} {row.name}"
@@ -82,11 +82,11 @@ PRINCIPAL_ORDERS: dict[str, tuple[str, Callable[[PrincipalRow], Any]]] = {
     "networks": ("networks", lambda row: (-len(row.networks), -row.calls)),
     "principal": ("name", lambda row: (row.kind, row.name)),
 }
-"""What the list can be sorted by: a description, and the key."""
+"""The list's sort orders by column: a description and the sort key."""
 
 
 def watched_values(row: PrincipalRow) -> Iterator[str]:
-    """Yield what may be watched for of a principal: itself, its keys, its networks."""
+    """Yield the values of a principal to watch for: itself, its keys, its networks."""
     if row.name.startswith("arn:") or row.kind == "account":
         yield row.name
     yield from row.keys
@@ -97,7 +97,7 @@ _WITH_ARN = ("user", "root", "role", "federated")
 
 
 def note_summaries(row: PrincipalRow, notes: Iterable[Note]) -> Iterator[Content]:
-    """Yield a line for each note on a principal, or on an alert of it."""
+    """Yield a line for each note on a principal or on one of its alerts."""
     for note in notes:
         is_own = not note.alert_id and note.context.principal == row.name
         if is_own or note.alert_id in row.alerts:
@@ -108,7 +108,7 @@ def note_summaries(row: PrincipalRow, notes: Iterable[Note]) -> Iterator[Content
 
 
 def events_filter(row: PrincipalRow) -> str:
-    """Return the filter of the events of a principal."""
+    """Return the filter that selects the events of a principal."""
     field = EVENTS.get("principal")
     assert field is not None
     if row.kind == "account":

@@ -1,4 +1,4 @@
-"""The page of a principal: its days and regions, what is usual, its sessions as a tree."""
+"""The page of a principal: its days, regions and usual values, and its tree of sessions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 
 
 class PrincipalScreen(ReadingScreen):
-    """All that is known of the principal of ``row``."""
+    """Everything known about the principal of ``row``."""
 
     BINDINGS = [
         *PAGE_BINDINGS,
@@ -107,11 +107,11 @@ class PrincipalScreen(ReadingScreen):
             self.query_one(FactList).show(list(self._lines(self._page)))
 
     def targets(self) -> list[PrincipalRow]:
-        """Return the principal, to which actions apply."""
+        """Return the principal, the only target of actions."""
         return [self._row]
 
     def has_marks(self) -> bool:
-        """Tell that nothing can be marked."""
+        """Return False: nothing can be marked."""
         return False
 
     def row_id(self, row: PrincipalRow) -> str:
@@ -119,11 +119,11 @@ class PrincipalScreen(ReadingScreen):
         return f"{row.kind} {row.name}"
 
     def advance(self) -> bool:
-        """Stay: there is no next row."""
+        """Return False: there is no next row."""
         return False
 
     def clear_marks(self) -> None:
-        """Leave all as it is: nothing is marked."""
+        """Do nothing: there are no marks."""
 
     def copy_formats(self) -> Sequence[CopyFormat]:
         return value_formats("n", "name", [self._row.name])
@@ -309,7 +309,7 @@ def _value_lines(values: Sequence[ValueDays]) -> Iterator[Content]:
 
 
 def _days(first: int, last: int) -> str:
-    """Name a day, or the first and last of several."""
+    """Format a day, or the first and last of several days."""
     if first == last:
         return _day(first)
     return f"{_day(first)} to {_day(last)}"

@@ -1,4 +1,4 @@
-"""The principals: who called, without any alert."""
+"""The principals: all callers, with or without alerts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ DAY_SPANS: tuple[tuple[str, int | None], ...] = (
     ("the last 31 days", 31 * DAY),
     ("all days", None),
 )
-"""The spans of the list, in seconds before the newest event; None: all."""
+"""The time spans of the list, in seconds before the newest event; None for all."""
 
 _DETAIL_VALUES = 12
 
@@ -121,7 +121,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         self._list: PrincipalList | None = None
         self._sums: Mapping[Actor, PrincipalSum] = {}
         self._summed: tuple[int, int] | None = None
-        """What has been read, and the span, of which the sums are."""
+        """The state of ingestion and the span for which ``_sums`` was computed."""
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static("", id="asked", classes="line")
@@ -174,7 +174,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         return f"{row.kind} {row.name}"
 
     def details(self, row: PrincipalRow) -> list[Line]:
-        """Return what the list says of a principal, in words."""
+        """Return the detail lines of a principal."""
         newest = self.workspace.view_model.newest or row.last
         lines: list[Line] = [safe.text(principal_label(row), "bold")]
         lines += facts(
@@ -234,7 +234,7 @@ class PrincipalsScreen(StoreListScreen[PrincipalRow]):
         self.workspace.routes.open_principal(event.row)
 
     def _focus_details(self) -> None:
-        """Leave the focus where it is: opening a row leads to its page."""
+        """Do nothing: opening a row opens its page instead of focusing the details."""
 
     def _callers(self) -> list[Caller]:
         return [caller_of_principal(row) for row in self.targets()]
@@ -287,7 +287,7 @@ def _rhythm(row: PrincipalRow, newest: int) -> str:
 
 
 def _some(values: Sequence[str]) -> str:
-    """Return the first of some values, and how many there are beside them."""
+    """Return the first values, and the number of further ones."""
     shown = ", ".join(values[:_DETAIL_VALUES])
     if len(values) > _DETAIL_VALUES:
         return f"{shown} and {len(values) - _DETAIL_VALUES:,} more"
