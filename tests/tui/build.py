@@ -1,4 +1,4 @@
-"""Alerts, notes and suppressions made by hand."""
+"""Build alerts, notes and suppressions for tests."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def facets(**changed: Any) -> Facets:
 def alert(
     name: str = "a", at: int = 0, severity: str = "low", flags: tuple[str, ...] = (), **changed: Any
 ) -> Alert:
-    """An alert called ``name`` (its id), its first event ``at`` seconds after START; 12 calls
-    within 11 seconds."""
+    """Return an alert with id ``name`` on 12 calls within 11 seconds; the first call is ``at``
+    seconds after START."""
     first = START + at
     finding = Finding(
         alert_id=name,
@@ -65,7 +65,7 @@ def note(note_id: int = 1, of: Alert | None = None, created: float = START, **wo
 
 
 def suppression(name: str = "s", **changed: Any) -> Suppression:
-    """Hides ANA from START on, for an hour."""
+    """Return a suppression that hides ANA for an hour from START."""
     one = Suppression(
         scope="principal",
         value=ANA,

@@ -1,4 +1,4 @@
-"""Parse each style sheet once for all apps of a process, and draw without caches of a line."""
+"""Parse each style sheet once for all apps of a process, and draw lines without caches."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def _parse_once(
 
 @pytest.fixture(scope="session", autouse=True)
 def _parsed_style_sheets() -> Iterator[None]:
-    """Share parsed rules, which nothing changes: an app parses all of its sheets four times."""
+    """Share parsed rules, which are never modified: an app parses all its sheets four times."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stylesheet, "_parse_rules", _parse_once)
         yield
 
 
 class _NoCache:
-    """Keeps nothing."""
+    """A cache that stores nothing."""
 
     def get(self, key: object, default: Any = None) -> Any:
         return default
@@ -51,7 +51,7 @@ class _NoCache:
 
 @pytest.fixture(scope="session", autouse=True)
 def _strips_without_caches() -> Iterator[None]:
-    """Give each line no seven caches, which cost more than drawing it the few times of a test."""
+    """Create no caches for lines: seven per line cost more than the few drawings in a test."""
     nothing = _NoCache()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(textual.strip, "FIFOCache", lambda _size: nothing)

@@ -1,4 +1,4 @@
-"""A terminal emulator: pyte's, which is told of dim letters and of what can be seen of a blank."""
+"""A terminal emulator: pyte with support for dim text and for what is visible on a blank."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pyte.modes import DECAWM
 from pyte.screens import Char
 
 _COLOUR_CODES = {5: 3, 2: 5}
-"""How many codes make a colour, by the code after 38 or 48."""
+"""Number of codes that make up a colour, by the code after 38 or 48."""
 
 _DIM_AS_BLINK = {2: (5,), 22: (22, 25)}
-"""pyte knows no dim letters, and the app writes none that blink."""
+"""pyte does not support dim text, so blinking, which the app never uses, stands in for it."""
 
 
 class _Screen(pyte.Screen):
@@ -25,17 +25,17 @@ class _Screen(pyte.Screen):
             del rest[:size]
 
     def index(self) -> None:
-        """Go down a line, but scroll nothing: an app of the whole screen never does."""
+        """Move down a line without scrolling: a full-screen app never scrolls."""
         if self.cursor.y < self.lines - 1:
             super().index()
 
 
 class Emulator:
-    """A screen of ``width`` by ``height`` cells, after all that was fed to it."""
+    """A screen of ``width`` by ``height`` cells that shows the effect of everything fed to it."""
 
     def __init__(self, width: int, height: int) -> None:
         self._screen = _Screen(width, height)
-        self._screen.reset_mode(DECAWM)  # pyte would wrap a mark on the last letter of a line
+        self._screen.reset_mode(DECAWM)  # pyte would wrap a combining mark in the last column
         self._stream = pyte.Stream(self._screen)
 
     def feed(self, written: str) -> None:
@@ -43,7 +43,7 @@ class Emulator:
 
     @property
     def seen(self) -> list[list[Char]]:
-        """The cells as an analyst sees them: a blank has no colour but that of its ground."""
+        """The cells as an analyst sees them: a blank has only a background colour."""
         screen = self._screen
         return [
             [_seen(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)

@@ -1,6 +1,6 @@
 """Compare what a screen shows with its golden text.
 
-``UPDATE_GOLDENS=1`` writes the goldens again: read the difference.
+``UPDATE_GOLDENS=1`` rewrites the goldens; review the diff afterwards.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ _A_WHILE_SECONDS = 0.5
 
 
 async def compare(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """In each size, one after the other, in one app: what is on screen has to follow the
-    terminal."""
+    """Compare the screen's text in each size, in one app, so that resizing is tested too."""
     for width, height in SIZES:
         await pilot.resize_terminal(width, height)
         path = GOLDEN / f"{name}-{width}x{height}.txt"
@@ -36,8 +35,7 @@ async def compare(app: App[Any], pilot: Pilot[Any], name: str) -> None:
 
 
 async def compare_picture(app: App[Any], pilot: Pilot[Any], name: str) -> None:
-    """With colours and styles, as the key for a picture draws it, in the middle one of the
-    sizes."""
+    """Compare the screen's SVG, as the screenshot key writes it, in the middle size."""
     width, height = SIZES[1]
     await pilot.resize_terminal(width, height)
     path = PICTURES / f"{name}.svg"
@@ -47,10 +45,10 @@ async def compare_picture(app: App[Any], pilot: Pilot[Any], name: str) -> None:
 async def _hold(
     app: App[Any], pilot: Pilot[Any], height: int, path: Path, drawn: Callable[[], str]
 ) -> None:
-    """Wait until the screen shows its golden, and fail where it comes to rest on another.
+    """Wait until the screen shows its golden; fail if it comes to rest on something else.
 
-    On a busy machine a screen may stand still for longer than a test can tell from rest: so a
-    screen that differs is given ``_CHANCES`` more to change."""
+    On a busy machine a screen may pause for so long that it seems to be at rest, so a screen that
+    differs is checked up to ``_CHANCES`` times."""
     is_update = bool(os.environ.get("UPDATE_GOLDENS"))
     for _ in range(_CHANCES):
         await _come_to_rest(app, pilot, height)
@@ -63,7 +61,7 @@ async def _hold(
 
 
 def _assert_equal(shown: str, path: Path) -> None:
-    """Fail with the lines that differ: a whole screen in a log of CI helps nobody."""
+    """Fail with only the lines that differ: a whole screen in a CI log helps nobody."""
     golden = path.read_text(encoding="utf-8")
     lines = difflib.unified_diff(
         golden.splitlines(), shown.splitlines(), path.name, "the screen", lineterm="", n=0
@@ -72,7 +70,7 @@ def _assert_equal(shown: str, path: Path) -> None:
 
 
 async def _come_to_rest(app: App[Any], pilot: Pilot[Any], height: int) -> None:
-    """Wait until the screen changes no more; the keys, in its last line, are drawn last."""
+    """Wait until the screen stops changing; the keys in its last line are drawn last."""
     seen = [""]
 
     def rests() -> bool:

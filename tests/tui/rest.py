@@ -1,4 +1,4 @@
-"""Wait until an app is at rest, as its event loop tells, not a clock."""
+"""Wait until an app is at rest, judging by its event loop and not by a clock."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from textual.app import App
 from textual.screen import Screen
 
 _PATIENCE_SECONDS = 0.25
-"""How long a rest waits for work in threads; what takes longer may never end, and the test says
-what it waits for."""
+"""How long to wait for work in threads. Longer work may never end; a test must wait for its result
+explicitly."""
 
 _SLICE_SECONDS = 0.002
 
 
 class _Selector(selectors.DefaultSelector):
-    """The loop asks it to wait when nothing is left to run."""
+    """A selector that resolves the ``waiting`` futures when the loop has nothing left to run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,11 +46,11 @@ class _Loop(asyncio.SelectorEventLoop):
         self._selector = _Selector()
         super().__init__(self._selector)
         self.working: set[asyncio.Future[Any]] = set()
-        """What threads compute for the app."""
+        """The app's unfinished work in threads."""
         self.is_hurried = False
-        """Nothing waits for a rest."""
+        """Whether key presses do not wait for the app to be at rest."""
         self.is_drawn = True
-        """Nothing has changed on screen since it was drawn."""
+        """Whether the screen is unchanged since it was last drawn."""
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
         work = super().run_in_executor(executor, func, *args)
@@ -59,7 +59,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return work
 
     async def rest(self) -> int:
-        """Wait until nothing is left to run; how many turns of the loop that took."""
+        """Wait until nothing is left to run; return how many turns of the loop that took."""
         before, future = self._selector.turns, self.create_future()
         self._selector.waiting.append(future)
         await future
@@ -67,16 +67,17 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 _NOTHING = 3
-"""Turns of a rest before which nothing was to be done."""
+"""Maximum number of turns of a rest during which no work was done."""
 
 
 _draw = Screen._compositor_refresh
 
 
 def _draw_at_rest(screen: Screen[Any]) -> None:
-    """In place of drawing each step between a key and the rest after it.
+    """Skip drawing between a key press and the rest after it.
 
-    A layout calls for several, which take a third of a journey, and nobody sees them."""
+    A layout causes several intermediate drawings that nobody sees; they take a third of a
+    journey's time."""
     loop, app = asyncio.get_running_loop(), screen.app
     if screen is not app.screen:
         _draw(screen)
@@ -87,7 +88,7 @@ def _draw_at_rest(screen: Screen[Any]) -> None:
 
 
 async def _rest(*_seconds: float) -> None:
-    """In place of Textual's wait, which sleeps until the process computes little."""
+    """Replace Textual's wait, which sleeps until the process uses little CPU time."""
     loop, app = asyncio.get_running_loop(), active_app.get()
     assert isinstance(loop, _Loop)
     if loop.is_hurried:
@@ -104,13 +105,13 @@ async def _settle(loop: _Loop, app: App[Any]) -> None:
     while True:
         await loop.rest()
         if app._screen_stack:
-            # Lay out now what would be laid out at the next sixtieth of a second.
+            # Do the layout now that the timer would do within the next 1/60 s.
             app.screen._on_timer_update()
         if await loop.rest() > _NOTHING:
             continue
         reading = sum(
             worker.group == "ingest" and worker.is_running for worker in app.workers
-        )  # which never ends
+        )  # ingest never ends
         if loop.time() > end or len(loop.working) <= reading:
             return
         await asyncio.sleep(_SLICE_SECONDS)
@@ -118,9 +119,9 @@ async def _settle(loop: _Loop, app: App[Any]) -> None:
 
 @contextmanager
 def hurried() -> Iterator[None]:
-    """Press keys before the app is at rest, as who types a text does."""
+    """Within the block, press keys without waiting for the app, as a fast typist does."""
     loop = asyncio.get_running_loop()
-    if not isinstance(loop, _Loop):  # by the clock
+    if not isinstance(loop, _Loop):  # the app runs by the clock
         yield
         return
     loop.is_hurried = True
@@ -131,7 +132,7 @@ def hurried() -> Iterator[None]:
 
 
 def run(journey: Coroutine[Any, Any, None]) -> None:
-    """What ``asyncio.run`` does, for a journey by keyboard."""
+    """Run a keyboard journey, in place of ``asyncio.run``."""
     with (
         patch("textual.app.wait_for_idle", _rest),
         patch("textual.pilot.wait_for_idle", _rest),

@@ -1,4 +1,4 @@
-"""The app on a small trail, driven by keys, with a clock that stands still."""
+"""The app on a small trail, driven by keys, with a stopped clock."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ BEN = "arn:aws:sts::111122223333:assumed-role/inventory/ben"
 CAT = "arn:aws:iam::111122223333:user/cat"
 
 RULES = Path(__file__).with_name("data")
-"""One rule of severity low, and one of severity high that only the sweep by CAT meets."""
+"""A rule of severity low, and one of severity high that only CAT's sweep matches."""
 
 
 FLAGS = Path(detector.rules.__file__).with_name("builtin") / "flags"
-"""The rules of the flags."""
+"""The rules that define the flags."""
 
 _PATIENCE = 30.0
 _A_MOMENT = 0.005
-"""Seconds: for what a thread does, until it has come."""
+"""Seconds between two checks for the result of a thread."""
 
 
 class Clock:
-    """Epoch seconds that only a test moves."""
+    """A clock of epoch seconds that only a test moves."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -65,7 +65,7 @@ class Clock:
 
 
 class Feed:
-    """A pipeline that reads nothing: the test says what it has found."""
+    """A pipeline that reads nothing: the test supplies its updates."""
 
     def __init__(self, first: Update) -> None:
         self._first = first
@@ -76,7 +76,7 @@ class Feed:
         return {}
 
     def use(self, rules: RuleSet) -> None:
-        """It searches by none."""
+        """Ignore the rules."""
 
     def run(self, stop: threading.Event, publish: Callable[[Update], None]) -> None:
         self.publish = publish
@@ -93,8 +93,8 @@ class Broken(Feed):
 
 
 def records() -> list[Raw]:
-    """Three sweeps an hour apart by three principals, the last one (newest) in fourteen regions,
-    partly denied."""
+    """Return three sweeps, an hour apart, by three principals; the newest one is in fourteen
+    regions and partly denied."""
     role = {
         "type": "AssumedRole",
         "accountId": "444455556666",
@@ -133,7 +133,7 @@ def records() -> list[Raw]:
 
 
 def aftermath() -> list[Raw]:
-    """What CAT did after its sweep: it looked on, shared a snapshot, and made a key."""
+    """Return CAT's calls after its sweep: more reading, a shared snapshot, a new access key."""
     calls = (
         ("GetCallerIdentity", "sts"),
         ("DescribeVolumes", "ec2"),
@@ -186,7 +186,7 @@ class Hunt:
         self.feed: Feed = Feed(self.update())
 
     def update(self, *alerts: Alert, withdrawn: Sequence[str] = (), **changed: Any) -> Update:
-        """An update that the pipeline could send."""
+        """Return an update that the pipeline could send."""
         fields = {"alerts": alerts, "withdrawn": tuple(withdrawn), "problems": (), **changed}
         return msgspec.structs.replace(self.read, **fields)
 
@@ -207,11 +207,11 @@ class Hunt:
         keys: Mapping[str, str] = MappingProxyType({}),
         by_clock: bool = False,
     ) -> HuntApp:
-        """Open the app, wait until the store and the first update are on screen, and take the
+        """Open the app, wait until the store and the first update are on screen, and run the
         journey.
 
-        All rows expanded unless ``folded``. ``by_clock``: a key is waited for as
-        Textual does, for what Textual itself delays, as its palette."""
+        All rows are expanded unless ``folded``. With ``by_clock``, waits after keys are Textual's
+        own, as needed for what Textual delays by a timer, such as its palette."""
         runs = self.feed if pipeline == "feed" else pipeline
         make_pipeline = None if runs is None else lambda _: runs
         opened = Opened(store or self.store, self.rules, make_pipeline, session)
@@ -234,14 +234,14 @@ class Hunt:
         return app
 
     async def arrive(self, app: HuntApp, pilot: Pilot[None], update: Update) -> None:
-        """The pipeline finds something, and it is on screen."""
+        """Publish an update of the pipeline, and wait until it is on screen."""
         self.feed.publish(update)
         app.ingest.take_batch()
         await pilot.pause()
 
 
 def _unfold(app: HuntApp) -> None:
-    """As the key does, but for the words that it says; the cursor is where the app opens."""
+    """Expand all rows as the key does, but without its message or moving the cursor."""
     assert isinstance(app.screen, AlertsScreen)
     alerts = app.screen
     alerts.view_actions.options = replace(alerts.options, folds=alerts.options.folds.toggle_all())
@@ -250,7 +250,7 @@ def _unfold(app: HuntApp) -> None:
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
-    """Let the app go on until it has come this far; it has come to rest without it otherwise."""
+    """Let the app run until ``holds()`` is true; fail after ``_PATIENCE`` seconds."""
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         if holds():
@@ -262,9 +262,9 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
-    """Press keys by their names; what begins with ``'`` is typed letter by letter.
+    """Press keys by name; text that begins with ``'`` is typed letter by letter.
 
-    Only after the last letter the app is waited for."""
+    Typing waits for the app only at the last letter."""
     names = {letter: name for name, letter in KNOWN.items()}
     for key in keys:
         if not key.startswith("'"):
@@ -278,5 +278,5 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
 
 
 def said(app: HuntApp) -> str:
-    """The line that the app says now."""
+    """Return the message that the app shows now."""
     return "\n".join(notification.message for notification in app._notifications)
