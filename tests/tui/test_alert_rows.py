@@ -135,7 +135,7 @@ def test_clearing_filter_groups_filtered_and_new_alerts() -> None:
 
 
 def cancel(builder: AlertRowBuilder, query: RowQuery, after: int) -> None:
-    """Start a build and cancel it after so many checks."""
+    """Start a build and cancel it after a given number of checks."""
 
     class AbandonedJob(Job):
         checks = 0

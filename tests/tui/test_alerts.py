@@ -22,7 +22,7 @@ from tui.screens.alerts.screen import AlertsScreen
 from tui.widgets.row_list import RowList
 
 NEWEST = 9_000
-"""Seconds after the start of the trail that none of its alerts has."""
+"""A time later than all alerts of the trail, in seconds after START."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def principals(app: HuntApp) -> list[str]:
 
 
 def worst(name: str, at: int) -> Alert:
-    """An alert of more risk than those of the trail."""
+    """Return an alert with a higher risk than those of the trail."""
     return alert(name, at=at, risk=Risk(100, "critical", [("rule", 200)]))
 
 

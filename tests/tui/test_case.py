@@ -1,4 +1,4 @@
-"""Escalation writes the case file once it is asked for and confirmed, and says where it lies."""
+"""Escalation writes the case file once confirmed, and says where the file is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two rows of a list are compared: what differs, and what each has alone."""
+"""Comparing two rows of a list: what differs, and what only one of them has."""
 
 from __future__ import annotations
 

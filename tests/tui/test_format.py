@@ -1,4 +1,4 @@
-"""How values are said."""
+"""How values are formatted."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ JOURNEYS: tuple[dict[str, Sequence[str]], ...] = (
     {"view-form": ["f", "'sev", "tab", "'high", "enter", "v", "w"]},
     {"palette": ["colon", "'sort"]},
 )
-"""Ways through the app by keys, each with the screens that it comes by."""
+"""Key sequences through the app, each with the screens that it visits."""
 
 
 def ways() -> Iterator[tuple[str, list[str]]]:
@@ -111,7 +111,7 @@ def stand(
     hunt: Hunt,
     held: Callable[[App[None], Pilot[None], str], Awaitable[None]],
 ) -> None:
-    """Go from screen to screen, and hold each against what it showed before."""
+    """Go from screen to screen, and compare each with its golden."""
 
     async def journey(app: HuntApp, pilot: Pilot[None]) -> None:
         await _previewed(app, pilot)

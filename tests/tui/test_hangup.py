@@ -1,4 +1,4 @@
-"""The terminal goes away: the app goes with it."""
+"""The app ends when its terminal hangs up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 def test_app_ends_when_terminal_hangs_up(
     tmp_path: Path, disposition: signal.Handlers, is_drawn: bool
 ) -> None:
-    """In a session without a controlling terminal nobody sends SIGHUP.
+    """In a session without a controlling terminal, nothing sends SIGHUP.
 
     A parent such as nohup has it ignored; nothing waits by the clock. Where the terminal is gone
     before the app has looked at it, there is none to run on."""

@@ -22,13 +22,13 @@ from tui.screens.alert.screen import PANES
 from tui.widgets.row_list import RowList
 
 _TOGETHER = 12
-"""Payloads that share an app: opening it is what takes the time."""
+"""Number of payloads that share an app, because opening the app is slow."""
 
 GROUPS = [list(PAYLOADS)[start : start + _TOGETHER] for start in range(0, len(PAYLOADS), _TOGETHER)]
 
 
 def hostile(name: str, at: int = 9_000) -> tuple[Alert, list[Event]]:
-    """An alert all of whose log text is the payload, and its calls."""
+    """Return an alert whose log text is all the payload, and its calls."""
     payload, short = PAYLOADS[name], PAYLOADS[name][:2_000]
     texts = dict.fromkeys(Event.__struct_fields__, payload)
     events = [
@@ -68,7 +68,7 @@ def hostile(name: str, at: int = 9_000) -> tuple[Alert, list[Event]]:
 
 
 def written(number: int, of: Alert) -> tuple[Note, Suppression]:
-    """What may have been pasted into a note and a suppression."""
+    """Return a note and a suppression with text that an analyst may have pasted."""
     text = of.principal
     short = text[:2_000]
     return (
@@ -104,7 +104,7 @@ def test_hostile_text_is_harmless_on_every_screen(
         monkeypatch.setattr(app, "bell", lambda: acted.append("bell"))
 
         async def go(*keys: str) -> None:
-            """Press, and look after each key."""
+            """Press keys, and check the screen after each."""
             for key in keys:
                 await pilot.press(key)
                 found = [

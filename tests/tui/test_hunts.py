@@ -61,7 +61,7 @@ def lines(app: HuntApp) -> list[ResultLine]:
 
 
 async def open_query(app: HuntApp, pilot: Pilot[None]) -> None:
-    """From any screen to the first query of the first hunt."""
+    """Go from any screen to the first query of the first hunt."""
     await until(pilot, lambda: bool(app.view_model.hunts))
     await press(pilot, "9")
     await until(pilot, lambda: on(app, HuntsScreen) and bool(app.screen.query_one(RowList).rows))

@@ -36,7 +36,7 @@ JOBS: dict[str, Sequence[str]] = {
         "y",
     ],
 }  # fmt: skip
-"""The keys of each job; what begins with ``'`` is typed."""
+"""The keys of each job; text that begins with ``'`` is typed."""
 
 
 def count(job: str) -> int:

@@ -51,7 +51,7 @@ WAYS = {
 
 
 def ours() -> list[tuple[str, Binding]]:
-    """Every binding that trailhound's own classes write, and the class."""
+    """Yield every binding that trailhound's own classes declare, with the class."""
     bindings = []
     for module in walk_packages(tui.__path__, "tui."):
         if module.name.startswith("tui.commandline.commands"):
@@ -106,7 +106,7 @@ def test_key_has_one_meaning_on_a_screen(info: ScreenInfo) -> None:
 
 
 def test_docs_list_every_key(cli: Cli) -> None:
-    """``UPDATE_GOLDENS=1`` writes the list anew."""
+    """``UPDATE_GOLDENS=1`` rewrites the list."""
     docs = Path(tui.__file__).parents[1] / "docs" / "keys.md"
     said, listed = docs.read_text(encoding="utf-8"), cli("keys", "--format", "md").out
     if os.environ.get("UPDATE_GOLDENS"):
@@ -187,7 +187,7 @@ async def check_footer_shows_main_keys_and_help(app: HuntApp, pilot: Pilot[None]
 
 
 def _has_footer(app: HuntApp, width: int) -> bool:
-    """Tell whether the last line fits: one of the former size may be drawn first."""
+    """Return whether the last line fits; one of the previous size may be drawn first."""
     line = _last_line(app)
     return len(line) <= width == app.size.width and line.endswith("? keys")
 
@@ -197,7 +197,7 @@ def _last_line(app: HuntApp) -> str:
 
 
 CLICKED: dict[type[DOMNode], set[str]] = {AreasBar: {"area.alerts"}, PaneBar: {"pane.next"}}
-"""What can be clicked without having the focus, and the key that does the same."""
+"""What can be clicked without having the focus, and the equivalent key."""
 
 
 def test_mouse_reaches_every_command(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ WORK: dict[str, tuple[str, str]] = {
     "the board of regions": ("b", "q"),
     "the calendar": ("D", "q"),
 }
-"""The key that begins the work, and the one that leaves its screen."""
+"""The key that starts the work, and the key that leaves its screen."""
 
 
 @pytest.mark.parametrize("name", WORK)

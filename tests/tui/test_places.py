@@ -1,4 +1,4 @@
-"""Places stand beside addresses where a database tells them."""
+"""Places are shown next to addresses if a database supplies them."""
 
 from __future__ import annotations
 

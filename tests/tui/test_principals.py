@@ -102,7 +102,7 @@ async def ask(pilot: Pilot[None], *keys: str) -> None:
 
 
 async def read(app: HuntApp, pilot: Pilot[None]) -> EventsScreen:
-    """Wait until the events of the latest question are there."""
+    """Wait until the events of the latest question are shown."""
     await until(
         pilot,
         lambda: (
@@ -300,7 +300,7 @@ def test_acts_on_the_alerts_of_a_principal(tmp_path: Path) -> None:
 
 
 async def on_principal(app: HuntApp, pilot: Pilot[None], name: str) -> PrincipalsScreen:
-    """Go to the list of principals, to one without an alert."""
+    """Go to a principal without an alert in the list of principals."""
     await press(pilot, "2")
     screen = await listed(app, pilot)
     row = next(row for row in screen.row_list.rows if row.name.endswith(name))
@@ -395,7 +395,7 @@ def context_of(principal: str) -> NoteContext:
 
 
 def harms(app: HuntApp) -> list[str]:
-    """The harm that log text has done; a scroll bar may be dragged."""
+    """Return the harm that log text has done; dragging a scroll bar is allowed."""
     return [each for each in harm(app) if "@mouse" not in each]
 
 

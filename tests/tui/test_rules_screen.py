@@ -26,7 +26,7 @@ SWEEP, SERIOUS = (f"00000000-0000-0000-0000-00000000000{number}" for number in (
 
 
 class Used(Feed):
-    """A pipeline that reads nothing, and remembers the rules that it was given."""
+    """A pipeline that reads nothing and records the rules that it is given."""
 
     def __init__(self, feed: Feed) -> None:
         super().__init__(feed._first)
@@ -96,7 +96,7 @@ def test_rules_are_listed_with_counts(hunt: Hunt) -> None:
 
 
 def judge(hunt: Hunt) -> None:
-    """Write that Ben's sweep is a tool and Cat's a theft, and hide Ana's."""
+    """Note that Ben's sweep is a tool and Cat's a theft, and suppress Ana's."""
     alerts = [each for each in hunt.store.alerts.all() if each.principal == CAT]
     hunt.store.triage.add_notes([hunt.alert(BEN)], NoteBody("a tool", "benign"))
     hunt.store.triage.add_notes(alerts, NoteBody("a thief", "escalated"))
