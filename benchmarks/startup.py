@@ -29,7 +29,7 @@ def startup(scale: Scale, folder: Path) -> Report:
     rows = [
         ("", "time", "to bare Python"),
         *(
-            (name, f"{it.seconds * 1e3:.0f} ms", f"{it.ratio(measured[_BARE]):.1f}×")
+            (name, f"{it.seconds * 1e3:.0f} ms", f"{it.time_ratio(measured[_BARE]):.1f}×")
             for name, it in measured.items()
         ),
     ]
