@@ -44,12 +44,14 @@ from detector.formats.native.sums import (
 )
 from detector.rules.dispatch import Candidates, Dispatch
 from detector.rules.rule import Rule
+from detector.text.numbers import Numbers
 
 _UNNUMBERED = 1 << 63
 """The bit shared by all sets of candidates beyond 63; these are evaluated for each head."""
 _CALLER_QUESTIONS = 64
 """For how many sets of rules it is remembered which callers refuse them; one bit each."""
 _NOWHERE = "", ""
+"""Stands for no region; it has number 0, which sums leave out."""
 _K = TypeVar("_K", bound=Hashable)
 
 
@@ -150,17 +152,16 @@ def _list_groups(
     return by_origin
 
 
-class _Numbers(dict[_K, int]):
-    """Numbers keys in the order in which they are first looked up."""
+class _ListedNumbers(Numbers[_K]):
+    """Numbers keys, beginning with the ``first`` ones, and lists the keys by number."""
 
     def __init__(self, *first: _K) -> None:
-        super().__init__()
+        super().__init__({key: number for number, key in enumerate(first)})
         self.by_number = list(first)
 
     def __missing__(self, key: _K) -> int:
-        number = self[key] = len(self.by_number)
         self.by_number.append(key)
-        return number
+        return super().__missing__(key)
 
 
 class _Origins(dict[int, OriginFacts]):
@@ -192,9 +193,9 @@ class NumberedFacts:
         self._counts_activity = counts_activity
         self.calls: list[Any] = [None]
         self._candidates: list[Any] = [None]
-        self._postings: _Numbers[PrincipalHashes] = _Numbers()
-        self._observed: _Numbers[ObservedOrigin] = _Numbers()
-        self._changed: _Numbers[ChangedRegion] = _Numbers(_NOWHERE)
+        self._postings: _ListedNumbers[PrincipalHashes] = _ListedNumbers()
+        self._observed: _ListedNumbers[ObservedOrigin] = _ListedNumbers()
+        self._changed: _ListedNumbers[ChangedRegion] = _ListedNumbers(_NOWHERE)
         self.callers = table.new_callers()
         self._questions: dict[Candidates, int] = {}
         self._caller_questions: dict[tuple[str, ...], int] = {}
@@ -228,7 +229,7 @@ class NumberedFacts:
             origin = self.origins[number]
             table.posting_of[number] = self._postings[origin.client.principal_hashes]
             table.observed_of[number] = self._observed[origin.observed_for(self._counts_activity)]
-            table.changed_of[number] = self._changed[origin.changed] if origin.changed else 0
+            table.changed_of[number] = self._changed[origin.changed or _NOWHERE]
             table.refused[number] = 0
         self._learned = table.origin_count
         for number, hashes in enumerate(self._postings.by_number[first_name:], first_name):
